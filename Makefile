@@ -1,0 +1,30 @@
+# make demo   sets everything up and runs the main job on the embedded model, no GPU or network needed after set-up
+# make test   sets everything up and passes the tests
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= outputs/demo
+
+.PHONY: setup demo test style quality benchmark
+.DEFAULT_GOAL := demo
+
+setup: $(VENV)/.ready
+
+# torch goes first and exactly pinned: a range would fetch the build with several GB of CUDA libraries.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/ascii-maze study --out $(OUT)
+
+test: setup
+	$(BIN)/python -m pytest
+
+style: setup
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+quality: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .

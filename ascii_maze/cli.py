@@ -1,0 +1,257 @@
+"""`ascii-maze`: the commands. Thin, and nothing heavy is imported before a command needs it."""
+
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from .errors import AsciiMazeError, UsageError
+from .maze import MazeError
+
+app = typer.Typer(
+    help="What does each way of fine-tuning teach a language model that walks through an ASCII maze?\n\n"
+    "Start with: ascii-maze study",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def main() -> None:
+    """Run the command line: exit code 2 on bad usage, 1 on failure, one line and no traceback unless `--debug`."""
+    debug = "--debug" in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--debug"]
+    try:
+        app()
+    except (AsciiMazeError, MazeError) as error:
+        if debug:
+            raise
+        print(f"ascii-maze: {error}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 2))
+
+
+@contextmanager
+def progress(quiet: bool):
+    """A progress bar on stderr, as a function (what, done, total)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+        tasks: dict[str, int] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield report
+
+
+@app.command(epilog="Example: ascii-maze build demo --out ascii-maze --workers 2")
+def build(
+    config: Annotated[str, typer.Argument(help="A name from dataset_builder/configs, or a YAML file.")] = "ascii-maze",
+    out: Annotated[Path, typer.Option(help="Folder to make; load_dataset reads it.")] = Path("ascii-maze"),
+    seed: Annotated[Optional[int], typer.Option(help="Instead of the config's.")] = None,  # noqa: UP045
+    workers: Annotated[int, typer.Option(help="Processes; the result does not depend on it.")] = 1,
+    limit: Annotated[Optional[int], typer.Option(help="At most so many rows in each split.")] = None,  # noqa: UP045
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be built and stop.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Build the dataset: mazes in splits that share none, as parquet with a card."""
+    from dataset_builder.config import load_config, quotas
+
+    chosen = load_config(config, seed, limit)
+    if dry_run:
+        plan = [quota._asdict() for quota in quotas(chosen)]
+        lines = [f"{q['split']:<12} {q['count']:>8,}  {q['generator']} {q['width']}x{q['height']}" for q in plan]
+        print(json.dumps(plan) if as_json else "\n".join([f"{chosen.name}, seed {chosen.seed}, into {out}:", *lines]))
+        return
+    from dataset_builder.build import build as build_dataset
+
+    with progress(quiet=as_json) as report:
+        record = build_dataset(chosen, out, workers, report)
+    if as_json:
+        print(json.dumps(record))
+        return
+    for split, rows in chosen.splits.items():
+        print(f"{split:<12} {rows:>8,} rows")
+    print(f"{sum(record['shared_between_splits'].values())} shared between splits; load_dataset({str(out)!r})")
+
+
+@app.command(
+    epilog="Example: ascii-maze train recipes/tiny/sft.yaml --learning_rate 2e-3",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def train(
+    context: typer.Context,
+    recipe: Annotated[str, typer.Argument(help="A recipe; `accelerate launch RECIPE` does the same on many devices.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, show the plan, do not train.")] = False,
+) -> None:
+    """Fine-tune a model as a recipe says; `--key value` overrides any key of it."""
+    from .launch import train as train_recipe
+
+    train_recipe(recipe, context.args, dry_run)
+
+
+@app.command(
+    epilog="Example: ascii-maze evaluate tiny sft=outputs/tiny/sft --dataset ascii-maze --out outputs/evaluation"
+)
+def evaluate(
+    models: Annotated[
+        list[str], typer.Argument(help="Folders, Hub ids, adapters or `tiny`, each as MODEL or NAME=MODEL.")
+    ],
+    dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
+    split: Annotated[list[str], typer.Option(help="May be given several times.")] = ["test"],  # noqa: B006
+    limit: Annotated[Optional[int], typer.Option(help="The first so many mazes of each split.")] = None,  # noqa: UP045
+    out: Annotated[Path, typer.Option(help="Folder for results.json, predictions.parquet, report.md.")] = Path(
+        "outputs/evaluation"
+    ),
+    batch_size: Annotated[int, typer.Option(help="Prompts generated at once.")] = 64,
+    as_json: Json = False,
+) -> None:
+    """Let models walk a split greedily and score every path, beside trivial policies."""
+    from .launch import prepare_process
+
+    named = name_models(models)
+    prepare_process()
+    from .evaluation import evaluate as evaluate_models
+
+    with progress(quiet=as_json) as report:
+        results = evaluate_models(named, dataset, split, out, limit, batch_size, report=report)
+    if as_json:
+        print(json.dumps(results))
+        return
+    print_table(results)
+    print(f"results.json, predictions.parquet and report.md are in {out}")
+
+
+def name_models(models: list[str]) -> dict[str, str]:
+    """`MODEL` or `NAME=MODEL` -> name -> model.
+
+    Raises:
+        UsageError: two of one name, or a name that is a baseline's.
+    """
+    from .policies import POLICIES
+
+    named: dict[str, str] = {}
+    for word in models:
+        name, equals, location = word.partition("=")
+        if name in named or name in POLICIES:
+            raise UsageError(f"the name '{name}' is taken; give this model another: NAME={location or word}")
+        named[name] = location if equals else word
+    return named
+
+
+def print_table(results: dict) -> None:
+    """The table of results in the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from .evaluation import TABLE_HEADER, table_rows
+
+    table = Table(*TABLE_HEADER)
+    for row in table_rows(results):
+        table.add_row(*row)
+    Console().print(table)
+
+
+@app.command(epilog="Example: ascii-maze study --out outputs/demo")
+def study(
+    file: Annotated[
+        Path | None, typer.Argument(help="A study file; the demo on the embedded model without one.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("outputs/demo"),
+    workers: Annotated[int, typer.Option(help="Processes that build the dataset.")] = 2,
+) -> None:
+    """Build the dataset, fine-tune, evaluate base against fine-tune, and draw what they do."""
+    from .study import load_study, run_study
+
+    chosen = load_study(file)
+    from .launch import prepare_process
+
+    prepare_process()
+    with progress(quiet=False) as report:
+        results = run_study(chosen, out, workers, train_in_new_process, report)
+    print_table(results)
+    show_predictions(out / "evaluation" / "predictions.parquet", ["base", *chosen.recipes], count=3)
+    print(f"report: {out / 'report.html'}")
+    print(f"results, predictions: {out / 'evaluation'}")
+    print(f"adapters: {', '.join(str(out / name) for name in chosen.recipes)}")
+
+
+def train_in_new_process(words: list[str]) -> None:
+    """`ascii-maze train` with these arguments.
+
+    Raises:
+        AsciiMazeError: it failed; what went wrong stands above.
+    """
+    import subprocess
+
+    done = subprocess.run([sys.executable, "-m", "ascii_maze", "train", *words], check=False)
+    if done.returncode:
+        raise AsciiMazeError(f"training {words[0]} ended with exit code {done.returncode}")
+
+
+@app.command(epilog="Examples: ascii-maze show maze.txt --answer 'R R D D'; ascii-maze show predictions.parquet --n 3")
+def show(
+    source: Annotated[
+        str, typer.Argument(help="A predictions.parquet, a text file with a maze, or - for stdin.")
+    ] = "-",
+    answer: Annotated[Optional[str], typer.Option(help="A path to draw; the solution without it.")] = None,  # noqa: UP045
+    n: Annotated[int, typer.Option(help="How many mazes of the predictions.")] = 3,
+) -> None:
+    """Draw mazes in the terminal, with paths."""
+    if source.endswith(".parquet"):
+        show_predictions(Path(source), None, n)
+        return
+    from rich.console import Console
+
+    from .drawing import to_terminal
+    from .maze import Maze
+    from .scoring import parse_moves, score_path
+
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {source}: {error}") from error
+    maze = Maze.from_ascii(text)
+    answer = maze.solve() or "" if answer is None else answer
+    Console().print(to_terminal(maze, parse_moves(answer) or ""))
+    for name, value in score_path(maze, answer).to_dict().items():
+        print(f"{name:<14} {value}")
+
+
+def show_predictions(path: Path, models: list[str] | None, count: int) -> None:
+    """Draw some mazes of a predictions.parquet in the terminal, the models' walks side by side."""
+    import pyarrow.parquet
+    from rich.columns import Columns
+    from rich.console import Console, Group
+    from rich.text import Text
+
+    from .drawing import to_terminal
+    from .gallery import pick_mazes, verdict
+    from .maze import Maze
+    from .policies import POLICIES
+    from .scoring import parse_moves
+
+    try:
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+    models = models or [name for name in dict.fromkeys(row["model"] for row in rows) if name not in POLICIES]
+    for group in pick_mazes(rows, models, count):
+        walks = [
+            Group(
+                Text(f"{row['model']}: {verdict(row)}"),
+                to_terminal(Maze.from_ascii(row["maze"]), parse_moves(row["completion"]) or ""),
+            )
+            for row in group
+        ]
+        Console().print(Columns(walks, padding=(0, 4)))

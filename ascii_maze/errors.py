@@ -1,0 +1,22 @@
+"""Errors for the person at the keyboard: one line that says what was wrong, where, and what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class AsciiMazeError(Exception):
+    """Something that the user can mend; the command ends with `exit_code` and without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(AsciiMazeError):
+    """A wrong argument, key, value or file name."""
+
+    exit_code = 2
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """`; did you mean 'learning_rate'?` for a near miss, else nothing."""
+    near = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,109 @@
+"""Generators by name: (seed, generator, size, index) -> maze, a pure function.
+
+mazes = generate_mazes("depth_first", 5, 5, count=1000, seed=0)
+mazes[3], mazes.to_ascii(), mazes.solve()
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+
+import numpy as np
+
+from . import kernels
+from .errors import did_you_mean
+from .maze import STYLES, Facts, Maze
+
+# A generator carves `open` from (keys, height, width); see the conventions in `kernels`.
+GENERATORS: MappingProxyType[str, Callable[[np.ndarray, int, int], np.ndarray]] = MappingProxyType(
+    {"depth_first": kernels.carve_depth_first}
+)
+
+
+@dataclass(frozen=True)
+class MazeBatch(Sequence):
+    """Mazes of one size, held as arrays; an item is a `Maze`, a slice a `MazeBatch`.
+
+    Attributes:
+        open: uint8 (n, rows, columns), 1 where a walker may stand.
+        ends: int32 (n, 2), flat character positions of start and goal.
+    """
+
+    open: np.ndarray
+    ends: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.open)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return MazeBatch(self.open[index], self.ends[index])
+        index = range(len(self))[index]  # raises IndexError, accepts negative numbers
+        return Maze.from_ascii(self[index : index + 1].to_ascii()[0])
+
+    def __iter__(self) -> Iterator[Maze]:
+        return map(Maze.from_ascii, self.to_ascii())
+
+    def to_ascii(self, style: str = "hash") -> list[str]:
+        """The text of every maze, as `Maze.to_ascii` gives it, from the kernels."""
+        return self._texts(kernels.render(self.open, self.ends), style)
+
+    def canonical(self) -> list[str]:
+        """The canonical form of every maze, as `Maze.canonical` gives it, from the kernels."""
+        _, rows, columns = self.open.shape
+        return self._texts(kernels.canonicalise(kernels.render(self.open, self.ends), rows, columns), "hash")
+
+    def solve(self) -> list[str]:
+        """A shortest path for every maze in letters without spaces, as `Maze.solve` gives it, from the kernels."""
+        letters, offsets = kernels.solve(self.open, self.ends)
+        text, cuts = letters.tobytes().decode("ascii"), offsets.tolist()
+        return [text[start:end] for start, end in pairwise(cuts)]
+
+    def facts(self) -> list[Facts]:
+        """The facts of every maze, as `Maze.facts` gives them, from the kernels."""
+        return [Facts(*row) for row in kernels.facts(self.open, self.ends).tolist()]
+
+    @staticmethod
+    def _texts(codes: np.ndarray, style: str) -> list[str]:
+        if style not in STYLES:
+            raise ValueError(f"unknown maze style '{style}'; expected one of {', '.join(STYLES)}")
+        text, size = codes.tobytes().decode("ascii"), codes.shape[1]
+        if style != "hash":
+            text = text.translate(str.maketrans(STYLES["hash"], STYLES[style]))
+        return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def generate_mazes(generator: str, width: int, height: int, count: int, seed: int) -> MazeBatch:
+    """The first `count` mazes of an endless sequence, start and goal placed at random.
+
+    Args:
+        generator: one of `GENERATORS`.
+        width, height: size in cells; at least two cells in all.
+        count: how many.
+        seed: any integer; two seeds share nothing.
+
+    Raises:
+        ValueError: unknown generator, or a size or count out of range.
+    """
+    if count < 0:
+        raise ValueError(f"count cannot be negative, got {count}")
+    return mazes_at(generator, width, height, np.arange(count), seed)
+
+
+def mazes_at(generator: str, width: int, height: int, indices: np.ndarray, seed: int) -> MazeBatch:
+    """The mazes of `generate_mazes` at any indices of the sequence, so that workers can take parts of it.
+
+    Args:
+        indices: integers (n,), not negative.
+
+    Raises:
+        ValueError: unknown generator, or a size out of range.
+    """
+    if generator not in GENERATORS:
+        hint = did_you_mean(generator, GENERATORS)
+        raise ValueError(f"unknown generator '{generator}'; expected one of {', '.join(GENERATORS)}{hint}")
+    if width < 1 or height < 1 or width * height < 2:
+        raise ValueError(f"a maze needs at least two cells for its start and goal, not {width}x{height}")
+    keys = kernels.item_keys(seed, generator, width, height, indices)
+    return MazeBatch(GENERATORS[generator](keys, height, width), kernels.place_random(keys, height, width))

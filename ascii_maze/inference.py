@@ -1,0 +1,104 @@
+"""A model by name, and its greedy answers to many prompts."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import AsciiMazeError
+from .prompts import Message, format_answer
+
+
+def load_model(name: str) -> tuple[Any, Any]:
+    """A model and its tokenizer, ready to generate.
+
+    Args:
+        name: `tiny`, a folder or a Hub id, of a model or of an adapter. An adapter is put on the base that it was
+            trained on, quantised as it was trained if the recipe of its run lies beside it.
+
+    Raises:
+        AsciiMazeError: nothing of that name can be loaded.
+    """
+    import torch
+    from peft import PeftConfig, PeftModel
+    from trl import ModelConfig
+
+    from .recipe import load_recipe, parse_recipe
+    from .training.model import load_base, load_tokenizer
+
+    adapter = _adapter_config(name, PeftConfig)
+    if adapter is None:
+        model_args = ModelConfig(model_name_or_path=name, dtype="bfloat16" if torch.cuda.is_available() else "float32")
+    elif (recipe := Path(name) / "recipe.yaml").is_file():
+        model_args = parse_recipe(load_recipe(recipe)).model
+    else:
+        model_args = ModelConfig(model_name_or_path=adapter.base_model_name_or_path, dtype="auto")
+    model = load_base(model_args)
+    if adapter is not None:
+        model = PeftModel.from_pretrained(model, name)
+    tokenizer = load_tokenizer(name if adapter is None else model_args.model_name_or_path)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if not getattr(model, "is_quantized", False):
+        model = model.to(device)
+    return model.eval(), tokenizer
+
+
+def _adapter_config(name: str, config_class):
+    """The adapter's config, or None where the name is that of a whole model."""
+    folder = Path(name)
+    if name == "tiny" or (folder.is_dir() and not (folder / "adapter_config.json").is_file()):
+        return None
+    if not folder.is_dir() and (name.count("/") != 1 or name.startswith((".", "/"))):
+        raise AsciiMazeError(f"no model '{name}': neither a folder, nor a Hub id (ORG/NAME), nor 'tiny'")
+    try:
+        return config_class.from_pretrained(name)
+    except (OSError, ValueError):
+        return None  # a model without adapter_config.json; if there is no model either, loading it will say so
+
+
+def answer_budget(tokenizer, moves: int) -> int:
+    """How many new tokens an answer of so many moves takes, with its end."""
+    return len(tokenizer(format_answer("RD" * (moves // 2 + 1)), add_special_tokens=False)["input_ids"]) + 2
+
+
+def generate(
+    model,
+    tokenizer,
+    prompts: Sequence[list[Message]],
+    max_new_tokens: int,
+    batch_size: int = 64,
+    report: Callable[[int], None] | None = None,
+) -> list[str]:
+    """Greedy completions, in the order of the prompts.
+
+    Batches are made of prompts of like length, so that little is padding.
+
+    Args:
+        prompts: chat messages, without an answer.
+        report: called with the number of prompts done so far.
+    """
+    import torch
+
+    texts = [tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True) for prompt in prompts]
+    order = sorted(range(len(texts)), key=lambda index: len(texts[index]), reverse=True)
+    completions = [""] * len(texts)
+    for start in range(0, len(order), batch_size):
+        indices = order[start : start + batch_size]
+        batch = tokenizer([texts[i] for i in indices], return_tensors="pt", padding=True, add_special_tokens=False)
+        batch = batch.to(model.device)
+        with torch.inference_mode():
+            output = model.generate(
+                input_ids=batch["input_ids"],
+                attention_mask=batch["attention_mask"],
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                max_new_tokens=max_new_tokens,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        answers = tokenizer.batch_decode(output[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+        for index, answer in zip(indices, answers):
+            completions[index] = answer
+        if report:
+            report(start + len(indices))
+    return completions

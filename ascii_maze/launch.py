@@ -1,0 +1,64 @@
+"""What `accelerate launch recipes/x.yaml` and `ascii-maze train recipes/x.yaml` run."""
+
+import os
+import sys
+from pathlib import Path
+
+from .errors import AsciiMazeError
+
+
+def main(recipe: str | Path, words: list[str] | None = None) -> None:
+    """Train a recipe; the arguments after it override its keys. Exits 2 on bad usage and 1 on failure.
+
+    Args:
+        recipe: the YAML file.
+        words: overrides, `--dry-run` and `--debug`; from the command line by default.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    flags = {flag for flag in ("--dry-run", "--debug") if flag in words}
+    try:
+        train(recipe, [word for word in words if word not in flags], dry_run="--dry-run" in flags)
+    except AsciiMazeError as error:
+        if "--debug" in flags:
+            raise
+        print(f"ascii-maze train: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print(
+            "ascii-maze train: interrupted; run the same command again to go on from the last checkpoint",
+            file=sys.stderr,
+        )
+        sys.exit(130)
+
+
+def train(recipe: str | Path, overrides: list[str], dry_run: bool = False) -> Path:
+    """Train a recipe in this process and return its output folder.
+
+    Raises:
+        AsciiMazeError: the recipe, its data or its model do not serve.
+    """
+    from .recipe import load_recipe, parse_recipe
+
+    resolved = load_recipe(recipe, overrides)  # before anything heavy is imported: most mistakes show here
+    prepare_process()
+    arguments = parse_recipe(resolved)
+    from .training.run import run
+
+    return run(resolved, arguments, dry_run=dry_run)
+
+
+def prepare_process() -> None:
+    """Settings that must stand before torch and accelerate make theirs, for a process that has no GPU.
+
+    Without `ACCELERATE_USE_CPU` two processes on CPU train apart, each believing that it is alone; and `accelerate
+    launch` gives a CPU process one thread, half the speed of two cores.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    import torch
+
+    if torch.cuda.is_available() or torch.backends.mps.is_available():
+        return
+    os.environ.setdefault("ACCELERATE_USE_CPU", "true")
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))

@@ -1,0 +1,159 @@
+"""Maze, the value that everything passes around: parse, render, solve. Pure Python, no dependency.
+
+A maze is any rectangular map with one start and one goal; a lattice of w x h cells, as the generators make it, is the
+special case of (2h+1) rows of (2w+1) characters. One move is one character: U, D, L or R.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import NamedTuple
+
+WALL, OPEN, START, GOAL = "#", " ", "S", "G"
+MOVES = MappingProxyType({"U": (-1, 0), "D": (1, 0), "L": (0, -1), "R": (0, 1)})
+# How each style writes wall and open; start and goal are S and G in all of them.
+STYLES = MappingProxyType({"hash": "# ", "dots": "#.", "blocks": "█ "})
+
+
+class MazeError(ValueError):
+    """Text that is not a maze. The message tells the row, the column (both from 1) and what was expected."""
+
+
+class Facts(NamedTuple):
+    """What the dataset says of a maze. Counts are of characters of the map, `path_length` of moves (None: no way)."""
+
+    path_length: int | None
+    turns: int
+    junctions: int
+    dead_ends: int
+
+
+@dataclass(frozen=True)
+class Maze:
+    """A rectangular map in the style `hash`, known to be well formed. Make one with `Maze.from_ascii`."""
+
+    rows: tuple[str, ...]
+    start: tuple[int, int]
+    goal: tuple[int, int]
+
+    @classmethod
+    def from_ascii(cls, text: str) -> "Maze":
+        """Parse a map in any of `STYLES`; one trailing line break and CRLF are accepted.
+
+        Raises:
+            MazeError: empty or ragged text, an unknown character, a mixture of styles, or not exactly one S and one G.
+        """
+        if not isinstance(text, str):
+            raise MazeError(f"a maze is a str of rows joined by line breaks, not {type(text).__name__}")
+        lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+        if lines == [""]:
+            raise MazeError("the maze is empty: expected rows of '#', ' ', 'S' and 'G'")
+        _check_shape_and_alphabet(lines)
+        ends = {START: [], GOAL: []}
+        for row, line in enumerate(lines):
+            for letter, found in ends.items():
+                found.extend((row, column) for column, symbol in enumerate(line) if symbol == letter)
+        for letter, found in ends.items():
+            if len(found) != 1:
+                seen = " and ".join(f"row {row + 1}, column {column + 1}" for row, column in found[:2])
+                raise MazeError(f"expected exactly one {letter}, found {len(found)}{': ' + seen if seen else ''}")
+        rows = tuple(line.replace("█", WALL).replace(".", OPEN) for line in lines)
+        return cls(rows, ends[START][0], ends[GOAL][0])
+
+    def to_ascii(self, style: str = "hash") -> str:
+        """The map as text without trailing line break, in one of `STYLES`; `from_ascii` gives the same maze back."""
+        if style not in STYLES:
+            raise ValueError(f"unknown maze style '{style}'; expected one of {', '.join(STYLES)}")
+        return "\n".join(self.rows).translate(str.maketrans(WALL + OPEN, STYLES[style]))
+
+    __str__ = to_ascii
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, in characters."""
+        return len(self.rows), len(self.rows[0])
+
+    def is_open(self, row: int, column: int) -> bool:
+        """Whether a walker may stand there; False outside the map."""
+        return 0 <= row < len(self.rows) and 0 <= column < len(self.rows[0]) and self.rows[row][column] != WALL
+
+    def neighbours(self, row: int, column: int) -> list[tuple[str, tuple[int, int]]]:
+        """Legal moves from a position and where each leads, in the order of `MOVES`."""
+        steps = ((move, (row + down, column + right)) for move, (down, right) in MOVES.items())
+        return [(move, there) for move, there in steps if self.is_open(*there)]
+
+    @cached_property
+    def distances(self) -> dict[tuple[int, int], int]:
+        """Moves from each position to the goal, by breadth-first search; positions without a way are absent."""
+        distance, queue = {self.goal: 0}, deque([self.goal])
+        while queue:
+            here = queue.popleft()
+            for _, there in self.neighbours(*here):
+                if there not in distance:
+                    distance[there] = distance[here] + 1
+                    queue.append(there)
+        return distance
+
+    def solve(self) -> str | None:
+        """A shortest path in letters without spaces, the first of `MOVES` where several are as short; None: no way."""
+        if self.start not in self.distances:
+            return None
+        path, here = [], self.start
+        while here != self.goal:
+            move, here = next(
+                (move, there)
+                for move, there in self.neighbours(*here)
+                if self.distances.get(there) == self.distances[here] - 1
+            )
+            path.append(move)
+        return "".join(path)
+
+    def facts(self) -> Facts:
+        """Path length, turns on the shortest path, junctions (3 or 4 ways) and dead ends (1 way)."""
+        path = self.solve()
+        ways = [
+            len(self.neighbours(row, column))
+            for row, line in enumerate(self.rows)
+            for column, symbol in enumerate(line)
+            if symbol != WALL
+        ]
+        return Facts(
+            path_length=None if path is None else len(path),
+            turns=sum(one != two for one, two in zip(path or "", (path or "")[1:])),
+            junctions=sum(way >= 3 for way in ways),
+            dead_ends=sum(way == 1 for way in ways),
+        )
+
+    def canonical(self) -> str:
+        """The text that this maze shares with all its rotations and reflections, also walked backwards, and no other.
+
+        It is the least of the 16 candidates: those with fewer columns first, then as text. Split decisions and
+        duplicates go by the hash of this form; `ascii_maze.kernels.canonicalise` is the same for batches.
+        """
+        candidates = []
+        swapped = tuple(line.translate(str.maketrans("SG", "GS")) for line in self.rows)
+        for rows in (self.rows, swapped):
+            for _ in range(4):
+                rows = tuple("".join(line) for line in zip(*rows[::-1]))
+                candidates += [rows, rows[::-1]]
+        return "\n".join(min(candidates, key=lambda rows: (len(rows[0]), rows)))
+
+
+def _check_shape_and_alphabet(lines: list[str]) -> None:
+    width, alphabet = len(lines[0]), set("#█ .SG")
+    wall = opened = ""
+    for row, line in enumerate(lines, 1):
+        for column, symbol in enumerate(line, 1):
+            if symbol not in alphabet:
+                hint = " (tabs are not spaces)" if symbol == "\t" else ""
+                raise MazeError(f"row {row}, column {column}: expected '#', ' ', 'S' or 'G', found {symbol!r}{hint}")
+            if symbol in "#█":
+                wall = wall or symbol
+            elif symbol in " .":
+                opened = opened or symbol
+            if symbol not in (wall, opened, START, GOAL):
+                expected = wall if symbol in "#█" else opened
+                raise MazeError(f"row {row}, column {column}: expected {expected!r} as above, found {symbol!r}")
+        if len(line) != width:
+            raise MazeError(f"row {row}: expected {width} characters as in row 1, found {len(line)}")

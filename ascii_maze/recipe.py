@@ -1,0 +1,200 @@
+"""Recipes: flat YAML -> checked dataclasses, with `extends:`, overrides from the command line and did-you-mean.
+
+    recipe = load_recipe("recipes/tiny/sft.yaml", ["--learning_rate", "2e-3"])
+    arguments = parse_recipe(recipe)          # imports TRL; everything above is instant
+
+A recipe holds `method:`, the fields of that method's TRL config, of TRL's ModelConfig and ScriptArguments, and of
+`RunArguments`. Values are checked by the same parser whether they stand in the file or on the command line.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import UsageError, did_you_mean
+
+# Each method is a module of this name in `ascii_maze.training`.
+METHODS = ("sft",)
+# `accelerate launch recipe.yaml` runs the file as Python; this first line is then its program and to YAML just a key.
+LAUNCHER_KEY = 'if __name__ == "__main__"'
+PACKAGE = Path(__file__).resolve().parent
+
+
+class RecipeError(UsageError):
+    """A recipe that cannot be run, with its file, the key and what was expected."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe with all that it extends and all overrides applied.
+
+    Attributes:
+        method: one of `METHODS`.
+        values: every other key that was set anywhere, flat.
+        path: the file it was read from.
+    """
+
+    method: str
+    values: dict[str, Any]
+    path: Path
+
+    def to_yaml(self) -> str:
+        """The resolved recipe as YAML; it extends nothing and can be run again as it stands."""
+        return yaml.safe_dump({"method": self.method, **self.values}, sort_keys=False, allow_unicode=True)
+
+
+@dataclass
+class RunArguments:
+    """What ascii-maze adds to TRL's own arguments."""
+
+    train_limit: int | None = field(
+        default=None, metadata={"help": "Train on the first so many rows of the split; all of them by default."}
+    )
+    overwrite: bool = field(default=False, metadata={"help": "Train anew into a folder that holds another run."})
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A recipe as checked dataclasses: TRL's config of the method, ModelConfig, ScriptArguments and `RunArguments`."""
+
+    training: Any
+    model: Any
+    script: Any
+    run: RunArguments
+
+
+def find_recipe(name: str | Path) -> Path:
+    """The file of a recipe: a path, or the name of one that ships with the package, such as `recipes/tiny/sft.yaml`.
+
+    Raises:
+        RecipeError: there is no such file.
+    """
+    shipped = [folder for folder in (PACKAGE / "recipes", PACKAGE.parent / "recipes") if folder.is_dir()]
+    tail = Path(*Path(name).parts[1:]) if Path(name).parts[:1] == ("recipes",) else Path(name)
+    for candidate in (Path(name), *(folder / tail for folder in shipped)):
+        if candidate.is_file():
+            return candidate.resolve()
+    known = [f"recipes/{file.relative_to(folder)}" for folder in shipped for file in sorted(folder.rglob("*.yaml"))]
+    raise RecipeError(f"{name}: no such recipe{did_you_mean(str(name), known)}")
+
+
+def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe, what it extends, and `--key value` overrides, the later winning.
+
+    Raises:
+        RecipeError: no such file, not a flat YAML mapping, a circle of `extends`, or an unknown method.
+    """
+    path = find_recipe(path)
+    values = _read_with_parents(path, ())
+    values.update(parse_overrides(overrides or []))
+    method = values.pop("method", None)
+    if method is None:
+        raise RecipeError(f"{path.name}: no 'method'; expected one of {', '.join(METHODS)}")
+    if method not in METHODS:
+        raise RecipeError(
+            f"{path.name}: unknown method '{method}'; expected one of {', '.join(METHODS)}"
+            + did_you_mean(str(method), METHODS)
+        )
+    if any(key.endswith("token") for key in values):
+        raise RecipeError(f"{path.name}: a token does not belong in a recipe; log in with `hf auth login` instead")
+    return Recipe(method, values, path)
+
+
+def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
+    if path in children:
+        raise RecipeError(
+            f"{path.name}: 'extends' goes round in a circle: {' -> '.join(p.name for p in (*children, path))}"
+        )
+    values = read_yaml_mapping(path)
+    values.pop(LAUNCHER_KEY, None)
+    parent = values.pop("extends", None)
+    if parent is None:
+        return values
+    parent_path = path.parent / str(parent)
+    if not parent_path.is_file():
+        raise RecipeError(f"{path.name}: it extends '{parent}', and there is no file {parent_path}")
+    return {**_read_with_parents(parent_path.resolve(), (*children, path)), **values}
+
+
+def read_yaml_mapping(path: Path) -> dict[str, Any]:
+    """A YAML file whose top level is a mapping with text keys, read safely.
+
+    Raises:
+        RecipeError: with the line and column where the file stops being YAML.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise RecipeError(f"{path.name}{where}: not YAML: {error.problem}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise RecipeError(f"{path.name}: cannot be read: {str(error).splitlines()[0]}") from error
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise RecipeError(f"{path.name}: expected lines of the form 'key: value'")
+    return values
+
+
+def parse_overrides(words: list[str]) -> dict[str, Any]:
+    """`--key value`, `--key=value`, `--key one two` and `--flag` -> a mapping; values stay text until they are
+    checked.
+
+    Raises:
+        RecipeError: a word that belongs to no key.
+    """
+    values: dict[str, Any] = {}
+    key = None
+    for word in words:
+        if word.startswith("--"):
+            key, separator, value = word[2:].partition("=")
+            key = key.replace("-", "_")
+            values[key] = [value] if separator else []
+        elif key is None:
+            raise RecipeError(f"unexpected '{word}'; overrides have the form --key value")
+        else:
+            values[key].append(word)
+    return {key: "true" if not words else words[0] if len(words) == 1 else words for key, words in values.items()}
+
+
+def parse_recipe(recipe: Recipe) -> Arguments:
+    """Check every key and value against the dataclasses of the method; imports TRL.
+
+    Raises:
+        RecipeError: an unknown key, a value of the wrong type, or values that do not go together.
+    """
+    from transformers import HfArgumentParser
+    from trl import ModelConfig, ScriptArguments
+
+    from .training import method_module
+
+    class Parser(HfArgumentParser):
+        def error(self, message):
+            raise RecipeError(f"{recipe.path.name}: {message.removeprefix('argument ')}")
+
+    classes = (method_module(recipe.method).config_class(), ModelConfig, ScriptArguments, RunArguments)
+    known = [one.name for cls in classes for one in dataclasses.fields(cls)]
+    for key in recipe.values:
+        if key not in known:
+            raise RecipeError(f"{recipe.path.name}: unknown key '{key}'{did_you_mean(key, known)}")
+    parser = Parser(classes, allow_abbrev=False, prog=recipe.path.name)
+    words = [word for key, value in recipe.values.items() for word in _as_words(key, value)]
+    try:
+        parsed = parser.parse_args_into_dataclasses(words, look_for_args_file=False)
+    except (ValueError, TypeError, ImportError) as error:
+        message = str(error).strip() or type(error).__name__
+        raise RecipeError(f"{recipe.path.name}: {message.splitlines()[0]}") from error
+    return Arguments(*parsed)
+
+
+def _as_words(key: str, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        return [f"--{key}", json.dumps(value)]
+    if isinstance(value, list):
+        return [f"--{key}", *map(str, value)]
+    return [f"--{key}={str(value).lower() if isinstance(value, bool) else value}"]

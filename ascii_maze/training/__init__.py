@@ -1,0 +1,9 @@
+"""QLoRA fine-tuning: one small module per method over TRL's trainer, and what they share, once."""
+
+import importlib
+from types import ModuleType
+
+
+def method_module(method: str) -> ModuleType:
+    """The module of a method. Each has `COLUMNS`, `config_class()` and `make_trainer(...)`; see `sft`."""
+    return importlib.import_module(f"{__name__}.{method}")
