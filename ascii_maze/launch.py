@@ -1,7 +1,9 @@
 """What `accelerate launch recipes/x.yaml` and `ascii-maze train recipes/x.yaml` run."""
 
+import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 
 from .errors import AsciiMazeError
@@ -55,6 +57,9 @@ def prepare_process() -> None:
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # It says at every start that an optional kernel package is missing, which changes nothing but speed.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     import torch
 
     if torch.cuda.is_available() or torch.backends.mps.is_available():

@@ -7,6 +7,7 @@ A recipe holds `method:`, the fields of that method's TRL config, of TRL's Model
 `RunArguments`. Values are checked by the same parser whether they stand in the file or on the command line.
 """
 
+import contextlib
 import dataclasses
 import json
 from dataclasses import dataclass, field
@@ -140,8 +141,7 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
 
 
 def parse_overrides(words: list[str]) -> dict[str, Any]:
-    """`--key value`, `--key=value`, `--key one two` and `--flag` -> a mapping; values stay text until they are
-    checked.
+    """`--key value`, `--key=value`, `--key one two` and `--flag` -> a mapping.
 
     Raises:
         RecipeError: a word that belongs to no key.
@@ -152,12 +152,19 @@ def parse_overrides(words: list[str]) -> dict[str, Any]:
         if word.startswith("--"):
             key, separator, value = word[2:].partition("=")
             key = key.replace("-", "_")
-            values[key] = [value] if separator else []
+            values[key] = [_number_or_text(value)] if separator else []
         elif key is None:
             raise RecipeError(f"unexpected '{word}'; overrides have the form --key value")
         else:
-            values[key].append(word)
+            values[key].append(_number_or_text(word))
     return {key: "true" if not words else words[0] if len(words) == 1 else words for key, words in values.items()}
+
+
+def _number_or_text(word: str) -> int | float | str:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(word)
+    return word
 
 
 def parse_recipe(recipe: Recipe) -> Arguments:

@@ -1,7 +1,7 @@
 """One answer against one maze -> PathScore. The only scorer: metric, rewards and evaluation all call `score_path`.
 
-Pure Python, no dependency beyond `maze.py`. It never raises on what a model wrote, whatever that is; it does raise on a
-bad maze, which is the caller's mistake.
+Pure Python, no dependency beyond `maze.py`. It never raises on what a model wrote, whatever that is; it does raise on
+a bad maze, which is the caller's mistake.
 """
 
 from dataclasses import asdict, dataclass

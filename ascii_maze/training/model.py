@@ -46,13 +46,14 @@ def load_base(model_args):
         ModelError: it cannot be loaded.
     """
     import torch
+    from accelerate import PartialState
     from transformers import AutoModelForCausalLM
-    from trl import get_kbit_device_map, get_quantization_config
+    from trl import get_quantization_config
 
     if not model_args.model_name_or_path:
         raise UsageError("no 'model_name_or_path'; give a Hub id, a folder, or 'tiny'")
     quantization = get_quantization_config(model_args)
-    device_map = get_kbit_device_map() if torch.cuda.is_available() else {"": "cpu"}
+    device_map = {"": PartialState().local_process_index if torch.cuda.is_available() else "cpu"}
     try:
         model = AutoModelForCausalLM.from_pretrained(
             resolve_model(model_args.model_name_or_path),

@@ -1,0 +1,26 @@
+"""Shared fixtures. Nothing here or in any test reaches a network."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory):
+    """A small dataset of 4x4 mazes, with 5x5 ones as the larger."""
+    from dataset_builder.build import build
+    from dataset_builder.config import BuildConfig
+
+    out = tmp_path_factory.mktemp("built") / "ascii-maze"
+    config = BuildConfig(
+        name="small",
+        sizes={"4x4": 1},
+        generators={"depth_first": 1},
+        splits={"train": 256, "validation": 32, "test": 32, "test_larger": 16},
+        larger_sizes={"5x5": 1},
+    )
+    build(config, out)
+    return out

@@ -1,0 +1,105 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "numba", "numpy", "pyarrow")
+
+
+def run(*words, stdin=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "ascii_maze", *map(str, words)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["build", "--help"],
+        ["train", "--help"],
+        ["evaluate", "--help"],
+        ["study", "--help"],
+        ["show", "-h"],
+    ],
+)
+def test_help_imports_nothing_heavy(words):
+    program = (
+        f"import sys; sys.argv = ['ascii-maze', *{words!r}]\n"
+        "from ascii_maze.cli import main\n"
+        "try: main()\n"
+        f"except SystemExit: print('heavy:', [name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "Usage" in done.stdout
+    assert done.stdout.rstrip().endswith("heavy: []")
+    assert len(words) == 1 or "Example" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "module", ["ascii_maze", "ascii_maze.generation", "ascii_maze.recipe", "dataset_builder.build"]
+)
+def test_nothing_imports_torch_before_a_model_is_needed(module):
+    program = f"import sys, {module}; print('torch' in sys.modules or 'transformers' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["build", "dmo"], "no dataset config 'dmo'"),
+        (["build", "demo", "--workers", "0"], "--workers must be at least 1"),
+        (["build", "demo", "--limit", "0"], "--limit must be at least 1"),
+        (["train", "recipes/tiny/stf.yaml"], "did you mean 'recipes/tiny/sft.yaml'"),
+        (["evaluate", "a=tiny", "a=tiny"], "the name 'a' is taken"),
+        (["evaluate", "wall_follower=tiny"], "the name 'wall_follower' is taken"),
+        (["study", "nothing.yaml"], "no such study file"),
+        (["show", "nothing.txt"], "cannot read nothing.txt"),
+        (["show", "nothing.parquet"], "cannot read nothing.parquet"),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_code_2(words, message, tmp_path):
+    out = ["--out", tmp_path / "out"] if words[0] in ("build", "evaluate", "study") else []
+    done = run(*words, *out)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").glob("*.json"))
+
+
+def test_debug_shows_the_traceback():
+    assert "Traceback" in run("show", "nothing.txt", "--debug").stderr
+
+
+def test_show_draws_a_maze_from_stdin_with_its_solution():
+    done = run("show", stdin="#####\n#S G#\n#####\n")
+    assert done.returncode == 0
+    assert "SS••GG" in done.stdout
+    assert "optimal        True" in done.stdout
+
+
+def test_show_refuses_a_bad_maze_with_its_place():
+    done = run("show", stdin="S?G")
+    assert done.returncode == 2
+    assert "row 1, column 2" in done.stderr
+
+
+def test_build_dry_run_says_what_it_would_build_and_writes_nothing(tmp_path):
+    done = run("build", "demo", "--out", tmp_path / "data", "--dry-run", "--json", "--limit", "10")
+    plan = json.loads(done.stdout)
+    assert sum(quota["count"] for quota in plan if quota["split"] == "train") == 10
+    assert not (tmp_path / "data").exists()
+
+
+def test_build_as_json(tmp_path):
+    done = run("build", "demo", "--out", tmp_path / "data", "--limit", "8", "--json")
+    assert json.loads(done.stdout)["rows"]["sft/train"] == 8
+    assert json.loads((tmp_path / "data" / "build.json").read_text())["seed"] == 0

@@ -1,0 +1,99 @@
+import json
+
+import pyarrow.parquet
+import pytest
+
+from ascii_maze.errors import AsciiMazeError
+from ascii_maze.evaluation import evaluate, paired_tests, score_rows, summarise
+from ascii_maze.gallery import pick_mazes, write_gallery
+from ascii_maze.scoring import PathScore
+
+
+def row(valid, **facts):
+    score = PathScore(True, valid, valid, valid, valid, 0 if valid else None, 1.0, float(valid), 0, 0)
+    return {"id": "0", "model": "m", "split": "test", "size": "4x4", **score.to_dict(), **facts}
+
+
+def test_wilson_interval_is_the_textbook_one():
+    """Of 10 in 20, Wilson's 95 % interval is 0.299 to 0.701 (Brown, Cai and DasGupta, 2001)."""
+    summary = summarise([row(True)] * 10 + [row(False)] * 10)
+    assert summary["n"] == 20
+    assert summary["valid"] == 0.5
+    assert summary["valid_ci"] == pytest.approx([0.2993, 0.7007], abs=1e-4)
+
+
+def test_paired_test_counts_only_mazes_where_the_models_differ():
+    """Exact McNemar of 1 against 9: 2 * (C(10,0) + C(10,1)) / 2^10 = 0.0215."""
+    outcomes = [(True, True)] * 5 + [(True, False)] + [(False, True)] * 9 + [(False, False)] * 3
+    rows = [
+        row(valid, id=str(number), model=name)
+        for number, pair in enumerate(outcomes)
+        for name, valid in zip("ab", pair, strict=True)
+    ]
+    (test,) = paired_tests(["a", "b"], ["test"], rows)
+    assert (test["only_a"], test["only_b"]) == (1, 9)
+    assert test["p"] == pytest.approx(22 / 1024)
+    assert test["p_holm"] == test["p"]
+
+
+def test_baselines_alone(dataset, tmp_path):
+    results = evaluate({}, str(dataset), ["test", "test_larger"], tmp_path, limit=12)
+    rates = {name: by_split["test"]["valid"] for name, by_split in results["models"].items()}
+    assert rates["shortest_path"] == rates["wall_follower"] == 1
+    assert rates["one_direction"] < 0.5
+    assert results["models"]["shortest_path"]["test_larger"]["by_size"] == {
+        "5x5": {
+            key: value for key, value in results["models"]["shortest_path"]["test_larger"].items() if key != "by_size"
+        }
+    }
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    predictions = pyarrow.parquet.read_table(tmp_path / "predictions.parquet").to_pylist()
+    assert len(predictions) == 4 * (12 + 12)
+    assert set(PathScore.__dataclass_fields__) <= set(predictions[0])
+    assert "| test | all | shortest_path | 12 | 100.0 %" in (tmp_path / "report.md").read_text()
+
+
+def test_baselines_are_the_same_every_time(dataset, tmp_path):
+    one = evaluate({}, str(dataset), ["test"], tmp_path / "one")
+    two = evaluate({}, str(dataset), ["test"], tmp_path / "two")
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("models", "dataset_name", "split", "message"),
+    [
+        ({}, "no-such-folder", "test", "cannot load split 'test' of 'no-such-folder'"),
+        ({}, None, "tset", "cannot load split 'tset'"),
+        ({"m": "no-such-model"}, None, "test", "no model 'no-such-model'"),
+        ({"m": "./no/such"}, None, "test", "no model './no/such'"),
+        ({"m": "org/no-such-model"}, None, "test", "cannot load the model of 'org/no-such-model'"),
+    ],
+)
+def test_what_cannot_be_loaded_is_one_line(dataset, tmp_path, models, dataset_name, split, message):
+    with pytest.raises(AsciiMazeError, match=message) as caught:
+        evaluate(models, dataset_name or str(dataset), [split], tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_gallery_escapes_whatever_a_model_wrote(dataset, tmp_path):
+    results = evaluate({}, str(dataset), ["test"], tmp_path, limit=4)
+    rows = pyarrow.parquet.read_table(tmp_path / "predictions.parquet").to_pylist()
+    maze = {"id": "x", "maze": "S G", "width": 1, "height": 1}
+    hostile = "<script>alert('walk')</script>"
+    rows += score_rows("evil", "test", [maze], [hostile])
+    write_gallery(tmp_path / "page.html", "A <title>", results, rows, ["evil", "shortest_path"], count=99)
+    page = (tmp_path / "page.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert" in page
+    assert "A &lt;title&gt;" in page
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_gallery_shows_first_where_models_differ():
+    rows = [
+        row(valid, id=number, model=model)
+        for number, pair in enumerate([(True, True), (False, True)])
+        for model, valid in zip("ab", pair, strict=True)
+    ]
+    assert [group[0]["id"] for group in pick_mazes(rows, ["a", "b"], 2)] == [1, 0]

@@ -1,0 +1,119 @@
+import pytest
+import yaml
+
+from ascii_maze.recipe import RecipeError, find_recipe, load_recipe, parse_overrides, parse_recipe
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_recipe(name, text):
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    return write_recipe
+
+
+def test_shipped_tiny_recipe_extends_the_real_one():
+    recipe = load_recipe("recipes/tiny/sft.yaml")
+    assert recipe.method == "sft"
+    assert recipe.values["model_name_or_path"] == "tiny"
+    assert recipe.values["lora_target_modules"] == "all-linear"
+    assert not any(key.startswith("if ") or key == "extends" for key in recipe.values)
+
+
+def test_every_shipped_recipe_is_yaml_and_python():
+    folder = find_recipe("recipes/sft.yaml").parent
+    for path in (file for file in folder.rglob("*.yaml") if "accelerate" not in file.parts):
+        assert yaml.safe_load(path.read_text())
+        compile(path.read_text(), str(path), "exec")
+
+
+def test_every_shipped_recipe_passes_its_own_check():
+    for name in ("recipes/sft.yaml", "recipes/tiny/sft.yaml"):
+        words = ["--bf16", "false"]  # whether a card has bfloat16 is not the recipe's mistake
+        arguments = parse_recipe(load_recipe(name, words))
+        assert arguments.model.load_in_4bit
+        assert arguments.training.completion_only_loss
+
+
+def test_overrides_win_and_the_resolved_recipe_is_a_recipe(write, tmp_path):
+    write("base.yaml", "method: sft\nlearning_rate: 1.0e-3\nseed: 1\nwarmup_steps: 5\n")
+    child = write("child.yaml", "extends: base.yaml\nseed: 2\n")
+    recipe = load_recipe(child, ["--learning_rate", "2e-3"])
+    assert recipe.values == {"learning_rate": 2e-3, "seed": 2, "warmup_steps": 5}
+    again = load_recipe(write("resolved.yaml", recipe.to_yaml()))
+    assert (again.method, again.values) == (recipe.method, recipe.values)
+
+
+def test_override_forms():
+    words = ["--a", "1", "--b=x", "--c", "y", "z", "--flag", "--learning-rate", "1e-4", "--n", "-1", "--e", "no"]
+    assert parse_overrides(words) == {
+        "a": 1,
+        "b": "x",
+        "c": ["y", "z"],
+        "flag": "true",
+        "learning_rate": 1e-4,
+        "n": -1,
+        "e": "no",
+    }
+    with pytest.raises(RecipeError, match="unexpected 'stray'"):
+        parse_overrides(["stray", "--a", "1"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("method: sfft\n", "unknown method 'sfft'.*did you mean 'sft'"),
+        ("seed: 1\n", "no 'method'"),
+        ("method: [sft\n", r"bad.yaml, line \d+, column \d+: not YAML"),
+        ("- sft\n", "expected lines of the form 'key: value'"),
+        ("", "expected lines of the form"),
+        ("method: !!python/object/apply:os.system ['true']\n", "not YAML"),
+        ("method: sft\nextends: nothing.yaml\n", "extends 'nothing.yaml', and there is no file"),
+        ("method: sft\nextends: bad.yaml\n", "goes round in a circle"),
+        ("method: sft\nhub_token: abc\n", "a token does not belong in a recipe"),
+    ],
+)
+def test_bad_files_are_refused_in_one_line(write, text, message):
+    with pytest.raises(RecipeError, match=message) as caught:
+        load_recipe(write("bad.yaml", text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named_with_the_nearest():
+    with pytest.raises(
+        RecipeError, match=r"recipes/tiny/stf.yaml: no such recipe; did you mean 'recipes/tiny/sft.yaml'"
+    ):
+        load_recipe("recipes/tiny/stf.yaml")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("learning_rte: 1.0e-3", "unknown key 'learning_rte'; did you mean 'learning_rate'"),
+        ("learning_rate: fast", "learning_rate.*invalid float value: 'fast'"),
+        ("max_steps: 1.5", "max_steps.*invalid int value"),
+        ("load_in_4bit: perhaps", "load_in_4bit"),
+        ("dtype: float8", "dtype.*invalid choice"),
+        ("eval_strategy: sometimes", "sometimes"),
+    ],
+)
+def test_bad_keys_and_values_are_refused_in_one_line(write, line, message):
+    recipe = load_recipe(write("bad.yaml", f"method: sft\noutput_dir: out\nbf16: false\n{line}\n"))
+    with pytest.raises(RecipeError, match=message) as caught:
+        parse_recipe(recipe)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_the_command_line_is_checked_like_the_file(write):
+    recipe = load_recipe(write("good.yaml", "method: sft\noutput_dir: out\n"), ["--lerning_rate", "1"])
+    with pytest.raises(RecipeError, match="unknown key 'lerning_rate'; did you mean 'learning_rate'"):
+        parse_recipe(recipe)
+
+
+def test_orpo_still_lives_where_we_shall_look_for_it():
+    from trl.experimental.orpo import ORPOConfig, ORPOTrainer
+
+    assert ORPOConfig
+    assert ORPOTrainer
