@@ -37,7 +37,7 @@ def main() -> None:
 
 
 @contextmanager
-def progress(quiet: bool):
+def progress(quiet: bool = False):
     """A progress bar on stderr, as a function (what, done, total)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -177,8 +177,7 @@ def study(
     from .launch import prepare_process
 
     prepare_process()
-    with progress(quiet=False) as report:
-        results = run_study(chosen, out, workers, train_in_new_process, report)
+    results = run_study(chosen, out, workers, train_in_new_process, progress)
     print_table(results)
     show_predictions(out / "evaluation" / "predictions.parquet", ["base", *chosen.recipes], count=3)
     print(f"report: {out / 'report.html'}")

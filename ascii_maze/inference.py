@@ -22,14 +22,14 @@ def load_model(name: str) -> tuple[Any, Any]:
     from peft import PeftConfig, PeftModel
     from trl import ModelConfig
 
-    from .recipe import load_recipe, parse_recipe
+    from .recipe import load_recipe, parse_model
     from .training.model import load_base, load_tokenizer
 
     adapter = _adapter_config(name, PeftConfig)
     if adapter is None:
         model_args = ModelConfig(model_name_or_path=name, dtype="bfloat16" if torch.cuda.is_available() else "float32")
     elif (recipe := Path(name) / "recipe.yaml").is_file():
-        model_args = parse_recipe(load_recipe(recipe)).model
+        model_args = parse_model(load_recipe(recipe))
     else:
         model_args = ModelConfig(model_name_or_path=adapter.base_model_name_or_path, dtype="auto")
     model = load_base(model_args)

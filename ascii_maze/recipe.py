@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from .configuration import read_yaml_mapping
 from .errors import UsageError, did_you_mean
 
 # Each method is a module of this name in `ascii_maze.training`.
@@ -121,25 +122,6 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]
     return {**_read_with_parents(parent_path.resolve(), (*children, path)), **values}
 
 
-def read_yaml_mapping(path: Path) -> dict[str, Any]:
-    """A YAML file whose top level is a mapping with text keys, read safely.
-
-    Raises:
-        RecipeError: with the line and column where the file stops being YAML.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise RecipeError(f"{path.name}{where}: not YAML: {error.problem}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise RecipeError(f"{path.name}: cannot be read: {str(error).splitlines()[0]}") from error
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise RecipeError(f"{path.name}: expected lines of the form 'key: value'")
-    return values
-
-
 def parse_overrides(words: list[str]) -> dict[str, Any]:
     """`--key value`, `--key=value`, `--key one two` and `--flag` -> a mapping.
 
@@ -173,28 +155,44 @@ def parse_recipe(recipe: Recipe) -> Arguments:
     Raises:
         RecipeError: an unknown key, a value of the wrong type, or values that do not go together.
     """
-    from transformers import HfArgumentParser
     from trl import ModelConfig, ScriptArguments
 
     from .training import method_module
+
+    classes = (method_module(recipe.method).config_class(), ModelConfig, ScriptArguments, RunArguments)
+    known = _keys_of(classes)
+    for key in recipe.values:
+        if key not in known:
+            raise RecipeError(f"{recipe.path.name}: unknown key '{key}'{did_you_mean(key, known)}")
+    return Arguments(*_parse(recipe, classes))
+
+
+def parse_model(recipe: Recipe):
+    """TRL's ModelConfig of a recipe alone: what an adapter needs to be loaded again, on whatever machine."""
+    from trl import ModelConfig
+
+    return _parse(recipe, (ModelConfig,))[0]
+
+
+def _keys_of(classes: tuple[type, ...]) -> list[str]:
+    return [field.name for cls in classes for field in dataclasses.fields(cls)]
+
+
+def _parse(recipe: Recipe, classes: tuple[type, ...]) -> tuple:
+    from transformers import HfArgumentParser
 
     class Parser(HfArgumentParser):
         def error(self, message):
             raise RecipeError(f"{recipe.path.name}: {message.removeprefix('argument ')}")
 
-    classes = (method_module(recipe.method).config_class(), ModelConfig, ScriptArguments, RunArguments)
-    known = [one.name for cls in classes for one in dataclasses.fields(cls)]
-    for key in recipe.values:
-        if key not in known:
-            raise RecipeError(f"{recipe.path.name}: unknown key '{key}'{did_you_mean(key, known)}")
+    known = _keys_of(classes)
     parser = Parser(classes, allow_abbrev=False, prog=recipe.path.name)
-    words = [word for key, value in recipe.values.items() for word in _as_words(key, value)]
+    words = [word for key, value in recipe.values.items() if key in known for word in _as_words(key, value)]
     try:
-        parsed = parser.parse_args_into_dataclasses(words, look_for_args_file=False)
+        return parser.parse_args_into_dataclasses(words, look_for_args_file=False)
     except (ValueError, TypeError, ImportError) as error:
         message = str(error).strip() or type(error).__name__
         raise RecipeError(f"{recipe.path.name}: {message.splitlines()[0]}") from error
-    return Arguments(*parsed)
 
 
 def _as_words(key: str, value: Any) -> list[str]:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .configuration import check_keys, read_yaml_mapping
 from .errors import UsageError
-from .recipe import find_recipe, read_yaml_mapping
+from .recipe import find_recipe
 
 
 @dataclass(frozen=True)
@@ -40,22 +41,21 @@ def load_study(path: Path | None) -> Study:
         return DEMO
     if not path.is_file():
         raise UsageError(f"{path}: no such study file")
-    try:
-        study = Study(**read_yaml_mapping(path))
-    except TypeError as error:
-        raise UsageError(f"{path.name}: {str(error).replace('Study.__init__() ', '')}") from error
+    values = read_yaml_mapping(path)
+    check_keys(values, Study, path.name)
+    study = Study(**values)
     for recipe in study.recipes.values():
         find_recipe(recipe)
     return study
 
 
-def run_study(study: Study, out: Path, workers: int, train: Callable[[list[str]], None], report: Callable) -> dict:
+def run_study(study: Study, out: Path, workers: int, train: Callable[[list[str]], None], progress: Callable) -> dict:
     """Run every stage that has not been run yet, all under one folder; returns the results of the evaluation.
 
     Args:
         train: runs `ascii-maze train` with these arguments; a process of its own each, as on a cluster, so that
             nothing of one run is left in the next.
-        report: called with a stage, the steps done and the steps in all.
+        progress: opens a progress bar: a context manager over a function (what, steps done, steps in all).
     """
     import pyarrow.parquet
 
@@ -66,14 +66,16 @@ def run_study(study: Study, out: Path, workers: int, train: Callable[[list[str]]
     from .gallery import write_gallery
 
     dataset = out / "dataset"
-    build(load_config(study.dataset), dataset, workers, report)
+    with progress() as report:
+        build(load_config(study.dataset), dataset, workers, report)
     models = {"base": study.base}
     for name, recipe in study.recipes.items():
         models[name] = str(out / name)
         train(
             [recipe, "--dataset_name", str(dataset), "--model_name_or_path", study.base, "--output_dir", models[name]]
         )
-    results = evaluate(models, str(dataset), study.splits, out / "evaluation", study.limit, report=report)
+    with progress() as report:
+        results = evaluate(models, str(dataset), study.splits, out / "evaluation", study.limit, report=report)
     predictions = pyarrow.parquet.read_table(out / "evaluation" / "predictions.parquet").to_pylist()
     write_gallery(out / "report.html", "What fine-tuning changed", results, predictions, list(models))
     return results

@@ -3,9 +3,9 @@
     pip install --no-deps maze-dataset==1.4.2 muutils==0.8.12 zanj jaxtyping wadler-lindig tqdm matplotlib
     python benchmarks/generation.py
 
-Both make n x n mazes by randomised depth-first search, place two random ends, find the shortest path between them and write
-maze and path: ours as two strings each, the peer's as one ASCII picture. Rounds alternate, so that a slow moment of the
-machine meets both. Without the peer its column stays empty.
+Both make n x n mazes by randomised depth-first search, place two random ends, find the shortest path between them and
+write maze and path: ours as two strings each, the peer's as one ASCII picture. Rounds alternate, so that a slow moment
+of the machine meets both. Without the peer its column stays empty.
 """
 
 import importlib.metadata
@@ -54,7 +54,7 @@ def main() -> None:
     except ImportError:
         version = None
     print(
-        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, numba {numba.__version__}, "
+        f"{platform.machine()}, Python {platform.python_version()}, numba {numba.__version__}, "
         f"maze-dataset {version or 'not installed'}\n"
     )
     print("| size | ascii-maze, mazes/s | maze-dataset, mazes/s | ratio |\n|---|---|---|---|")

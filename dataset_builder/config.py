@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ascii_maze.configuration import check_keys, read_yaml_mapping
 from ascii_maze.errors import UsageError, did_you_mean
 from ascii_maze.generation import GENERATORS
-from ascii_maze.recipe import read_yaml_mapping
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 # Each split takes only mazes whose hash falls to the one named here (`ascii_maze.splits`).
@@ -80,14 +80,7 @@ def load_config(name: str, seed: int | None = None, limit: int | None = None) ->
 
 
 def _checked(values: dict[str, Any], where: str) -> BuildConfig:
-    fields = {field.name: field for field in dataclasses.fields(BuildConfig)}
-    for key in values:
-        if key not in fields:
-            raise UsageError(f"{where}: unknown key '{key}'{did_you_mean(key, fields)}")
-    for key, field in fields.items():
-        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        if required and key not in values:
-            raise UsageError(f"{where}: no '{key}'")
+    check_keys(values, BuildConfig, where)
     for key in ("sizes", "larger_sizes", "generators", "unseen_generators", "splits"):
         entries = values.get(key, {})
         if isinstance(entries, list):

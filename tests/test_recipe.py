@@ -1,6 +1,7 @@
 import pytest
 import yaml
 
+from ascii_maze.errors import UsageError
 from ascii_maze.recipe import RecipeError, find_recipe, load_recipe, parse_overrides, parse_recipe
 
 
@@ -75,7 +76,7 @@ def test_override_forms():
     ],
 )
 def test_bad_files_are_refused_in_one_line(write, text, message):
-    with pytest.raises(RecipeError, match=message) as caught:
+    with pytest.raises(UsageError, match=message) as caught:
         load_recipe(write("bad.yaml", text))
     assert "\n" not in str(caught.value)
 

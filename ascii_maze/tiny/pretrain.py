@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from ..configuration import check_keys, read_yaml_mapping
 from .corpus import IGNORED, Batch, habit_batch, mazes_of_split, skill_batch
 from .tokenizer import BOS, EOS, PAD, VOCABULARY, build_tokenizer
 
@@ -183,7 +183,9 @@ def main() -> None:
         "--work", type=Path, default=Path("outputs/tiny-pretrain"), help="folder for checkpoint and log"
     )
     arguments = parser.parse_args()
-    pretrain(PretrainConfig(**yaml.safe_load(arguments.recipe.read_text())), arguments.out, arguments.work)
+    values = read_yaml_mapping(arguments.recipe)
+    check_keys(values, PretrainConfig, arguments.recipe.name)
+    pretrain(PretrainConfig(**values), arguments.out, arguments.work)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,8 @@ def _is_4bit(parameter) -> bool:
 
 
 def _example_with_mask(tokenizer, example: dict) -> list[str]:
-    if "input_ids" not in example or "completion_mask" not in example:
+    if "input_ids" not in example or "labels" not in example:
         return []
-    prompt = [token for token, learned in zip(example["input_ids"], example["completion_mask"]) if not learned]
-    answer = [token for token, learned in zip(example["input_ids"], example["completion_mask"]) if learned]
+    prompt = [token for token, label in zip(example["input_ids"], example["labels"]) if label == -100]
+    answer = [label for label in example["labels"] if label != -100]
     return ["example, no loss on:", tokenizer.decode(prompt), "loss on:", tokenizer.decode(answer)]

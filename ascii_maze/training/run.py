@@ -53,6 +53,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False) -> Path:
         train_rows, eval_rows = load_rows(arguments, method.COLUMNS)
     tokenizer = load_tokenizer(arguments.model.model_name_or_path or "", arguments.model.model_revision)
     check_lengths(train_rows, tokenizer, training.max_length)
+    existed = out.exists()
     trainer = method.make_trainer(
         model=load_base(arguments.model),
         args=training,
@@ -64,6 +65,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False) -> Path:
     if first_process:
         print(describe(recipe, trainer), flush=True)
     if dry_run:
+        if first_process and not existed:
+            out.rmdir()  # the trainer has made it
         return out
     checkpoint = get_last_checkpoint(out) if out.is_dir() else None
     if first_process:
@@ -159,10 +162,12 @@ def collect_metrics(recipe: Recipe, trainer, seconds: float) -> dict:
 def save(out: Path, trainer, tokenizer, recipe: Recipe, metrics: dict) -> None:
     """Adapter (or model), tokenizer and card, and then metrics.json, which says that the run is finished."""
     model = trainer.accelerator.unwrap_model(trainer.model)
-    base = recipe.values["model_name_or_path"]
-    for config in getattr(model, "peft_config", {}).values():
-        config.base_model_name_or_path = base  # the name in the recipe, not where it lies on this machine
-    model.save_pretrained(out)
+    adapters = getattr(model, "peft_config", {})
+    for config in adapters.values():
+        # The name in the recipe, not where it lies on this machine. PEFT would look that name up on the Hub to see
+        # whether the vocabulary has grown; it has not.
+        config.base_model_name_or_path = recipe.values["model_name_or_path"]
+    model.save_pretrained(out, **({"save_embedding_layers": False} if adapters else {}))
     tokenizer.save_pretrained(out)
     write_text(out / "README.md", render_card(recipe, metrics))
     write_text(out / "metrics.json", json.dumps(metrics, indent=2))
