@@ -4,7 +4,7 @@ import json
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -58,9 +58,9 @@ def progress(quiet: bool = False):
 def build(
     config: Annotated[str, typer.Argument(help="A name from dataset_builder/configs, or a YAML file.")] = "ascii-maze",
     out: Annotated[Path, typer.Option(help="Folder to make; load_dataset reads it.")] = Path("ascii-maze"),
-    seed: Annotated[Optional[int], typer.Option(help="Instead of the config's.")] = None,  # noqa: UP045
+    seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
     workers: Annotated[int, typer.Option(help="Processes; the result does not depend on it.")] = 1,
-    limit: Annotated[Optional[int], typer.Option(help="At most so many rows in each split.")] = None,  # noqa: UP045
+    limit: Annotated[int | None, typer.Option(help="At most so many rows in each split.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be built and stop.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -93,11 +93,12 @@ def train(
     context: typer.Context,
     recipe: Annotated[str, typer.Argument(help="A recipe; `accelerate launch RECIPE` does the same on many devices.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, show the plan, do not train.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Train anew into a folder of another run.")] = False,
 ) -> None:
     """Fine-tune a model as a recipe says; `--key value` overrides any key of it."""
     from .launch import train as train_recipe
 
-    train_recipe(recipe, context.args, dry_run)
+    train_recipe(recipe, context.args, dry_run, overwrite)
 
 
 @app.command(
@@ -109,7 +110,7 @@ def evaluate(
     ],
     dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
     split: Annotated[list[str], typer.Option(help="May be given several times.")] = ["test"],  # noqa: B006
-    limit: Annotated[Optional[int], typer.Option(help="The first so many mazes of each split.")] = None,  # noqa: UP045
+    limit: Annotated[int | None, typer.Option(help="The first so many mazes of each split.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for results.json, predictions.parquet, report.md.")] = Path(
         "outputs/evaluation"
     ),
@@ -203,7 +204,7 @@ def show(
     source: Annotated[
         str, typer.Argument(help="A predictions.parquet, a text file with a maze, or - for stdin.")
     ] = "-",
-    answer: Annotated[Optional[str], typer.Option(help="A path to draw; the solution without it.")] = None,  # noqa: UP045
+    answer: Annotated[str | None, typer.Option(help="A path to draw; the solution without it.")] = None,
     n: Annotated[int, typer.Option(help="How many mazes of the predictions.")] = 3,
 ) -> None:
     """Draw mazes in the terminal, with paths."""

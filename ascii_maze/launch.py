@@ -14,12 +14,13 @@ def main(recipe: str | Path, words: list[str] | None = None) -> None:
 
     Args:
         recipe: the YAML file.
-        words: overrides, `--dry-run` and `--debug`; from the command line by default.
+        words: overrides, `--dry-run`, `--overwrite` and `--debug`; from the command line by default.
     """
     words = list(sys.argv[1:] if words is None else words)
-    flags = {flag for flag in ("--dry-run", "--debug") if flag in words}
+    flags = {flag for flag in ("--dry-run", "--overwrite", "--debug") if flag in words}
+    overrides = [word for word in words if word not in flags]
     try:
-        train(recipe, [word for word in words if word not in flags], dry_run="--dry-run" in flags)
+        train(recipe, overrides, dry_run="--dry-run" in flags, overwrite="--overwrite" in flags)
     except AsciiMazeError as error:
         if "--debug" in flags:
             raise
@@ -33,7 +34,7 @@ def main(recipe: str | Path, words: list[str] | None = None) -> None:
         sys.exit(130)
 
 
-def train(recipe: str | Path, overrides: list[str], dry_run: bool = False) -> Path:
+def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overwrite: bool = False) -> Path:
     """Train a recipe in this process and return its output folder.
 
     Raises:
@@ -46,7 +47,7 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False) -> Pa
     arguments = parse_recipe(resolved)
     from .training.run import run
 
-    return run(resolved, arguments, dry_run=dry_run)
+    return run(resolved, arguments, dry_run, overwrite)
 
 
 def prepare_process() -> None:

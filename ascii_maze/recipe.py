@@ -56,7 +56,6 @@ class RunArguments:
     train_limit: int | None = field(
         default=None, metadata={"help": "Train on the first so many rows of the split; all of them by default."}
     )
-    overwrite: bool = field(default=False, metadata={"help": "Train anew into a folder that holds another run."})
 
 
 @dataclass(frozen=True)

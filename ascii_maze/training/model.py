@@ -86,6 +86,20 @@ def keep_trainable_on_cpu(model):
     return model
 
 
+def keep_adapter_in_float32(model) -> None:
+    """Give what is trained its full precision back, in place; to be called before the optimizer exists.
+
+    TRL casts the adapter on a 4-bit base to bfloat16, where an AdamW step of a small learning rate is lost to
+    rounding; and a resumed run, whose adapter comes from the checkpoint in float32, would not be the run that was
+    interrupted.
+    """
+    import torch
+
+    for parameter in model.parameters():
+        if parameter.requires_grad and parameter.dtype in (torch.bfloat16, torch.float16):
+            parameter.data = parameter.data.float()
+
+
 def _cannot_load(what: str, name: str, error: Exception) -> ModelError:
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     return ModelError(f"cannot load the {what} of '{name}': {first}")

@@ -5,6 +5,7 @@ adapter, the tokenizer, the card, and `metrics.json`, written last: a folder wit
 """
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from ..files import write_text
 from ..recipe import Arguments, Recipe
 from . import method_module
 from .card import render_card
-from .model import load_base, load_tokenizer
+from .model import keep_adapter_in_float32, load_base, load_tokenizer
 from .preflight import check_lengths, describe
 
 
@@ -33,7 +34,7 @@ class JsonLog(TrainerCallback):
                 log.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
 
 
-def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False) -> Path:
+def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: bool = False) -> Path:
     """Train what the recipe says and return the output folder.
 
     A finished run of the same recipe is left as it is; an unfinished one goes on from its last checkpoint.
@@ -46,10 +47,12 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False) -> Path:
     training, method = arguments.training, method_module(recipe.method)
     out = Path(training.output_dir)
     first_process = training.process_index == 0
-    if not dry_run and is_finished(out, recipe, arguments.run.overwrite):
-        print(f"{out} holds this run, finished; remove the folder or give another --output_dir to train again")
-        return out
-    with training.main_process_first(desc="load the dataset"):
+    with training.main_process_first(desc="look at the output folder and the dataset"):
+        if overwrite and not dry_run and first_process:
+            clear_run(out)
+        if not dry_run and is_finished(out, recipe):
+            print(f"{out} holds this run, finished; --overwrite trains it anew")
+            return out
         train_rows, eval_rows = load_rows(arguments, method.COLUMNS)
     tokenizer = load_tokenizer(arguments.model.model_name_or_path or "", arguments.model.model_revision)
     check_lengths(train_rows, tokenizer, training.max_length)
@@ -62,6 +65,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False) -> Path:
         processing_class=tokenizer,
         peft_config=get_peft_config(arguments.model),
     )
+    keep_adapter_in_float32(trainer.model)
     if first_process:
         print(describe(recipe, trainer), flush=True)
     if dry_run:
@@ -85,17 +89,25 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False) -> Path:
     return out
 
 
-def is_finished(out: Path, recipe: Recipe, overwrite: bool) -> bool:
+def is_finished(out: Path, recipe: Recipe) -> bool:
     """Whether the folder holds this very run, finished.
 
     Raises:
-        UsageError: it holds a run of another recipe and may not be overwritten.
+        UsageError: it holds a run of another recipe.
     """
-    if not (out / "recipe.yaml").exists() or overwrite:
+    if not (out / "recipe.yaml").exists():
         return False
     if (out / "recipe.yaml").read_text(encoding="utf-8") != recipe.to_yaml():
-        raise UsageError(f"{out} holds a run of another recipe; give another --output_dir, or --overwrite true")
+        raise UsageError(f"{out} holds a run of another recipe; give another --output_dir, or --overwrite")
     return (out / "metrics.json").exists()
+
+
+def clear_run(out: Path) -> None:
+    """Remove what says that a folder holds a run, and what a run would go on from; nothing else."""
+    for name in ("metrics.json", "recipe.yaml", "log.jsonl"):
+        (out / name).unlink(missing_ok=True)
+    for checkpoint in out.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
 
 
 def load_rows(arguments: Arguments, columns: tuple[str, ...]):

@@ -42,6 +42,7 @@ def test_every_linear_layer_of_the_base_has_an_adapter(sft_run):
     assert set(config["target_modules"]) == projections
     with safe_open(sft_run[0] / "adapter_model.safetensors", "pt") as weights:
         changed = [name for name in weights.keys() if "lora_B" in name and weights.get_tensor(name).abs().sum() > 0]  # noqa: SIM118
+        assert {weights.get_slice(name).get_dtype() for name in weights.keys()} == {"F32"}  # noqa: SIM118
     assert len(changed) == 6 * len(projections)
 
 
@@ -57,6 +58,15 @@ def test_the_resolved_recipe_runs_again_and_says_that_it_is_done(sft_run, train,
 def test_a_run_of_another_recipe_is_not_overwritten_unless_asked(sft_run, train):
     with pytest.raises(UsageError, match="holds a run of another recipe"):
         train(sft_run[0] / "recipe.yaml", ["--learning_rate", "5e-4"])
+
+
+def test_overwriting_starts_from_nothing(dataset, train, tmp_path):
+    words = settings(dataset, tmp_path / "run", max_steps=2, per_device_train_batch_size=2, save_steps=1)
+    train(TINY, words)
+    train(TINY, [*words, "--learning_rate", "1e-4"], overwrite=True)
+    log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in log if '"loss"' in line] == [1, 2]
+    assert yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())["learning_rate"] == 1e-4
 
 
 def test_two_processes_train_one_model(dataset, sft_run, tmp_path):
