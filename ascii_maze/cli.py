@@ -151,16 +151,21 @@ def name_models(models: list[str]) -> dict[str, str]:
 
 
 def print_table(results: dict) -> None:
-    """The table of results in the terminal."""
+    """The table of results in the terminal, one part per split."""
+    from itertools import groupby
+
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     from .evaluation import TABLE_HEADER, table_rows
 
-    table = Table(*TABLE_HEADER)
-    for row in table_rows(results):
-        table.add_row(*row)
-    Console().print(table)
+    for split, rows in groupby(table_rows(results), key=lambda row: row[0]):
+        title = f"split {split}, rates in per cent"
+        table = Table(*TABLE_HEADER[1:], title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
+        for row in rows:
+            table.add_row(*row[1:], end_section=row[2] == "shortest_path")
+        Console().print(table)
 
 
 @app.command(epilog="Example: ascii-maze study --out outputs/demo")

@@ -204,30 +204,31 @@ def write_predictions(path: Path, predictions: list[dict]) -> None:
 
 
 def table_rows(results: dict) -> list[tuple[str, ...]]:
-    """The table of results as text: split, size, model, n, valid with its interval, optimal, legal, arrives."""
+    """The table of results as text, rates in per cent; see `TABLE_HEADER`."""
     table = []
     for name, by_split in results["models"].items():
         for split, summary in by_split.items():
             sizes = summary["by_size"] if len(summary["by_size"]) > 1 else {}
             for size, cell in {**sizes, "all": summary}.items():
                 low, high = cell["valid_ci"]
-                valid = f"{cell['valid']:6.1%}  [{low:.1%}, {high:.1%}]".replace("%", " %")
-                others = (f"{cell[rate]:.1%}".replace("%", " %") for rate in ("optimal", "legal", "reaches_goal"))
-                table.append((split, size, name, str(cell["n"]), valid, *others))
+                rates = [f"{100 * cell[rate]:.1f}" for rate in ("valid", "optimal", "legal", "reaches_goal")]
+                rates.insert(1, f"{100 * low:.1f} - {100 * high:.1f}")
+                table.append((split, size, name, str(cell["n"]), *rates))
     order = {key: place for place, key in enumerate(dict.fromkeys((row[0], row[1]) for row in table))}
     return sorted(table, key=lambda row: order[row[0], row[1]])
 
 
-TABLE_HEADER = ("split", "size", "model", "n", "valid, 95 % interval", "shortest", "legal", "arrives")
+TABLE_HEADER = ("split", "size", "model", "n", "valid", "95 %", "shortest", "legal", "arrives")
 
 
 def render_markdown(results: dict) -> str:
     """The results as a Markdown report."""
     lines = ["# Path validity", "", "| " + " | ".join(TABLE_HEADER) + " |", "|" + "---|" * len(TABLE_HEADER)]
-    lines += ["| " + " | ".join(" ".join(cell.split()) for cell in row) + " |" for row in table_rows(results)]
+    lines += ["| " + " | ".join(row) + " |" for row in table_rows(results)]
     lines += [
         "",
-        "Intervals are Wilson's. `shortest`: as short as a path can be. `arrives`: ends on G, blocked moves ignored.",
+        "Rates in per cent; 95 % intervals are Wilson's. `shortest`: as short as a path can be. `arrives`: ends on G, "
+        "blocked moves ignored.",
     ]
     for test in results["paired"]:
         lines.append(

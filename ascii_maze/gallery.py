@@ -68,7 +68,7 @@ def write_gallery(
     settings = results["settings"]
     page = environment.get_template("gallery.html.jinja").render(
         title=title,
-        subtitle=f"Dataset {settings['dataset']}, decoding {settings['decoding']}. Intervals are Wilson's, 95 %.",
+        subtitle=f"{settings['dataset']}, {settings['decoding']} decoding. Rates in per cent with Wilson's intervals.",
         header=TABLE_HEADER,
         table=table_rows(results),
         mazes=mazes,

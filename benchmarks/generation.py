@@ -1,6 +1,7 @@
 """Generate, solve and render depth-first mazes on one core, beside maze-dataset, in one run.
 
-    pip install --no-deps maze-dataset==1.4.2 muutils==0.8.12 zanj jaxtyping wadler-lindig tqdm matplotlib
+    pip install --constraint constraints.txt muutils==0.8.12 zanj jaxtyping matplotlib
+    pip install --no-deps maze-dataset==1.4.2
     python benchmarks/generation.py
 
 Both make n x n mazes by randomised depth-first search, place two random ends, find the shortest path between them and

@@ -50,7 +50,7 @@ def test_baselines_alone(dataset, tmp_path):
     predictions = pyarrow.parquet.read_table(tmp_path / "predictions.parquet").to_pylist()
     assert len(predictions) == 4 * (12 + 12)
     assert set(PathScore.__dataclass_fields__) <= set(predictions[0])
-    assert "| test | all | shortest_path | 12 | 100.0 %" in (tmp_path / "report.md").read_text()
+    assert "| test | all | shortest_path | 12 | 100.0 | 75.8 - 100.0 |" in (tmp_path / "report.md").read_text()
 
 
 def test_baselines_are_the_same_every_time(dataset, tmp_path):
