@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -166,6 +167,17 @@ def test_a_finished_build_is_left_as_it_is_and_another_is_refused(tmp_path):
     with pytest.raises(UsageError, match="another config or seed"):
         build(dataclasses.replace(CONFIG, seed=8), out)
     assert contents(out) == before
+
+
+def test_a_dataset_built_anew_at_the_same_place_is_not_the_one_before(tmp_path):
+    """`datasets` 5.2 caches a folder by its name and card alone."""
+    seen = []
+    for seed in (1, 2):
+        out = tmp_path / "same-name"
+        shutil.rmtree(out, ignore_errors=True)
+        build(dataclasses.replace(CONFIG, seed=seed), out)
+        seen.append(datasets.load_dataset(str(out), "mazes", split="train")["maze"][:])
+    assert not set(seen[0]) & set(seen[1])
 
 
 def test_a_folder_with_other_things_is_not_touched(tmp_path):
