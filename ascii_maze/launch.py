@@ -63,8 +63,9 @@ def prepare_process() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     import torch
 
-    if torch.cuda.is_available() or torch.backends.mps.is_available():
+    if torch.cuda.is_available():
         return
     os.environ.setdefault("ACCELERATE_USE_CPU", "true")
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(max(1, cores // processes))

@@ -150,6 +150,7 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
 def collect_metrics(recipe: Recipe, trainer, seconds: float) -> dict:
     """What metrics.json holds: what the run cost and how its loss went."""
     import resource
+    import sys
 
     import torch
 
@@ -164,7 +165,7 @@ def collect_metrics(recipe: Recipe, trainer, seconds: float) -> dict:
         "seconds": round(seconds, 3),
         "peak_memory_bytes": torch.cuda.max_memory_allocated()
         if on_gpu
-        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
         "device": torch.cuda.get_device_name() if on_gpu else "cpu",
         "processes": trainer.accelerator.num_processes,
         "history": history,
