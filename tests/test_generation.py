@@ -12,7 +12,7 @@ from ascii_maze.generation import GENERATORS, mazes_at
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9)).filter(lambda size: size[0] * size[1] > 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(GENERATORS)), sizes, st.integers(0, 2**63))
 def test_generators_carve_spanning_trees_of_the_lattice(generator, size, seed):
     width, height = size
@@ -31,7 +31,7 @@ def test_generators_carve_spanning_trees_of_the_lattice(generator, size, seed):
     assert sum(symbol != "#" for row in maze.rows for symbol in row) == 2 * width * height - 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sizes, st.integers(0, 2**63))
 def test_batches_agree_with_mazes_one_by_one(size, seed):
     batch = generate_mazes("depth_first", *size, 8, seed)
