@@ -4,7 +4,8 @@ import os
 import tempfile
 
 # What `datasets` has read of one test's folder must not be taken for another's, nor for a user's.
-os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="datasets-cache-")
+CACHE = tempfile.TemporaryDirectory(prefix="datasets-cache-")
+os.environ["HF_DATASETS_CACHE"] = CACHE.name
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
