@@ -3,15 +3,15 @@
 import os
 import tempfile
 
-# What `datasets` has read of one test's folder must not be taken for another's, nor for a user's.
+import pytest
+from hypothesis import settings
+
+# What `datasets` has read of one test's folder must not be taken for another's, nor for a user's. It reads these when
+# it is imported, which is later than this.
 CACHE = tempfile.TemporaryDirectory(prefix="datasets-cache-")
 os.environ["HF_DATASETS_CACHE"] = CACHE.name
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
-
-import pytest
-from hypothesis import settings
-
 # The same examples every time, however slow the machine.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")

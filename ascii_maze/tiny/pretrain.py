@@ -176,6 +176,7 @@ def save_checkpoint(path: Path, model, optims, step: int) -> None:
 
 
 def main() -> None:
+    """Run a recipe from the command line; see pretrain.yaml for the exact command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for model and tokenizer")
