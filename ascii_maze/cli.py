@@ -110,11 +110,11 @@ def evaluate(
     ],
     dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
     split: Annotated[list[str], typer.Option(help="May be given several times.")] = ["test"],  # noqa: B006
-    limit: Annotated[int | None, typer.Option(help="The first so many mazes of each split.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many mazes of each split.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for results.json, predictions.parquet, report.md.")] = Path(
         "outputs/evaluation"
     ),
-    batch_size: Annotated[int, typer.Option(help="Prompts generated at once.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Prompts generated at once.")] = 64,
     as_json: Json = False,
 ) -> None:
     """Let models walk a split greedily and score every path, beside trivial policies."""

@@ -15,8 +15,6 @@ import hashlib
 import numpy as np
 from numba import njit
 
-UNREACHED = np.int32(-1)
-
 
 def item_keys(seed: int, generator: str, width: int, height: int, indices: np.ndarray) -> np.ndarray:
     """Random keys of items of an endless sequence: a hash of (seed, generator, size, index).
@@ -140,26 +138,6 @@ def _distances_into(grid, columns, source, distance, queue):
                 distance[there] = distance[here] + 1
                 queue[tail] = there
                 tail += 1
-
-
-@njit(cache=True, nogil=True)
-def distances(open_, sources):
-    """Breadth-first distances in moves from one position of each maze.
-
-    Args:
-        open_: uint8 (n, rows, columns).
-        sources: int32 (n,), flat positions.
-
-    Returns:
-        int32 (n, rows * columns); `UNREACHED` (-1) where there is no way.
-    """
-    count, rows, columns = open_.shape
-    flat = open_.reshape((count, rows * columns))
-    out = np.empty((count, rows * columns), dtype=np.int32)
-    queue = np.empty(rows * columns, dtype=np.int32)
-    for item in range(count):
-        _distances_into(flat[item], columns, sources[item], out[item], queue)
-    return out
 
 
 @njit(cache=True, nogil=True)

@@ -23,6 +23,8 @@ from .errors import UsageError, did_you_mean
 METHODS = ("sft",)
 # `accelerate launch recipe.yaml` runs the file as Python; this first line is then its program and to YAML just a key.
 LAUNCHER_KEY = 'if __name__ == "__main__"'
+# Accepted by TRL's configs, and written to disk with the resolved recipe if they were accepted here.
+SECRET_KEYS = frozenset({"token", "hub_token", "push_to_hub_token"})
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -100,7 +102,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
             f"{path.name}: unknown method '{method}'; expected one of {', '.join(METHODS)}"
             + did_you_mean(str(method), METHODS)
         )
-    if any(key.endswith("token") for key in values):
+    if SECRET_KEYS & values.keys():
         raise RecipeError(f"{path.name}: a token does not belong in a recipe; log in with `hf auth login` instead")
     return Recipe(method, values, path)
 

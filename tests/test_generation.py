@@ -102,4 +102,4 @@ def test_solving_a_map_without_a_way():
     letters, offsets = kernels.solve(open_, np.array([[6, 8]], dtype=np.int32))
     assert letters.size == 0
     assert offsets.tolist() == [0, 0]
-    assert kernels.distances(open_, np.array([6], dtype=np.int32))[0, 8] == kernels.UNREACHED
+    assert kernels.facts(open_, np.array([[6, 8]], dtype=np.int32))[0, 0] == -1

@@ -46,6 +46,11 @@ def test_overrides_win_and_the_resolved_recipe_is_a_recipe(write, tmp_path):
     assert (again.method, again.values) == (recipe.method, recipe.values)
 
 
+def test_tokens_of_the_vocabulary_are_no_secrets(write):
+    recipe = load_recipe(write("good.yaml", "method: sft\neos_token: <|im_end|>\npad_token: <pad>\n"))
+    assert recipe.values == {"eos_token": "<|im_end|>", "pad_token": "<pad>"}
+
+
 def test_override_forms():
     words = ["--a", "1", "--b=x", "--c", "y", "z", "--flag", "--learning-rate", "1e-4", "--n", "-1", "--e", "no"]
     assert parse_overrides(words) == {
