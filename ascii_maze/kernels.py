@@ -277,7 +277,7 @@ def spell(letters, offsets, table, table_offsets):
     position = 0
     for item in range(len(offsets) - 1):
         for k in range(offsets[item], offsets[item + 1]):
-            move = _move_of(letters[k])
+            move = move_of(letters[k])
             if move < 0:
                 text[position] = letters[k]
                 position += 1
@@ -293,7 +293,7 @@ def spell(letters, offsets, table, table_offsets):
 
 
 @njit(cache=True)
-def _move_of(letter):
+def move_of(letter):
     """0-3 for U D L R, -1 for anything else."""
     for move in range(4):
         if LETTERS[move] == letter:
