@@ -260,3 +260,41 @@ def show_predictions(path: Path, models: list[str] | None, count: int) -> None:
             for row in group
         ]
         Console().print(Columns(walks, padding=(0, 4)))
+
+
+@app.command(epilog="Example: ascii-maze push dataset ascii-maze --repo ORG/ascii-maze")
+def push(
+    kind: Annotated[str, typer.Argument(help="dataset, adapter, metric or report.")],
+    path: Annotated[Path, typer.Argument(help="The folder that a command made.")],
+    repo: Annotated[str, typer.Option(help="Where to, as ORG/NAME; made if it is not there.")],
+    public: Annotated[bool, typer.Option("--public", help="For all to see; private without it.")] = False,
+    revision: Annotated[str, typer.Option(help="The branch; made if it is not there.")] = "main",
+    tag: Annotated[str | None, typer.Option(help="Name the commit, as for a release.")] = None,
+    base_model: Annotated[str | None, typer.Option(help="Hub id of an adapter's base that was local.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, without a network.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish on the Hub, in one commit that holds all or nothing; what is there already is not sent again."""
+    from .hub import plan_push
+
+    plan = plan_push(kind, path, repo, public=public, revision=revision, tag=tag, base_model=base_model)
+    if dry_run:
+        print(json.dumps(plan.to_dict()) if as_json else plan.to_text())
+        return
+    push_plan(plan, as_json)
+
+
+def push_plan(plan, as_json: bool) -> None:
+    """Push what `ascii_maze.hub.plan_push` has planned, with a progress bar, and say what became of it."""
+    from dataclasses import asdict
+
+    from .hub import push
+
+    with progress(quiet=as_json) as report:
+        pushed = push(plan, report=report)
+    if as_json:
+        print(json.dumps({**plan.to_dict(), **asdict(pushed)}))
+        return
+    done = f"{len(pushed.sent)} files sent, {len(pushed.deleted)} deleted"
+    print(done if pushed.sent or pushed.deleted else "everything is there already; no commit made")
+    print(f"{pushed.url} ({'private' if plan.private else 'public'}), commit {pushed.commit}")

@@ -1,0 +1,129 @@
+"""A Hub of this machine, accounts on it, and things to push."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from .server import HubServer
+from .store import User
+
+ROOT = Path(__file__).resolve().parents[2]
+# Of the form of real ones, so that what looks for tokens finds them; put together here, so that no scanner finds them.
+WRITE, READ, EXPIRED, STRANGER = ("hf_" + letter * 34 for letter in "WREs")
+REPO = "org/ascii-maze"
+
+
+@pytest.fixture
+def hub(tmp_path):
+    """The server, with a user who may write to `org` under three tokens, and a stranger."""
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    with HubServer(folder) as server:
+        for token, role in ((WRITE, "write"), (READ, "read"), (EXPIRED, "expired")):
+            server.store.users[token] = User("ann", role, ("org",))
+        server.store.users[STRANGER] = User("bob", "write")
+        yield server
+
+
+@pytest.fixture
+def waits():
+    """Seconds that a push would have waited, in the order of the waits."""
+    return []
+
+
+@pytest.fixture
+def connect(hub, monkeypatch, waits):
+    """Make an `HfApi` of a token, in this process: online, without xet, and without the client's real waits."""
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.utils import _http
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=lambda seconds: None))
+    return lambda token=WRITE: HfApi(endpoint=hub.url, token=token)
+
+
+@pytest.fixture
+def api(connect):
+    """Somebody who may write to `org`."""
+    return connect()
+
+
+@pytest.fixture
+def push(api, waits):
+    """Plan and push in this process; returns what was done."""
+    from ascii_maze.hub import plan_push
+    from ascii_maze.hub import push as push_plan
+
+    def run(folder, kind="dataset", repo=REPO, api=api, **options):
+        return push_plan(plan_push(kind, folder, repo, **options), api, sleep=waits.append)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def builds(tmp_path_factory):
+    """Three builds of one dataset: as it is, with more rows in train, and with train in several shards."""
+    from dataset_builder import build as builder
+    from dataset_builder.config import load_config
+
+    out = tmp_path_factory.mktemp("builds")
+    config = load_config("demo", limit=20)
+    more = dataclasses.replace(config, splits={**config.splits, "train": 30})
+    builder.build(config, out / "first")
+    builder.build(more, out / "more")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builder, "SHARD_ROWS", 20)
+        builder.build(more, out / "shards")
+    return SimpleNamespace(first=out / "first", more=out / "more", shards=out / "shards")
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    """What a training run leaves, with what must not go anywhere."""
+    folder = tmp_path / "sft"
+    (folder / "checkpoint-4").mkdir(parents=True)
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "tiny", "r": 8}))
+    (folder / "adapter_model.safetensors").write_bytes(bytes(range(256)) * 8)
+    (folder / "metrics.json").write_text(json.dumps({"method": "sft", "base_model": "tiny"}))
+    (folder / "recipe.yaml").write_text("method: sft\nmodel_name_or_path: tiny\n")
+    (folder / "README.md").write_text(
+        "---\nlibrary_name: peft\ntags:\n- sft\n---\n\n# SFT\n\nAn adapter on `tiny`, a tiny model.\n"
+    )
+    for name in (".env", "optimizer.pt", "optimizer.safetensors", "training_args.bin", "trainer_state.json", "x.pkl"):
+        (folder / name).write_text("of no interest to anyone")
+    (folder / "checkpoint-4" / "adapter_model.safetensors").write_bytes(b"half-way")
+    (folder / "link.json").symlink_to("/etc/hostname")
+    return folder
+
+
+@pytest.fixture
+def run(hub, tmp_path):
+    """Run Python in a new process, with an empty cache; the client reads where its Hub is when it is imported."""
+
+    def start(*words, token=WRITE, popen=False, **settings):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+        environment |= {
+            "HF_ENDPOINT": hub.url,
+            "HF_HOME": str(tmp_path / "home"),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+            "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+            "PYTHONPATH": str(ROOT),
+            **({"HF_TOKEN": token} if token else {}),
+            **settings,
+        }
+        options = {"env": environment, "text": True, "cwd": tmp_path}
+        command = [sys.executable, *map(str, words)]
+        if popen:
+            return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        return subprocess.run(command, capture_output=True, timeout=120, **options)
+
+    return start
