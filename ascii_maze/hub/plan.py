@@ -97,10 +97,8 @@ def plan_push(
         UsageError: the folder is not finished or is something else, its card is not valid, the name is not one that
             the Hub takes, or a file holds what looks like a credential.
     """
-    if kind not in KINDS:
-        raise UsageError(f"cannot push '{kind}'; expected one of {', '.join(KINDS)}{did_you_mean(kind, KINDS)}")
+    spec = find_kind(kind)
     check_repo_name(repo)
-    spec = KINDS[kind]
     if base_model and kind != "adapter":
         raise UsageError("--base-model is for adapters alone")
     check_folder(kind, folder, repo)
@@ -109,6 +107,17 @@ def plan_push(
     card = check_card(spec, folder, contents)
     refuse_secrets(folder, contents)
     return Plan(kind, folder, repo, revision, tag, not public, dict(sorted(contents.items())), left_out, card)
+
+
+def find_kind(kind: str) -> Kind:
+    """The line of `KINDS` by its name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"cannot push '{kind}'; expected one of {', '.join(KINDS)}{did_you_mean(kind, KINDS)}")
+    return KINDS[kind]
 
 
 def check_repo_name(repo: str) -> None:

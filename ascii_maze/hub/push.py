@@ -16,17 +16,15 @@ import importlib.metadata
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AsciiMazeError, UsageError
 from .kinds import read
-from .plan import Plan
-from .retry import Report, T, explain, repeated
-from .secrets import without_secrets
+from .plan import Plan, check_repo_name, find_kind
+from .retry import Report, T, effective_token, in_one_line, repeated
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -61,29 +59,35 @@ def push(
         AsciiMazeError: not logged in, no right to write, or the Hub did not answer after several tries. The branch
             is then as it was, or as the plan says; never in between.
     """
-    from httpx2 import HTTPError
-    from huggingface_hub import HfApi, get_token
-
-    api = api or HfApi(library_name="ascii-maze", library_version=_version())
-    token = api.token if isinstance(api.token, str) else get_token()
-    report = report or (lambda stage, step, steps: None)
+    api, report = api or _default_api(), report or (lambda stage, step, steps: None)
 
     def patiently(action: Callable[[], T]) -> T:
         return repeated(action, report, sleep)
 
-    try:
-        with _quiet_client():
-            return _push(plan, api, token, report, patiently)
-    except (HTTPError, OSError, ValueError, RuntimeError) as error:
-        # The library's own, of many kinds: httpx's, the Hub's, offline mode, a malformed answer, a failed upload.
-        said = " ".join(explain(error, f"{plan.spec.repo_type} {plan.repo}", api.endpoint).split())
-        raise AsciiMazeError(without_secrets(said.replace(token, "***") if token else said)) from error
+    with in_one_line(api, f"{plan.spec.repo_type} {plan.repo}"):
+        there = _check_target(plan.repo, plan.spec.repo_type, plan.private, api, patiently)
+        _check_base_model(plan, api, patiently)
+        if not there:
+            where: dict[str, Any] = {"private": plan.private, "exist_ok": True, "space_sdk": plan.spec.space_sdk}
+            patiently(lambda: api.create_repo(plan.repo, repo_type=plan.spec.repo_type, **where))
+            _check_visibility(plan.repo, plan.private, patiently(lambda: _repo_info(plan, api)))
+        return _push(plan, api, report, patiently)
 
 
-def _push(plan: Plan, api: "HfApi", token: str | None, report: Report, patiently: Callable) -> Pushed:
-    check_account(api, token, patiently)
-    _check_base_model(plan, api, patiently)
-    _claim_repo(plan, api, patiently)
+def check_target(kind: str, repo: str, public: bool = False, api: "HfApi | None" = None) -> None:
+    """See that a push of this kind could go to a repository, before something long is begun; changes nothing.
+
+    Raises:
+        UsageError: no such kind, a name that the Hub does not take, or the repository is not as private as asked.
+        AsciiMazeError: not logged in, a token that can only read, or the Hub does not answer.
+    """
+    spec, api = find_kind(kind), api or _default_api()
+    check_repo_name(repo)
+    with in_one_line(api, f"{spec.repo_type} {repo}"):
+        _check_target(repo, spec.repo_type, not public, api, lambda action: action())
+
+
+def _push(plan: Plan, api: "HfApi", report: Report, patiently: Callable) -> Pushed:
     attempted: _Difference | None = None
 
     def attempt() -> Pushed:
@@ -110,12 +114,17 @@ def _push(plan: Plan, api: "HfApi", token: str | None, report: Report, patiently
     return pushed
 
 
-def check_account(api: "HfApi", token: str | None, patiently: Callable = lambda action: action()) -> None:
-    """See that somebody is logged in whose token may write.
+def _default_api() -> "HfApi":
+    from huggingface_hub import HfApi
 
-    Raises:
-        AsciiMazeError: with what to do.
-    """
+    return HfApi(library_name="ascii-maze", library_version=_version())
+
+
+def _check_target(repo: str, repo_type: str, private: bool, api: "HfApi", patiently: Callable) -> bool:
+    """See that somebody is logged in who may write, and how private the repository is; whether there is one at all."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    token = effective_token(api)
     if not token:
         raise AsciiMazeError("not logged in to the Hub; run `hf auth login`, or set HF_TOKEN")
     if not re.fullmatch(r"[!-~]+", token):
@@ -124,6 +133,22 @@ def check_account(api: "HfApi", token: str | None, patiently: Callable = lambda 
     role = patiently(lambda: api.whoami(token=token)).get("auth", {}).get("accessToken", {}).get("role")
     if role == "read":
         raise AsciiMazeError("this token for the Hub can only read; run `hf auth login` with one that may write")
+    try:
+        info = patiently(lambda: api.repo_info(repo, repo_type=repo_type))
+    except RepositoryNotFoundError:
+        return False
+    _check_visibility(repo, private, info)
+    return True
+
+
+def _check_visibility(repo: str, private: bool, info: Any) -> None:
+    if bool(info.private) != private:
+        is_now, option = ("private", "leave out --public") if info.private else ("public", "say --public")
+        raise UsageError(f"{repo} is {is_now} on the Hub; {option}, or change that in its settings")
+
+
+def _repo_info(plan: Plan, api: "HfApi", revision: str | None = None) -> Any:
+    return api.repo_info(plan.repo, repo_type=plan.spec.repo_type, revision=revision)
 
 
 def _check_base_model(plan: Plan, api: "HfApi", patiently: Callable) -> None:
@@ -138,22 +163,6 @@ def _check_base_model(plan: Plan, api: "HfApi", patiently: Callable) -> None:
         raise UsageError(f"the base model '{base}' is not on the Hub; name one that is: --base-model") from error
 
 
-def _claim_repo(plan: Plan, api: "HfApi", patiently: Callable) -> None:
-    """Make the repository if there is none, and see that it is as private as was asked."""
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    where: dict[str, Any] = {"repo_id": plan.repo, "repo_type": plan.spec.repo_type}
-    try:
-        info = patiently(lambda: api.repo_info(**where))
-    except RepositoryNotFoundError:
-        sdk = plan.spec.space_sdk
-        patiently(lambda: api.create_repo(**where, private=plan.private, exist_ok=True, space_sdk=sdk))
-        info = patiently(lambda: api.repo_info(**where))
-    if bool(info.private) != plan.private:
-        is_now, option = ("private", "leave out --public") if info.private else ("public", "say --public")
-        raise UsageError(f"{plan.repo} is {is_now} on the Hub; {option}, or change that in its settings")
-
-
 @dataclass(frozen=True)
 class _Difference:
     """What a commit on top of `head` has to change."""
@@ -166,13 +175,11 @@ class _Difference:
 def _head(plan: Plan, api: "HfApi") -> str:
     from huggingface_hub.errors import RevisionNotFoundError
 
-    where: dict[str, Any] = {"repo_id": plan.repo, "repo_type": plan.spec.repo_type}
     try:
-        info = api.repo_info(**where, revision=plan.revision)
+        return _repo_info(plan, api, plan.revision).sha
     except RevisionNotFoundError:
-        api.create_branch(**where, branch=plan.revision, exist_ok=True)
-        info = api.repo_info(**where, revision=plan.revision)
-    return info.sha
+        api.create_branch(plan.repo, branch=plan.revision, repo_type=plan.spec.repo_type, exist_ok=True)
+        return _repo_info(plan, api, plan.revision).sha
 
 
 def _compare(plan: Plan, api: "HfApi", head: str) -> _Difference:
@@ -275,21 +282,3 @@ def _url(plan: Plan, api: "HfApi") -> str:
 
 def _version() -> str:
     return importlib.metadata.version("ascii-maze")
-
-
-@contextmanager
-def _quiet_client() -> Iterator[None]:
-    """Without the client's own bars, and its warnings on every retry, which show signed addresses for uploads."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars, logging
-
-    verbosity, hidden = logging.get_verbosity(), are_progress_bars_disabled()
-    if verbosity == logging.WARNING:  # more, and the user has asked for it
-        logging.set_verbosity_error()
-    if not hidden:
-        disable_progress_bars()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if not hidden:
-            enable_progress_bars()

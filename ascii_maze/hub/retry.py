@@ -1,8 +1,15 @@
 """Doing something on the Hub again after what may pass, and saying what went wrong when it does not."""
 
 import json
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import AsciiMazeError
+from .secrets import without_secrets
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 TRIES = 6
 # A wait that the Hub asks for and that is longer than this, in seconds, is told to the user instead.
@@ -86,3 +93,51 @@ def explain(error: Exception, where: str, endpoint: str) -> str:
         tried = f"the Hub at {endpoint} did not answer after {TRIES} tries ({status or said})"
         return f"{tried}; the same command again sends what is missing"
     return f"pushing to {where} failed: {said}"
+
+
+def effective_token(api: "HfApi") -> str | None:
+    """The token that goes with its requests; None if nobody is logged in."""
+    from huggingface_hub import get_token
+
+    return api.token if isinstance(api.token, str) else get_token()
+
+
+@contextmanager
+def in_one_line(api: "HfApi", where: str) -> Iterator[None]:
+    """What goes wrong inside, on the Hub or on the way there, as an error of one line that shows no token.
+
+    The client's own bars and warnings are off meanwhile: its warning on every retry shows the signed address of an
+    upload.
+    """
+    from httpx2 import HTTPError
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars, logging
+
+    verbosity, hidden = logging.get_verbosity(), are_progress_bars_disabled()
+    if verbosity == logging.WARNING:  # more, and the user has asked for it
+        logging.set_verbosity_error()
+    if not hidden:
+        disable_progress_bars()
+    try:
+        yield
+    except (HTTPError, OSError, ValueError, RuntimeError) as error:
+        # The client's, of many kinds: HTTP's, the Hub's, offline mode, a malformed answer, a failed upload.
+        raise AsciiMazeError(" ".join(_hide(explain(error, where, api.endpoint), api).split())) from _hidden(
+            error, api
+        )
+    finally:
+        logging.set_verbosity(verbosity)
+        if not hidden:
+            enable_progress_bars()
+
+
+def _hide(text: str, api: "HfApi") -> str:
+    return without_secrets(text.replace(effective_token(api) or "***", "***"))
+
+
+def _hidden(error: Exception, api: "HfApi") -> Exception:
+    """The error, whose words and those of the errors under it `--debug` may show, without what a server has echoed."""
+    link: BaseException | None = error
+    while link:
+        link.args = tuple(_hide(arg, api) if isinstance(arg, str) else arg for arg in link.args)
+        link = link.__cause__ or link.__context__
+    return error

@@ -138,38 +138,35 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         """Read a request, let it go wrong if it is to, carry it out, answer."""
         path = urlsplit(self.path).path
-        self.status = 0
         fault = self.server.next_fault(self.command, path) or Fault("", "")
+        self.muted = False
+        if fault.action:
+            fault.action()
+        time.sleep(fault.seconds)
+        if fault.drop == "request":
+            self.rfile.read(min(1, int(self.headers.get("Content-Length") or 0)))
+            return self.hang_up()
+        self.body = self.read_body()
+        if fault.status:
+            page = b"<html><body>Something went wrong</body></html>"  # a proxy's, so not JSON
+            return self.reply(fault.status, page, {"Content-Type": "text/html", **fault.headers})
+        self.muted = fault.drop == "answer"
         try:
-            if fault.action:
-                fault.action()
-            time.sleep(fault.seconds)
-            if fault.drop == "request":
-                self.rfile.read(min(1, int(self.headers.get("Content-Length") or 0)))
-                return self.hang_up()
-            self.body = self.read_body()
-            if fault.status:
-                page = b"<html><body>Something went wrong</body></html>"  # a proxy's, so not JSON
-                return self.reply(fault.status, page, {"Content-Type": "text/html", **fault.headers})
-            self.muted = fault.drop == "answer"
             self.route(path)
         except HubError as error:
             headers = {"X-Error-Message": str(error), **({"X-Error-Code": error.code} if error.code else {})}
             self.reply(error.status, {"error": str(error)}, headers)
-        finally:
-            if self.muted:
-                self.status = 0
-                self.hang_up()
-            authorized = "Authorization" in self.headers
-            host = self.headers.get("Host", "").split(":")[0]
-            self.server.requests.append(Request(self.command, path, self.status, host, authorized))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
 
-    muted = False
+    def log(self, status: int) -> None:
+        """Add to the server's log; before the answer, so that who has the answer finds its request there."""
+        host, authorized = self.headers.get("Host", "").split(":")[0], "Authorization" in self.headers
+        self.server.requests.append(Request(self.command, urlsplit(self.path).path, status, host, authorized))
 
     def hang_up(self) -> None:
         """Close the connection without an answer."""
+        self.log(0)
         self.close_connection = True
         self.connection.shutdown(2)
 
@@ -197,9 +194,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply(self, status: int, body: bytes | dict | list = b"", headers: dict[str, str] | None = None) -> None:
         """Answer with bytes or JSON."""
-        self.status = status
         if self.muted:
-            return
+            return self.hang_up()
+        self.log(status)
         headers = dict(headers or {})
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()

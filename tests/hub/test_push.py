@@ -1,12 +1,16 @@
+import json
 import os
+import random
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from huggingface_hub import CommitOperationAdd
 
 from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.hub import check_target
 
 from .conftest import EXPIRED, READ, REPO, STRANGER, WRITE
 
@@ -303,3 +307,61 @@ def test_a_metric_and_a_report_are_spaces(hub, api, push, tmp_path):
     assert hub.store.repos["space", "org/path_validity"].sdk == "gradio"
     assert hub.store.repos["space", "org/report"].sdk == "static"
     assert files(api, "org/report", "space") == {"README.md", "report.html"}
+
+
+def test_what_a_long_build_would_rather_know_before(hub, api, connect):
+    check_target("dataset", REPO, api=api)
+    assert not hub.store.repos
+    api.create_repo(REPO, repo_type="dataset", private=False)
+    check_target("dataset", REPO, public=True, api=api)
+    with pytest.raises(UsageError, match="is public on the Hub"):
+        check_target("dataset", REPO, api=api)
+    with pytest.raises(UsageError, match="has no namespace"):
+        check_target("dataset", "ascii-maze", api=api)
+    with pytest.raises(AsciiMazeError, match="can only read"):
+        check_target("dataset", REPO, api=connect(READ))
+
+
+def content(hub):
+    """The large files of the dataset on the Hub with their sha256, which its build.json must name, and no others."""
+    repo = hub.store.repos["dataset", REPO]
+    files = repo.commit("main").files
+    large = {path: file.sha256 for path, file in files.items() if file.sha256}
+    assert large == (json.loads(hub.store.read(files["build.json"]))["files"] if "build.json" in files else {})
+    return large
+
+
+def content_of(folder):
+    return json.loads((folder / "build.json").read_text())["files"]
+
+
+def test_two_at_once_both_land(hub, api, push, builds):
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.map(push, (builds.first, builds.more))
+    assert one.commit != two.commit
+    assert len(history(api)) == 3
+    assert content(hub) in (content_of(builds.first), content_of(builds.more))
+
+
+def test_faults_at_random_never_show_half_a_push(hub, api, push, builds):
+    """Either a push completes with the right content, or it says that it did not and the branch is as before."""
+    choose = random.Random(0)
+    requests = [("GET", "/api/"), ("POST", "/api/"), ("POST", "/objects/"), ("PUT", "/upload/"), ("POST", "/commit/")]
+    kinds = [{"status": 503}, {"status": 429}, {"status": 412}, {"drop": "request"}, {"drop": "answer"}]
+    api.create_repo(REPO, repo_type="dataset", private=True)
+    failed = 0
+    for _ in range(40):
+        for _ in range(choose.randint(1, 5)):
+            method, path = choose.choice(requests)
+            times = choose.choice([1, 2, 3, 30])
+            hub.fault(method, path, skip=choose.randint(0, 5), times=times, **choose.choice(kinds))
+        folder, before = choose.choice([builds.first, builds.more, builds.shards]), content(hub)
+        try:
+            push(folder)
+        except AsciiMazeError:
+            failed += 1
+            assert content(hub) in (before, content_of(folder))
+        else:
+            assert content(hub) == content_of(folder)
+        hub.faults.clear()
+    assert 0 < failed < 20
