@@ -197,8 +197,10 @@ def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[s
         raise UsageError(f"{where}: no {', '.join(missing)} in its head")
     for config in card.get("configs", []):
         for part in config.get("data_files", []):
-            if not fnmatch.filter(contents, part["path"]):
-                raise UsageError(f"{where}: config '{config['config_name']}' names {part['path']}, which is not there")
+            patterns = [part["path"]] if isinstance(part["path"], str) else part["path"]
+            for pattern in patterns:
+                if not fnmatch.filter(contents, pattern):
+                    raise UsageError(f"{where}: config '{config['config_name']}' names {pattern}, which is not there")
     return card
 
 
@@ -211,4 +213,5 @@ def refuse_secrets(folder: Path, contents: dict[str, Content]) -> None:
     for path, content in contents.items():
         found = find_secret(content)
         if found:
-            raise UsageError(f"{folder / path}, line {found[1]}: this looks like a {found[0]}; nothing was sent")
+            name, line = found
+            raise UsageError(f"{folder / path}, line {line}: this looks like a credential ({name}); nothing was sent")

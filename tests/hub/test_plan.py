@@ -130,7 +130,7 @@ def append(name, text):
         (spoil_card("license: apache-2.0\n", ""), "README.md: no license in its head"),
         (spoil_card("license:", "license: ["), "README.md: its head is not valid"),
         (spoil_card("mazes/train-", "maze/train-"), r"config 'mazes' names maze/train-\*.parquet, which is not there"),
-        (append("README.md", f"\ntoken {SECRETS['API key']}"), r"README.md, line \d+: this looks like a API key"),
+        (append("README.md", f"\ntoken {SECRETS['API key']}"), r"README.md, line \d+: this looks like a credential .API key."),
     ],
 )
 def test_what_is_not_finished_or_not_right_is_refused_in_one_line(built, spoil, message):
