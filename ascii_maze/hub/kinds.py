@@ -51,6 +51,8 @@ def prepare_dataset(contents: dict[str, Content], repo: str, base_model: str | N
         UsageError: a file is missing, changed, or none of this build's.
     """
     record = _read_json(contents, "build.json")
+    if not isinstance(record.get("files"), dict) or not isinstance(record.get("config"), dict):
+        raise UsageError("build.json has no 'files' or no 'config'; build the dataset again")
     listed, parquet = record["files"], {path for path in contents if path.endswith(".parquet")}
     for path in sorted(set(listed) ^ parquet):
         fault = "is not there" if path in listed else "is none of this build's"
@@ -59,7 +61,7 @@ def prepare_dataset(contents: dict[str, Content], repo: str, base_model: str | N
         if sha256(contents[path]) != digest:
             raise UsageError(f"{path} is not as it was built, says build.json; build the dataset again")
     card = read(contents["README.md"]).decode()
-    name = record["config"]["name"]
+    name = record["config"].get("name")
     return {"README.md": card.replace(f'load_dataset("{name}"', f'load_dataset("{repo}"').encode()}
 
 
@@ -69,15 +71,14 @@ def prepare_adapter(contents: dict[str, Content], repo: str, base_model: str | N
     Raises:
         UsageError: the base is a folder or the embedded model, and there is no `base_model` to say instead.
     """
-    from huggingface_hub import ModelCard
-
     config = _read_json(contents, "adapter_config.json")
     trained_on = config.get("base_model_name_or_path") or ""
     base = base_model or trained_on
-    if base == "tiny" or Path(base).exists() or not is_hub_name(base):
+    # What a user names is looked up on the Hub before anything is sent; what training wrote down may be a folder.
+    if base == "tiny" or not is_hub_name(base) or (not base_model and Path(base).exists()):
         said = f"'{base}' is no model on the Hub" if base_model else f"its base model is '{base}' on this machine"
         raise UsageError(f"{said}; publish that and name it: --base-model ORG/NAME")
-    card = ModelCard(_renamed(read(contents["README.md"]).decode(), trained_on, base))
+    card = parse_card("model", _renamed(read(contents["README.md"]).decode(), trained_on, base))
     card.data.base_model, card.data["base_model_relation"] = base, "adapter"
     replaced = {
         "README.md": str(card).encode(),
@@ -161,6 +162,20 @@ def is_hub_name(name: str) -> bool:
     except HFValidationError:
         return False
     return True
+
+
+def parse_card(repo_type: str, text: str) -> Any:
+    """A README.md as the Hub reads it; its head is `.data`.
+
+    Raises:
+        UsageError: the head is not YAML, or not what the Hub takes.
+    """
+    from huggingface_hub import DatasetCard, ModelCard, SpaceCard
+
+    try:
+        return {"dataset": DatasetCard, "model": ModelCard, "space": SpaceCard}[repo_type](text)
+    except Exception as error:  # YAML's, and whatever the card's classes make of odd values
+        raise UsageError(f"README.md: its head is not valid: {' '.join(str(error).split())}") from error
 
 
 def read(content: Content) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import UsageError, did_you_mean
-from .kinds import KINDS, Content, Kind, is_hub_name, read, sha256, size
+from .kinds import KINDS, Content, Kind, is_hub_name, parse_card, read, sha256, size
 from .secrets import find_secret
 
 # A builder or trainer leaves this while the folder is not finished.
@@ -151,8 +151,8 @@ def check_folder(kind: str, folder: Path, repo: str) -> None:
 
 
 def _missing(spec: Kind, folder: Path, repo: str) -> list[str]:
-    names = [need.format(name=repo.split("/")[-1]) for need in spec.needs]
-    return [name for name in names if not (folder / name).is_file()]
+    paths = [folder / need.format(name=repo.split("/")[-1]) for need in spec.needs]
+    return [path.name for path in paths if path.is_symlink() or not path.is_file()]
 
 
 def choose_files(spec: Kind, folder: Path) -> tuple[dict[str, Content], list[str]]:
@@ -184,14 +184,8 @@ def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[s
     Raises:
         UsageError: it is no YAML, lacks a key, or names no file where a config's data should be.
     """
-    from huggingface_hub import DatasetCard, ModelCard, SpaceCard
-
-    classes = {"dataset": DatasetCard, "model": ModelCard, "space": SpaceCard}
     where = folder / "README.md"
-    try:
-        card = classes[spec.repo_type](read(contents["README.md"]).decode()).data.to_dict()
-    except Exception as error:  # YAML's, and whatever the card's classes make of odd values
-        raise UsageError(f"{where}: its head is not valid: {' '.join(str(error).split())}") from error
+    card = parse_card(spec.repo_type, read(contents["README.md"]).decode()).data.to_dict()
     missing = [key for key in spec.card_keys if not card.get(key)]
     if missing:
         raise UsageError(f"{where}: no {', '.join(missing)} in its head")

@@ -88,7 +88,8 @@ def explain(error: Exception, where: str, endpoint: str) -> str:
     if status == 412:
         return f"others keep committing to {where}; gave up after {TRIES} tries, try again later"
     if status == 429:
-        return f"the Hub has had too many requests of this account and asks to wait ({said})"
+        seconds = response.headers.get("Retry-After")
+        return f"the Hub has had too many requests of this account; wait {f'{seconds} s' if seconds else 'a while'}"
     if _is_dropped(cause) or (status or 0) >= 500:
         tried = f"the Hub at {endpoint} did not answer after {TRIES} tries ({status or said})"
         return f"{tried}; the same command again sends what is missing"
@@ -121,9 +122,8 @@ def in_one_line(api: "HfApi", where: str) -> Iterator[None]:
         yield
     except (HTTPError, OSError, ValueError, RuntimeError) as error:
         # The client's, of many kinds: HTTP's, the Hub's, offline mode, a malformed answer, a failed upload.
-        raise AsciiMazeError(" ".join(_hide(explain(error, where, api.endpoint), api).split())) from _hidden(
-            error, api
-        )
+        said = " ".join(_hide(explain(error, where, api.endpoint), api).split())
+        raise AsciiMazeError(said) from _hidden(error, api)
     finally:
         logging.set_verbosity(verbosity)
         if not hidden:

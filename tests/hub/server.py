@@ -379,7 +379,7 @@ class Handler(BaseHTTPRequestHandler):
             {
                 "path": file["path"],
                 "uploadMode": "lfs" if file["path"].endswith(LARGE_SUFFIXES) else "regular",
-                "shouldIgnore": False,
+                "shouldIgnore": file["path"] in repo.ignored,
                 **({"oid": there[file["path"]].sha256 or there[file["path"]].oid} if file["path"] in there else {}),
             }
             for file in asked

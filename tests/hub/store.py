@@ -44,7 +44,7 @@ class Commit:
 
 @dataclass
 class Repo:
-    """A repository; `large` are the sha256 of the large objects that it may refer to."""
+    """A repository. `large`: sha256 of large objects that it may refer to; `ignored`: paths that no commit takes."""
 
     kind: str
     name: str
@@ -55,6 +55,7 @@ class Repo:
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     large: set[str] = field(default_factory=set)
+    ignored: set[str] = field(default_factory=set)
 
     def commit(self, revision: str) -> Commit:
         """By branch, tag, or the beginning of its id."""

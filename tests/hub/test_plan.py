@@ -96,8 +96,11 @@ def test_an_adapter_of_a_local_base_must_name_one_on_the_hub(adapter, base, monk
     (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
     with pytest.raises(UsageError, match="publish that and name it: --base-model ORG/NAME"):
         plan_push("adapter", adapter, "org/sft")
-    with pytest.raises(UsageError, match="'here' is no model on the Hub"):
-        plan_push("adapter", adapter, "org/sft", base_model="here")
+    with pytest.raises(UsageError, match="'./here' is no model on the Hub"):
+        plan_push("adapter", adapter, "org/sft", base_model="./here")
+    (adapter / "README.md").write_text("---\ntags: [\n---\n")
+    with pytest.raises(UsageError, match=r"README.md: its head is not valid"):
+        plan_push("adapter", adapter, "org/sft", base_model="org/tiny")
 
 
 def test_an_adapter_of_a_model_on_the_hub_needs_no_word(adapter):
@@ -107,6 +110,12 @@ def test_an_adapter_of_a_model_on_the_hub_needs_no_word(adapter):
 
 def spoil_card(old, new):
     return lambda folder: (folder / "README.md").write_text((folder / "README.md").read_text().replace(old, new))
+
+
+def link(path):
+    """Put a link to the file in its place: what lies outside a folder is not sent."""
+    path.rename(path.parent.parent / "elsewhere")
+    path.symlink_to(path.parent.parent / "elsewhere")
 
 
 def append(name, text):
@@ -121,6 +130,8 @@ def append(name, text):
         (lambda folder: (folder / "README.md").unlink(), "no finished dataset, it has no README.md"),
         (lambda folder: (folder / "build.json").write_text("{"), "build.json is not JSON"),
         (lambda folder: (folder / "build.json").write_text("[]"), "build.json is not an object"),
+        (lambda folder: (folder / "build.json").write_text("{}"), "build.json has no 'files'"),
+        (lambda folder: link(folder / "README.md"), "no finished dataset, it has no README.md"),
         (lambda folder: next((folder / "mazes").glob("train-*")).unlink(), r"mazes/train-\S+ is not there"),
         (append("mazes/train-00000-of-00001.parquet", "x"), r"mazes/train-\S+ is not as it was built"),
         (
@@ -130,7 +141,7 @@ def append(name, text):
         (spoil_card("license: apache-2.0\n", ""), "README.md: no license in its head"),
         (spoil_card("license:", "license: ["), "README.md: its head is not valid"),
         (spoil_card("mazes/train-", "maze/train-"), r"config 'mazes' names maze/train-\*.parquet, which is not there"),
-        (append("README.md", f"\ntoken {SECRETS['API key']}"), r"README.md, line \d+: this looks like a credential .API key."),
+        (append("README.md", f"\ntoken {SECRETS['API key']}"), r"README.md, line \d+: .* a credential .API key."),
     ],
 )
 def test_what_is_not_finished_or_not_right_is_refused_in_one_line(built, spoil, message):

@@ -69,6 +69,7 @@ def test_shards_of_an_earlier_build_go_and_nothing_else_does(api, push, builds):
     assert len(history(api)) == 4
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # the card put there by hand has no head
 def test_a_manifest_that_is_none_of_ours_deletes_nothing(api, push, builds):
     api.create_repo(REPO, repo_type="dataset", private=True)
     for content in (b"no JSON", b"[]", b'{"files": ["README.md"]}'):
@@ -133,7 +134,7 @@ def test_the_hub_says_how_long_to_wait(hub, push, builds, waits):
 
 def test_a_wait_too_long_is_told(hub, push, builds, waits):
     hub.fault("POST", "/commit/", status=429, headers={"Retry-After": "7200"})
-    with pytest.raises(AsciiMazeError, match="asks to wait"):
+    with pytest.raises(AsciiMazeError, match="too many requests of this account; wait 7200 s"):
         push(builds.first)
     assert waits == []
 
@@ -149,35 +150,23 @@ def test_a_server_that_is_down(hub, push, builds, connect, waits):
 def test_killed_in_mid_upload_and_started_again(hub, api, builds, run):
     words = ("-m", "ascii_maze", "push", "dataset", builds.first, "--repo", REPO)
     child = None
-    hub.fault("PUT", "/upload/", skip=3, action=lambda: os.kill(child.pid, signal.SIGKILL), drop="request")
+    # Five go at a time: when the sixth comes one is through.
+    hub.fault("PUT", "/upload/", skip=5, action=lambda: os.kill(child.pid, signal.SIGKILL), drop="request")
     child = run(*words, popen=True)
     child.communicate(timeout=60)
     assert child.returncode == -signal.SIGKILL
     assert files(api) == set()
-    there = len(hub.store.repos["dataset", REPO].large)
-    assert there >= 1
-    hub.requests.clear()
+    assert hub.asked("PUT", "/upload/", 200)
     again = run(*words)
     assert again.returncode == 0, again.stderr
-    large = len([path for path in built(builds.first) if path.endswith(".parquet")])
-    assert len(hub.asked("PUT", "/upload/", 200)) == large - there
+    assert len(hub.asked("PUT", "/upload/", 200)) == len(content_of(builds.first))  # each once, over both
     assert files(api) == built(builds.first)
     assert len(history(api)) == 2
 
 
-def test_what_the_repository_ignores_is_said(hub, api, push, builds, monkeypatch):
-    from .server import Handler
-
-    preupload = Handler.reply
-    ignoring = lambda self, status, body=b"", headers=None: preupload(  # noqa: E731
-        self,
-        status,
-        {"files": [{**file, "shouldIgnore": file["path"] == "build.json"} for file in body["files"]]}
-        if isinstance(body, dict) and "files" in body
-        else body,
-        headers,
-    )
-    monkeypatch.setattr(Handler, "reply", ignoring)
+def test_what_the_repository_ignores_is_said(hub, api, push, builds):
+    api.create_repo(REPO, repo_type="dataset", private=True)
+    hub.store.repos["dataset", REPO].ignored.add("build.json")
     with pytest.raises(AsciiMazeError, match=r"but not build.json; does a .gitignore"):
         push(builds.first)
 
