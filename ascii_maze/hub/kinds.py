@@ -53,10 +53,12 @@ def prepare_dataset(contents: dict[str, Content], repo: str, base_model: str | N
     record = _read_json(contents, "build.json")
     if not isinstance(record.get("files"), dict) or not isinstance(record.get("config"), dict):
         raise UsageError("build.json has no 'files' or no 'config'; build the dataset again")
-    listed, parquet = record["files"], {path for path in contents if path.endswith(".parquet")}
-    for path in sorted(set(listed) ^ parquet):
-        fault = "is not there" if path in listed else "is none of this build's"
-        raise UsageError(f"{path} {fault}, says build.json; build the dataset again in an empty folder")
+    listed = record["files"]
+    for path in sorted(set(listed) - set(contents)):
+        raise UsageError(f"{path} is not there, says build.json; build the dataset again in an empty folder")
+    for path in contents:
+        if path.endswith(".parquet") and path not in listed:
+            raise UsageError(f"{path} is none of this build's, says build.json; build the dataset again elsewhere")
     for path, digest in listed.items():
         if sha256(contents[path]) != digest:
             raise UsageError(f"{path} is not as it was built, says build.json; build the dataset again")

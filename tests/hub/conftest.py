@@ -1,14 +1,17 @@
 """A Hub of this machine, accounts on it, and things to push."""
 
-import dataclasses
+import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from .server import HubServer
@@ -94,19 +97,37 @@ def push(api, waits):
 
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory):
-    """Three builds of one dataset: as it is, with more rows in train, and with train in several shards."""
-    from dataset_builder import build as builder
+    """A dataset as it is built; the same with other rows in train; and with those in two shards."""
+    from dataset_builder.build import build
     from dataset_builder.config import load_config
 
     out = tmp_path_factory.mktemp("builds")
-    config = load_config("demo", limit=20)
-    more = dataclasses.replace(config, splits={**config.splits, "train": 30})
-    builder.build(config, out / "first")
-    builder.build(more, out / "more")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(builder, "SHARD_ROWS", 20)
-        builder.build(more, out / "shards")
-    return SimpleNamespace(first=out / "first", more=out / "more", shards=out / "shards")
+    build(load_config("demo", limit=20), out / "first")
+    return SimpleNamespace(
+        first=out / "first",
+        other=with_train(out / "first", out / "other", [range(12)]),
+        shards=with_train(out / "first", out / "shards", [range(7), range(7, 12)]),
+    )
+
+
+def with_train(built: Path, out: Path, shards: list[range]) -> Path:
+    """A copy of a dataset whose train split is made of these of its rows, a file for each range."""
+    shutil.copytree(built, out)
+    record = json.loads((out / "build.json").read_text())
+    for folder in sorted({Path(path).parent for path in record["files"] if "/train-" in path}):
+        paths = sorted((out / folder).glob("train-*.parquet"))
+        rows = pyarrow.concat_tables(map(pyarrow.parquet.read_table, paths))
+        for path in paths:
+            path.unlink()
+            del record["files"][path.relative_to(out).as_posix()]
+        for number, shard in enumerate(shards):
+            path = out / folder / f"train-{number:05d}-of-{len(shards):05d}.parquet"
+            pyarrow.parquet.write_table(rows.slice(shard.start, len(shard)), path)
+            record["files"][path.relative_to(out).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (out / "build.json").write_text(json.dumps(record))
+    with (out / "README.md").open("a") as card:
+        card.write(f"\nTrain in {len(shards)} files.\n")
+    return out
 
 
 @pytest.fixture
