@@ -97,7 +97,7 @@ def push(api, waits):
 
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory):
-    """A dataset as it is built; the same with other rows in train; and with those in two shards."""
+    """A dataset as it is built; the same with train the other way round; and that in two shards."""
     from dataset_builder.build import build
     from dataset_builder.config import load_config
 
@@ -105,13 +105,13 @@ def builds(tmp_path_factory):
     build(load_config("demo", limit=20), out / "first")
     return SimpleNamespace(
         first=out / "first",
-        other=with_train(out / "first", out / "other", [range(12)]),
-        shards=with_train(out / "first", out / "shards", [range(7), range(7, 12)]),
+        other=with_train(out / "first", out / "other", files=1),
+        shards=with_train(out / "first", out / "shards", files=2),
     )
 
 
-def with_train(built: Path, out: Path, shards: list[range]) -> Path:
-    """A copy of a dataset whose train split is made of these of its rows, a file for each range."""
+def with_train(built: Path, out: Path, files: int) -> Path:
+    """A copy of a dataset whose train split is the other way round, in so many files."""
     shutil.copytree(built, out)
     record = json.loads((out / "build.json").read_text())
     for folder in sorted({Path(path).parent for path in record["files"] if "/train-" in path}):
@@ -120,13 +120,15 @@ def with_train(built: Path, out: Path, shards: list[range]) -> Path:
         for path in paths:
             path.unlink()
             del record["files"][path.relative_to(out).as_posix()]
-        for number, shard in enumerate(shards):
-            path = out / folder / f"train-{number:05d}-of-{len(shards):05d}.parquet"
-            pyarrow.parquet.write_table(rows.slice(shard.start, len(shard)), path)
+        length = -(-len(rows) // files)
+        for number in range(files):
+            path = out / folder / f"train-{number:05d}-of-{files:05d}.parquet"
+            backwards = range(len(rows))[::-1][number * length : (number + 1) * length]
+            pyarrow.parquet.write_table(rows.take(list(backwards)), path)
             record["files"][path.relative_to(out).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
     (out / "build.json").write_text(json.dumps(record))
     with (out / "README.md").open("a") as card:
-        card.write(f"\nTrain in {len(shards)} files.\n")
+        card.write(f"\nTrain in {files} files.\n")
     return out
 
 
