@@ -179,4 +179,7 @@ def _option(word: str) -> tuple[str, str | int]:
 
 
 if __name__ == "__main__":
+    # Under its own name: what belongs to `__main__` reaches another machine without the names that it uses.
+    from dataset_builder.distributed import main
+
     typer.run(main)

@@ -80,7 +80,7 @@ number = len(jobs.read_text().split()) if jobs.exists() else 0
 jobs.open("a").write(f"{{number}} ")
 for task in range(int(array[1]), int(array[2]) + 1):
     environment = dict(os.environ, SLURM_ARRAY_TASK_ID=str(task), SLURM_ARRAY_JOB_ID=str(number), SLURM_JOB_ID="1")
-    environment |= {{"SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_NODEID": "0", "SLURM_NODELIST": "node1", "SLURM_JOB_NUM_NODES": "1"}}
+    environment |= {{"SLURM_PROCID": "0", "SLURM_NODEID": "0", "SLURM_NODELIST": "node1", "SLURM_JOB_NUM_NODES": "1"}}
     subprocess.run(["bash", str(script)], env=environment, check=True, stdout=sys.stderr)
 print("Submitted batch job", number)
 """
