@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import huggingface_hub
@@ -76,8 +77,9 @@ import os, pathlib, re, subprocess, sys
 script = pathlib.Path(sys.argv[-1])
 array = re.search(r"--array=(\d+)-(\d+)", script.read_text())
 jobs = pathlib.Path(__file__).with_name("jobs")
-number = len(jobs.read_text().split()) if jobs.exists() else 0
-jobs.open("a").write(f"{{number}} ")
+number = len(jobs.read_text().splitlines()) if jobs.exists() else 0
+name = re.search(r"--job-name=(\S+)", script.read_text())[1]
+jobs.open("a").write(" ".join([str(number), name, *sys.argv[1:-1]]) + "\n")
 for task in range(int(array[1]), int(array[2]) + 1):
     environment = dict(os.environ, SLURM_ARRAY_TASK_ID=str(task), SLURM_ARRAY_JOB_ID=str(number), SLURM_JOB_ID="1")
     environment |= {{"SLURM_PROCID": "0", "SLURM_NODEID": "0", "SLURM_NODELIST": "node1", "SLURM_JOB_NUM_NODES": "1"}}
@@ -98,7 +100,12 @@ def test_slurm(plain, tmp_path):
     options = ("--option", "time=00:10:00", "--option", "partition=cpu")
     done = run_module(tmp_path / "data", "--executor", "slurm", *options, PATH=path)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "bin" / "jobs").read_text().split() == ["0", "1", "2", "3"]
+    jobs = [line.split() for line in (tmp_path / "bin" / "jobs").read_text().splitlines()]
+    stages = {name: (number, words) for number, name, *words in jobs if words}  # the others merge statistics
+    names = [f"ascii-maze-demo-{stage}" for stage in ("plan", "hash", "write", "finish")]
+    assert list(stages) == names
+    for before, after in pairwise(names):
+        assert f"--dependency=afterok:{stages[before][0]}" in stages[after][1]
     assert contents(tmp_path / "data") == plain
 
 
