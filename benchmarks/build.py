@@ -56,7 +56,7 @@ def main() -> None:
         f"{platform.machine()}, Python {platform.python_version()}, numba {numba.__version__}, "
         f"pyarrow {pyarrow.__version__}; {', '.join(GENERATORS)} alike\n"
     )
-    mixed = [f"{n}x{n}" for n in range(4, 9)] + ["3x4", "4x6", "5x8"]
+    mixed = [f"{n}x{n}" for n in range(4, 9)] + ["3x7", "4x6", "5x8"]
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), mixed, 5_000, 1)  # compiles
         print("| rows, sizes 3-8 | workers | seconds | rows/s | peak of a process, MiB | ratio to one worker |")
