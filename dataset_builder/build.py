@@ -13,6 +13,7 @@ under their names when they are whole; the same command finishes a build that wa
 
 import hashlib
 import importlib.metadata
+import io
 import json
 import multiprocessing
 import os
@@ -175,8 +176,10 @@ def hash_mazes(job: tuple[BuildConfig, Path, Kind, int, int]) -> None:
     config, out, kind, first, count = job
     path = _candidates_path(out, kind, first)
     if not path.is_file():
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, candidates(config, kind, first, count))
+        buffer = io.BytesIO()  # into a file, `np.save` reports a full disk as a number of bytes
+        np.save(buffer, candidates(config, kind, first, count))
+        with replacing(path) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
 
 
 def _candidates_path(out: Path, kind: Kind, first: int) -> Path:
