@@ -219,7 +219,8 @@ def survey(job: tuple[BuildConfig, list[Quota]]) -> tuple[int, bool]:
     config, asked = job
     shares = [(high - low) / 2**64 for low, high in (split_range(SPLIT_SOURCES[quota.split]) for quota in asked)]
     demand = math.ceil(max(quota.count / share for quota, share in zip(asked, shares)))
-    drawn = min(BARREN, max(LONG_SURVEY if asks_for_lengths(config) else SURVEY, demand))
+    # A population of n shows its first copies in about sqrt(n) draws.
+    drawn = max(LONG_SURVEY if asks_for_lengths(config) else SURVEY, math.isqrt(32 * demand))
     found = candidates(config, asked[0].kind, 0, drawn)
     _, first, copies = np.unique(found[FINGERPRINT], return_index=True, return_counts=True)
     once, twice = int((copies == 1).sum()), int((copies == 2).sum())
