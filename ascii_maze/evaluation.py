@@ -16,7 +16,7 @@ from .errors import AsciiMazeError
 from .files import replacing, write_text
 from .maze import Maze
 from .policies import POLICIES, open_positions
-from .prompts import SYSTEM_PROMPT, format_answer, prompt_messages
+from .prompts import format_answer, style_of
 from .scoring import PathScore, score_path
 
 RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed")
@@ -67,7 +67,7 @@ def evaluate(
             "dataset_sha256": fingerprint_rows(mazes),
             "limit": limit,
             "decoding": "greedy",
-            "system_prompt": SYSTEM_PROMPT,
+            "system_prompt": next(row["prompt"][0]["content"] for rows in mazes.values() for row in rows),
             "versions": {name: importlib.metadata.version(name) for name in ("ascii-maze", "transformers", "torch")},
         },
     }
@@ -78,7 +78,7 @@ def evaluate(
 
 
 def load_mazes(dataset: str, split: str, limit: int | None) -> list[dict]:
-    """The first rows of a split of config `mazes`.
+    """The first rows of a split of config `prompts`: the messages as models were trained on them, and the facts.
 
     Raises:
         AsciiMazeError: no such dataset or split.
@@ -86,7 +86,7 @@ def load_mazes(dataset: str, split: str, limit: int | None) -> list[dict]:
     from datasets import load_dataset
 
     try:
-        rows = load_dataset(dataset, "mazes", split=split)
+        rows = load_dataset(dataset, "prompts", split=split)
     except (FileNotFoundError, ConnectionError, ValueError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise AsciiMazeError(f"cannot load split '{split}' of '{dataset}': {reason}") from error
@@ -99,11 +99,12 @@ def predict(name: str, location: str, mazes: dict[str, list[dict]], batch_size: 
 
     model, tokenizer = load_model(location)
     rows = [(split, row) for split, of_split in mazes.items() for row in of_split]
-    budget = answer_budget(tokenizer, max(open_positions(Maze.from_ascii(row["maze"])) for _, row in rows))
+    longest = max(open_positions(Maze.from_ascii(row["maze"])) for _, row in rows)
+    budget = answer_budget(tokenizer, longest, style_of(rows[0][1]["prompt"]))
     completions = generate(
         model,
         tokenizer,
-        [prompt_messages(row["maze"]) for _, row in rows],
+        [row["prompt"] for _, row in rows],
         budget,
         batch_size,
         report=lambda done: report(name, done, len(rows)),

@@ -11,13 +11,29 @@ from types import MappingProxyType
 
 import numpy as np
 
-from . import kernels
+from . import carvers, kernels
 from .errors import did_you_mean
 from .maze import STYLES, Facts, Maze
 
-# A generator carves `open` from (keys, height, width); see the conventions in `kernels`.
+# A generator carves `open` from (keys, height, width).
 GENERATORS: MappingProxyType[str, Callable[[np.ndarray, int, int], np.ndarray]] = MappingProxyType(
-    {"depth_first": kernels.carve_depth_first}
+    {
+        "depth_first": carvers.carve_depth_first,
+        "prim": carvers.carve_prim,
+        "kruskal": carvers.carve_kruskal,
+        "wilson": carvers.carve_wilson,
+        "aldous_broder": carvers.carve_aldous_broder,
+        "hunt_and_kill": carvers.carve_hunt_and_kill,
+        "recursive_division": carvers.carve_recursive_division,
+        "binary_tree": carvers.carve_binary_tree,
+        "sidewinder": carvers.carve_sidewinder,
+        "percolation": carvers.carve_percolation,
+        "open_rooms": carvers.carve_open_rooms,
+    }
+)
+# Where start and goal go, from (keys, open).
+ENDPOINTS: MappingProxyType[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = MappingProxyType(
+    {"random": kernels.place_random, "far": kernels.place_far, "corners": kernels.place_corners}
 )
 
 
@@ -62,7 +78,7 @@ class MazeBatch(Sequence):
 
     def facts(self) -> list[Facts]:
         """The facts of every maze, as `Maze.facts` gives them, from the kernels."""
-        return [Facts(*row) for row in kernels.facts(self.open, self.ends).tolist()]
+        return [Facts(*row) for row in kernels.facts(self.open, *kernels.solve(self.open, self.ends)).tolist()]
 
     @staticmethod
     def _texts(codes: np.ndarray, style: str) -> list[str]:
@@ -74,36 +90,53 @@ class MazeBatch(Sequence):
         return [text[start : start + size] for start in range(0, len(text), size)]
 
 
-def generate_mazes(generator: str, width: int, height: int, count: int, seed: int) -> MazeBatch:
-    """The first `count` mazes of an endless sequence, start and goal placed at random.
+def generate_mazes(
+    generator: str, width: int, height: int, count: int, seed: int, braid: float = 0.0, endpoints: str = "random"
+) -> MazeBatch:
+    """The first `count` mazes of an endless sequence.
 
     Args:
         generator: one of `GENERATORS`.
         width, height: size in cells; at least two cells in all.
         count: how many.
         seed: any integer; two seeds share nothing.
+        braid: share of dead ends opened, 0-1, so that there are loops.
+        endpoints: where start and goal go, one of `ENDPOINTS`.
 
     Raises:
-        ValueError: unknown generator, or a size or count out of range.
+        ValueError: unknown generator or endpoints, or a size, count or share out of range.
     """
     if count < 0:
         raise ValueError(f"count cannot be negative, got {count}")
-    return mazes_at(generator, width, height, np.arange(count), seed)
+    return mazes_at(generator, width, height, np.arange(count), seed, braid, endpoints)
 
 
-def mazes_at(generator: str, width: int, height: int, indices: np.ndarray, seed: int) -> MazeBatch:
+def mazes_at(
+    generator: str,
+    width: int,
+    height: int,
+    indices: np.ndarray,
+    seed: int,
+    braid: float = 0.0,
+    endpoints: str = "random",
+) -> MazeBatch:
     """The mazes of `generate_mazes` at any indices of the sequence, so that workers can take parts of it.
 
     Args:
         indices: integers (n,), not negative.
 
     Raises:
-        ValueError: unknown generator, or a size out of range.
+        ValueError: as `generate_mazes`.
     """
-    if generator not in GENERATORS:
-        hint = did_you_mean(generator, GENERATORS)
-        raise ValueError(f"unknown generator '{generator}'; expected one of {', '.join(GENERATORS)}{hint}")
+    for what, name, known in (("generator", generator, GENERATORS), ("endpoints", endpoints, ENDPOINTS)):
+        if name not in known:
+            raise ValueError(f"unknown {what} '{name}'; expected one of {', '.join(known)}{did_you_mean(name, known)}")
     if width < 1 or height < 1 or width * height < 2:
         raise ValueError(f"a maze needs at least two cells for its start and goal, not {width}x{height}")
+    if not 0 <= braid <= 1:
+        raise ValueError(f"braid is a share of dead ends, 0-1, not {braid}")
     keys = kernels.item_keys(seed, generator, width, height, indices)
-    return MazeBatch(GENERATORS[generator](keys, height, width), kernels.place_random(keys, height, width))
+    open_ = GENERATORS[generator](keys, height, width)
+    if braid:
+        carvers.braid(keys, open_, braid)
+    return MazeBatch(open_, ENDPOINTS[endpoints](keys, open_))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import AsciiMazeError
-from .prompts import Message, format_answer
+from .prompts import PLAIN, Message, PromptStyle, format_answer
 
 
 def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
@@ -67,9 +67,10 @@ def _adapter_config(name: str, config_class):
         return None  # a model without adapter_config.json; if there is no model either, loading it will say so
 
 
-def answer_budget(tokenizer, moves: int) -> int:
+def answer_budget(tokenizer, moves: int, style: PromptStyle = PLAIN) -> int:
     """How many new tokens an answer of so many moves takes, with its end."""
-    return len(tokenizer(format_answer("RD" * (moves // 2 + 1)), add_special_tokens=False)["input_ids"]) + 2
+    answer = format_answer("RD" * (moves // 2 + 1), style)
+    return len(tokenizer(answer, add_special_tokens=False)["input_ids"]) + 2
 
 
 def generate(

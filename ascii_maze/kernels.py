@@ -1,4 +1,4 @@
-"""Numba kernels over batches of lattice mazes: carve, place, measure, solve, render, canonicalise.
+"""Numba kernels over batches of lattice mazes: place, solve, measure, render, canonicalise. `carvers` makes them.
 
 A batch of n mazes of width x height cells is one uint8 array `open` of shape (n, 2*height+1, 2*width+1): 1 where a
 walker may stand, 0 for wall. The outer frame is always wall, so no kernel checks bounds. Positions are flat character
@@ -15,6 +15,8 @@ import hashlib
 import numpy as np
 from numba import njit
 
+LETTERS = np.frombuffer(b"UDLR", dtype=np.uint8)
+
 
 def item_keys(seed: int, generator: str, width: int, height: int, indices: np.ndarray) -> np.ndarray:
     """Random keys of items of an endless sequence: a hash of (seed, generator, size, index).
@@ -27,11 +29,11 @@ def item_keys(seed: int, generator: str, width: int, height: int, indices: np.nd
     """
     stream = f"{seed}/{generator}/{width}x{height}".encode()
     base = np.frombuffer(hashlib.blake2b(stream, digest_size=16).digest(), dtype="<u8")
-    return _mix(_mix(np.asarray(indices).astype(np.uint64) + base[0]) ^ base[1])
+    return mix(mix(np.asarray(indices).astype(np.uint64) + base[0]) ^ base[1])
 
 
 @njit(cache=True)
-def _mix(z):
+def mix(z):
     """Finaliser of SplitMix64, a bijection of uint64."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -39,91 +41,116 @@ def _mix(z):
 
 
 @njit(cache=True)
-def _next(state):
+def advance(state):
     return state + np.uint64(0x9E3779B97F4A7C15)
 
 
 @njit(cache=True)
-def _below(state, bound):
+def below(state, bound):
     """A number in [0, bound) from an advanced state, by multiply-shift on the high 32 bits."""
-    return np.int64(((_mix(state) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
+    return np.int64(((mix(state) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
 
 
 @njit(cache=True, nogil=True)
-def carve_depth_first(keys, height, width):
-    """Perfect mazes by randomised depth-first search (the recursive backtracker): few junctions, long corridors.
+def place_random(keys, open_):
+    """Start and goal of each maze: two different open cells, uniformly at random.
 
     Args:
-        keys: uint64 (n,), from `item_keys`.
-        height, width: size in cells.
-
-    Returns:
-        `open`, uint8 (n, 2*height+1, 2*width+1).
-    """
-    rows, columns = 2 * height + 1, 2 * width + 1
-    open_ = np.zeros((len(keys), rows * columns), dtype=np.uint8)
-    steps = np.array([-columns, columns, -1, 1], dtype=np.int64)
-    stack = np.empty(height * width, dtype=np.int64)
-    choices = np.empty(4, dtype=np.int64)
-    # Cells on the lattice's rim have neighbours outside the array or on its frame; `inside` rules those out.
-    inside = np.zeros((rows + 4) * columns, dtype=np.uint8)
-    for row in range(height):
-        for column in range(width):
-            inside[(2 * row + 1) * columns + 2 * column + 1] = 1
-    for item in range(len(keys)):
-        grid = open_[item]
-        state = _next(keys[item])
-        cell = _below(state, height * width)
-        here = (2 * (cell // width) + 1) * columns + 2 * (cell % width) + 1
-        grid[here] = 1
-        stack[0] = here
-        depth = 1
-        while depth > 0:
-            here = stack[depth - 1]
-            found = 0
-            for move in range(4):
-                there = here + 2 * steps[move]
-                if there >= 0 and inside[there] == 1 and grid[there] == 0:
-                    choices[found] = steps[move]
-                    found += 1
-            if found == 0:
-                depth -= 1
-                continue
-            step = choices[0]
-            if found > 1:
-                state = _next(state)
-                step = choices[_below(state, found)]
-            grid[here + step] = 1
-            grid[here + 2 * step] = 1
-            stack[depth] = here + 2 * step
-            depth += 1
-    return open_.reshape((len(keys), rows, columns))
-
-
-@njit(cache=True, nogil=True)
-def place_random(keys, height, width):
-    """Start and goal of each maze: two different cells, uniformly at random.
+        open_: uint8 (n, rows, columns), at least two cells of each open.
 
     Returns:
         int32 (n, 2): flat character indices of start and goal.
     """
-    ends = np.empty((len(keys), 2), dtype=np.int32)
-    columns = 2 * width + 1
-    for item in range(len(keys)):
+    count = len(open_)
+    ends = np.empty((count, 2), dtype=np.int32)
+    for item in range(count):
+        cells = _open_cells(open_[item])
         # A second stream of the same key, so that carving and placing never share numbers.
-        state = _next(keys[item] ^ np.uint64(0xD1B54A32D192ED03))
-        start = _below(state, height * width)
-        state = _next(state)
-        goal = _below(state, height * width - 1)
+        state = advance(keys[item] ^ np.uint64(0xD1B54A32D192ED03))
+        start = below(state, len(cells))
+        state = advance(state)
+        goal = below(state, len(cells) - 1)
         if goal >= start:
             goal += 1
-        ends[item, 0] = (2 * (start // width) + 1) * columns + 2 * (start % width) + 1
-        ends[item, 1] = (2 * (goal // width) + 1) * columns + 2 * (goal % width) + 1
+        ends[item, 0] = cells[start]
+        ends[item, 1] = cells[goal]
     return ends
 
 
 @njit(cache=True, nogil=True)
-def _distances_into(grid, columns, source, distance, queue):
+def place_far(keys, open_):
+    """Start and goal far apart: the cell farthest from a random one, and the cell farthest from that.
+
+    In a perfect maze no two cells are farther apart (Bulterman et al., "On computing a longest path in a tree",
+    Inf. Process. Lett. 2002). Arguments and result as of `place_random`.
+    """
+    count, rows, columns = open_.shape
+    flat = open_.reshape((count, rows * columns))
+    ends = np.empty((count, 2), dtype=np.int32)
+    distance = np.empty(rows * columns, dtype=np.int32)
+    queue = np.empty(rows * columns, dtype=np.int32)
+    for item in range(count):
+        cells = _open_cells(open_[item])
+        state = advance(keys[item] ^ np.uint64(0xD1B54A32D192ED03))
+        end = cells[below(state, len(cells))]
+        for k in range(2):
+            distances_into(flat[item], columns, end, distance, queue)
+            for cell in cells:
+                if distance[cell] > distance[end]:
+                    end = cell
+            ends[item, k] = end
+        state = advance(state)
+        if below(state, 2):
+            ends[item, 0], ends[item, 1] = ends[item, 1], ends[item, 0]
+    return ends
+
+
+@njit(cache=True, nogil=True)
+def place_corners(keys, open_):
+    """Start and goal in opposite corners, or in the open cells nearest to them; which corners, the key decides.
+
+    Arguments and result as of `place_random`.
+    """
+    count, rows, columns = open_.shape
+    ends = np.empty((count, 2), dtype=np.int32)
+    for item in range(count):
+        cells = _open_cells(open_[item])
+        state = advance(keys[item] ^ np.uint64(0xD1B54A32D192ED03))
+        corner = below(state, 4)
+        for k in range(2):
+            row, column = (rows - 1) * (corner >> 1), (columns - 1) * (corner & 1)
+            best = np.int32(-1)
+            for cell in cells:
+                if k == 1 and cell == ends[item, 0]:
+                    continue
+                far = abs(cell // columns - row) + abs(cell % columns - column)
+                if best < 0 or far < abs(best // columns - row) + abs(best % columns - column):
+                    best = cell
+            ends[item, k] = best
+            corner = 3 - corner
+    return ends
+
+
+@njit(cache=True)
+def _open_cells(grid):
+    """Flat positions of the open cells of one maze, row by row, int32."""
+    rows, columns = grid.shape
+    cells = np.empty((rows // 2) * (columns // 2), dtype=np.int32)
+    found = 0
+    for row in range(1, rows, 2):
+        for column in range(1, columns, 2):
+            if grid[row, column]:
+                cells[found] = row * columns + column
+                found += 1
+    return cells[:found]
+
+
+@njit(cache=True, nogil=True)
+def distances_into(grid, columns, source, distance, queue, until=-1):
+    """Moves from `source` to every position, by breadth-first search, or as far as `until` (every nearer one, then).
+
+    Positions not reached have -1.
+    """
     steps = np.array([-columns, columns, -1, 1], dtype=np.int64)
     distance[:] = -1
     distance[source] = 0
@@ -136,6 +163,8 @@ def _distances_into(grid, columns, source, distance, queue):
             there = here + steps[move]
             if grid[there] == 1 and distance[there] < 0:
                 distance[there] = distance[here] + 1
+                if there == until:
+                    return
                 queue[tail] = there
                 tail += 1
 
@@ -155,14 +184,13 @@ def solve(open_, ends):
     count, rows, columns = open_.shape
     flat = open_.reshape((count, rows * columns))
     steps = np.array([-columns, columns, -1, 1], dtype=np.int64)
-    names = np.array([85, 68, 76, 82], dtype=np.uint8)  # U D L R
     distance = np.empty(rows * columns, dtype=np.int32)
     queue = np.empty(rows * columns, dtype=np.int32)
     letters = np.empty(64 * count + rows * columns, dtype=np.uint8)
     offsets = np.zeros(count + 1, dtype=np.int64)
     for item in range(count):
         grid = flat[item]
-        _distances_into(grid, columns, ends[item, 1], distance, queue)
+        distances_into(grid, columns, ends[item, 1], distance, queue, ends[item, 0])
         here = np.int64(ends[item, 0])
         position = offsets[item]
         left = max(distance[here], 0)
@@ -174,7 +202,7 @@ def solve(open_, ends):
             for move in range(4):
                 there = here + steps[move]
                 if grid[there] == 1 and distance[there] == left - 1:
-                    letters[position] = names[move]
+                    letters[position] = LETTERS[move]
                     here = there
                     break
             position += 1
@@ -205,8 +233,11 @@ def render(open_, ends):
 
 
 @njit(cache=True, nogil=True)
-def facts(open_, ends):
+def facts(open_, letters, offsets):
     """Facts of each maze in the order of `ascii_maze.maze.FACTS`: path length, turns, junctions, dead ends.
+
+    Args:
+        letters, offsets: the shortest paths, from `solve`.
 
     Returns:
         int32 (n, 4). Junctions are open positions with three or more open neighbours, dead ends those with one; an
@@ -214,7 +245,6 @@ def facts(open_, ends):
     """
     count, rows, columns = open_.shape
     flat = open_.reshape((count, rows * columns))
-    letters, offsets = solve(open_, ends)
     out = np.zeros((count, 4), dtype=np.int32)
     for item in range(count):
         grid = flat[item]
@@ -231,6 +261,47 @@ def facts(open_, ends):
 
 
 @njit(cache=True, nogil=True)
+def spell(letters, offsets, table, table_offsets):
+    """Write paths out: each move as its entry in a table, entries separated by blanks.
+
+    Args:
+        letters, offsets: paths as `solve` gives them; bytes that are no move are copied as they are, without blanks.
+        table, table_offsets: uint8 and int64 (5,), the entries of the moves U D L R one after the other.
+
+    Returns:
+        The same form: uint8 text and int64 (n + 1,) offsets.
+    """
+    longest = 1 + np.max(table_offsets[1:] - table_offsets[:-1])
+    text = np.empty(longest * len(letters), dtype=np.uint8)
+    out = np.zeros_like(offsets)
+    position = 0
+    for item in range(len(offsets) - 1):
+        for k in range(offsets[item], offsets[item + 1]):
+            move = move_of(letters[k])
+            if move < 0:
+                text[position] = letters[k]
+                position += 1
+                continue
+            if k > offsets[item]:
+                text[position] = 32
+                position += 1
+            for byte in range(table_offsets[move], table_offsets[move + 1]):
+                text[position] = table[byte]
+                position += 1
+        out[item + 1] = position
+    return text[:position], out
+
+
+@njit(cache=True)
+def move_of(letter):
+    """0-3 for U D L R, -1 for anything else."""
+    for move in range(4):
+        if LETTERS[move] == letter:
+            return move
+    return -1
+
+
+@njit(cache=True, nogil=True)
 def canonicalise(text, rows, columns):
     """The canonical form of each maze: the least of its rotations and reflections, with start and goal as drawn or
     swapped.
@@ -243,40 +314,43 @@ def canonicalise(text, rows, columns):
         text: uint8 (n, rows * (columns + 1) - 1), from `render`.
 
     Returns:
-        uint8 of the same shape.
+        uint8 (n, long * (narrow + 1) - 1), where `long` is the greater of rows and columns and `narrow` the other.
     """
     count = len(text)
     narrow = min(rows, columns)
-    long = max(rows, columns)
-    out = np.empty((count, long * (narrow + 1) - 1), dtype=np.uint8)
-    candidate = np.empty(long * (narrow + 1) - 1, dtype=np.uint8)
+    size = max(rows, columns) * (narrow + 1) - 1
+    # For each orientation, where in the text each character of the turned maze stands.
+    sources = np.empty((8, size), dtype=np.int64)
+    orientations = 0
+    for symmetry in range(8):
+        transpose, flip_rows, flip_columns = symmetry & 4, symmetry & 2, symmetry & 1
+        if (columns > rows and not transpose) or (columns < rows and transpose):
+            continue
+        for k in range(size):
+            row, column = k // (narrow + 1), k % (narrow + 1)
+            r, c = (column, row) if transpose else (row, column)
+            r = rows - 1 - r if flip_rows else r
+            c = columns - 1 - c if flip_columns else c
+            # The line break at the end of a row is the same byte wherever it is taken from.
+            sources[orientations, k] = columns if column == narrow else r * (columns + 1) + c
+        orientations += 1
+    swapped = np.arange(128).astype(np.uint8)
+    swapped[83], swapped[71] = 71, 83
+    out = np.empty((count, size), dtype=np.uint8)
     for item in range(count):
-        first = True
-        for symmetry in range(8):
-            transpose, flip_rows, flip_columns = symmetry & 4, symmetry & 2, symmetry & 1
-            if (columns > rows and not transpose) or (columns < rows and transpose):
-                continue
-            for swap in range(2):
-                for row in range(long):
-                    for column in range(narrow):
-                        r, c = (column, row) if transpose else (row, column)
-                        r = rows - 1 - r if flip_rows else r
-                        c = columns - 1 - c if flip_columns else c
-                        code = text[item, r * (columns + 1) + c]
-                        if swap and code == 83:
-                            code = 71
-                        elif swap and code == 71:
-                            code = 83
-                        candidate[row * (narrow + 1) + column] = code
-                    if row + 1 < long:
-                        candidate[row * (narrow + 1) + narrow] = 10
-                less = first
-                if not first:
-                    for k in range(len(candidate)):
-                        if candidate[k] != out[item, k]:
-                            less = candidate[k] < out[item, k]
-                            break
-                if less:
-                    out[item] = candidate
-                    first = False
+        maze = text[item]
+        best, best_swap = 0, 0
+        for candidate in range(1, 2 * orientations):
+            source, swap = candidate >> 1, candidate & 1
+            for k in range(size):
+                one, two = maze[sources[source, k]], maze[sources[best, k]]
+                one = swapped[one] if swap else one
+                two = swapped[two] if best_swap else two
+                if one != two:
+                    if one < two:
+                        best, best_swap = source, swap
+                    break
+        for k in range(size):
+            code = maze[sources[best, k]]
+            out[item, k] = swapped[code] if best_swap else code
     return out

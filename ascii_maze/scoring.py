@@ -4,13 +4,23 @@ Pure Python, no dependency beyond `maze.py`. It never raises on what a model wro
 a bad maze, which is the caller's mistake.
 """
 
+import re
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 from .maze import MOVES, Maze
 
 ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
-# Letters may stand together or be separated by blanks and commas; anything else is not an answer.
-_SEPARATORS = str.maketrans("", "", " \n\r\t,")
+# Letters and arrows may stand together or be separated by blanks and commas; anything else is not an answer.
+_LETTERS = str.maketrans("↑↓←→", "UDLR", " \n\r\t,")
+_WORDS = {"up": "U", "down": "D", "left": "L", "right": "R"} | {
+    "cima": "U",
+    "baixo": "D",
+    "esquerda": "L",
+    "direita": "R",
+}
+_COORDINATE = re.compile(r"\( ?([0-9]{1,6}), ?([0-9]{1,6}) ?\)")
+_STEPS = {step: move for move, step in MOVES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +69,37 @@ def extract_answer(completion: str) -> str:
     return completion[start : completion.index(ANSWER_CLOSE, start)]
 
 
-def parse_moves(completion: str) -> str | None:
-    """The moves of a completion as letters without spaces, or None where it holds anything else, or nothing."""
-    letters = extract_answer(completion).translate(_SEPARATORS)
-    return letters if letters and not letters.strip("UDLR") else None
+def parse_moves(completion: str, start: tuple[int, int] | None = None) -> str | None:
+    """The moves of a completion as letters without spaces, or None where it holds anything else, or no move.
+
+    Letters, arrows, words (English or Portuguese, in any case) and coordinates are understood; see
+    `prompts.ANSWER_STYLES`.
+
+    Args:
+        start: where coordinates have to begin, (row, column); anywhere without it.
+    """
+    answer = extract_answer(completion)
+    letters = answer.translate(_LETTERS)
+    if not letters:
+        return None
+    if not letters.strip("UDLR"):
+        return letters
+    words = answer.replace(",", " ").casefold().split()
+    if all(word in _WORDS for word in words):
+        return "".join(_WORDS[word] for word in words)
+    return _moves_of_coordinates(answer, start)
+
+
+def _moves_of_coordinates(answer: str, start: tuple[int, int] | None) -> str | None:
+    if _COORDINATE.sub("", answer).strip(" \n\r\t,"):
+        return None
+    places = [(int(row), int(column)) for row, column in _COORDINATE.findall(answer)]
+    if start not in (None, places[0]):
+        return None
+    steps = [(there[0] - here[0], there[1] - here[1]) for here, there in pairwise(places)]
+    if not steps or any(step not in _STEPS for step in steps):
+        return None
+    return "".join(_STEPS[step] for step in steps)
 
 
 def score_path(maze: Maze | str, completion: str) -> PathScore:
@@ -76,7 +113,7 @@ def score_path(maze: Maze | str, completion: str) -> PathScore:
         MazeError: `maze` is text that is not a maze.
     """
     maze = maze if isinstance(maze, Maze) else Maze.from_ascii(maze)
-    moves = parse_moves(completion) if isinstance(completion, str) else None
+    moves = parse_moves(completion, maze.start) if isinstance(completion, str) else None
     return UNPARSED if moves is None else score_moves(maze, moves)
 
 

@@ -1,40 +1,20 @@
 import hashlib
 
-import networkx
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ascii_maze import Maze, generate_mazes, kernels
-from ascii_maze.generation import GENERATORS, mazes_at
+from ascii_maze.generation import ENDPOINTS, GENERATORS, mazes_at
 
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9)).filter(lambda size: size[0] * size[1] > 1)
 
 
-@settings(max_examples=60)
-@given(st.sampled_from(sorted(GENERATORS)), sizes, st.integers(0, 2**63))
-def test_generators_carve_spanning_trees_of_the_lattice(generator, size, seed):
-    width, height = size
-    maze = generate_mazes(generator, width, height, 1, seed)[0]
-    assert maze.shape == (2 * height + 1, 2 * width + 1)
-    graph = networkx.Graph()
-    cells = [(2 * row + 1, 2 * column + 1) for row in range(height) for column in range(width)]
-    graph.add_nodes_from(cells)
-    for row, column in cells:
-        for wall, cell in (((row + 1, column), (row + 2, column)), ((row, column + 1), (row, column + 2))):
-            if maze.is_open(*wall):
-                graph.add_edge((row, column), cell)
-    assert networkx.is_tree(graph)
-    assert set(graph) == set(cells)
-    assert {maze.start, maze.goal} <= set(cells)
-    assert sum(symbol != "#" for row in maze.rows for symbol in row) == 2 * width * height - 1
-
-
 @settings(max_examples=40)
-@given(sizes, st.integers(0, 2**63))
-def test_batches_agree_with_mazes_one_by_one(size, seed):
-    batch = generate_mazes("depth_first", *size, 8, seed)
+@given(st.sampled_from(sorted(GENERATORS)), sizes, st.integers(0, 2**63), st.sampled_from([0, 0.5]))
+def test_batches_agree_with_mazes_one_by_one(generator, size, seed, braid):
+    batch = generate_mazes(generator, *size, 8, seed, braid)
     for style in ("hash", "dots", "blocks"):
         assert batch.to_ascii(style) == [maze.to_ascii(style) for maze in batch]
     assert batch.solve() == [maze.solve() for maze in batch]
@@ -71,6 +51,30 @@ def test_start_and_goal_are_uniform_and_different():
     assert np.abs(counts - 2000).max() < 5 * np.sqrt(2000)
 
 
+@settings(max_examples=40)
+@given(st.sampled_from(sorted(GENERATORS)), sizes, st.integers(0, 2**63), st.sampled_from(sorted(ENDPOINTS)))
+def test_start_and_goal_are_two_open_cells_with_a_way(generator, size, seed, endpoints):
+    for maze in generate_mazes(generator, *size, 4, seed, endpoints=endpoints):
+        assert maze.solve()
+        assert all(place % 2 for place in (*maze.start, *maze.goal))
+
+
+@settings(max_examples=20)
+@given(sizes, st.integers(0, 2**63))
+def test_far_ends_of_a_perfect_maze_are_its_diameter(size, seed):
+    maze = generate_mazes("prim", *size, 1, seed, endpoints="far")[0]
+    cells = [(row, column) for row, column in maze.distances if row % 2 and column % 2]
+    diameter = max(max(Maze(maze.rows, maze.start, cell).distances[other] for other in cells) for cell in cells)
+    assert len(maze.solve()) == diameter
+
+
+def test_corners_are_opposite_and_all_four_ways_round():
+    pairs = {(maze.start, maze.goal) for maze in generate_mazes("wilson", 4, 3, 100, 0, endpoints="corners")}
+    top_left, top_right, bottom_left, bottom_right = (1, 1), (1, 7), (5, 1), (5, 7)
+    diagonals = [(top_left, bottom_right), (top_right, bottom_left)]
+    assert pairs == {*diagonals, *((goal, start) for start, goal in diagonals)}
+
+
 def test_batch_is_a_sequence():
     batch = generate_mazes("depth_first", 3, 2, 5, seed=0)
     assert len(batch) == 5
@@ -89,6 +93,8 @@ def test_batch_is_a_sequence():
         (("depth_first", 1, 1, 1, 0), "at least two cells"),
         (("depth_first", 0, 5, 1, 0), "at least two cells"),
         (("depth_first", 3, 3, -1, 0), "count cannot be negative"),
+        (("depth_first", 3, 3, 1, 0, 1.5), "braid is a share of dead ends, 0-1, not 1.5"),
+        (("depth_first", 3, 3, 1, 0, 0.0, "corner"), "unknown endpoints 'corner'.*did you mean 'corners'"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -102,4 +108,4 @@ def test_solving_a_map_without_a_way():
     letters, offsets = kernels.solve(open_, np.array([[6, 8]], dtype=np.int32))
     assert letters.size == 0
     assert offsets.tolist() == [0, 0]
-    assert kernels.facts(open_, np.array([[6, 8]], dtype=np.int32))[0, 0] == -1
+    assert kernels.facts(open_, letters, offsets)[0, 0] == -1

@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ascii_maze import Maze, MazeError, generate_mazes, score_path
+from ascii_maze.maze import STYLES
+from ascii_maze.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle, format_answer, prompt_messages, style_of
 from ascii_maze.scoring import UNPARSED, extract_answer, parse_moves
 
 from .test_maze import maps
@@ -123,7 +125,14 @@ def test_never_raises_on_a_completion(completion):
         "</answer>" * 100_000,
         "R R D D!",
         "\uff32\uff32\uff24",
-        "→ → ↓ ↓",
+        "→ → ↓ x",
+        "right right nowhere",
+        "(1,1)",
+        "(1,1) (1,3)",
+        "(1,2) (1,1)",
+        "(1,1) (1,2) and on",
+        "(" * 100_000,
+        "(1,1) " * 100_000,
         "\x00",
         "\ud800",
         "🧭" * 1000,
@@ -195,3 +204,22 @@ def test_a_map_without_a_way():
 def test_a_bad_maze_raises():
     with pytest.raises(MazeError):
         score_path("S", "R")
+
+
+@given(
+    st.integers(0, 2**32), st.sampled_from(LANGUAGES), st.sampled_from(ANSWER_STYLES), st.sampled_from(sorted(STYLES))
+)
+def test_every_style_of_answer_is_understood(seed, language, answer, style):
+    maze = generate_mazes("wilson", 4, 3, 1, seed)[0]
+    form = PromptStyle(language, style, answer)
+    text = format_answer(maze.solve(), form, maze.start)
+    assert parse_moves(text, maze.start) == maze.solve()
+    assert score_path(maze, f"So: <answer> {text} </answer>").optimal
+    assert style_of(prompt_messages(maze, form)) == form
+    assert Maze.from_ascii(prompt_messages(maze, form)[1]["content"]) == maze
+
+
+def test_words_are_understood_in_any_case_and_coordinates_only_from_the_start():
+    assert parse_moves("Right, DOWN, cima") == "RDU"
+    assert parse_moves("(1, 1), (1, 2)\n(2,2)", (1, 1)) == "RD"
+    assert parse_moves("(1,1) (1,2)", (2, 1)) is None

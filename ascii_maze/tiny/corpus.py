@@ -19,7 +19,8 @@ import numpy as np
 from numba import njit
 
 from .. import kernels
-from ..generation import GENERATORS, MazeBatch
+from ..carvers import carve_depth_first
+from ..generation import MazeBatch
 from ..splits import fingerprint, split_of
 from .tokenizer import BOS, EOS, FIRST_MOVE, MAZE_TOKENS, NEXT_MOVE, PAD, WALK
 
@@ -44,7 +45,8 @@ def mazes_of_split(split: str, size: int, seed: int, block: int = 4096) -> Itera
     start = 0
     while True:
         keys = kernels.item_keys(seed, "tiny", size, size, np.arange(start, start + block))
-        mazes = MazeBatch(GENERATORS["depth_first"](keys, size, size), kernels.place_random(keys, size, size))
+        open_ = carve_depth_first(keys, size, size)
+        mazes = MazeBatch(open_, kernels.place_random(keys, open_))
         kept = np.array([split_of(fingerprint(text)) == split for text in mazes.canonical()])
         yield MazeBatch(mazes.open[kept], mazes.ends[kept]), keys[kept]
         start += block
@@ -81,7 +83,7 @@ def _assemble(mazes: MazeBatch, moves: np.ndarray, labels: np.ndarray) -> Batch:
 def _best_moves(grid, columns, goal, distance, queue, best):
     """The shortest path's next move from every open position; `_STOP` at the goal."""
     steps = np.array([-columns, columns, -1, 1])
-    kernels._distances_into(grid, columns, goal, distance, queue)
+    kernels.distances_into(grid, columns, goal, distance, queue)
     for here in range(len(grid)):
         if distance[here] > 0:
             for move in range(4):
@@ -103,11 +105,11 @@ def _wandering_walks(open_, ends, keys, max_moves, wander):
     for item in range(count):
         grid = flat[item]
         _best_moves(grid, columns, ends[item, 1], distance, queue, best)
-        state = kernels._next(keys[item] ^ np.uint64(0xA0761D6478BD642F))
+        state = kernels.advance(keys[item] ^ np.uint64(0xA0761D6478BD642F))
         astray = 0
-        if kernels._below(state, 1000) < wander * 1000:
-            state = kernels._next(state)
-            astray = 2 * (1 + kernels._below(state, rows - 1))  # moves; a cell is two
+        if kernels.below(state, 1000) < wander * 1000:
+            state = kernels.advance(state)
+            astray = 2 * (1 + kernels.below(state, rows - 1))  # moves; a cell is two
         here, heading = np.int64(ends[item, 0]), -1
         for k in range(max_moves):
             labels[item, k] = best[here]
@@ -124,8 +126,8 @@ def _wandering_walks(open_, ends, keys, max_moves, wander):
                             found += 1
                     move = heading ^ 1
                     if found > 0:
-                        state = kernels._next(state)
-                        move = ways[kernels._below(state, found)]
+                        state = kernels.advance(state)
+                        move = ways[kernels.below(state, found)]
             moves[item, k] = move
             here, heading = here + steps[move], move
             labels[item, k + 1] = best[here]
@@ -144,10 +146,10 @@ def _habitual_walks(open_, ends, keys, max_moves, solvers, least_patience, most_
     for item in range(count):
         grid = flat[item]
         _best_moves(grid, columns, ends[item, 1], distance, queue, best)
-        state = kernels._next(keys[item] ^ np.uint64(0xE7037ED1A0B428DB))
-        solves = kernels._below(state, 1000) < solvers * 1000
-        state = kernels._next(state)
-        patience = 2 * (least_patience + kernels._below(state, most_patience - least_patience + 1))
+        state = kernels.advance(keys[item] ^ np.uint64(0xE7037ED1A0B428DB))
+        solves = kernels.below(state, 1000) < solvers * 1000
+        state = kernels.advance(state)
+        patience = 2 * (least_patience + kernels.below(state, most_patience - least_patience + 1))
         here, heading = np.int64(ends[item, 0]), -1
         for k in range(max_moves + 1):
             if here == ends[item, 1] or (not solves and k >= patience):

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from ascii_maze import generate_mazes
 from ascii_maze.evaluation import evaluate
-from ascii_maze.prompts import SYSTEM_PROMPT
+from ascii_maze.prompts import PLAIN
 
 from .conftest import settings
 
@@ -36,7 +36,7 @@ def qwen(tmp_path_factory):
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = [SYSTEM_PROMPT, "system user assistant", *generate_mazes("depth_first", 5, 5, 50, 0).to_ascii()]
+    texts = [PLAIN.system_prompt, "system user assistant", *generate_mazes("depth_first", 5, 5, 50, 0).to_ascii()]
     tokenizer.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=CHATML
