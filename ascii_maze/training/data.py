@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ..errors import AsciiMazeError, UsageError
 from ..inference import answer_budget
 from ..maze import Maze, MazeError
+from ..prompts import style_of
 from ..recipe import Arguments
 
 
@@ -131,7 +132,7 @@ def check_lengths(rows, lengths: Lengths, tokenizer, training) -> None:
             f"set --max_length {most}"
         )
     if generates(training) and "path_length" in rows.column_names:
-        needed = answer_budget(tokenizer, max(rows["path_length"]))
+        needed = answer_budget(tokenizer, max(rows["path_length"]), style_of(rows[0]["prompt"]))
         if training.max_completion_length < needed:
             raise UsageError(
                 f"max_completion_length is {training.max_completion_length} and the longest right answer needs "

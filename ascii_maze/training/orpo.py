@@ -15,7 +15,7 @@ def config_class() -> type:
 def make_trainer(run, **arguments):
     """TRL's trainer of this method; see `sft`. As in the paper, the loss is that of the answer.
 
-    TRL 1.16 adds the prompt's: the negative log-likelihood of a random maze, which drowns the rest and teaches nothing.
+    TRL 1.16 adds the prompt's: the likelihood of a random maze, which drowns the rest and teaches nothing.
     """
     from trl.experimental.orpo import ORPOTrainer
 

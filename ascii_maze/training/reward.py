@@ -34,11 +34,12 @@ def judge_pairs(trainer, pairs) -> dict[str, float]:
     """
     from scipy.stats import spearmanr
 
+    from ..prompts import style_of
     from .rewards import judge
 
     walks = [(row["prompt"], row[side]) for side in ("chosen", "rejected") for row in pairs]
     rewards = score_walks(trainer, [prompt + answer for prompt, answer in walks])
-    truth = [judge(prompt[-1]["content"], answer[-1]["content"]).total() for prompt, answer in walks]
+    truth = [judge(prompt[-1]["content"], answer[-1]["content"], style_of(prompt)).total() for prompt, answer in walks]
     margins = [right - wrong for right, wrong in zip(rewards[: len(pairs)], rewards[len(pairs) :])]
     return {
         "pair_accuracy": sum(margin > 0 for margin in margins) / len(margins),

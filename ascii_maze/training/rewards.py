@@ -16,7 +16,7 @@ With `WEIGHTS` every valid walk is worth more than any other; a test holds that.
 from typing import NamedTuple
 
 from ..maze import Maze
-from ..prompts import Message, format_answer
+from ..prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..scoring import parse_moves, score_moves
 
 
@@ -37,19 +37,23 @@ class Terms(NamedTuple):
 WEIGHTS = (1.0, 0.5, 0.1, 0.3)
 
 
-def judge(maze_text: str, completion: str) -> Terms:
-    """What a completion earns in a maze; an unreadable one earns nothing."""
-    moves = parse_moves(completion)
+def judge(maze_text: str, completion: str, style: PromptStyle = PLAIN) -> Terms:
+    """What a completion earns in a maze; an unreadable one earns nothing.
+
+    Args:
+        style: how the answer was asked for.
+    """
+    maze = Maze.from_ascii(maze_text)
+    moves = parse_moves(completion, maze.start)
     if moves is None:
         return Terms()
-    maze = Maze.from_ascii(maze_text)
     score = score_moves(maze, moves)
     closed = score.progress * maze.distances.get(maze.start, 0)
     legal_moves = score.legal_prefix * len(moves)
     progress = score.progress * closed / legal_moves if legal_moves else 0.0
     if not score.valid:
         return Terms(progress=progress)
-    answer = format_answer(moves)
+    answer = format_answer(moves, style, maze.start)
     as_asked = completion.strip() in (answer, f"<answer>{answer}</answer>")
     return Terms(1.0, 1 - score.excess_moves / len(moves), float(as_asked), progress)
 
@@ -57,8 +61,13 @@ def judge(maze_text: str, completion: str) -> Terms:
 def reward_function(term: str):
     """A term as TRL calls it: all completions of a step with the column `maze` -> one number each."""
 
-    def reward(completions: list[list[Message]], maze: list[str], **columns) -> list[float]:
-        return [getattr(judge(text, answer[-1]["content"]), term) for text, answer in zip(maze, completions)]
+    def reward(
+        prompts: list[list[Message]], completions: list[list[Message]], maze: list[str], **columns
+    ) -> list[float]:
+        return [
+            getattr(judge(text, answer[-1]["content"], style_of(prompt)), term)
+            for prompt, answer, text in zip(prompts, completions, maze)
+        ]
 
     reward.__name__ = term  # the name it is logged under
     return reward

@@ -2,7 +2,7 @@
 
 from ..maze import Maze
 from ..policies import open_positions
-from ..prompts import Message
+from ..prompts import Message, style_of
 from ..scoring import score_path
 
 
@@ -21,7 +21,9 @@ def walk_mazes(trainer, tasks: list[tuple[list[Message], str]], batch_size: int 
     from ..inference import answer_budget, generate
 
     accelerator, tokenizer = trainer.accelerator, trainer.processing_class
-    budget = answer_budget(tokenizer, max(open_positions(Maze.from_ascii(maze)) for _, maze in tasks))
+    budget = answer_budget(
+        tokenizer, max(open_positions(Maze.from_ascii(maze)) for _, maze in tasks), style_of(tasks[0][0])
+    )
     # As many for each, or with sharded weights one process would wait for ever for the others' forward passes.
     mine = tasks[accelerator.process_index :: accelerator.num_processes][: len(tasks) // accelerator.num_processes]
     with unwrap_model_for_generation(trainer.model_wrapped, accelerator) as model:
