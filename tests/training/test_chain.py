@@ -20,11 +20,11 @@ def test_every_folder_of_a_recipe_has_a_maker(folder, recipe):
 
 def test_a_missing_predecessor_is_named_with_the_command_that_makes_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="make it first: accelerate launch recipes/tiny/sft.yaml"):
+    with pytest.raises(UsageError, match=r"make it first: accelerate launch recipes/tiny/sft\.yaml"):
         check_predecessors(RunArguments(adapter_name_or_path="outputs/tiny/sft"))
-    with pytest.raises(UsageError, match="reward_model.*make it first: accelerate launch recipes/reward.yaml"):
+    with pytest.raises(UsageError, match=r"reward_model.*make it first: accelerate launch recipes/reward\.yaml"):
         check_predecessors(RunArguments(reward_model_name_or_path="outputs/reward"))
-    with pytest.raises(UsageError, match="there is no folder './mine'"):
+    with pytest.raises(UsageError, match=r"there is no folder '\./mine'"):
         check_predecessors(RunArguments(adapter_name_or_path="./mine"))
 
 
