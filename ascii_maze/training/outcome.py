@@ -30,6 +30,8 @@ def collect_metrics(recipe: Recipe, trainer) -> dict:
     return {
         "method": recipe.method,
         "base_model": recipe.values.get("model_name_or_path"),
+        "started_from": recipe.values.get("adapter_name_or_path"),
+        "budget": recipe.values.get("budget"),
         "steps": trainer.state.global_step,
         "samples": round((trainer.state.epoch or 0) * len(trainer.train_dataset)),
         "tokens": trainer.state.num_input_tokens_seen,
