@@ -5,8 +5,8 @@
 
 Every seed runs its own chain: SFT and ORPO from the base, the reward model, DPO, KTO, RLHF and GRPO from that seed's
 SFT adapter. `sft_twice` is the control: what the second budget brings if it is spent on more SFT. The recipes are run
-as they stand; their settings were chosen on the validation split, and `test` is looked at here alone. What has been run
-is not run again.
+as they stand; their settings were chosen on the validation split, and `test` is looked at here alone. What has been
+run is not run again.
 """
 
 import argparse
@@ -92,8 +92,7 @@ def page(seeds: list[int], out: Path, results: dict[int, dict]) -> str:
         f"`python benchmarks/methods.py --seeds {' '.join(map(str, seeds))}`: the recipes of `recipes/tiny` as they",
         f"stand, each with a budget of `{metrics(out, seeds[0], 'sft')['budget']}`, on {os.cpu_count()} cores "
         f"({platform.machine()}), Python {platform.python_version()}, {versions}.",
-        f"Test split: {mazes} mazes that neither the base nor any run has seen. Settings were chosen on the validation "
-        "split.",
+        f"Test split: {mazes} mazes that neither the base nor any run has seen; settings were chosen on validation.",
         "Rates in per cent: the mean, and each seed's.",
         "",
         "| method | starts from | valid | 95 % of the first seed | shortest | minutes | tokens, thousands |",
