@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .errors import AsciiMazeError, UsageError
+from .errors import AsciiMazeError, Interrupted, UsageError
 from .maze import MazeError
 
 app = typer.Typer(
@@ -54,13 +54,20 @@ def progress(quiet: bool = False):
         yield report
 
 
-@app.command(epilog="Example: ascii-maze build demo --out ascii-maze --workers 2")
+@app.command(
+    epilog="Examples: ascii-maze build demo --out ascii-maze --workers 2; "
+    "ascii-maze build --push ORG/ascii-maze; ascii-maze build demo --out pairs --preferences-from outputs/tiny/sft"
+)
 def build(
     config: Annotated[str, typer.Argument(help="A name from dataset_builder/configs, or a YAML file.")] = "ascii-maze",
     out: Annotated[Path, typer.Option(help="Folder to make; load_dataset reads it.")] = Path("ascii-maze"),
     seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
     workers: Annotated[int, typer.Option(help="Processes; the result does not depend on it.")] = 1,
     limit: Annotated[int | None, typer.Option(help="At most so many rows in each split.")] = None,
+    preferences_from: Annotated[
+        str | None, typer.Option(help="A model whose own answers make the pairs of config `preference`.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=2, help="Answers of that model per maze.")] = 8,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be built and stop.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -69,20 +76,36 @@ def build(
 
     chosen = load_config(config, seed, limit)
     if dry_run:
-        plan = [quota._asdict() for quota in quotas(chosen)]
-        lines = [f"{q['split']:<12} {q['count']:>8,}  {q['generator']} {q['width']}x{q['height']}" for q in plan]
+        plan = [{**quota._asdict(), "kind": quota.kind._asdict()} for quota in quotas(chosen)]
+        lines = [f"{quota.split:<12} {quota.count:>9,}  {quota}" for quota in quotas(chosen)]
         print(json.dumps(plan) if as_json else "\n".join([f"{chosen.name}, seed {chosen.seed}, into {out}:", *lines]))
         return
     from dataset_builder.build import build as build_dataset
 
-    with progress(quiet=as_json) as report:
+    with progress(quiet=as_json) as report, resumable():
         record = build_dataset(chosen, out, workers, report)
+        if preferences_from:
+            from .launch import prepare_process
+
+            prepare_process()
+            from dataset_builder.on_policy import replace_preferences
+
+            record = replace_preferences(out, preferences_from, samples, report)
     if as_json:
         print(json.dumps(record))
         return
-    for split, rows in chosen.splits.items():
-        print(f"{split:<12} {rows:>8,} rows")
+    for name, rows in record["rows"].items():
+        print(f"{name:<24} {rows:>9,} rows")
     print(f"{sum(record['shared_between_splits'].values())} shared between splits; load_dataset({str(out)!r})")
+
+
+@contextmanager
+def resumable():
+    """Turn Ctrl-C into one line that says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise Interrupted("interrupted; the same command goes on from here") from stop
 
 
 @app.command(
@@ -205,11 +228,13 @@ def study(
 
     chosen = load_study(file)
     from .launch import prepare_process
+    from .show import draw, from_predictions
 
     prepare_process()
     results = run_study(chosen, out, workers, train_in_new_process, progress)
     print_table(results)
-    show_predictions(out / "evaluation" / "predictions.parquet", ["base", *chosen.recipes], count=3)
+    for group in from_predictions(out / "evaluation" / "predictions.parquet", ["base", *chosen.recipes], count=3):
+        draw(group)
     print(f"report: {out / 'report.html'}")
     print(f"results, predictions: {out / 'evaluation'}")
     print(f"adapters: {', '.join(str(out / name) for name in chosen.recipes)}")
@@ -228,59 +253,34 @@ def train_in_new_process(words: list[str]) -> None:
         raise AsciiMazeError(f"training {words[0]} ended with exit code {done.returncode}")
 
 
-@app.command(epilog="Examples: ascii-maze show maze.txt --answer 'R R D D'; ascii-maze show predictions.parquet --n 3")
+@app.command(
+    epilog="Examples: ascii-maze show ascii-maze --split test --n 8; ascii-maze show maze.txt --answer 'R R D D'; "
+    "ascii-maze show predictions.parquet --html mazes.html"
+)
 def show(
     source: Annotated[
-        str, typer.Argument(help="A predictions.parquet, a text file with a maze, or - for stdin.")
-    ] = "-",
-    answer: Annotated[str | None, typer.Option(help="A path to draw; the solution without it.")] = None,
-    n: Annotated[int, typer.Option(help="How many mazes of the predictions.")] = 3,
+        str,
+        typer.Argument(
+            help="A dataset (folder or Hub id), a predictions.parquet, a text file with a maze, - for stdin."
+        ),
+    ] = "ascii-maze",
+    split: Annotated[str, typer.Option(help="Of a dataset.")] = "train",
+    n: Annotated[int, typer.Option("--n", min=1, help="How many mazes.")] = 4,
+    answer: Annotated[str | None, typer.Option(help="A path through the maze of a file; else its solution.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with drawings instead.")] = None,
 ) -> None:
-    """Draw mazes in the terminal, with paths."""
+    """Draw mazes with paths through them, in the terminal or on a page."""
+    from . import show as shown
+
     if source.endswith(".parquet"):
-        show_predictions(Path(source), None, n)
+        groups = list(shown.from_predictions(Path(source), None, n))
+    elif source == "-" or Path(source).is_file() or Path(source).suffix:
+        groups = [shown.from_text(source, answer)]
+    else:
+        groups = [shown.from_dataset(source, split, n)]
+    if html:
+        shown.write_page(html, f"Mazes of {source}", [walk for group in groups for walk in group])
+        print(f"{html}: {sum(map(len, groups))} mazes")
         return
-    from rich.console import Console
-
-    from .drawing import to_terminal
-    from .maze import Maze
-    from .scoring import parse_moves, score_path
-
-    try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {source}: {error}") from error
-    maze = Maze.from_ascii(text)
-    answer = maze.solve() or "" if answer is None else answer
-    Console().print(to_terminal(maze, parse_moves(answer) or ""))
-    for name, value in score_path(maze, answer).to_dict().items():
-        print(f"{name:<14} {value}")
-
-
-def show_predictions(path: Path, models: list[str] | None, count: int) -> None:
-    """Draw some mazes of a predictions.parquet in the terminal, the models' walks side by side."""
-    import pyarrow.parquet
-    from rich.columns import Columns
-    from rich.console import Console, Group
-    from rich.text import Text
-
-    from .drawing import to_terminal
-    from .gallery import pick_mazes, verdict
-    from .maze import Maze
-    from .policies import POLICIES
-    from .scoring import parse_moves
-
-    try:
-        rows = pyarrow.parquet.read_table(path).to_pylist()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
-    models = models or [name for name in dict.fromkeys(row["model"] for row in rows) if name not in POLICIES]
-    for group in pick_mazes(rows, models, count):
-        walks = [
-            Group(
-                Text(f"{row['model']}: {verdict(row)}"),
-                to_terminal(Maze.from_ascii(row["maze"]), parse_moves(row["completion"]) or ""),
-            )
-            for row in group
-        ]
-        Console().print(Columns(walks, padding=(0, 4)))
+    for group in groups:
+        shown.draw(group)

@@ -1,6 +1,8 @@
 """A maze with a walk through it, for the terminal and as SVG."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from .maze import MOVES, WALL, Maze
 
@@ -84,3 +86,32 @@ def to_svg(maze: Maze, moves: str = "", scale: int = 12) -> str:
         arm = scale - 4
         parts.append(f'<path class="crash" d="M{x + 2} {y + 2}l{arm} {arm}m0 -{arm}l-{arm} {arm}"/>')
     return "".join(parts) + "</svg>"
+
+
+SHEET_STYLE = (
+    ":root{color-scheme:light dark;--text:#5c6670;--wall:#3b4650;--good:#16803c;--bad:#c2410c}"
+    "@media(prefers-color-scheme:dark){:root{--text:#9aa4ae;--wall:#8d98a3;--good:#4ade80;--bad:#fb923c}}"
+    ".wall{fill:var(--wall)}.path{fill:none;stroke-width:3.2;stroke-linejoin:round;stroke-linecap:round}"
+    ".arrives{stroke:var(--good)}.fails,.crash{stroke:var(--bad)}.start{fill:#2563eb}.goal{fill:#a21caf}"
+    ".letter{fill:#fff;text-anchor:middle;font-weight:700}text{font-family:system-ui,sans-serif}"
+    ".caption{fill:var(--text);font-size:11px;text-anchor:middle}"
+)
+
+
+def to_sheet(walks: Sequence[tuple[str, Maze, str]], columns: int = 4, side: int = 170) -> str:
+    """Several mazes in one self-contained SVG, that is legible on light and dark pages.
+
+    Args:
+        walks: caption, maze and moves of each.
+        columns: mazes side by side.
+        side: pixels of each.
+    """
+    gap, caption = 24, 18
+    rows = -(-len(walks) // columns)
+    width, height = columns * (side + gap), rows * (side + gap + caption)
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"><style>{SHEET_STYLE}</style>']
+    for place, (text, maze, moves) in enumerate(walks):
+        x, y = place % columns * (side + gap) + gap / 2, place // columns * (side + gap + caption) + gap / 2
+        parts.append(f'<svg x="{x:g}" y="{y:g}" width="{side}" height="{side}">{to_svg(maze, moves)}</svg>')
+        parts.append(f'<text class="caption" x="{x + side / 2:g}" y="{y + side + caption:g}">{escape(text)}</text>')
+    return "".join(parts) + "</svg>\n"

@@ -16,6 +16,12 @@ class UsageError(AsciiMazeError):
     exit_code = 2
 
 
+class Interrupted(AsciiMazeError):
+    """Stopped by Ctrl-C; the message says how to go on."""
+
+    exit_code = 130
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """`; did you mean 'learning_rate'?` for a near miss, else nothing."""
     near = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.6)

@@ -1,54 +1,51 @@
-"""Build a dataset folder: choose mazes, then write them as parquet.
+"""Build a dataset folder, in stages whose jobs any number of workers may share:
 
-1. *Choose.* Blocks of each endless sequence (seed, generator, size) are hashed, by any number of workers, and read in
-   order: a maze is taken if no earlier one has its canonical form and the split that its hash decides still wants it.
-2. *Order.* The rows of a split are sorted by that hash, which mixes sizes and generators and depends on nothing else.
-3. *Write.* A shard is a list of (generator, size, index), from which any worker makes its mazes anew: what passes
-   between processes is hashes and indices, never mazes.
+1. *Plan.* A look at each kind's first mazes tells how many to hash, and whether there are enough, before all else.
+2. *Hash.* Chunks of each sequence (seed, kind) become candidates, sorted by fingerprint, one file each.
+3. *Write.* Each part of the fingerprints chooses its mazes among the candidates (`choose`), makes them anew from
+   (seed, kind, index), and writes one parquet file per split and config. Rows stand in the order of fingerprints,
+   which mixes sizes and generators and depends on nothing else, so there is no shuffle.
+4. *Finish.* Every pair of splits is checked for shared mazes; card and build.json are written.
 
-Same config and seed: the same bytes, with any number of workers.
+Same config and seed: the same bytes, with any number of workers, on one machine or many (`distributed`). Files appear
+under their names when they are whole; the same command finishes a build that was cut, redoing only what is missing.
 """
 
 import hashlib
 import importlib.metadata
 import json
 import multiprocessing
+import os
 import shutil
-from collections import defaultdict
+import signal
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import count, islice
+from itertools import combinations, islice
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import replacing, write_text
-from ascii_maze.generation import mazes_at
-from ascii_maze.splits import fingerprint, split_of
+from ascii_maze.maze import Facts
 
-from .card import render_card
-from .config import SPLIT_SOURCES, BuildConfig, Quota, quotas
-from .rows import CONFIG_ROWS, SCHEMAS
+from .card import render_card, render_config, render_samples
+from .choose import CHUNK, Part, by_kind, candidates, check_crowded, choose, parts, survey, within
+from .config import BuildConfig, Kind
+from .rows import CONFIGS, tables
 
-BLOCK = 4096
-SHARD_ROWS = 100_000
-# A sequence that yields nothing wanted for so many blocks has no more to give.
-BARREN_BLOCKS = 60
 UNFINISHED = ".unfinished"
-
-
-class Choice(NamedTuple):
-    """A chosen maze: where it stands in its sequence, and the hash of its canonical form."""
-
-    fingerprint: int
-    generator: str
-    width: int
-    height: int
-    index: int
+VERSIONED = ("ascii-maze", "numpy", "numba", "pyarrow")
+ROW_GROUP = 10_000
+# Columns with few values; a dictionary of any other would be larger than the column.
+DICTIONARY = (
+    *("generator", "width", "height", *Facts._fields, "rejected_kind"),
+    *(f"{messages}.list.element.role" for messages in ("prompt", "completion", "chosen", "rejected")),
+)
 
 
 def build(
@@ -62,49 +59,50 @@ def build(
 
     Raises:
         UsageError: `out` holds something else.
-        AsciiMazeError: a size has too few distinct mazes, or the folder cannot be written.
+        AsciiMazeError: a kind has too few distinct mazes, or the folder cannot be written.
     """
-    done = _claim(out, config)
+    done = claim(config, out)
     if done:
         return done
     report = report or (lambda stage, step, steps: None)
+
+    def run(stage: str, function: Callable, jobs: list) -> None:
+        for step, _ in enumerate(process_map(function, jobs)):
+            report(stage, step + 1, len(jobs))
+
     with _process_map(workers) as process_map:
-        chosen = choose(config, process_map, report)
-        shared = shared_between_splits(chosen)
-        if any(shared.values()):
-            raise AssertionError(f"splits share mazes: {shared}")
-        files = write_shards(config, chosen, out, process_map, report)
-    record = {
-        "config": asdict(config),
-        "seed": config.seed,
-        "versions": {name: importlib.metadata.version(name) for name in ("ascii-maze", "numpy", "numba", "pyarrow")},
-        "rows": {f"{name}/{split}": len(rows) for name in CONFIG_ROWS for split, rows in chosen.items()},
-        "files": files,
-        "shared_between_splits": shared,
-    }
-    write_text(out / "README.md", render_card(config, record))
-    write_text(out / "build.json", json.dumps(record, indent=2))
-    (out / UNFINISHED).unlink()
-    return record
+        hashed = plan(config, out, process_map, report)
+        run("hashing mazes", hash_mazes, [(config, out, *job) for job in hash_jobs(hashed)])
+        run("writing parquet", write_part, [(config, out, hashed, part) for part in parts(config)])
+    return finish(config, out)
 
 
-def _claim(out: Path, config: BuildConfig) -> dict | None:
-    """Make the folder this build's own, or return the record of the same build if it is there already."""
-    wanted = json.dumps(asdict(config), sort_keys=True)
+def claim(config: BuildConfig, out: Path) -> dict | None:
+    """Make the folder this build's own, or return the record of the same build if it is there already.
+
+    Raises:
+        UsageError: it holds something else.
+        AsciiMazeError: it cannot be written.
+    """
+    wanted = json.dumps({"config": asdict(config), "versions": _versions()}, sort_keys=True)
     if (out / "build.json").is_file():
         record = json.loads((out / "build.json").read_text())
-        if json.dumps(record["config"], sort_keys=True) == wanted:
+        if record["config"] == json.loads(wanted)["config"]:
             return record
         raise UsageError(f"{out} holds a dataset of another config or seed; remove it or give another --out")
-    marker = out / UNFINISHED
+    marker = out / UNFINISHED / "build.json"
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not marker.is_file():
             raise UsageError(f"{out} is not empty and is no dataset of ours; give another --out")
         if marker.read_text() != wanted:
-            for name in CONFIG_ROWS:
+            for name in (UNFINISHED, *CONFIGS):
                 shutil.rmtree(out / name, ignore_errors=True)
     write_text(marker, wanted)
     return None
+
+
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in VERSIONED}
 
 
 @contextmanager
@@ -115,134 +113,182 @@ def _process_map(workers: int) -> Iterator[Callable]:
     if workers == 1:
         yield map
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_follow_parent)
 
-        def ordered(function, items):
-            items = iter(items)
-            waiting = [pool.submit(function, item) for item in islice(items, 2 * workers)]
-            while waiting:
-                result = waiting.pop(0).result()
-                waiting += [pool.submit(function, item) for item in islice(items, 1)]
-                yield result
+    def ordered(function, items):
+        items = iter(items)
+        waiting = deque(pool.submit(function, item) for item in islice(items, 2 * workers))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(function, item) for item in islice(items, 1))
+            yield result
 
+    try:
         yield ordered
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def choose(config: BuildConfig, process_map: Callable, report: Callable) -> dict[str, list[Choice]]:
-    """The mazes of every split, sorted by hash; see the module for the rule.
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the parent process, and end when it is gone: killed, it could not end its workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def plan(
+    config: BuildConfig, out: Path, process_map: Callable = map, report: Callable[[str, int, int], None] | None = None
+) -> dict[Kind, int]:
+    """How many mazes of each kind to hash.
 
     Raises:
-        AsciiMazeError: a generator has too few distinct mazes of a size for what was asked.
+        AsciiMazeError: a kind has too few distinct mazes.
     """
-    wanted: dict[tuple[str, int, int], dict[str, Quota]] = defaultdict(dict)
-    for quota in quotas(config):
-        wanted[quota.generator, quota.width, quota.height][quota.split] = quota
-    chosen: dict[str, list[Choice]] = {split: [] for split in config.splits}
-    seen: dict[tuple[int, int], set[int]] = defaultdict(set)
-    for step, ((generator, width, height), by_split) in enumerate(wanted.items()):
-        report("choosing mazes", step, len(wanted))
-        blocks = ((config.seed, generator, width, height, block * BLOCK) for block in count())
-        taken = _fill(by_split, process_map(fingerprints_of, blocks), seen[width, height])
-        for split, picks in taken.items():
-            chosen[split] += [Choice(mark, generator, width, height, index) for index, mark in picks]
-    report("choosing mazes", len(wanted), len(wanted))
-    return {split: sorted(choices) for split, choices in chosen.items()}
+    kinds = by_kind(config)
+    path = out / UNFINISHED / "plan.json"
+    if path.is_file():
+        return dict(zip(kinds, json.loads(path.read_text())))
+    surveyed = []
+    for result in process_map(survey, [(config, asked) for asked in kinds.values()]):
+        surveyed.append(result)
+        if report:
+            report("surveying", len(surveyed), len(kinds))
+    crowded = {(kind.width, kind.height) for kind, (_, is_crowded) in zip(kinds, surveyed) if is_crowded}
+    jobs = [
+        (config, {kind: asked for kind, asked in kinds.items() if (kind.width, kind.height) == size})
+        for size in sorted(crowded)
+    ]
+    list(process_map(check_crowded, jobs))
+    hashed = [count for count, _ in surveyed]
+    write_text(path, json.dumps(hashed))
+    return dict(zip(kinds, hashed))
 
 
-def _fill(
-    by_split: dict[str, Quota], blocks: Iterator[np.ndarray], seen: set[int]
-) -> dict[str, list[tuple[int, int]]]:
-    """Read blocks of hashes in order until every quota is full: split -> (index, fingerprint)."""
-    taken: dict[str, list[tuple[int, int]]] = {split: [] for split in by_split}
-    barren = 0
-    for number, block in enumerate(blocks):
-        before = sum(map(len, taken.values()))
-        for offset, mark in enumerate(block.tolist()):
-            if mark in seen:
-                continue
-            source = split_of(mark)
-            for split, quota in by_split.items():
-                if SPLIT_SOURCES[split] == source and len(taken[split]) < quota.count:
-                    taken[split].append((number * BLOCK + offset, mark))
-                    seen.add(mark)
-                    break
-        short = {split: quota for split, quota in by_split.items() if len(taken[split]) < quota.count}
-        if not short:
-            return taken
-        barren = 0 if sum(map(len, taken.values())) > before else barren + 1
-        if barren == BARREN_BLOCKS:
-            split, quota = next(iter(short.items()))
-            raise AsciiMazeError(
-                f"{quota.generator} {quota.width}x{quota.height} has only {len(taken[split])} distinct mazes for "
-                f"'{split}', {quota.count} were asked for; lower the weight of this size or the rows of the split"
-            )
-    raise AssertionError("the sequence of blocks is endless")
+def hash_jobs(hashed: dict[Kind, int]) -> list[tuple[Kind, int, int]]:
+    """Chunks (kind, first index, count) of all sequences."""
+    return [
+        (kind, first, min(CHUNK, count - first)) for kind, count in hashed.items() for first in range(0, count, CHUNK)
+    ]
 
 
-def fingerprints_of(block: tuple[int, str, int, int, int]) -> np.ndarray:
-    """Hashes of the canonical forms of one block (seed, generator, width, height, first index), uint64 (BLOCK,)."""
-    seed, generator, width, height, first = block
-    mazes = mazes_at(generator, width, height, np.arange(first, first + BLOCK), seed)
-    return np.fromiter(map(fingerprint, mazes.canonical()), dtype=np.uint64, count=BLOCK)
+def hash_mazes(job: tuple[BuildConfig, Path, Kind, int, int]) -> None:
+    """Write the candidates of one chunk, unless they are there."""
+    config, out, kind, first, count = job
+    path = _candidates_path(out, kind, first)
+    if not path.is_file():
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.save(file, candidates(config, kind, first, count))
 
 
-def shared_between_splits(chosen: dict[str, list[Choice]]) -> dict[str, int]:
-    """How many mazes each pair of splits shares, turned, mirrored or walked backwards."""
-    marks = {split: {choice.fingerprint for choice in choices} for split, choices in chosen.items()}
-    names = list(marks)
-    return {f"{a}/{b}": len(marks[a] & marks[b]) for k, a in enumerate(names) for b in names[k + 1 :]}
+def _candidates_path(out: Path, kind: Kind, first: int) -> Path:
+    return out / UNFINISHED / "candidates" / str(kind).replace(" ", "-") / f"{first:012d}.npy"
 
 
-def write_shards(
-    config: BuildConfig, chosen: dict, out: Path, process_map: Callable, report: Callable
-) -> dict[str, str]:
-    """Write every config's parquet files and return the sha256 of each by its path."""
-    jobs = []
-    for split, choices in chosen.items():
-        shards = max(1, -(-len(choices) // SHARD_ROWS))
-        for shard in range(shards):
-            part = choices[shard * SHARD_ROWS : (shard + 1) * SHARD_ROWS]
-            jobs.append((config.seed, part, out, f"{split}-{shard:05d}-of-{shards:05d}.parquet"))
+def write_part(job: tuple[BuildConfig, Path, dict[Kind, int], Part]) -> None:
+    """Choose the mazes of one part and write them for every config, unless that has been done."""
+    config, out, hashed, part = job
+    record = _record_path(out, part)
+    if record.is_file():
+        return
+    kinds = by_kind(config)
+
+    def read(kind: Kind) -> np.ndarray:
+        files = [_candidates_path(out, kind, first) for first in range(0, hashed[kind], CHUNK)]
+        return np.concatenate([within(np.load(file, mmap_mode="r"), part) for file in files], axis=1)
+
     files: dict[str, str] = {}
-    for step, hashes in enumerate(process_map(write_shard, jobs)):
-        files.update(hashes)
-        report("writing parquet", step + 1, len(jobs))
-    return dict(sorted(files.items()))
+    splits: dict[str, list[int]] = {}
+    for split, chosen in choose(config, part, kinds, hashed, read).items():
+        if not len(chosen.fingerprints):
+            continue
+        name = f"{split}-{part.number:05d}-of-{part.of:05d}.parquet"
+        for table_name, table in tables(config, list(kinds), chosen):
+            files[f"{table_name}/{name}"] = _write_table(table, out / table_name / name)
+        splits[split] = [len(chosen.fingerprints), *map(int, chosen.fingerprints[[0, -1]])]
+    write_text(record, json.dumps({"files": files, "splits": splits}))
 
 
-def write_shard(job: tuple[int, list[Choice], Path, str]) -> dict[str, str]:
-    """Make the mazes of one shard anew and write them for every config; returns path -> sha256."""
-    import pyarrow
+def _record_path(out: Path, part: Part) -> Path:
+    return out / UNFINISHED / "parts" / f"{part.source}-{part.number:05d}.json"
+
+
+def _write_table(table, path: Path) -> str:
+    """Write parquet and return its sha256."""
     import pyarrow.parquet
 
-    seed, choices, out, name = job
-    facts = _maze_rows(seed, choices)
-    hashes = {}
-    for config, rows_of in CONFIG_ROWS.items():
-        table = pyarrow.Table.from_pylist(rows_of(facts), schema=SCHEMAS[config])
-        path = out / config / name
-        with replacing(path) as temporary:
-            pyarrow.parquet.write_table(table, temporary, compression="zstd")
-        hashes[f"{config}/{name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return hashes
+    with replacing(path) as temporary:
+        pyarrow.parquet.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            row_group_size=ROW_GROUP,
+            use_dictionary=list(DICTIONARY),
+        )
+        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+    return digest
 
 
-def _maze_rows(seed: int, choices: list[Choice]) -> list[dict]:
-    """The rows of config `mazes`, in the order of the choices."""
-    rows: list[dict] = [{}] * len(choices)
-    groups: dict[tuple[str, int, int], list[int]] = defaultdict(list)
-    for position, choice in enumerate(choices):
-        groups[choice.generator, choice.width, choice.height].append(position)
-    for (generator, width, height), positions in groups.items():
-        mazes = mazes_at(generator, width, height, np.array([choices[p].index for p in positions]), seed)
-        for position, text, path, facts in zip(positions, mazes.to_ascii(), mazes.solve(), mazes.facts()):
-            rows[position] = {
-                "id": f"{choices[position].fingerprint:016x}",
-                "maze": text,
-                "solution": " ".join(path),
-                "generator": generator,
-                "width": width,
-                "height": height,
-                **facts._asdict(),
-            }
-    return rows
+def finish(config: BuildConfig, out: Path) -> dict:
+    """Check all parts together, write card and build.json, and remove what lay beside the dataset.
+
+    Raises:
+        AsciiMazeError: a part is missing.
+    """
+    records = []
+    for part in parts(config):
+        path = _record_path(out, part)
+        if not path.is_file():
+            raise AsciiMazeError(f"{part.source}, part {part.number + 1} of {part.of}, has not been written: {path}")
+        records.append((part, json.loads(path.read_text())))
+    shared = shared_between_splits(config, out, records)
+    if any(shared.values()):
+        raise AsciiMazeError(f"splits share mazes, which is a fault of the program, not yours: {shared}")
+    rows = {
+        split: sum(record["splits"][split][0] for _, record in records if split in record["splits"])
+        for split in config.splits
+    }
+    record = {
+        "config": asdict(config),
+        "seed": config.seed,
+        "versions": _versions(),
+        "rows": {f"{name}/{split}": count for name in CONFIGS for split, count in rows.items()},
+        "files": {path: sha for _, part_record in records for path, sha in sorted(part_record["files"].items())},
+        "shared_between_splits": shared,
+    }
+    write_text(out / "config.yaml", render_config(config))
+    write_text(out / "samples.svg", render_samples(config))
+    write_text(out / "README.md", render_card(config, record, out))
+    write_text(out / "build.json", json.dumps(record, indent=2))
+    shutil.rmtree(out / UNFINISHED, ignore_errors=True)
+    return record
+
+
+def shared_between_splits(config: BuildConfig, out: Path, records: list[tuple[Part, dict]]) -> dict[str, int]:
+    """How many mazes each pair of splits shares, turned, mirrored or walked backwards: read from the files' ids.
+
+    Only files whose ranges of fingerprints overlap are read, two at a time.
+    """
+    spans = {
+        split: [
+            (first, last, out / "mazes" / f"{split}-{part.number:05d}-of-{part.of:05d}.parquet")
+            for part, record in records
+            for _, first, last in [record["splits"].get(split, (0, 1, 0))]
+            if first <= last
+        ]
+        for split in config.splits
+    }
+    return {
+        f"{one}/{two}": sum(
+            len(np.intersect1d(_ids(file), _ids(other)))
+            for first, last, file in spans[one]
+            for other_first, other_last, other in spans[two]
+            if first <= other_last and other_first <= last
+        )
+        for one, two in combinations(config.splits, 2)
+    }
+
+
+def _ids(path: Path) -> np.ndarray:
+    import pyarrow.parquet
+
+    return pyarrow.parquet.read_table(path, columns=["id"])["id"].to_numpy()

@@ -1,13 +1,20 @@
 """The dataset card: what `load_dataset` reads to find the files, and what people read."""
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import yaml
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from .config import BuildConfig
-from .rows import CONFIG_ROWS
+from ascii_maze.drawing import to_sheet
+from ascii_maze.generation import mazes_at
+from ascii_maze.preferences import KINDS
+
+from .config import BuildConfig, quotas
+from .rows import CONFIGS
 
 _HERE = Path(__file__).resolve().parent
 PURPOSES = {
@@ -17,30 +24,96 @@ PURPOSES = {
     "test_larger": "to report; larger than anything in train",
     "test_unseen": "to report; generators that train has nothing of",
 }
+SIZE_CATEGORIES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+    (10**9, "100M<n<1B"),
+    (10**12, "1B<n<10B"),
+)
+SAMPLES = 12
 
 
-def render_card(config: BuildConfig, record: dict) -> str:
-    """README.md of a built dataset as Markdown with its YAML head, from `card.md.jinja`."""
+def render_card(config: BuildConfig, record: dict, out: Path) -> str:
+    """README.md of a built dataset as Markdown with its YAML head, from `card.md.jinja`.
+
+    Args:
+        record: build.json.
+        out: the folder that holds the files of `record`.
+    """
     environment = SandboxedEnvironment(
         loader=FileSystemLoader(_HERE), undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True
     )
-    rows = sum(config.splits.values())
+    return environment.get_template("card.md.jinja").render(
+        head=_head(config, record, out), config=config, record=record, purposes=PURPOSES, kinds=KINDS
+    )
+
+
+def _head(config: BuildConfig, record: dict, out: Path) -> str:
+    """The YAML of the card."""
+    from datasets.info import DatasetInfosDict
+    from huggingface_hub import DatasetCardData
+
     # `datasets` keeps what it has read of a folder under the folder's name and a hash of this head, not of the files.
     # With their digest in it, a dataset built anew at the same place is not mistaken for the one before.
-    digests = {name: hashlib.sha256() for name in CONFIG_ROWS}
+    digests = {name: hashlib.sha256() for name in CONFIGS}
     for path, sha256 in record["files"].items():
         digests[path.split("/")[0]].update(f"{path} {sha256}\n".encode())
-    return environment.get_template("card.md.jinja").render(
-        config=config,
-        record=record,
-        configs=list(CONFIG_ROWS),
-        digests={name: digest.hexdigest() for name, digest in digests.items()},
-        purposes=PURPOSES,
-        size_category="n<1K"
-        if rows < 1e3
-        else "1K<n<10K"
-        if rows < 1e4
-        else "10K<n<100K"
-        if rows < 1e5
-        else "100K<n<1M",
+    splits = [split for split in config.splits if record["rows"][f"mazes/{split}"]]
+    data = DatasetCardData(
+        pretty_name=config.name,
+        license="apache-2.0",
+        language=[config.language],
+        task_categories=["text-generation"],
+        tags=["maze", "planning", "reasoning", "ascii", "synthetic"],
+        size_categories=[next(name for most, name in SIZE_CATEGORIES if sum(config.splits.values()) < most)],
+        configs=[
+            {
+                "config_name": name,
+                "description": f"sha256 of the rows {digests[name].hexdigest()}",
+                **({"default": True} if name == "sft" else {}),
+                "data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits],
+            }
+            for name in CONFIGS
+        ],
     )
+    infos = DatasetInfosDict({name: _info(name, splits, record, out) for name in CONFIGS})
+    infos.to_dataset_card_data(data)
+    return data.to_yaml().rstrip()
+
+
+def _info(name: str, splits: list[str], record: dict, out: Path):
+    """Features, rows and bytes of one config, read from its files."""
+    import pyarrow.parquet
+    from datasets import DatasetInfo, Features, SplitDict, SplitInfo
+
+    info = DatasetInfo(splits=SplitDict(), download_size=0, dataset_size=0)
+    for split in splits:
+        files = [out / path for path in record["files"] if path.startswith(f"{name}/{split}-")]
+        metadata = [pyarrow.parquet.read_metadata(file) for file in files]
+        size = sum(part.row_group(k).total_byte_size for part in metadata for k in range(part.num_row_groups))
+        info.splits.add(SplitInfo(split, num_bytes=size, num_examples=record["rows"][f"{name}/{split}"]))
+        info.download_size += sum(file.stat().st_size for file in files)
+        info.dataset_size += size
+        info.features = Features.from_arrow_schema(metadata[0].schema.to_arrow_schema())
+    return info
+
+
+def render_samples(config: BuildConfig) -> str:
+    """A picture of some mazes of the dataset's kinds with their shortest paths, as SVG."""
+    kinds = list(dict.fromkeys(quota.kind for quota in quotas(config)))
+    drawn = []
+    for kind in [kinds[k] for k in np.unique(np.linspace(0, len(kinds) - 1, SAMPLES).round().astype(int))]:
+        (maze,) = mazes_at(
+            kind.generator, kind.width, kind.height, np.arange(1), config.seed, kind.braid, kind.endpoints
+        )
+        drawn.append((str(kind), maze, maze.solve()))
+    return to_sheet(drawn)
+
+
+def render_config(config: BuildConfig) -> str:
+    """The config as YAML: `ascii-maze build` makes the same dataset of it."""
+    return yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True)

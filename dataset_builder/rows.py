@@ -1,34 +1,124 @@
-"""The configs of the dataset: how the rows of each are made from those of `mazes`."""
+"""The rows of every config, as Arrow tables made from whole arrays: no Python object per row.
 
-from ascii_maze.prompts import answer_messages, prompt_messages
+The tables of all configs share the mazes' facts. Chat messages are lists of {role, content}, as TRL takes them.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pyarrow
+import pyarrow.compute
+
+from ascii_maze import kernels
+from ascii_maze.generation import MazeBatch, mazes_at
+from ascii_maze.maze import STYLES, Facts
+from ascii_maze.preferences import KINDS, reject
+from ascii_maze.prompts import MOVE_NAMES, PLAIN, PromptStyle, format_answer
+
+from .choose import Chosen
+from .config import BuildConfig, Kind
+
+CONFIGS = ("mazes", "sft", "preference", "prompts")
+FACTS = ("id", "maze", "solution", "generator", "width", "height", *Facts._fields)
 
 
-def _schemas() -> dict:
-    import pyarrow
+def tables(config: BuildConfig, kinds: list[Kind], chosen: Chosen) -> Iterator[tuple[str, pyarrow.Table]]:
+    """The table of every config for some mazes, in the order of `chosen`, one after the other."""
+    groups, places = [], []
+    for number, kind in enumerate(kinds):
+        here = np.flatnonzero(chosen.kinds == number)
+        if len(here):
+            groups.append(_columns(config, kind, chosen.indices[here], chosen.fingerprints[here]))
+            places.append(here)
+    whole = pyarrow.concat_tables(groups).take(np.argsort(np.concatenate(places))).combine_chunks()
+    column = {name: whole[name].chunk(0) for name in whole.column_names}
+    facts = {name: column[name] for name in FACTS}
+    rules = pyarrow.array([config.prompt_style.system_prompt])
+    prompt = _messages(("system", "user"), (rules, column["prompt"]))
+    right, wrong = (_messages(("assistant",), (column[name],)) for name in ("answer", "rejected"))
+    yield "mazes", pyarrow.table(facts)
+    yield "sft", pyarrow.table({"prompt": prompt, "completion": right, **facts})
+    pairs = {"prompt": prompt, "chosen": right, "rejected": wrong, "rejected_kind": column["rejected_kind"]}
+    yield "preference", pyarrow.table({**pairs, **facts})
+    yield "prompts", pyarrow.table({"prompt": prompt, **facts})
 
-    text, number = pyarrow.string(), pyarrow.int32()
-    messages = pyarrow.list_(pyarrow.struct([("role", text), ("content", text)]))
-    facts = [("id", text), ("maze", text), ("solution", text), ("generator", text)]
-    facts += [(name, number) for name in ("width", "height", "path_length", "turns", "junctions", "dead_ends")]
-    return {
-        "mazes": pyarrow.schema(facts),
-        "sft": pyarrow.schema([("prompt", messages), ("completion", messages), *facts]),
+
+def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints: np.ndarray) -> pyarrow.Table:
+    """Facts, prompt and answers of mazes of one kind, in the order of their indices."""
+    style = config.prompt_style
+    mazes = mazes_at(kind.generator, kind.width, kind.height, indices, config.seed, kind.braid, kind.endpoints)
+    letters, offsets = kernels.solve(mazes.open, mazes.ends)
+    maze = _fixed_width(kernels.render(mazes.open, mazes.ends))
+    solution = _answers(letters, offsets, mazes, PLAIN)
+    # What is wrong with an answer hangs on the maze alone, not on where it stands in the dataset.
+    keys = kernels.item_keys(config.seed, "rejected", kind.width, kind.height, fingerprints)
+    *rejected, kinds = reject(mazes, letters, offsets, keys, config.rejected)
+    count = len(indices)
+    columns = {
+        "id": _fixed_width(_hexadecimal(fingerprints)),
+        "maze": maze,
+        "solution": solution,
+        "generator": pyarrow.repeat(kind.generator, count),
+        "width": pyarrow.repeat(pyarrow.scalar(kind.width, pyarrow.int32()), count),
+        "height": pyarrow.repeat(pyarrow.scalar(kind.height, pyarrow.int32()), count),
+        **dict(zip(Facts._fields, map(pyarrow.array, kernels.facts(mazes.open, letters, offsets).T))),
+        "prompt": _in_style(maze, style),
+        "answer": solution if style.answer == "letters" else _answers(letters, offsets, mazes, style),
+        "rejected": _answers(*rejected, mazes, style),
+        "rejected_kind": pyarrow.array(list(KINDS)).take(pyarrow.array(kinds)),
     }
+    return pyarrow.table(columns)
 
 
-SCHEMAS = _schemas()
+def _messages(roles: tuple[str, ...], contents: tuple[pyarrow.Array, ...]) -> pyarrow.ListArray:
+    """One list of messages per row; a content of length 1 is the same text in every row."""
+    count, size = max(map(len, contents)), len(roles)
+    starts = np.cumsum([0, *map(len, contents)])
+    # The texts laid end to end, taken row by row.
+    order = [start + np.minimum(np.arange(count), len(content) - 1) for start, content in zip(starts, contents)]
+    content = pyarrow.concat_arrays(contents).take(pyarrow.array(np.stack(order, axis=1).ravel()))
+    role = pyarrow.array(roles).take(pyarrow.array(np.tile(np.arange(size), count)))
+    message = pyarrow.StructArray.from_arrays([role, content], ["role", "content"])
+    return pyarrow.ListArray.from_arrays(pyarrow.array(np.arange(count + 1, dtype=np.int32) * size), message)
 
 
-def sft_rows(mazes: list[dict]) -> list[dict]:
-    """Prompt and right answer as chat messages, beside the facts."""
-    return [
-        {
-            "prompt": prompt_messages(row["maze"]),
-            "completion": answer_messages(row["solution"].replace(" ", "")),
-            **row,
-        }
-        for row in mazes
-    ]
+def _texts(codes: np.ndarray, offsets: np.ndarray) -> pyarrow.StringArray:
+    """Strings from their bytes laid end to end."""
+    buffers = [None, pyarrow.py_buffer(offsets.astype(np.int32)), pyarrow.py_buffer(np.ascontiguousarray(codes))]
+    return pyarrow.StringArray.from_buffers(len(offsets) - 1, buffers[1], buffers[2])
 
 
-CONFIG_ROWS = {"mazes": lambda mazes: mazes, "sft": sft_rows}
+def _fixed_width(codes: np.ndarray) -> pyarrow.StringArray:
+    """Strings of one length from uint8 (n, length)."""
+    count, length = codes.shape
+    return _texts(codes, np.arange(count + 1) * length)
+
+
+def _hexadecimal(fingerprints: np.ndarray) -> np.ndarray:
+    """uint64 (n,) as 16 hexadecimal digits each, uint8 (n, 16)."""
+    octets = fingerprints.astype(">u8").view(np.uint8).reshape(-1, 8)
+    digits = np.stack([octets >> 4, octets & 15], axis=2).reshape(-1, 16)
+    return np.frombuffer(b"0123456789abcdef", dtype=np.uint8)[digits]
+
+
+def _answers(letters: np.ndarray, offsets: np.ndarray, mazes: MazeBatch, style: PromptStyle) -> pyarrow.StringArray:
+    """Moves laid end to end as answers in a style; what is not moves stays as it is."""
+    if style.answer == "coordinates":
+        text, columns = letters.tobytes().decode("ascii"), mazes.open.shape[2]
+        paths = [text[start:end] for start, end in pairwise(offsets.tolist())]
+        starts = [divmod(start, columns) for start in mazes.ends[:, 0].tolist()]
+        return pyarrow.array(
+            [path if path.strip("UDLR") else format_answer(path, style, start) for path, start in zip(paths, starts)],
+            pyarrow.string(),
+        )
+    names = [name.encode() for name in MOVE_NAMES[style.answer, style.language]]
+    table = np.frombuffer(b"".join(names), dtype=np.uint8)
+    return _texts(*kernels.spell(letters, offsets, table, np.cumsum([0, *map(len, names)])))
+
+
+def _in_style(mazes: pyarrow.StringArray, style: PromptStyle) -> pyarrow.StringArray:
+    for plain, styled in zip(STYLES["hash"], STYLES[style.maze]):
+        if plain != styled:
+            mazes = pyarrow.compute.replace_substring(mazes, plain, styled)
+    return mazes

@@ -80,14 +80,14 @@ def test_debug_shows_the_traceback():
 
 
 def test_show_draws_a_maze_from_stdin_with_its_solution():
-    done = run("show", stdin="#####\n#S G#\n#####\n")
+    done = run("show", "-", stdin="#####\n#S G#\n#####\n")
     assert done.returncode == 0
     assert "SS••GG" in done.stdout
     assert "optimal        True" in done.stdout
 
 
 def test_show_refuses_a_bad_maze_with_its_place():
-    done = run("show", stdin="S?G")
+    done = run("show", "-", stdin="S?G")
     assert done.returncode == 2
     assert "row 1, column 2" in done.stderr
 

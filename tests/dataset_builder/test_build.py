@@ -1,21 +1,27 @@
 import dataclasses
+import errno
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import datasets
 import pytest
+from huggingface_hub import DatasetCard
 
 from ascii_maze import Maze, score_path
 from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.preferences import KINDS
+from ascii_maze.prompts import answer_messages, prompt_messages
 from ascii_maze.splits import fingerprint, split_of
-from dataset_builder import build as builder
-from dataset_builder.build import BLOCK, build
-from dataset_builder.config import CONFIGS, SPLIT_SOURCES, BuildConfig, load_config, quotas
+from dataset_builder import choose as choosing
+from dataset_builder.build import build
+from dataset_builder.config import SPLIT_SOURCES, BuildConfig, load_config
+from dataset_builder.rows import CONFIGS, FACTS
 
 CONFIG = BuildConfig(
     name="mixed",
@@ -61,6 +67,57 @@ def test_rows_hold_what_the_card_says(dataset):
     assert len({row["prompt"][0]["content"] for row in rows}) == 1
 
 
+def test_every_config_has_the_same_mazes_in_the_same_order(dataset):
+    for split in ("train", "test_larger"):
+        tables = [datasets.load_dataset(str(dataset), name, split=split) for name in CONFIGS]
+        facts = [table.select_columns(FACTS).to_list() for table in tables]
+        assert all(rows == facts[0] for rows in facts)
+        for row in tables[CONFIGS.index("preference")]:
+            assert row["chosen"] == [{"role": "assistant", "content": row["solution"]}]
+            (answer,) = row["rejected"]
+            assert answer["role"] == "assistant"
+            assert not score_path(row["maze"], answer["content"]).optimal
+            assert row["rejected_kind"] in KINDS
+        assert tables[CONFIGS.index("prompts")].column_names[0] == "prompt"
+
+
+def test_kinds_of_every_sort_together(tmp_path):
+    """Weights, braids, endpoints, path lengths, held-out generators, and every style, in one small dataset."""
+    config = BuildConfig(
+        name="mixed",
+        sizes={"5x4": 1, "4x4": 1},
+        generators={"kruskal": 3, "open_rooms": 1},
+        unseen_generators={"percolation": 1},
+        larger_sizes={"5x5": 1},
+        splits={"train": 400, "test": 40, "test_larger": 20, "test_unseen": 20},
+        braid={"0": 1, "0.5": 1},
+        endpoints={"random": 1, "far": 1},
+        path_lengths={"2-16": 1, "18-": 3},
+        rejected={"wall": 1, "garbage": 1},
+        language="pt",
+        maze_style="blocks",
+        answer_style="coordinates",
+    )
+    record = build(config, tmp_path / "data", workers=2)
+    rows = datasets.load_dataset(str(tmp_path / "data"), "preference")
+    assert {split: len(part) for split, part in rows.items()} == config.splits
+    train = rows["train"]
+    assert train["generator"][:].count("kruskal") == 300
+    assert sum(length <= 16 for length in train["path_length"]) == 100
+    assert 17 not in train["path_length"][:]
+    assert set(rows["test_unseen"]["generator"]) == {"percolation"}
+    assert set(rows["test_larger"]["height"]) == {5}
+    assert sum(record["shared_between_splits"].values()) == 0
+    for row in train.select(range(50)):
+        maze = Maze.from_ascii(row["maze"])
+        assert row["prompt"] == prompt_messages(maze, config.prompt_style)
+        assert row["chosen"] == answer_messages(maze.solve(), config.prompt_style, maze.start)
+        assert score_path(maze, row["chosen"][0]["content"]).optimal
+        rejected = score_path(maze, row["rejected"][0]["content"])
+        assert not rejected.optimal
+        assert rejected.parsed == (row["rejected_kind"] != "garbage")
+
+
 def test_no_maze_is_in_two_splits_turned_mirrored_or_walked_backwards(dataset):
     seen: dict[str, str] = {}
     for split, rows in datasets.load_dataset(str(dataset), "mazes").items():
@@ -75,7 +132,7 @@ def test_no_maze_is_in_two_splits_turned_mirrored_or_walked_backwards(dataset):
 
 
 def test_one_and_two_workers_give_the_same_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr(builder, "SHARD_ROWS", 20)  # several shards a split
+    monkeypatch.setattr(choosing, "PART_ROWS", 20)  # several shards a split
     build(CONFIG, tmp_path / "one", workers=1)
     build(CONFIG, tmp_path / "two", workers=2)
     one, two = contents(tmp_path / "one"), contents(tmp_path / "two")
@@ -99,64 +156,11 @@ def test_the_rows_of_a_config_and_seed_are_pinned(tmp_path):
     assert len(set(one["maze"]) & set(two["maze"])) <= 3
 
 
-def write_config(folder: Path, **changes) -> Path:
-    import yaml
-
-    values = {
-        "name": "x",
-        "sizes": ["4x4"],
-        "generators": ["depth_first"],
-        "splits": {"train": 60},
-        **changes,
-    }
-    path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
-    return path
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"generatorz": ["depth_first"]}, "unknown key 'generatorz'; did you mean 'generators'"),
-        ({"generators": ["depth_frist"]}, "unknown generator 'depth_frist'; did you mean 'depth_first'"),
-        ({"splits": {"trian": 1}}, "unknown split 'trian'; did you mean 'train'"),
-        ({"splits": {"train": 1.5}}, "split 'train' must be a whole number"),
-        ({"splits": {"train": "many"}}, "'splits' must be"),
-        ({"splits": {"train": 0}}, "'splits' must be"),
-        ({"sizes": ["4"]}, "size '4' must be WIDTHxHEIGHT"),
-        ({"sizes": ["1x1"]}, "size '1x1' must be"),
-        ({"sizes": {"4x4": -1}}, "'sizes' must be"),
-        ({"sizes": None}, "no 'sizes'"),
-        ({"seed": "zero"}, "'seed' must be a whole number"),
-        ({"splits": {"train": 1, "test_larger": 1}}, "'test_larger' needs 'larger_sizes'"),
-        ({"splits": {"train": 1, "test_unseen": 1}}, "'test_unseen' needs 'unseen_generators'"),
-        ({"larger_sizes": ["4x4"]}, "'4x4' is trained on"),
-        ({"unseen_generators": ["depth_first"]}, "'depth_first' is trained on"),
-    ],
-)
-def test_bad_configs_are_refused_in_one_line(tmp_path, changes, message):
-    with pytest.raises(UsageError, match=message) as caught:
-        load_config(str(write_config(tmp_path, **changes)))
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
-def test_shipped_configs(name):
-    config = load_config(name)
-    by_split: dict[str, int] = {}
-    for quota in quotas(config):
-        by_split[quota.split] = by_split.get(quota.split, 0) + quota.count
-    assert by_split == config.splits
-
-
-def test_limit_caps_every_split():
-    assert set(load_config("demo", limit=5).splits.values()) == {5}
-
-
 def test_too_few_distinct_mazes_is_said(tmp_path):
     config = BuildConfig(name="x", sizes={"2x2": 1}, generators={"depth_first": 1}, splits={"train": 500})
-    with pytest.raises(AsciiMazeError, match=r"depth_first 2x2 has only \d+ distinct mazes for 'train'"):
+    with pytest.raises(AsciiMazeError, match=r"depth_first 2x2 has only \d+ distinct mazes for 'train', 500 were"):
         build(config, tmp_path / "data")
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"build.json"}  # nothing was begun
 
 
 def test_a_finished_build_is_left_as_it_is_and_another_is_refused(tmp_path):
@@ -187,24 +191,84 @@ def test_a_folder_with_other_things_is_not_touched(tmp_path):
     assert contents(tmp_path) == {"thesis.tex": b"years of work"}
 
 
-def test_an_interrupted_build_is_finished_to_the_same_bytes(tmp_path, monkeypatch):
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from dataset_builder import build as builder, choose
+from tests.dataset_builder.test_build import CONFIG
+choose.PART_ROWS = 20
+written = builder.write_part
+def dies_after_the_second(job):
+    written(job)
+    dies_after_the_second.calls += 1
+    if dies_after_the_second.calls == 2:
+        os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+dies_after_the_second.calls = 0
+builder.write_part = dies_after_the_second
+builder.build(CONFIG, Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("signal", ["SIGKILL", "SIGINT"])
+def test_a_build_that_was_cut_is_finished_to_the_same_bytes(tmp_path, monkeypatch, signal):
+    monkeypatch.setattr(choosing, "PART_ROWS", 20)
     build(CONFIG, tmp_path / "whole")
-    written = builder.write_shard
-    calls = []
+    cut = tmp_path / "cut"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(cut), signal], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert not (cut / "build.json").exists()
+    finished = {path: path.stat().st_mtime_ns for path in cut.rglob("*.parquet")}
+    assert len(finished) == 8  # two parts of train, four configs
+    build(CONFIG, cut)
+    assert contents(cut) == contents(tmp_path / "whole")
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished  # they were not written again
 
-    def dies_at_the_second_shard(job):
-        calls.append(job)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return written(job)
 
-    monkeypatch.setattr(builder, "write_shard", dies_at_the_second_shard)
-    with pytest.raises(KeyboardInterrupt):
-        build(CONFIG, tmp_path / "cut")
-    assert not (tmp_path / "cut" / "build.json").exists()
-    monkeypatch.setattr(builder, "write_shard", written)
-    build(CONFIG, tmp_path / "cut")
-    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+def test_a_cut_build_of_another_config_is_begun_anew(tmp_path):
+    (tmp_path / "data" / ".unfinished").mkdir(parents=True)
+    (tmp_path / "data" / ".unfinished" / "build.json").write_text("{}")
+    (tmp_path / "data" / "mazes").mkdir()
+    (tmp_path / "data" / "mazes" / "train-00000-of-00009.parquet").write_bytes(b"of another build")
+    build(CONFIG, tmp_path / "data")
+    build(CONFIG, tmp_path / "fresh")
+    assert contents(tmp_path / "data") == contents(tmp_path / "fresh")
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    """A killed process cannot end its workers; they watch it themselves."""
+    program = (
+        "import os, signal, sys, time\n"
+        "from dataset_builder.build import _process_map\n"
+        "if __name__ == '__main__':\n"
+        "    with _process_map(2) as process_map:\n"
+        "        print(*process_map(pid, range(2)), flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    script = tmp_path / "parent.py"
+    script.write_text("import os\ndef pid(_): return os.getpid()\n" + program)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    workers = {int(word) for word in done.stdout.split()}
+    assert workers
+    deadline = time.monotonic() + 20
+    while workers and time.monotonic() < deadline:
+        workers = {pid for pid in workers if Path(f"/proc/{pid}").exists() or not Path("/proc").exists()}
+        time.sleep(0.05)
+    assert not workers
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path, monkeypatch):
+    import pyarrow.parquet
+
+    def full(table, where, **options):
+        Path(where).write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pyarrow.parquet, "write_table", full)
+    with pytest.raises(AsciiMazeError, match=r"cannot write .*parquet: No space left on device"):
+        build(CONFIG, tmp_path / "data")
+    assert not [name for name in contents(tmp_path / "data") if "parquet" in name]
+    monkeypatch.undo()
+    assert build(CONFIG, tmp_path / "data")["rows"]["mazes/train"] == 60
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
@@ -218,9 +282,24 @@ def test_card_lists_every_split_and_the_folder_holds_nothing_else(dataset):
     assert "train/validation: 0 shared" in card
     assert "| test_larger | 16 | to report; larger than anything in train |" in card
     files = json.loads((dataset / "build.json").read_text())["files"]
-    assert set(contents(dataset)) == {"README.md", "build.json", *files}
+    assert set(contents(dataset)) == {"README.md", "build.json", "config.yaml", "samples.svg", *files}
 
 
-def test_choosing_reads_blocks_of_one_size():
-    hashes = builder.fingerprints_of((0, "depth_first", 4, 4, 0))
-    assert hashes.shape == (BLOCK,)
+def test_the_card_regenerates_the_dataset_and_knows_its_rows(dataset, tmp_path):
+    build(load_config(str(dataset / "config.yaml")), tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(dataset)
+    card = DatasetCard.load(dataset / "README.md")
+    record = json.loads((dataset / "build.json").read_text())
+    for info in card.data.dataset_info:
+        for split in info["splits"]:
+            assert split["num_examples"] == record["rows"][f"{info['config_name']}/{split['name']}"]
+    assert card.data.size_categories == ["n<1K"]
+    assert [entry["config_name"] for entry in card.data.configs if entry.get("default")] == ["sft"]
+    assert (dataset / "samples.svg").read_text().startswith("<svg ")
+
+
+def test_files_are_pinned(tmp_path):
+    """The bytes of a config and seed, with the writer's version that the constraints name."""
+    record = build(CONFIG, tmp_path / "data")
+    digest = hashlib.sha256(json.dumps(record["files"]).encode()).hexdigest()[:16]
+    assert (record["versions"]["pyarrow"], digest) == ("26.0.1", "34869493d910d865")

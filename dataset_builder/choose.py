@@ -1,0 +1,246 @@
+"""Which mazes a dataset holds: a rule that depends on nothing but the config, worked out part by part.
+
+A *part* is a range of fingerprints (`ascii_maze.splits`) within what the hash gives to training, validation or test.
+It holds every copy of a maze, turned, mirrored or walked backwards, so parts need not know of one another: duplicates
+and quotas are settled in each alone, in memory bounded by its size, by any worker.
+
+The rule: kinds in the order of the config, mazes in the order of their sequence. A maze is taken if no maze of its
+canonical form has been, and its split still wants one of this kind and path length. To find a part's mazes without
+reading all sequences once for every part, they are first hashed into *candidates*, sorted by fingerprint. How many
+are hashed changes nothing: a part that finds too few reads on by itself.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ascii_maze import kernels
+from ascii_maze.errors import AsciiMazeError
+from ascii_maze.generation import mazes_at
+from ascii_maze.splits import fingerprints, split_range
+
+from .config import ANY_LENGTH, SPLIT_SOURCES, BuildConfig, Kind, Quota, quotas
+
+PART_ROWS = 50_000
+# Mazes that are made at once.
+CHUNK = 32_768
+SURVEY, LONG_SURVEY = 2_048, 16_384
+# Path lengths rarer than this among a kind's mazes are refused: looking for them would take most of the build.
+RAREST = 1 / 1000
+# A sequence that gives nothing wanted in so many mazes has no more to give.
+BARREN = 262_144
+
+
+class Part(NamedTuple):
+    """The `number`-th of `of` equal ranges of the fingerprints of `source`: train, validation or test."""
+
+    source: str
+    number: int
+    of: int
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """First fingerprint, and the one after the last."""
+        low, high = split_range(self.source)
+        return low + (high - low) * self.number // self.of, low + (high - low) * (self.number + 1) // self.of
+
+    def share_of(self, count: int) -> int:
+        """How many of `count` rows are this part's."""
+        return count * (self.number + 1) // self.of - count * self.number // self.of
+
+
+# Candidates are uint64 (3, n): fingerprints in ascending order, indices in the sequence, path lengths.
+FINGERPRINT, INDEX, PATH_LENGTH = range(3)
+
+
+def parts(config: BuildConfig) -> list[Part]:
+    """The parts of a dataset, such that no split has more than about `PART_ROWS` rows in one."""
+    found = []
+    for source in dict.fromkeys(SPLIT_SOURCES[split] for split in config.splits):
+        rows = max(count for split, count in config.splits.items() if SPLIT_SOURCES[split] == source)
+        of = math.ceil(rows / PART_ROWS)
+        found += [Part(source, number, of) for number in range(of)]
+    return found
+
+
+def by_kind(config: BuildConfig) -> dict[Kind, list[Quota]]:
+    """The quotas of each kind, kinds in the order of the config."""
+    found: dict[Kind, list[Quota]] = {}
+    for quota in quotas(config):
+        found.setdefault(quota.kind, []).append(quota)
+    return found
+
+
+def asks_for_lengths(config: BuildConfig) -> bool:
+    """Whether any path length is not as welcome as any other."""
+    return list(config.path_lengths) != [ANY_LENGTH]
+
+
+def candidates(config: BuildConfig, kind: Kind, first: int, count: int) -> np.ndarray:
+    """Hash `count` mazes of a sequence from index `first` on; path lengths are 0 where the config asks for none."""
+    blocks = []
+    for start in range(first, first + count, CHUNK):
+        indices = np.arange(start, min(start + CHUNK, first + count))
+        mazes = mazes_at(kind.generator, kind.width, kind.height, indices, config.seed, kind.braid, kind.endpoints)
+        _, rows, columns = mazes.open.shape
+        found = np.zeros((3, len(indices)), dtype=np.uint64)
+        found[FINGERPRINT] = fingerprints(kernels.canonicalise(kernels.render(mazes.open, mazes.ends), rows, columns))
+        found[INDEX] = indices
+        if asks_for_lengths(config):
+            found[PATH_LENGTH] = np.diff(kernels.solve(mazes.open, mazes.ends)[1])
+        blocks.append(found)
+    found = np.concatenate(blocks, axis=1)
+    return found[:, np.argsort(found[FINGERPRINT], kind="stable")]
+
+
+def within(found: np.ndarray, part: Part) -> np.ndarray:
+    """The candidates that fall to a part."""
+    low, high = part.range
+    start = np.searchsorted(found[FINGERPRINT], np.uint64(low))
+    end = found.shape[1] if high == 2**64 else np.searchsorted(found[FINGERPRINT], np.uint64(high))
+    return found[:, start:end]
+
+
+class Chosen(NamedTuple):
+    """The mazes of one split in one part, in the order of their fingerprints.
+
+    Attributes:
+        fingerprints: uint64 (n,).
+        kinds: uint16 (n,), positions in `by_kind`.
+        indices: uint64 (n,), places in the kinds' sequences.
+    """
+
+    fingerprints: np.ndarray
+    kinds: np.ndarray
+    indices: np.ndarray
+
+
+def choose(
+    config: BuildConfig,
+    part: Part,
+    kinds: dict[Kind, list[Quota]],
+    hashed: dict[Kind, int],
+    read: Callable[[Kind], np.ndarray],
+) -> dict[str, Chosen]:
+    """The mazes of a part, by split; see the module for the rule.
+
+    Args:
+        kinds: from `by_kind`.
+        hashed: how many mazes of each kind's sequence have been hashed, from its start.
+        read: their candidates that fall to the part.
+
+    Raises:
+        AsciiMazeError: a kind has too few distinct mazes for what was asked.
+    """
+    taken: dict[tuple[int, int], list[np.ndarray]] = {}
+    picks: dict[str, list[Chosen]] = {split: [] for split in config.splits if SPLIT_SOURCES[split] == part.source}
+    for number, (kind, asked) in enumerate(kinds.items()):
+        wanted = [
+            quota._replace(count=part.share_of(quota.count))
+            for quota in asked
+            if SPLIT_SOURCES[quota.split] == part.source and part.share_of(quota.count)
+        ]
+        if not wanted:
+            continue
+        before = taken.setdefault((kind.width, kind.height), [])
+        for quota, found in _fill(config, part, wanted, before, hashed[kind], read(kind)):
+            before.append(found[FINGERPRINT])
+            kinds = np.full(found.shape[1], number, dtype=np.uint16)
+            picks[quota.split].append(Chosen(found[FINGERPRINT], kinds, found[INDEX]))
+    return {split: _sorted(chosen) for split, chosen in picks.items()}
+
+
+def _fill(
+    config: BuildConfig, part: Part, wanted: list[Quota], taken: list[np.ndarray], hashed: int, found: np.ndarray
+) -> Iterator[tuple[Quota, np.ndarray]]:
+    """Candidates for every quota of one kind, reading on in the sequence until there are enough."""
+    barren, most = 0, -1
+    while True:
+        fresh = _first_copies(found, taken)
+        filled = []
+        for quota in wanted:
+            length = fresh[PATH_LENGTH]
+            fits = np.flatnonzero((length >= quota.least) & (length <= (quota.most or np.inf)))[: quota.count]
+            filled.append((quota, fresh[:, fits]))
+            fresh = np.delete(fresh, fits, axis=1)
+        short = [(quota, part_of) for quota, part_of in filled if part_of.shape[1] < quota.count]
+        if not short:
+            return iter(filled)
+        total = sum(part_of.shape[1] for _, part_of in filled)
+        barren, most = (0, total) if total > most else (barren, most)
+        if barren >= BARREN:
+            quota, part_of = short[0]
+            where = f" (part {part.number + 1} of {part.of})" if part.of > 1 else ""
+            raise AsciiMazeError(
+                f"{quota} has only {part_of.shape[1]} distinct mazes for '{quota.split}'{where}, "
+                f"{quota.count} were asked for; lower its weight, or the rows of the split"
+            )
+        more = max(CHUNK // 8, min(hashed, BARREN))
+        found = np.concatenate([found, within(candidates(config, wanted[0].kind, hashed, more), part)], axis=1)
+        hashed, barren = hashed + more, barren + more
+
+
+def _first_copies(found: np.ndarray, taken: list[np.ndarray]) -> np.ndarray:
+    """The first of each fingerprint in the order of the sequence, without those taken already."""
+    found = found[:, np.argsort(found[INDEX], kind="stable")]
+    found = found[:, np.sort(np.unique(found[FINGERPRINT], return_index=True)[1])]
+    return found[:, ~np.isin(found[FINGERPRINT], np.concatenate([*taken, np.empty(0, np.uint64)]))]
+
+
+def _sorted(chosen: list[Chosen]) -> Chosen:
+    if not chosen:
+        return Chosen(np.empty(0, np.uint64), np.empty(0, np.uint16), np.empty(0, np.uint64))
+    columns = [np.concatenate(column) for column in zip(*chosen)]
+    order = np.argsort(columns[0], kind="stable")
+    return Chosen(*(column[order] for column in columns))
+
+
+def survey(job: tuple[BuildConfig, list[Quota]]) -> tuple[int, bool]:
+    """How many mazes of a kind to hash for its quotas, and whether these may be more than there are to be had.
+
+    Estimated from the first mazes of the sequence: the share of distinct ones, the share of each path length, and
+    how many distinct ones there are in all (A. Chao, "Nonparametric estimation of the number of classes in a
+    population", Scand. J. Statist. 1984).
+
+    Raises:
+        AsciiMazeError: the path lengths asked for are too rare.
+    """
+    config, asked = job
+    shares = [(high - low) / 2**64 for low, high in (split_range(SPLIT_SOURCES[quota.split]) for quota in asked)]
+    demand = math.ceil(max(quota.count / share for quota, share in zip(asked, shares)))
+    drawn = min(BARREN, max(LONG_SURVEY if asks_for_lengths(config) else SURVEY, demand))
+    found = candidates(config, asked[0].kind, 0, drawn)
+    _, first, copies = np.unique(found[FINGERPRINT], return_index=True, return_counts=True)
+    once, twice = int((copies == 1).sum()), int((copies == 2).sum())
+    population = len(first) + once * (once - 1) / (2 * twice + 2)
+    of_source = {part.source: part.of for part in parts(config)}
+    needed = [SURVEY]
+    for quota, share in zip(asked, shares):
+        length = found[PATH_LENGTH][first]
+        fitting = ((length >= quota.least) & (length <= (quota.most or np.inf))).sum() / drawn
+        if fitting < RAREST:
+            raise AsciiMazeError(
+                f"{quota}: so long or short a path is rarer than one in {1 / RAREST:,.0f} there; "
+                "change path_lengths, endpoints, sizes or generators"
+            )
+        rows = quota.count / of_source[SPLIT_SOURCES[quota.split]]
+        # Five standard deviations of a Poisson count to spare: hardly a part then finds too few.
+        spare = (rows + 5 * math.sqrt(rows) + 8) / rows
+        needed.append(quota.count * spare / share / fitting)
+    crowded = demand > population / 4
+    return min(math.ceil(max(needed)), BARREN) if crowded else math.ceil(max(needed)), crowded
+
+
+def check_crowded(job: tuple[BuildConfig, dict[Kind, list[Quota]]]) -> None:
+    """Choose the mazes of some kinds, all of one size, and forget them.
+
+    Raises:
+        AsciiMazeError: there are too few.
+    """
+    config, kinds = job
+    found = {kind: candidates(config, kind, 0, BARREN // 4) for kind in kinds}
+    hashed = dict.fromkeys(kinds, BARREN // 4)
+    for part in parts(config):
+        choose(config, part, kinds, hashed, lambda kind, part=part: within(found[kind], part))

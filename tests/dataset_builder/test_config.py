@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+
+from ascii_maze.errors import UsageError
+from dataset_builder.config import CONFIGS, Kind, load_config, quotas
+
+
+def write_config(folder: Path, **changes) -> Path:
+    import yaml
+
+    values = {
+        "name": "x",
+        "sizes": ["4x4"],
+        "generators": ["depth_first"],
+        "splits": {"train": 60},
+        **changes,
+    }
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"generatorz": ["depth_first"]}, "unknown key 'generatorz'; did you mean 'generators'"),
+        ({"generators": ["depth_frist"]}, "unknown generator 'depth_frist'; did you mean 'depth_first'"),
+        ({"splits": {"trian": 1}}, "unknown split 'trian'; did you mean 'train'"),
+        ({"splits": {"train": 1.5}}, "split 'train' must be a whole number"),
+        ({"splits": {"train": "many"}}, "'splits' must be"),
+        ({"splits": {"train": 0}}, "'splits' must be"),
+        ({"sizes": ["4"]}, "size '4' must be WIDTHxHEIGHT"),
+        ({"sizes": ["1x1"]}, "size '1x1' must be"),
+        ({"sizes": {"4x4": -1}}, "'sizes' must be"),
+        ({"sizes": None}, "no 'sizes'"),
+        ({"seed": "zero"}, "'seed' must be a whole number"),
+        ({"splits": {"train": 1, "test_larger": 1}}, "'test_larger' needs 'larger_sizes'"),
+        ({"splits": {"train": 1, "test_unseen": 1}}, "'test_unseen' needs 'unseen_generators'"),
+        ({"larger_sizes": ["4x4"]}, "'4x4' is trained on"),
+        ({"unseen_generators": ["depth_first"]}, "'depth_first' is trained on"),
+        ({"braid": [2]}, "braid '2' must be a share of dead ends, 0-1"),
+        ({"braid": ["some"]}, "braid 'some' must be a share"),
+        ({"endpoints": ["corner"]}, "unknown endpoints 'corner'; did you mean 'corners'"),
+        ({"path_lengths": ["16-10"]}, "path length '16-10' must be LEAST-MOST or LEAST-"),
+        ({"path_lengths": ["long"]}, "path length 'long' must be"),
+        ({"rejected": ["walls"]}, "unknown kind of rejected answer 'walls'; did you mean 'wall'"),
+        ({"language": "fr"}, "unknown language 'fr'; expected one of en, pt"),
+        ({"maze_style": "dot"}, "unknown maze style 'dot'; did you mean 'dots'"),
+        ({"answer_style": 3}, "unknown answer style '3'"),
+        ({"generators": "depth_first"}, "'generators' must be a list of names"),
+        ({"rejected": []}, "'rejected' must be a list of names"),
+    ],
+)
+def test_bad_configs_are_refused_in_one_line(tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        load_config(str(write_config(tmp_path, **changes)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+def test_shipped_configs(name):
+    config = load_config(name)
+    by_split: dict[str, int] = {}
+    for quota in quotas(config):
+        by_split[quota.split] = by_split.get(quota.split, 0) + quota.count
+    assert by_split == config.splits
+
+
+def test_limit_caps_every_split():
+    assert set(load_config("demo", limit=5).splits.values()) == {5}
+
+
+def test_rows_are_shared_out_by_the_products_of_the_weights(tmp_path):
+    changes = {"sizes": {"4x4": 3, "5x5": 1}, "braid": {0: 1, 0.5: 1}, "splits": {"train": 801}}
+    shares = {quota.kind: quota.count for quota in quotas(load_config(str(write_config(tmp_path, **changes))))}
+    assert sum(shares.values()) == 801
+    assert shares[Kind("depth_first", 4, 4, 0.5, "random")] in (300, 301)
+    assert shares[Kind("depth_first", 5, 5, 0.0, "random")] in (100, 101)
