@@ -72,7 +72,9 @@ def merge_weights(model):
         return model.merge_and_unload()
     from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 
-    weights, config = get_peft_model_state_dict(model), copy.deepcopy(model.peft_config["default"])
+    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    config = copy.deepcopy(model.peft_config["default"])
+    config.base_model_name_or_path = None
     plain = get_peft_model(model.unload().dequantize(), config)
     set_peft_model_state_dict(plain, weights)
     return plain.merge_and_unload().eval()

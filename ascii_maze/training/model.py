@@ -66,7 +66,10 @@ def load_model_to_train(model_args, adapter: str | None, seed: int):
     if adapter is None:
         return get_peft_model(model, get_peft_config(model_args))
     if model_args.lora_task_type == "CAUSAL_LM":
-        return PeftModel.from_pretrained(model, adapter, is_trainable=True)
+        policy = PeftModel.from_pretrained(model, adapter, is_trainable=True)
+        # Where the base lies: PEFT reads its config at every checkpoint, and would ask the Hub for one called 'tiny'.
+        policy.peft_config["default"].base_model_name_or_path = model.config.name_or_path
+        return policy
     # A reward model: the walker's adapter goes on, under a head of its own (Ouyang et al., 2022).
     model = get_peft_model(model, get_peft_config(model_args))
     heads = {name: weight for name, weight in get_peft_model_state_dict(model).items() if "lora_" not in name}

@@ -8,6 +8,7 @@ from ..errors import AsciiMazeError
 from ..files import replacing, write_text
 from ..recipe import Recipe
 from .card import render_card
+from .data import generates
 
 # What each panel of the learning curve shows, where the run logged it: title -> keys of the history.
 PANELS = {
@@ -25,15 +26,16 @@ def collect_metrics(recipe: Recipe, trainer) -> dict:
 
     import torch
 
-    history = trainer.state.log_history
-    on_gpu = trainer.args.device.type == "cuda"
+    history, args = trainer.state.log_history, trainer.args
+    rows = len(trainer.train_dataset) * (args.num_generations if generates(args) else 1)
+    on_gpu = args.device.type == "cuda"
     return {
         "method": recipe.method,
         "base_model": recipe.values.get("model_name_or_path"),
         "started_from": recipe.values.get("adapter_name_or_path"),
         "budget": recipe.values.get("budget"),
         "steps": trainer.state.global_step,
-        "samples": round((trainer.state.epoch or 0) * len(trainer.train_dataset)),
+        "samples": round((trainer.state.epoch or 0) * rows),
         "tokens": trainer.state.num_input_tokens_seen,
         "seconds": round(trainer.elapsed(), 3),
         "peak_memory_bytes": torch.cuda.max_memory_allocated()

@@ -24,15 +24,20 @@ def make_trainer(run, args, **arguments):
     """
     from trl import RLOOTrainer
 
+    from ..errors import UsageError
     from ..inference import load_model
     from .rewards import reward_function
     from .watch import watched
 
+    if run.reward_model_name_or_path is None:
+        raise UsageError("no 'reward_model_name_or_path'; train one with `accelerate launch recipes/reward.yaml`")
     reward_model, tokenizer = load_model(run.reward_model_name_or_path, task="SEQ_CLS")
     args.reward_weights = [1.0, 0.0]
-    return watched(RLOOTrainer)(
+    trainer = watched(RLOOTrainer)(
         reward_funcs=[reward_model, reward_function("validity")],
         reward_processing_classes=[tokenizer, None],
         args=args,
         **arguments,
     )
+    trainer.reward_func_names[0] = "reward_model"  # in the log; else the name of its base
+    return trainer
