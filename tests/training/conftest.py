@@ -45,6 +45,11 @@ def settings(dataset: Path, out: Path, **changes) -> list[str]:
         "eval_strategy": "no",
         **changes,
     }
+    return overrides(values)
+
+
+def overrides(values: dict) -> list[str]:
+    """Keys of a recipe as words of the command line."""
     return [word for key, value in values.items() for word in (f"--{key}", str(value))]
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from ascii_maze.training.reward import expected_calibration_error
 
-from .conftest import METHODS_AFTER_SFT, history, launch, losses
+from .conftest import METHODS_AFTER_SFT, history, launch, losses, method_settings, overrides
 
 CHAINED = ("dpo", "kto", "rlhf", "grpo")
 
@@ -78,8 +78,6 @@ def trainer_of(method, dataset, sft, runs, **changes):
     from ascii_maze.training.data import load_rows, measure_lengths
     from ascii_maze.training.model import load_tokenizer
     from ascii_maze.training.run import make_trainer
-
-    from .conftest import method_settings
 
     recipe = load_recipe(f"recipes/tiny/{method}.yaml", method_settings(method, dataset, runs, sft, **changes))
     arguments = parse_recipe(recipe)
@@ -157,3 +155,31 @@ def test_two_processes_train_every_method(dataset, sft_run, method_runs, tmp_pat
         else:
             assert both["tokens"] == alone["tokens"]
             assert losses(tmp_path / method) == pytest.approx(losses(method_runs / method), rel=1e-2, abs=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS_AFTER_SFT)
+def test_a_run_cut_short_goes_on_as_if_it_had_not_been(
+    dataset, sft_run, method_runs, train, tmp_path, monkeypatch, method
+):
+    """Bit for bit, those that sample included: the generator's state is in the checkpoint."""
+    from ascii_maze.training.run import JsonLog
+
+    def words(name):
+        changes = {"max_steps": 4, "save_steps": 2, "output_dir": tmp_path / name}
+        if method == "rlhf":
+            changes["reward_model_name_or_path"] = method_runs / "reward"
+        return [*method_settings(method, dataset, tmp_path, sft_run[0]), *overrides(changes)]
+
+    def cut(self, args, state, control, **kwargs):
+        if state.global_step == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JsonLog, "on_step_end", cut)
+        with pytest.raises(KeyboardInterrupt):
+            train(f"recipes/tiny/{method}.yaml", words("cut"))
+    assert (tmp_path / "cut" / "checkpoint-2").is_dir()
+    train(f"recipes/tiny/{method}.yaml", words("cut"))
+    train(f"recipes/tiny/{method}.yaml", words("whole"))
+    assert len(losses(tmp_path / "cut")) == 4
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
