@@ -68,6 +68,8 @@ def build(
         str | None, typer.Option(help="A model whose own answers make the pairs of config `preference`.")
     ] = None,
     samples: Annotated[int, typer.Option(min=2, help="Answers of that model per maze.")] = 8,
+    push: Annotated[str | None, typer.Option(help="Publish it on the Hub afterwards, as ORG/NAME.")] = None,
+    public: Annotated[bool, typer.Option("--public", help="With --push: for all to see.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be built and stop.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -82,6 +84,10 @@ def build(
         return
     from dataset_builder.build import build as build_dataset
 
+    from .hub import check_target, plan_push
+
+    if push:
+        check_target("dataset", push, public)  # a missing login shows now, not after the build
     with progress(quiet=as_json) as report, resumable():
         record = build_dataset(chosen, out, workers, report)
         if preferences_from:
@@ -91,12 +97,15 @@ def build(
             from dataset_builder.on_policy import replace_preferences
 
             record = replace_preferences(out, preferences_from, samples, report)
+    pushed = push_plan(plan_push("dataset", out, push, public=public), as_json) if push else None
     if as_json:
-        print(json.dumps(record))
+        print(json.dumps({**record, **({"pushed": pushed} if push else {})}))
         return
     for name, rows in record["rows"].items():
         print(f"{name:<24} {rows:>9,} rows")
     print(f"{sum(record['shared_between_splits'].values())} shared between splits; load_dataset({str(out)!r})")
+    if pushed:
+        print(pushed_lines(pushed))
 
 
 @contextmanager
@@ -284,3 +293,47 @@ def show(
         return
     for group in groups:
         shown.draw(group)
+
+
+@app.command(epilog="Example: ascii-maze push dataset ascii-maze --repo ORG/ascii-maze")
+def push(
+    kind: Annotated[str, typer.Argument(help="dataset, adapter, metric or report.")],
+    path: Annotated[Path, typer.Argument(help="The folder that a command made.")],
+    repo: Annotated[str, typer.Option(help="Where to, as ORG/NAME; made if it is not there.")],
+    public: Annotated[bool, typer.Option("--public", help="For all to see; private without it.")] = False,
+    revision: Annotated[str, typer.Option(help="The branch; made if it is not there.")] = "main",
+    tag: Annotated[str | None, typer.Option(help="Name the commit, as for a release.")] = None,
+    base_model: Annotated[str | None, typer.Option(help="Hub id of an adapter's base that was local.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, without a network.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish on the Hub, in one commit that holds all or nothing; what is there already is not sent again."""
+    from .hub import plan_push
+
+    plan = plan_push(kind, path, repo, public=public, revision=revision, tag=tag, base_model=base_model)
+    if dry_run:
+        print(json.dumps(plan.to_dict()) if as_json else plan.to_text())
+        return
+    pushed = push_plan(plan, as_json)
+    print(json.dumps(pushed) if as_json else pushed_lines(pushed))
+
+
+def push_plan(plan, quiet: bool) -> dict:
+    """Push what `ascii_maze.hub.plan_push` has planned, with a progress bar; plan and outcome as JSON."""
+    from dataclasses import asdict
+
+    from .hub import push
+
+    with progress(quiet) as report:
+        return {**plan.to_dict(), **asdict(push(plan, report=report))}
+
+
+def pushed_lines(pushed: dict) -> str:
+    """What became of a push, for a person."""
+    done = f"{len(pushed['sent'])} files sent, {len(pushed['deleted'])} deleted"
+    changed = pushed["sent"] or pushed["deleted"]
+    visibility = "private" if pushed["private"] else "public"
+    return (
+        f"{done if changed else 'everything is there already; no commit made'}\n"
+        f"{pushed['url']} ({visibility}), commit {pushed['commit']}"
+    )

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from .errors import AsciiMazeError
 
+# What a folder holds while it is being made; with it, nobody takes the folder for a finished one.
+UNFINISHED = ".unfinished"
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

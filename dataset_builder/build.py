@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.files import replacing, write_text
+from ascii_maze.files import UNFINISHED, replacing, write_text
 from ascii_maze.maze import Facts
 
 from .card import render_card, render_config, render_samples
@@ -38,7 +38,6 @@ from .choose import CHUNK, Part, by_kind, candidates, check_crowded, choose, par
 from .config import BuildConfig, Kind
 from .rows import CONFIGS, tables
 
-UNFINISHED = ".unfinished"
 VERSIONED = ("ascii-maze", "numpy", "numba", "pyarrow")
 ROW_GROUP = 10_000
 # Columns with few values; a dictionary of any other would be larger than the column.

@@ -27,6 +27,7 @@ def run(*words, stdin=None, **environment):
         ["train", "--help"],
         ["evaluate", "--help"],
         ["study", "--help"],
+        ["push", "--help"],
         ["show", "-h"],
     ],
 )

@@ -25,7 +25,7 @@ def test_a_small_study_from_dataset_to_page(tmp_path):
     results = run_study(study, tmp_path / "out", 1, lambda words: train(words[0], [*words[1:], *short]), progress)
     assert list(results["models"])[:2] == ["base", "sft"]
     assert results["models"]["sft"]["test"]["n"] == 4
-    assert list(dict.fromkeys(stages)) == ["choosing mazes", "writing parquet", "base", "sft"]
+    assert list(dict.fromkeys(stages)) == ["surveying", "hashing mazes", "writing parquet", "base", "sft"]
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count("<svg") == 2 * 4
     assert {"dataset", "sft", "evaluation", "report.html"} == {path.name for path in (tmp_path / "out").iterdir()}

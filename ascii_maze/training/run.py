@@ -19,7 +19,7 @@ from .checkpoints import cut_log, newest_intact, remove_checkpoints
 from .data import Lengths, check_lengths, load_rows, maze_texts, measure_lengths
 from .model import load_model_to_train, load_tokenizer, restore_weights, trained_weights
 from .outcome import check_disk, collect_metrics, save
-from .preflight import describe, steps_for_tokens
+from .preflight import check_hub, describe, steps_for_tokens
 from .validity import walk_mazes
 from .watch import LossError
 
@@ -65,6 +65,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     out = Path(training.output_dir)
     first_process = training.process_index == 0
     check_predecessors(arguments.run)
+    if first_process:
+        check_hub(training)
     with training.main_process_first(desc="look at the output folder and the dataset"):
         if overwrite and not dry_run and first_process:
             clear_run(out)

@@ -1,0 +1,6 @@
+"""To the Hub: `plan_push` says what would be sent, `push` sends it. Nothing else in the package writes there."""
+
+from .plan import Plan, plan_push
+from .push import Pushed, check_target, push
+
+__all__ = ["Plan", "Pushed", "check_target", "plan_push", "push"]

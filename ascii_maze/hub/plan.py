@@ -1,0 +1,210 @@
+"""What a push would send: which files of a folder, to which repository, under which card. No network is touched.
+
+Files go by allow list; everything else in the folder stays, and the plan names it.
+"""
+
+import fnmatch
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..errors import UsageError, did_you_mean
+from ..files import UNFINISHED
+from .kinds import KINDS, Content, Kind, is_hub_name, parse_card, read, sha256, size
+from .secrets import find_secret
+
+NEVER = (".*", "checkpoint-*", "optimizer*", "scheduler*", "trainer_state*", "training_args*", "__pycache__")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What goes where. `contents` is by path in the repository; `card` is the head of its README.md."""
+
+    kind: str
+    folder: Path
+    repo: str
+    revision: str
+    tag: str | None
+    private: bool
+    contents: dict[str, Content]
+    left_out: list[str]
+    card: dict[str, Any]
+
+    @property
+    def spec(self) -> Kind:
+        """The line of `KINDS` that this follows."""
+        return KINDS[self.kind]
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The sha256 of every file, by path in the repository."""
+        return {path: sha256(content) for path, content in self.contents.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON can hold it: files with their sizes in bytes."""
+        sizes = {path: size(content) for path, content in self.contents.items()}
+        return {
+            "kind": self.kind,
+            "repo": self.repo,
+            "repo_type": self.spec.repo_type,
+            "revision": self.revision,
+            "tag": self.tag,
+            "private": self.private,
+            "files": sizes,
+            "bytes": sum(sizes.values()),
+            "left_out": self.left_out,
+            "card": self.card,
+        }
+
+    def to_text(self) -> str:
+        """The plan for a person: a line on where to, one per file, one on the card."""
+        sizes = {path: size(content) for path, content in self.contents.items()}
+        visibility = "private" if self.private else "public"
+        tag = f", tag {self.tag}" if self.tag else ""
+        card = ", ".join(f"{key} {self.card[key]}" for key in ("license", "base_model", "sdk") if self.card.get(key))
+        return "\n".join(
+            [
+                f"{self.folder} -> {self.spec.repo_type} {self.repo}, {visibility}, branch {self.revision}{tag}",
+                *(f"{count:>14,}  {path}" for path, count in sizes.items()),
+                f"{sum(sizes.values()):>14,}  bytes in {len(sizes)} files; those that are there already are not sent",
+                f"card: {card}",
+                f"stays here: {', '.join(self.left_out) or 'nothing'}",
+            ]
+        )
+
+
+def plan_push(
+    kind: str,
+    folder: Path,
+    repo: str,
+    *,
+    public: bool = False,
+    revision: str = "main",
+    tag: str | None = None,
+    base_model: str | None = None,
+) -> Plan:
+    """Look at a folder and say what a push of it would send.
+
+    Args:
+        repo: `ORG/NAME`.
+        revision: the branch; it is made if there is none.
+        tag: a name for the commit.
+        base_model: for an adapter, the Hub id of the model it was trained on.
+
+    Raises:
+        UsageError: the folder is not finished or is something else, its card is not valid, the name is not one that
+            the Hub takes, or a file holds what looks like a credential.
+    """
+    spec = find_kind(kind)
+    check_repo_name(repo)
+    if base_model and kind != "adapter":
+        raise UsageError("--base-model is for adapters alone")
+    check_folder(kind, folder, repo)
+    contents, left_out = choose_files(spec, folder)
+    contents = {**contents, **spec.prepare(contents, repo, base_model)}
+    card = check_card(spec, folder, contents)
+    refuse_secrets(folder, contents)
+    return Plan(kind, folder, repo, revision, tag, not public, dict(sorted(contents.items())), left_out, card)
+
+
+def find_kind(kind: str) -> Kind:
+    """The line of `KINDS` by its name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"cannot push '{kind}'; expected one of {', '.join(KINDS)}{did_you_mean(kind, KINDS)}")
+    return KINDS[kind]
+
+
+def check_repo_name(repo: str) -> None:
+    """See that a repository's name is one that the Hub takes, with a namespace.
+
+    Raises:
+        UsageError: with what is wrong about it.
+    """
+    if not is_hub_name(repo):
+        raise UsageError(f"'{repo}' is no name of a repository; expected ORG/NAME of letters, digits and - _ .")
+    if "/" not in repo:
+        raise UsageError(f"'{repo}' has no namespace; write ORG/{repo} with your user name or organisation")
+
+
+def check_folder(kind: str, folder: Path, repo: str) -> None:
+    """See that a folder holds a finished thing of a kind.
+
+    Raises:
+        UsageError: what is missing, and the command that makes it.
+    """
+    spec = KINDS[kind]
+    if not folder.is_dir():
+        raise UsageError(f"no folder {folder}; `{spec.made_by}` gives one")
+    if (folder / UNFINISHED).exists():
+        raise UsageError(f"{folder} is not finished; run the `{spec.made_by}` that began it again")
+    missing = _missing(spec, folder, repo)
+    if missing:
+        others = [name for name, other in KINDS.items() if not _missing(other, folder, repo)]
+        hint = f"it looks like a {others[0]}: push {others[0]}" if others else f"`{spec.made_by}` gives one"
+        raise UsageError(f"{folder} is no finished {kind}, it has no {', '.join(missing)}; {hint}")
+
+
+def _missing(spec: Kind, folder: Path, repo: str) -> list[str]:
+    paths = [folder / need.format(name=repo.split("/")[-1]) for need in spec.needs]
+    return [path.name for path in paths if path.is_symlink() or not path.is_file()]
+
+
+def choose_files(spec: Kind, folder: Path) -> tuple[dict[str, Content], list[str]]:
+    """Files that go, by path in the repository, and what stays behind (a folder that stays whole counts as one)."""
+    chosen: dict[str, Content] = {}
+    left_out: set[str] = set()
+    for path in sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()):
+        name = path.relative_to(folder)
+        inside = name.parent.as_posix()
+        allowed = (
+            path.suffix in spec.suffixes
+            and not path.is_symlink()
+            and not any(fnmatch.fnmatch(part, never) for part in name.parts for never in NEVER)
+            and (inside == "." or (inside.count("/") == 0 and any(fnmatch.fnmatch(inside, f) for f in spec.folders)))
+        )
+        if allowed:
+            chosen[name.as_posix()] = path
+        else:
+            left_out.add(name.as_posix())
+    kept = {PurePosixPath(name).parts[0] for name in chosen}
+    tops = {name.split("/")[0] for name in left_out if "/" in name} - kept
+    alone = {name for name in left_out if name.split("/")[0] not in tops}
+    return chosen, sorted({f"{top}/" for top in tops} | alone)
+
+
+def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[str, Any]:
+    """The head of README.md, parsed as the Hub does.
+
+    Raises:
+        UsageError: it is no YAML, lacks a key, or names no file where a config's data should be.
+    """
+    where = folder / "README.md"
+    card = parse_card(spec.repo_type, read(contents["README.md"]).decode()).data.to_dict()
+    missing = [key for key in spec.card_keys if not card.get(key)]
+    if missing:
+        raise UsageError(f"{where}: no {', '.join(missing)} in its head")
+    for config in card.get("configs", []):
+        for part in config.get("data_files", []):
+            patterns = [part["path"]] if isinstance(part["path"], str) else part["path"]
+            for pattern in patterns:
+                if not fnmatch.filter(contents, pattern):
+                    raise UsageError(f"{where}: config '{config['config_name']}' names {pattern}, which is not there")
+    return card
+
+
+def refuse_secrets(folder: Path, contents: dict[str, Content]) -> None:
+    """See that nothing that goes holds a credential; what it is is not said, only where.
+
+    Raises:
+        UsageError: with file and line.
+    """
+    for path, content in contents.items():
+        found = find_secret(content)
+        if found:
+            name, line = found
+            raise UsageError(f"{folder / path}, line {line}: this looks like a credential ({name}); nothing was sent")

@@ -1,0 +1,284 @@
+"""Everything that writes to the Hub.
+
+1. *Who and where.* The account, then the repository: made private unless asked otherwise, and seen to be so before a
+   byte is sent.
+2. *What is missing.* The branch's head and its files are compared with the plan by hash; nothing to send, no commit.
+3. *Send.* Large files first, which changes nothing that anyone sees; then one commit on top of that head. If the
+   branch has moved meanwhile the Hub refuses (412), and everything from 2 is done again.
+4. *Look.* The commit's files are compared with the plan once more.
+
+Every step may be repeated, so all of them are, with growing waits, after a dropped connection, 412, 429 or 5xx: the
+client by itself repeats uploads but neither the commit nor the making of a repository. A push that was killed and
+started again sends what is missing.
+"""
+
+import importlib.metadata
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AsciiMazeError, UsageError
+from .kinds import read
+from .plan import Plan, check_repo_name, find_kind
+from .retry import Report, T, effective_token, in_one_line, repeated
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+UPLOADED_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push did: `sent` and `deleted` are paths in the repository, both empty if it held everything already."""
+
+    url: str
+    commit: str
+    sent: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+
+
+def push(
+    plan: Plan, api: "HfApi | None" = None, report: Report | None = None, sleep: Callable[[float], None] = time.sleep
+) -> Pushed:
+    """Make a repository on the Hub hold what a plan says, by one commit or, if it does already, by none.
+
+    Args:
+        plan: from `plan_push`.
+        api: the endpoint and the account; those of the environment without it.
+        report: called with a stage, the steps done and the steps in all.
+        sleep: waits so many seconds.
+
+    Raises:
+        UsageError: the repository is public and the plan private, or the other way round; the tag is taken; the base
+            model of an adapter is not on the Hub; the Hub does not accept the card.
+        AsciiMazeError: not logged in, no right to write, or the Hub did not answer after several tries. The branch
+            is then as it was, or as the plan says; never in between.
+    """
+    api, report = api or _default_api(), report or (lambda stage, step, steps: None)
+
+    def patiently(action: Callable[[], T]) -> T:
+        return repeated(action, report, sleep)
+
+    with in_one_line(api, f"{plan.spec.repo_type} {plan.repo}"):
+        there = _check_target(plan.repo, plan.spec.repo_type, plan.private, api, patiently)
+        _check_base_model(plan, api, patiently)
+        if not there:
+            where: dict[str, Any] = {"private": plan.private, "exist_ok": True, "space_sdk": plan.spec.space_sdk}
+            patiently(lambda: api.create_repo(plan.repo, repo_type=plan.spec.repo_type, **where))
+            _check_visibility(plan.repo, plan.private, patiently(lambda: _repo_info(plan, api)))
+        return _push(plan, api, report, patiently)
+
+
+def check_target(kind: str, repo: str, public: bool = False, api: "HfApi | None" = None) -> None:
+    """See that a push of this kind could go to a repository, before something long is begun; changes nothing.
+
+    Raises:
+        UsageError: no such kind, a name that the Hub does not take, or the repository is not as private as asked.
+        AsciiMazeError: not logged in, a token that can only read, or the Hub does not answer.
+    """
+    spec, api = find_kind(kind), api or _default_api()
+    check_repo_name(repo)
+    with in_one_line(api, f"{spec.repo_type} {repo}"):
+        _check_target(repo, spec.repo_type, not public, api, lambda action: action())
+
+
+def _push(plan: Plan, api: "HfApi", report: Report, patiently: Callable) -> Pushed:
+    attempted: _Difference | None = None
+
+    def attempt() -> Pushed:
+        nonlocal attempted
+        todo = _compare(plan, api, _head(plan, api))
+        if not todo.changed and not todo.stale:
+            # After a try whose answer was lost, nothing left to do means that its commit has landed.
+            done = attempted or todo
+            return Pushed(_url(plan, api), todo.head, done.changed, done.stale)
+        attempted = todo
+        _check_tag(plan, api, None)
+        commit = _send(plan, api, todo, report)
+        left = _compare(plan, api, commit)
+        if left.changed or left.stale:
+            raise AsciiMazeError(
+                f"the Hub took commit {commit} but not {', '.join(left.changed + left.stale)}; "
+                "does a .gitignore in the repository name it?"
+            )
+        return Pushed(_url(plan, api), commit, todo.changed, todo.stale)
+
+    pushed = patiently(attempt)
+    if plan.tag:
+        patiently(lambda: _tag(plan, api, pushed.commit))
+    return pushed
+
+
+def _default_api() -> "HfApi":
+    from huggingface_hub import HfApi
+
+    return HfApi(library_name="ascii-maze", library_version=_version())
+
+
+def _check_target(repo: str, repo_type: str, private: bool, api: "HfApi", patiently: Callable) -> bool:
+    """See that somebody is logged in who may write, and how private the repository is; whether there is one at all."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    token = effective_token(api)
+    if not token:
+        raise AsciiMazeError("not logged in to the Hub; run `hf auth login`, or set HF_TOKEN")
+    if not re.fullmatch(r"[!-~]+", token):
+        # The HTTP library would refuse it as a header, and show it.
+        raise AsciiMazeError("the token for the Hub holds a blank or a sign that no token has; run `hf auth login`")
+    role = patiently(lambda: api.whoami(token=token)).get("auth", {}).get("accessToken", {}).get("role")
+    if role == "read":
+        raise AsciiMazeError("this token for the Hub can only read; run `hf auth login` with one that may write")
+    try:
+        info = patiently(lambda: api.repo_info(repo, repo_type=repo_type))
+    except RepositoryNotFoundError:
+        return False
+    _check_visibility(repo, private, info)
+    return True
+
+
+def _check_visibility(repo: str, private: bool, info: Any) -> None:
+    if bool(info.private) != private:
+        is_now, option = ("private", "leave out --public") if info.private else ("public", "say --public")
+        raise UsageError(f"{repo} is {is_now} on the Hub; {option}, or change that in its settings")
+
+
+def _repo_info(plan: Plan, api: "HfApi", revision: str | None = None) -> Any:
+    return api.repo_info(plan.repo, repo_type=plan.spec.repo_type, revision=revision)
+
+
+def _check_base_model(plan: Plan, api: "HfApi", patiently: Callable) -> None:
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    base = plan.card.get("base_model")
+    if plan.kind != "adapter":
+        return
+    try:
+        patiently(lambda: api.model_info(base))
+    except RepositoryNotFoundError as error:
+        raise UsageError(f"the base model '{base}' is not on the Hub; name one that is: --base-model") from error
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """What a commit on top of `head` has to change."""
+
+    head: str
+    changed: list[str]
+    stale: list[str]
+
+
+def _head(plan: Plan, api: "HfApi") -> str:
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    try:
+        return _repo_info(plan, api, plan.revision).sha
+    except RevisionNotFoundError:
+        api.create_branch(plan.repo, branch=plan.revision, repo_type=plan.spec.repo_type, exist_ok=True)
+        return _repo_info(plan, api, plan.revision).sha
+
+
+def _compare(plan: Plan, api: "HfApi", head: str) -> _Difference:
+    """Files that a revision lacks or has otherwise, and those that an earlier push put there and this one has not."""
+    from huggingface_hub import RepoFile
+
+    entries = api.list_repo_tree(plan.repo, recursive=True, revision=head, repo_type=plan.spec.repo_type)
+    there = {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
+    changed = [path for path in plan.contents if path not in there or not _is_same(plan, path, there[path])]
+    manifest = plan.spec.manifest
+    # Unless the manifest is new, what it does not name was never ours.
+    earlier = _listed_files(plan, api, head) if manifest in there and manifest in changed else []
+    return _Difference(head, changed, [path for path in earlier if path in there and path not in plan.contents])
+
+
+def _is_same(plan: Plan, path: str, remote: Any) -> bool:
+    from huggingface_hub.utils.sha import git_hash
+
+    if remote.lfs:
+        return remote.lfs.sha256 == plan.digests[path]
+    return remote.blob_id == git_hash(read(plan.contents[path]))
+
+
+def _listed_files(plan: Plan, api: "HfApi", head: str) -> list[str]:
+    """What the manifest of a revision says that its push put there; nothing if it is no manifest of ours."""
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="ascii-maze-") as folder:
+        path = api.hf_hub_download(
+            plan.repo, plan.spec.manifest, repo_type=plan.spec.repo_type, revision=head, local_dir=folder
+        )
+        try:
+            files = json.loads(Path(path).read_bytes())["files"]
+        except (ValueError, KeyError, TypeError):
+            return []
+    return sorted(map(str, files)) if isinstance(files, dict) else []
+
+
+def _send(plan: Plan, api: "HfApi", todo: _Difference, report: Report) -> str:
+    """Upload what is large, then commit everything on top of the head that was looked at; returns the commit."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    additions = [CommitOperationAdd(path, plan.contents[path]) for path in todo.changed]
+    for addition in additions:
+        addition.upload_info.sha256 = bytes.fromhex(plan.digests[addition.path_in_repo])
+    where: dict[str, Any] = {"repo_id": plan.repo, "repo_type": plan.spec.repo_type, "revision": plan.revision}
+    if "README.md" in todo.changed:
+        _check_card_online(plan, api)
+    for start in range(0, len(additions), UPLOADED_AT_ONCE):
+        report("uploading", start, len(additions))
+        api.preupload_lfs_files(additions=additions[start : start + UPLOADED_AT_ONCE], free_memory=False, **where)
+    commit = api.create_commit(
+        operations=[*additions, *(CommitOperationDelete(path) for path in todo.stale)],
+        commit_message=f"{plan.kind.capitalize()} by ascii-maze {_version()}",
+        parent_commit=todo.head,
+        **where,
+    )
+    report("uploading", len(additions), len(additions))
+    return commit.oid
+
+
+def _check_card_online(plan: Plan, api: "HfApi") -> None:
+    """Ask the Hub whether it accepts the card, before anything is uploaded (the client asks after)."""
+    from huggingface_hub.errors import BadRequestError
+    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+
+    body = {"content": read(plan.contents["README.md"]).decode(), "repoType": plan.spec.repo_type}
+    headers = build_hf_headers(token=api.token)
+    try:
+        hf_raise_for_status(get_session().post(f"{api.endpoint}/api/validate-yaml", json=body, headers=headers))
+    except BadRequestError as error:
+        said = " ".join((error.server_message or "").split())
+        raise UsageError(f"{plan.folder / 'README.md'}: the Hub does not accept its head: {said}") from error
+
+
+def _check_tag(plan: Plan, api: "HfApi", commit: str | None) -> bool:
+    """Whether the tag stands on a commit already.
+
+    Raises:
+        UsageError: it stands on another.
+    """
+    if not plan.tag:
+        return False
+    tags = api.list_repo_refs(plan.repo, repo_type=plan.spec.repo_type).tags
+    there = {tag.name: tag.target_commit for tag in tags}.get(plan.tag)
+    if there and there != commit:
+        raise UsageError(f"{plan.repo} has a tag {plan.tag} already, on another commit ({there}); give another --tag")
+    return there is not None
+
+
+def _tag(plan: Plan, api: "HfApi", commit: str) -> None:
+    if not _check_tag(plan, api, commit):
+        api.create_tag(plan.repo, tag=plan.tag, revision=commit, repo_type=plan.spec.repo_type)
+
+
+def _url(plan: Plan, api: "HfApi") -> str:
+    prefix = "" if plan.spec.repo_type == "model" else f"{plan.spec.repo_type}s/"
+    return f"{api.endpoint}/{prefix}{plan.repo}"
+
+
+def _version() -> str:
+    return importlib.metadata.version("ascii-maze")

@@ -1,0 +1,143 @@
+"""Doing something on the Hub again after what may pass, and saying what went wrong when it does not."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import AsciiMazeError
+from .secrets import without_secrets
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+TRIES = 6
+# A wait that the Hub asks for and that is longer than this, in seconds, is told to the user instead.
+PATIENCE = 600
+_TRANSIENT = (408, 412, 429, 500, 502, 503, 504)
+Report = Callable[[str, int, int], None]
+T = TypeVar("T")
+
+
+def repeated(action: Callable[[], T], report: Report, sleep: Callable[[float], None]) -> T:
+    """Do something that may be done again, up to `TRIES` times while what goes wrong may pass."""
+    for attempt in range(1, TRIES):
+        try:
+            return action()
+        except Exception as error:
+            wait = _wait_before_another_try(error, attempt)
+            if wait is None:
+                raise
+            report("waiting for the Hub", attempt, TRIES)
+            sleep(wait)
+    return action()
+
+
+def _wait_before_another_try(error: Exception, attempt: int) -> float | None:
+    """Seconds to wait; None if another try would end the same way, or only after more than `PATIENCE`."""
+    from huggingface_hub.utils import parse_ratelimit_headers
+
+    cause = _cause(error)
+    if _is_dropped(cause):
+        return 2.0 ** (attempt - 1)
+    response = getattr(cause, "response", None)
+    if response is None or response.status_code not in _TRANSIENT:
+        return None
+    asked, limit = response.headers.get("Retry-After", ""), parse_ratelimit_headers(response.headers)
+    if asked.isdecimal():
+        wait = float(asked)
+    elif response.status_code == 429 and limit and not limit.remaining:
+        wait = float(limit.reset_in_seconds)
+    else:
+        wait = 2.0 ** (attempt - 1)
+    return wait if wait <= PATIENCE else None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What lies under an error: the client wraps a failed upload into a RuntimeError."""
+    while getattr(error, "response", None) is None and not _is_dropped(error) and error.__cause__:
+        error = error.__cause__
+    return error
+
+
+def _is_dropped(error: BaseException) -> bool:
+    """A connection that was refused, dropped or timed out, or an answer that is not the Hub's (a proxy's page)."""
+    from httpx2 import NetworkError, RemoteProtocolError, TimeoutException
+
+    return isinstance(error, NetworkError | RemoteProtocolError | TimeoutException | json.JSONDecodeError)
+
+
+def explain(error: Exception, where: str, endpoint: str) -> str:
+    """What went wrong and what to do, for a person."""
+    from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled
+
+    cause = _cause(error)
+    response = getattr(cause, "response", None)
+    status = response.status_code if response is not None else None
+    said = getattr(cause, "server_message", None) or str(cause) or type(cause).__name__
+    if isinstance(cause, OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set, so nothing can be pushed; unset it"
+    if isinstance(cause, GatedRepoError):
+        return f"{where} is gated and this account has no access to it; ask for it on its page"
+    if status == 401:
+        return "the Hub does not accept this token, it is expired or wrong; run `hf auth login`"
+    if status == 403:
+        return f"this account, or its token, may not write to {where} ({said})"
+    if status == 404:
+        return f"{where} is not there, or this account may not see it ({said})"
+    if status == 412:
+        return f"others keep committing to {where}; gave up after {TRIES} tries, try again later"
+    if status == 429:
+        seconds = response.headers.get("Retry-After")
+        return f"the Hub has had too many requests of this account; wait {f'{seconds} s' if seconds else 'a while'}"
+    if _is_dropped(cause) or (status or 0) >= 500:
+        tried = f"the Hub at {endpoint} did not answer after {TRIES} tries ({status or said})"
+        return f"{tried}; the same command again sends what is missing"
+    return f"pushing to {where} failed: {said}"
+
+
+def effective_token(api: "HfApi") -> str | None:
+    """The token that goes with its requests; None if nobody is logged in."""
+    from huggingface_hub import get_token
+
+    return api.token if isinstance(api.token, str) else get_token()
+
+
+@contextmanager
+def in_one_line(api: "HfApi", where: str) -> Iterator[None]:
+    """What goes wrong inside, on the Hub or on the way there, as an error of one line that shows no token.
+
+    The client's own bars and warnings are off meanwhile: its warning on every retry shows the signed address of an
+    upload.
+    """
+    from httpx2 import HTTPError
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars, logging
+
+    verbosity, hidden = logging.get_verbosity(), are_progress_bars_disabled()
+    if verbosity == logging.WARNING:  # more, and the user has asked for it
+        logging.set_verbosity_error()
+    if not hidden:
+        disable_progress_bars()
+    try:
+        yield
+    except (HTTPError, OSError, ValueError, RuntimeError) as error:
+        # The client's, of many kinds: HTTP's, the Hub's, offline mode, a malformed answer, a failed upload.
+        said = " ".join(_hide(explain(error, where, api.endpoint), api).split())
+        raise AsciiMazeError(said) from _hidden(error, api)
+    finally:
+        logging.set_verbosity(verbosity)
+        if not hidden:
+            enable_progress_bars()
+
+
+def _hide(text: str, api: "HfApi") -> str:
+    return without_secrets(text.replace(effective_token(api) or "***", "***"))
+
+
+def _hidden(error: Exception, api: "HfApi") -> Exception:
+    """The error, whose words and those of the errors under it `--debug` may show, without what a server has echoed."""
+    link: BaseException | None = error
+    while link:
+        link.args = tuple(_hide(arg, api) if isinstance(arg, str) else arg for arg in link.args)
+        link = link.__cause__ or link.__context__
+    return error

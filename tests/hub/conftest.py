@@ -1,0 +1,179 @@
+"""A Hub of this machine, accounts on it, and things to push."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from .server import HubServer
+from .store import User
+
+ROOT = Path(__file__).resolve().parents[2]
+# Of the form of real ones, so that what looks for tokens finds them; put together here, so that no scanner finds them.
+WRITE, READ, EXPIRED, STRANGER = ("hf_" + letter * 34 for letter in "WREs")
+REPO = "org/ascii-maze"
+
+
+# In a new process, before anything else is imported: no word to any other machine, nor a question where one is.
+GUARD = """
+import sys
+def guard(event, values):
+    host = {"socket.connect": lambda: values[1][0], "socket.getaddrinfo": lambda: values[0]}.get(event, lambda: None)()
+    if host not in (None, "127.0.0.1", "localhost", "::1"):
+        raise ConnectionError(f"a test reached for {host}")
+sys.addaudithook(guard)
+"""
+
+
+@pytest.fixture(autouse=True)
+def this_machine_alone(monkeypatch):
+    """Refuse to connect to any other machine."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1"):
+            raise AssertionError(f"a test reached for {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def hub(tmp_path):
+    """The server, with a user who may write to `org` under three tokens, and a stranger."""
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    with HubServer(folder) as server:
+        for token, role in ((WRITE, "write"), (READ, "read"), (EXPIRED, "expired")):
+            server.store.users[token] = User("ann", role, ("org",))
+        server.store.users[STRANGER] = User("bob", "write")
+        yield server
+
+
+@pytest.fixture
+def waits():
+    """Seconds that a push would have waited, in the order of the waits."""
+    return []
+
+
+@pytest.fixture
+def connect(hub, monkeypatch, waits):
+    """Make an `HfApi` of a token, in this process: online, without xet, and without the client's real waits."""
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.utils import _http
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=lambda seconds: None))
+    return lambda token=WRITE: HfApi(endpoint=hub.url, token=token)
+
+
+@pytest.fixture
+def api(connect):
+    """Somebody who may write to `org`."""
+    return connect()
+
+
+@pytest.fixture
+def push(api, waits):
+    """Plan and push in this process; returns what was done."""
+    from ascii_maze.hub import plan_push
+    from ascii_maze.hub import push as push_plan
+
+    def run(folder, kind="dataset", repo=REPO, api=api, **options):
+        return push_plan(plan_push(kind, folder, repo, **options), api, sleep=waits.append)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def builds(tmp_path_factory):
+    """A dataset as it is built; the same with train the other way round; and that in two shards."""
+    from dataset_builder.build import build
+    from dataset_builder.config import load_config
+
+    out = tmp_path_factory.mktemp("builds")
+    build(load_config("demo", limit=20), out / "first")
+    return SimpleNamespace(
+        first=out / "first",
+        other=with_train(out / "first", out / "other", files=1),
+        shards=with_train(out / "first", out / "shards", files=2),
+    )
+
+
+def with_train(built: Path, out: Path, files: int) -> Path:
+    """A copy of a dataset whose train split is the other way round, in so many files."""
+    shutil.copytree(built, out)
+    record = json.loads((out / "build.json").read_text())
+    for folder in sorted({Path(path).parent for path in record["files"] if "/train-" in path}):
+        paths = sorted((out / folder).glob("train-*.parquet"))
+        rows = pyarrow.concat_tables(map(pyarrow.parquet.read_table, paths))
+        for path in paths:
+            path.unlink()
+            del record["files"][path.relative_to(out).as_posix()]
+        length = -(-len(rows) // files)
+        for number in range(files):
+            path = out / folder / f"train-{number:05d}-of-{files:05d}.parquet"
+            backwards = range(len(rows))[::-1][number * length : (number + 1) * length]
+            pyarrow.parquet.write_table(rows.take(list(backwards)), path)
+            record["files"][path.relative_to(out).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (out / "build.json").write_text(json.dumps(record))
+    with (out / "README.md").open("a") as card:
+        card.write(f"\nTrain in {files} files.\n")
+    return out
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    """What a training run leaves, with what must not go anywhere."""
+    folder = tmp_path / "sft"
+    (folder / "checkpoint-4").mkdir(parents=True)
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "tiny", "r": 8}))
+    (folder / "adapter_model.safetensors").write_bytes(bytes(range(256)) * 8)
+    (folder / "metrics.json").write_text(json.dumps({"method": "sft", "base_model": "tiny"}))
+    (folder / "recipe.yaml").write_text("method: sft\nmodel_name_or_path: tiny\n")
+    (folder / "README.md").write_text(
+        "---\nlibrary_name: peft\ntags:\n- sft\n---\n\n# SFT\n\nAn adapter on `tiny`, a tiny model.\n"
+    )
+    for name in (".env", "optimizer.pt", "optimizer.safetensors", "training_args.bin", "trainer_state.json", "x.pkl"):
+        (folder / name).write_text("of no interest to anyone")
+    (folder / "checkpoint-4" / "adapter_model.safetensors").write_bytes(b"half-way")
+    (folder / "link.json").symlink_to("/etc/hostname")
+    return folder
+
+
+@pytest.fixture
+def run(hub, tmp_path):
+    """Run Python in a new process, with an empty cache; the client reads where its Hub is when it is imported."""
+    (tmp_path / "guard").mkdir()
+    (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD)
+
+    def start(*words, token=WRITE, popen=False, **settings):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+        environment |= {
+            "HF_ENDPOINT": hub.url,
+            "HF_HOME": str(tmp_path / "home"),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+            "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+            "PYTHONPATH": os.pathsep.join([str(tmp_path / "guard"), str(ROOT)]),
+            **({"HF_TOKEN": token} if token else {}),
+            **settings,
+        }
+        options = {"env": environment, "text": True, "cwd": tmp_path}
+        command = [sys.executable, *map(str, words)]
+        if popen:
+            return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        return subprocess.run(command, capture_output=True, timeout=120, **options)
+
+    return start
