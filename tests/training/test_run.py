@@ -191,6 +191,15 @@ def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, c
     assert not (tmp_path / "run").exists()
 
 
+def test_a_repository_named_for_the_result_is_asked_before_training(dataset, train, tmp_path, capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr("ascii_maze.hub.push.check_target", lambda *words, **options: asked.append((words, options)))
+    words = settings(dataset, tmp_path / "run", hub_model_id="someone/mazes", hub_private_repo="true")
+    train(TINY, words, dry_run=True)
+    assert asked == [(("adapter", "someone/mazes"), {"public": False})]
+    assert "hub: someone/mazes would take the result" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -206,6 +215,8 @@ def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, c
             {"eval_strategy": "steps", "dataset_test_split": "train"},
             "of the mazes to evaluate on are also in split 'tr",
         ),
+        ({"push_to_hub": "true"}, "'push_to_hub' would send .*name the repository in 'hub_model_id'"),
+        ({"hub_model_id": "no/such/name"}, "no/such/name"),
         ({"adapter_name_or_path": "outputs/tiny/sft"}, "make it first: accelerate launch recipes/tiny/sft.yaml"),
     ],
 )
