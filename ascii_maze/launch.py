@@ -59,7 +59,7 @@ def prepare_process() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # ORPO; TRL is pinned to a minor version for it
-    # Threads that wait for work sleep. Spinning, they slow each other down fivefold where another process has the core.
+    # Threads that wait for work sleep. Spinning, they slow each other fivefold where another process has the core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # It says at every start that an optional kernel package is missing, which changes nothing but speed.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
