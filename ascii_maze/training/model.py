@@ -1,5 +1,6 @@
 """The model of a run: where its name points, how the base is quantised, and the adapter that is put on it."""
 
+import functools
 from pathlib import Path
 
 from ..errors import AsciiMazeError, UsageError
@@ -142,10 +143,42 @@ def load_base(model_args):
         )
     except (OSError, ValueError) as error:
         raise _cannot_load("model", model_args.model_name_or_path, error) from error
-    return keep_trainable_on_cpu(model)
+    keep_trainable_on_cpu(model)
+    if model_args.load_in_4bit and not scores and not torch.cuda.is_available():
+        dequantise_once_for_generation(model)
+    return model
 
 
-def keep_trainable_on_cpu(model):
+def dequantise_once_for_generation(model) -> None:
+    """Give a 4-bit model a `generate` that dequantises its weights once, where bitsandbytes does so for every token.
+
+    On a CPU that is most of the time a small model takes to generate. The numbers are the same; while it lasts the
+    weights take their full size.
+    """
+    from bitsandbytes.functional import dequantize_4bit
+    from bitsandbytes.nn import Linear4bit
+    from torch.nn.functional import linear
+
+    generate, layers = model.generate, [module for module in model.modules() if isinstance(module, Linear4bit)]
+
+    def plain(layer):
+        weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(layer.compute_dtype or model.dtype)
+        return lambda x: linear(x.to(weight.dtype), weight, layer.bias).to(x.dtype)
+
+    @functools.wraps(generate)
+    def generate_dequantised(*args, **kwargs):
+        for layer in layers:
+            layer.forward = plain(layer)
+        try:
+            return generate(*args, **kwargs)
+        finally:
+            for layer in layers:
+                del layer.forward
+
+    model.generate = generate_dequantised
+
+
+def keep_trainable_on_cpu(model) -> None:
     """Stop bitsandbytes from repacking 4-bit weights for a CPU kernel that has no gradient.
 
     On CPUs with AVX512-BF16 a forward pass in eval mode repacks every `Linear4bit`, `train()` does not undo it, and
@@ -155,11 +188,10 @@ def keep_trainable_on_cpu(model):
     try:
         from bitsandbytes.nn import Linear4bit
     except ImportError:
-        return model
+        return
     for module in model.modules():
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
-    return model
 
 
 def trained_weights(model) -> dict:
