@@ -19,62 +19,76 @@ PERCOLATION_SHARE = 0.6
 
 
 @njit(cache=True)
-def _solid(count, height, width):
-    """Every cell open, every passage walled."""
-    open_ = np.zeros((count, 2 * height + 1, 2 * width + 1), dtype=np.uint8)
-    open_[:, 1::2, 1::2] = 1
+def _solid(count, places, height, width):
+    """Every cell open, every passage walled, as uint8 (n, characters)."""
+    open_ = np.zeros((count, (2 * height + 1) * (2 * width + 1)), dtype=np.uint8)
+    for item in range(count):
+        for place in places:
+            open_[item, place] = 1
     return open_
 
 
 @njit(cache=True)
-def _link(grid, one, two, width):
-    """Open the wall between two neighbouring cells."""
-    grid[one // width + two // width + 1, one % width + two % width + 1] = 1
+def _shaped(open_, height, width):
+    """The maps as (n, rows, columns)."""
+    return open_.reshape((len(open_), 2 * height + 1, 2 * width + 1))
 
 
 @njit(cache=True)
-def _neighbours(cell, height, width, out):
-    """Write the neighbours of a cell on the lattice, up, down, left, right, into `out`; returns how many there are."""
-    row, column = cell // width, cell % width
+def _lattice(height, width):
+    """The lattice of cells, once for a whole batch: there are no divisions in what follows.
+
+    Returns:
+        places: int32 (cells,), the character of each cell. The wall between two neighbours is halfway between theirs.
+        near: int32 (cells, 4), the neighbours of each cell: up, down, left, right, as far as there are any.
+        ways: int32 (cells,), how many there are.
+    """
+    cells = height * width
+    places = np.empty(cells, dtype=np.int32)
+    near = np.empty((cells, 4), dtype=np.int32)
+    ways = np.zeros(cells, dtype=np.int32)
+    for cell in range(cells):
+        row, column = cell // width, cell % width
+        places[cell] = (2 * row + 1) * (2 * width + 1) + 2 * column + 1
+        for there, exists in (
+            (cell - width, row > 0),
+            (cell + width, row < height - 1),
+            (cell - 1, column > 0),
+            (cell + 1, column < width - 1),
+        ):
+            if exists:
+                near[cell, ways[cell]] = there
+                ways[cell] += 1
+    return places, near, ways
+
+
+@njit(cache=True)
+def _link(grid, places, one, two):
+    """Open the wall between two neighbouring cells."""
+    grid[(places[one] + places[two]) >> 1] = 1
+
+
+@njit(cache=True)
+def _which(near, ways, visited, wanted, out):
+    """Write those of a cell's neighbours whose flag is `wanted` into `out`; returns how many there are."""
     found = 0
-    if row > 0:
-        out[found] = cell - width
-        found += 1
-    if row < height - 1:
-        out[found] = cell + width
-        found += 1
-    if column > 0:
-        out[found] = cell - 1
-        found += 1
-    if column < width - 1:
-        out[found] = cell + 1
-        found += 1
+    for k in range(ways):
+        if visited[near[k]] == wanted:
+            out[found] = near[k]
+            found += 1
     return found
 
 
 @njit(cache=True)
-def _keep(cells, found, flags, wanted):
-    """Drop those of `cells[:found]` whose flag is not `wanted`; returns how many are left."""
-    kept = 0
-    for k in range(found):
-        if flags[cells[k]] == wanted:
-            cells[kept] = cells[k]
-            kept += 1
-    return kept
-
-
-@njit(cache=True)
-def _edges(height, width):
-    """All pairs of neighbouring cells, int64 (2*h*w - h - w, 2)."""
-    edges = np.empty((2 * height * width - height - width, 2), dtype=np.int64)
+def _edges(places, height, width):
+    """All pairs of neighbouring cells and the character of the wall between them, int32 (2*h*w - h - w, 3)."""
+    edges = np.empty((2 * height * width - height - width, 3), dtype=np.int32)
     found = 0
     for cell in range(height * width):
-        if cell % width < width - 1:
-            edges[found] = (cell, cell + 1)
-            found += 1
-        if cell // width < height - 1:
-            edges[found] = (cell, cell + width)
-            found += 1
+        for there, exists in ((cell + 1, cell % width < width - 1), (cell + width, cell // width < height - 1)):
+            if exists:
+                edges[found] = (cell, there, (places[cell] + places[there]) >> 1)
+                found += 1
     return edges
 
 
@@ -137,10 +151,10 @@ def carve_prim(keys, height, width):
     """Randomised Prim (R. C. Prim, Bell Syst. Tech. J. 1957; V. Jarnik 1930): grow one tree by a random edge of its
     frontier; many short dead ends.
     """
-    open_ = _solid(len(keys), height, width)
+    places, near, ways = _lattice(height, width)
+    open_ = _solid(len(keys), places, height, width)
     cells = height * width
-    near = np.empty(4, dtype=np.int64)
-    frontier = np.empty((4 * cells, 2), dtype=np.int64)
+    inner, outer = np.empty(4 * cells, dtype=np.int32), np.empty(4 * cells, dtype=np.int32)
     for item in range(len(keys)):
         state = advance(keys[item])
         visited = np.zeros(cells, dtype=np.uint8)
@@ -148,58 +162,64 @@ def carve_prim(keys, height, width):
         size, joined = 0, 1
         while True:
             visited[cell] = 1
-            for k in range(_keep(near, _neighbours(cell, height, width, near), visited, 0)):
-                frontier[size] = (cell, near[k])
-                size += 1
+            for k in range(ways[cell]):
+                if visited[near[cell, k]] == 0:
+                    inner[size], outer[size] = cell, near[cell, k]
+                    size += 1
             if joined == cells:
                 break
             while True:  # an edge whose far end has been reached otherwise is dropped
                 state = advance(state)
                 pick = below(state, size)
-                inner, cell = frontier[pick]
+                grown, cell = inner[pick], np.int64(outer[pick])
                 size -= 1
-                frontier[pick] = frontier[size]
+                inner[pick], outer[pick] = inner[size], outer[size]
                 if visited[cell] == 0:
                     break
-            _link(open_[item], inner, cell, width)
+            _link(open_[item], places, grown, cell)
             joined += 1
-    return open_
+    return _shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
 def carve_kruskal(keys, height, width):
     """Randomised Kruskal (J. B. Kruskal, Proc. AMS 1956): edges in random order, each kept unless it closes a loop."""
-    open_ = _solid(len(keys), height, width)
-    edges = _edges(height, width)
+    places, _, _ = _lattice(height, width)
+    open_ = _solid(len(keys), places, height, width)
+    edges = _edges(places, height, width)
     cells = height * width
-    parents = np.empty(cells, dtype=np.int64)
+    singles = np.arange(cells).astype(np.int32)
+    parents = np.empty_like(singles)
+    order = np.empty(len(edges), dtype=np.int32)
     for item in range(len(keys)):
+        grid = open_[item]
         state = advance(keys[item])
-        order = np.arange(len(edges))
-        parents[:] = np.arange(cells)
+        for k in range(len(edges)):
+            order[k] = k
+        parents[:] = singles
         missing, position = cells - 1, 0
         while missing > 0:  # a Fisher-Yates shuffle, as far as it is needed
             state = advance(state)
             pick = position + below(state, len(edges) - position)
-            order[position], order[pick] = order[pick], order[position]
-            one, two = edges[order[position]]
+            edge = order[pick]
+            order[pick] = order[position]
             position += 1
-            root_one, root_two = _root(parents, one), _root(parents, two)
-            if root_one != root_two:
-                parents[root_one] = root_two
-                _link(open_[item], one, two, width)
+            one, two = _root(parents, edges[edge, 0]), _root(parents, edges[edge, 1])
+            if one != two:
+                parents[one] = two
+                grid[edges[edge, 2]] = 1
                 missing -= 1
-    return open_
+    return _shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
 def carve_wilson(keys, height, width):
     """Wilson's algorithm (D. B. Wilson, STOC 1996): loop-erased random walks; every spanning tree equally likely."""
-    open_ = _solid(len(keys), height, width)
+    places, near, ways = _lattice(height, width)
+    open_ = _solid(len(keys), places, height, width)
     cells = height * width
-    near = np.empty(4, dtype=np.int64)
     # Where the walk last left each cell for: following it from the walk's start erases the loops.
-    onward = np.empty(cells, dtype=np.int64)
+    onward = np.empty(cells, dtype=np.int32)
     for item in range(len(keys)):
         state = advance(keys[item])
         visited = np.zeros(cells, dtype=np.uint8)
@@ -207,16 +227,15 @@ def carve_wilson(keys, height, width):
         for start in range(cells):
             cell = start
             while visited[cell] == 0:
-                found = _neighbours(cell, height, width, near)
                 state = advance(state)
-                onward[cell] = near[below(state, found)]
+                onward[cell] = near[cell, below(state, ways[cell])]
                 cell = onward[cell]
             cell = start
             while visited[cell] == 0:
                 visited[cell] = 1
-                _link(open_[item], cell, onward[cell], width)
+                _link(open_[item], places, cell, onward[cell])
                 cell = onward[cell]
-    return open_
+    return _shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
@@ -224,9 +243,9 @@ def carve_aldous_broder(keys, height, width):
     """Aldous-Broder (D. Aldous, SIAM J. Discrete Math. 1990; A. Broder, FOCS 1989): a random walk until it has been
     everywhere, keeping each cell's first entrance; every spanning tree equally likely.
     """
-    open_ = _solid(len(keys), height, width)
+    places, near, ways = _lattice(height, width)
+    open_ = _solid(len(keys), places, height, width)
     cells = height * width
-    near = np.empty(4, dtype=np.int64)
     for item in range(len(keys)):
         state = advance(keys[item])
         visited = np.zeros(cells, dtype=np.uint8)
@@ -234,15 +253,14 @@ def carve_aldous_broder(keys, height, width):
         visited[cell] = 1
         missing = cells - 1
         while missing > 0:
-            found = _neighbours(cell, height, width, near)
             state = advance(state)
-            there = near[below(state, found)]
+            there = np.int64(near[cell, below(state, ways[cell])])
             if visited[there] == 0:
                 visited[there] = 1
-                _link(open_[item], cell, there, width)
+                _link(open_[item], places, cell, there)
                 missing -= 1
             cell = there
-    return open_
+    return _shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
@@ -250,21 +268,22 @@ def carve_hunt_and_kill(keys, height, width):
     """Hunt and kill (W. D. Pullen, "Think Labyrinth", 1996): walk at random until stuck, then scan row by row for an
     unvisited cell beside the maze and walk on from there; few dead ends.
     """
-    open_ = _solid(len(keys), height, width)
+    places, near, ways = _lattice(height, width)
+    open_ = _solid(len(keys), places, height, width)
     cells = height * width
-    near = np.empty(4, dtype=np.int64)
+    choices = np.empty(4, dtype=np.int32)
     for item in range(len(keys)):
         state = advance(keys[item])
         visited = np.zeros(cells, dtype=np.uint8)
         cell = below(state, cells)
         visited[cell] = 1
-        hunted = 0  # no cell before it is unvisited beside the maze
+        hunted = 0  # no cell before it is unvisited
         while cell >= 0:
-            found = _keep(near, _neighbours(cell, height, width, near), visited, 0)
+            found = _which(near[cell], ways[cell], visited, 0, choices)
             if found > 0:
                 state = advance(state)
-                there = near[below(state, found)]
-                _link(open_[item], cell, there, width)
+                there = np.int64(choices[below(state, found)])
+                _link(open_[item], places, cell, there)
                 visited[there] = 1
                 cell = there
                 continue
@@ -273,14 +292,14 @@ def carve_hunt_and_kill(keys, height, width):
                 hunted += 1
             for prey in range(hunted, cells):
                 if visited[prey] == 0:
-                    found = _keep(near, _neighbours(prey, height, width, near), visited, 1)
+                    found = _which(near[prey], ways[prey], visited, 1, choices)
                     if found > 0:
                         state = advance(state)
-                        _link(open_[item], prey, near[below(state, found)], width)
+                        _link(open_[item], places, prey, choices[below(state, found)])
                         visited[prey] = 1
                         cell = prey
                         break
-    return open_
+    return _shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
@@ -329,22 +348,27 @@ def carve_recursive_division(keys, height, width):
 @njit(cache=True, nogil=True)
 def carve_binary_tree(keys, height, width):
     """Binary tree (Buck 2015, chapter 2): each cell opens up or left, by a coin; two clear corridors along the rim."""
-    open_ = _solid(len(keys), height, width)
+    places, _, _ = _lattice(height, width)
+    open_ = _solid(len(keys), places, height, width)
     for item in range(len(keys)):
         state = advance(keys[item])
-        for cell in range(1, height * width):
-            up = cell % width == 0
-            if not up and cell >= width:
-                state = advance(state)
-                up = below(state, 2) == 0
-            _link(open_[item], cell - width if up else cell - 1, cell, width)
-    return open_
+        for row in range(height):
+            for column in range(width):
+                cell = row * width + column
+                up = column == 0
+                if row > 0 and column > 0:
+                    state = advance(state)
+                    up = below(state, 2) == 0
+                if cell > 0:
+                    _link(open_[item], places, cell - width if up else cell - 1, cell)
+    return _shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
 def carve_sidewinder(keys, height, width):
     """Sidewinder (Buck 2015, chapter 2): rows fall into runs by coins, each run opens up once; one clear corridor."""
-    open_ = _solid(len(keys), height, width)
+    places, _, _ = _lattice(height, width)
+    open_ = _solid(len(keys), places, height, width)
     for item in range(len(keys)):
         state = advance(keys[item])
         for row in range(height):
@@ -355,13 +379,13 @@ def carve_sidewinder(keys, height, width):
                     state = advance(state)
                     closes = below(state, 2) == 0
                 if not closes:
-                    _link(open_[item], cell, cell + 1, width)
+                    _link(open_[item], places, cell, cell + 1)
                 elif row > 0:
                     state = advance(state)
                     exit_ = first + below(state, cell + 1 - first)
-                    _link(open_[item], exit_ - width, exit_, width)
+                    _link(open_[item], places, exit_ - width, exit_)
                     first = cell + 1
-    return open_
+    return _shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
@@ -370,33 +394,34 @@ def carve_percolation(keys, height, width):
     (`PERCOLATION_SHARE`); of what comes out the largest connected part is kept, the rest is wall. Loops and blind
     regions; not every cell is open.
     """
-    open_ = _solid(len(keys), height, width)
-    edges = _edges(height, width)
+    places, near, ways = _lattice(height, width)
+    open_ = _solid(len(keys), places, height, width)
+    edges = _edges(places, height, width)
     cells = height * width
-    parents = np.empty(cells, dtype=np.int64)
+    singles = np.arange(cells).astype(np.int32)
+    parents = np.empty_like(singles)
     for item in range(len(keys)):
         grid = open_[item]
         state = advance(keys[item])
-        largest = -1
-        while largest < 0:  # until any passage is open
-            parents[:] = np.arange(cells)
+        parents[:] = singles
+        opened = 0
+        while opened == 0:
             for edge in range(len(edges)):
-                one, two = edges[edge]
                 state = advance(state)
                 if _chance(state, PERCOLATION_SHARE):
-                    _link(grid, one, two, width)
-                    parents[_root(parents, one)] = _root(parents, two)
-                    largest = 0
-        sizes = np.zeros(cells, dtype=np.int64)
+                    grid[edges[edge, 2]] = 1
+                    parents[_root(parents, edges[edge, 0])] = _root(parents, edges[edge, 1])
+                    opened += 1
+        sizes = np.zeros(cells, dtype=np.int32)
         for cell in range(cells):
             sizes[_root(parents, cell)] += 1
         largest = np.argmax(sizes)
         for cell in range(cells):
             if _root(parents, cell) != largest:
-                row, column = 2 * (cell // width) + 1, 2 * (cell % width) + 1
-                grid[row - 1 : row + 2, column] = 0
-                grid[row, column - 1 : column + 2] = 0
-    return open_
+                grid[places[cell]] = 0
+                for k in range(ways[cell]):
+                    grid[(places[cell] + places[near[cell, k]]) >> 1] = 0
+    return _shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
@@ -436,26 +461,26 @@ def braid(keys, open_, share):
         share: of the dead ends, 0-1. At 1 none is left that could be opened.
     """
     count, rows, columns = open_.shape
-    height, width = rows // 2, columns // 2
-    near = np.empty(4, dtype=np.int64)
+    flat = open_.reshape((count, rows * columns))
+    places, near, ways = _lattice(rows // 2, columns // 2)
+    choices = np.empty(4, dtype=np.int32)
     for item in range(count):
-        grid = open_[item]
+        grid = flat[item]
         state = advance(keys[item] ^ np.uint64(0x2545F4914F6CDD1D))
-        for cell in range(height * width):
-            row, column = 2 * (cell // width) + 1, 2 * (cell % width) + 1
-            ways = grid[row - 1, column] + grid[row + 1, column] + grid[row, column - 1] + grid[row, column + 1]
-            if grid[row, column] == 0 or ways != 1:
+        for cell in range(len(places)):
+            if grid[places[cell]] == 0:
+                continue
+            open_ways, found = 0, 0
+            for k in range(ways[cell]):
+                there = near[cell, k]
+                if grid[(places[cell] + places[there]) >> 1] == 1:
+                    open_ways += 1
+                elif grid[places[there]] == 1:
+                    choices[found] = there
+                    found += 1
+            if open_ways != 1:
                 continue
             state = advance(state)
-            if not _chance(state, share):
-                continue
-            found = 0
-            for k in range(_neighbours(cell, height, width, near)):
-                there = near[k]
-                wall = grid[cell // width + there // width + 1, cell % width + there % width + 1]
-                if wall == 0 and grid[2 * (there // width) + 1, 2 * (there % width) + 1] == 1:
-                    near[found] = there
-                    found += 1
-            if found > 0:
+            if _chance(state, share) and found > 0:
                 state = advance(state)
-                _link(grid, cell, near[below(state, found)], width)
+                _link(grid, places, cell, choices[below(state, found)])

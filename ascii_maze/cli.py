@@ -96,7 +96,7 @@ def build(
             prepare_process()
             from dataset_builder.on_policy import replace_preferences
 
-            record = replace_preferences(out, preferences_from, samples, report)
+            record = replace_preferences(chosen, out, preferences_from, samples, report)
     pushed = push_plan(plan_push("dataset", out, push, public=public), as_json) if push else None
     if as_json:
         print(json.dumps({**record, **({"pushed": pushed} if push else {})}))

@@ -6,7 +6,6 @@ mazes[3], mazes.to_ascii(), mazes.solve()
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -63,31 +62,38 @@ class MazeBatch(Sequence):
 
     def to_ascii(self, style: str = "hash") -> list[str]:
         """The text of every maze, as `Maze.to_ascii` gives it, from the kernels."""
-        return self._texts(kernels.render(self.open, self.ends), style)
+        if style not in STYLES:
+            raise ValueError(f"unknown maze style '{style}'; expected one of {', '.join(STYLES)}")
+        texts = _strings(kernels.render(self.open, self.ends))
+        if style == "hash":
+            return texts
+        table = str.maketrans(STYLES["hash"], STYLES[style])
+        return [text.translate(table) for text in texts]
 
     def canonical(self) -> list[str]:
         """The canonical form of every maze, as `Maze.canonical` gives it, from the kernels."""
         _, rows, columns = self.open.shape
-        return self._texts(kernels.canonicalise(kernels.render(self.open, self.ends), rows, columns), "hash")
+        return _strings(kernels.canonicalise(kernels.render(self.open, self.ends), rows, columns))
 
     def solve(self) -> list[str]:
         """A shortest path for every maze in letters without spaces, as `Maze.solve` gives it, from the kernels."""
-        letters, offsets = kernels.solve(self.open, self.ends)
-        text, cuts = letters.tobytes().decode("ascii"), offsets.tolist()
-        return [text[start:end] for start, end in pairwise(cuts)]
+        return _strings(*kernels.solve(self.open, self.ends))
 
     def facts(self) -> list[Facts]:
         """The facts of every maze, as `Maze.facts` gives them, from the kernels."""
         return [Facts(*row) for row in kernels.facts(self.open, *kernels.solve(self.open, self.ends)).tolist()]
 
-    @staticmethod
-    def _texts(codes: np.ndarray, style: str) -> list[str]:
-        if style not in STYLES:
-            raise ValueError(f"unknown maze style '{style}'; expected one of {', '.join(STYLES)}")
-        text, size = codes.tobytes().decode("ascii"), codes.shape[1]
-        if style != "hash":
-            text = text.translate(str.maketrans(STYLES["hash"], STYLES[style]))
-        return [text[start : start + size] for start in range(0, len(text), size)]
+
+def _strings(codes: np.ndarray, offsets: np.ndarray | None = None) -> list[str]:
+    """ASCII codes as Python strings: rows of one length, or texts end to end with their offsets."""
+    import pyarrow  # makes them twice as fast as slicing does
+
+    if offsets is None:
+        offsets = np.arange(len(codes) + 1) * codes.shape[1]
+    if not len(codes):
+        return [""] * (len(offsets) - 1)
+    buffers = [None, pyarrow.py_buffer(offsets.astype(np.int64)), pyarrow.py_buffer(np.ascontiguousarray(codes))]
+    return pyarrow.Array.from_buffers(pyarrow.large_string(), len(offsets) - 1, buffers).to_pylist()
 
 
 def generate_mazes(

@@ -1,4 +1,4 @@
-"""A model by name, and its greedy answers to many prompts."""
+"""A model by name, and its answers to many prompts, greedy or sampled."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -83,17 +83,48 @@ def generate(
 ) -> list[str]:
     """Greedy completions, in the order of the prompts.
 
-    Batches are made of prompts of like length, so that little is padding.
-
     Args:
         prompts: chat messages, without an answer.
         report: called with the number of prompts done so far.
     """
+    greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    return [answer for (answer,) in _complete(model, tokenizer, prompts, max_new_tokens, batch_size, report, greedy)]
+
+
+def sample(
+    model,
+    tokenizer,
+    prompts: Sequence[list[Message]],
+    max_new_tokens: int,
+    samples: int,
+    temperature: float = 1.0,
+    seed: int = 0,
+    batch_size: int = 64,
+    report: Callable[[int], None] | None = None,
+) -> list[list[str]]:
+    """So many random completions of each prompt, in the order of the prompts; the rest as `generate`.
+
+    Args:
+        temperature: above 0; 1 draws from the model as it is.
+        seed: the same completions with the same seed, prompts, batch size and device.
+        batch_size: completions that are drawn at once.
+    """
+    import torch
+
+    random = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0, "num_return_sequences": samples}
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        return _complete(model, tokenizer, prompts, max_new_tokens, max(1, batch_size // samples), report, random)
+
+
+def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, report, decoding: dict) -> list[list[str]]:
+    """Batches are made of prompts of like length, so that little is padding."""
     import torch
 
     texts = [tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True) for prompt in prompts]
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]), reverse=True)
-    completions = [""] * len(texts)
+    completions: list[list[str]] = [[] for _ in texts]
     for start in range(0, len(order), batch_size):
         indices = order[start : start + batch_size]
         batch = tokenizer([texts[i] for i in indices], return_tensors="pt", padding=True, add_special_tokens=False)
@@ -102,16 +133,14 @@ def generate(
             output = model.generate(
                 input_ids=batch["input_ids"],
                 attention_mask=batch["attention_mask"],
-                do_sample=False,
-                temperature=None,
-                top_p=None,
-                top_k=None,
                 max_new_tokens=max_new_tokens,
                 pad_token_id=tokenizer.pad_token_id,
+                **decoding,
             )
         answers = tokenizer.batch_decode(output[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
-        for index, answer in zip(indices, answers):
-            completions[index] = answer
+        each = len(answers) // len(indices)
+        for place, index in enumerate(indices):
+            completions[index] = answers[place * each : (place + 1) * each]
         if report:
             report(start + len(indices))
     return completions

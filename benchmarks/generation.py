@@ -1,10 +1,10 @@
-"""Generate, solve and render depth-first mazes on one core, beside maze-dataset, in one run.
+"""Generate, solve and render mazes on one core, beside maze-dataset, in one run.
 
     pip install --constraint constraints.txt muutils==0.8.12 zanj jaxtyping matplotlib
     pip install --no-deps maze-dataset==1.4.2
     python benchmarks/generation.py
 
-Both make n x n mazes by randomised depth-first search, place two random ends, find the shortest path between them and
+Both make n x n mazes by the same algorithm, place two random ends, find the shortest path between them and
 write maze and path: ours as two strings each, the peer's as one ASCII picture. Rounds alternate, so that a slow moment
 of the machine meets both. Without the peer its column stays empty.
 """
@@ -20,37 +20,46 @@ import numpy as np
 
 from ascii_maze import generate_mazes
 
+# Our generator, the peer's, cells a side, mazes of ours and of the peer's in a round.
+CASES = (
+    ("depth_first", "gen_dfs", 5, 200_000, 400),
+    ("wilson", "gen_wilson", 5, 200_000, 150),
+    ("kruskal", "gen_kruskal", 5, 200_000, 500),
+    ("depth_first", "gen_dfs", 20, 20_000, 30),
+    ("wilson", "gen_wilson", 20, 10_000, 4),
+)
 
-def ours(size: int, count: int, seed: int) -> None:
+
+def ours(generator: str, size: int, count: int, seed: int) -> None:
     """Our whole batch, as Python strings."""
-    mazes = generate_mazes("depth_first", size, size, count, seed)
+    mazes = generate_mazes(generator, size, size, count, seed)
     texts, paths = mazes.to_ascii(), mazes.solve()
     assert len(texts) == len(paths) == count
 
 
-def peer(size: int, count: int, seed: int) -> None:
+def peer(generator: str, size: int, count: int, seed: int) -> None:
     """The same with maze-dataset, through its public interface."""
     from maze_dataset import SolvedMaze
     from maze_dataset.generation import LatticeMazeGenerators
 
     np.random.seed(seed)
     for _ in range(count):
-        maze = LatticeMazeGenerators.gen_dfs(np.array([size, size]))
+        maze = getattr(LatticeMazeGenerators, generator)(np.array([size, size]))
         path = maze.generate_random_path(endpoints_not_equal=True)
         assert SolvedMaze.from_lattice_maze(maze, path).as_ascii()
 
 
-def rate(run: Callable[[int, int, int], None], size: int, count: int, seed: int) -> float:
+def rate(run: Callable[[str, int, int, int], None], generator: str, size: int, count: int, seed: int) -> float:
     """Mazes a second."""
     began = time.perf_counter()
-    run(size, count, seed)
+    run(generator, size, count, seed)
     return count / (time.perf_counter() - began)
 
 
 def main() -> None:
-    """Print a Markdown table: the median of five rounds, and the ratio."""
+    """Print a Markdown table: the median of seven rounds, and the ratio."""
     try:
-        peer(5, 1, 0)
+        peer("gen_dfs", 5, 1, 0)
         version = importlib.metadata.version("maze-dataset")
     except ImportError:
         version = None
@@ -58,20 +67,20 @@ def main() -> None:
         f"{platform.machine()}, Python {platform.python_version()}, numba {numba.__version__}, "
         f"maze-dataset {version or 'not installed'}\n"
     )
-    print("| size | ascii-maze, mazes/s | maze-dataset, mazes/s | ratio |\n|---|---|---|---|")
-    for size, count, peer_count in ((5, 200_000, 300), (20, 20_000, 30)):
-        ours(size, 100, 0)  # compile
+    print("| generator | size | ascii-maze, mazes/s | maze-dataset, mazes/s | ratio |\n|---|---|---|---|---|")
+    for generator, theirs, size, count, peer_count in CASES:
+        ours(generator, size, 100, 0)  # compile
         rounds = [
-            (rate(ours, size, count, seed), rate(peer, size, peer_count, seed) if version else None)
-            for seed in range(5)
+            (rate(ours, generator, size, count, seed), rate(peer, theirs, size, peer_count, seed) if version else None)
+            for seed in range(7)
         ]
-        mine = statistics.median(one for one, _ in rounds)
+        row = f"| {generator} | {size}x{size} | {statistics.median(one for one, _ in rounds):,.0f} |"
         if version:
-            theirs = statistics.median(two for _, two in rounds)
+            their_rate = statistics.median(two for _, two in rounds)
             ratio = statistics.median(one / two for one, two in rounds)
-            print(f"| {size}x{size} | {mine:,.0f} | {theirs:,.0f} | {ratio:,.0f} |")
+            print(f"{row} {their_rate:,.0f} | {ratio:,.0f} |", flush=True)
         else:
-            print(f"| {size}x{size} | {mine:,.0f} | | |")
+            print(f"{row} | |", flush=True)
 
 
 if __name__ == "__main__":

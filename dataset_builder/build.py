@@ -202,7 +202,7 @@ def write_part(job: tuple[BuildConfig, Path, dict[Kind, int], Part]) -> None:
             continue
         name = f"{split}-{part.number:05d}-of-{part.of:05d}.parquet"
         for table_name, table in tables(config, list(kinds), chosen):
-            files[f"{table_name}/{name}"] = _write_table(table, out / table_name / name)
+            files[f"{table_name}/{name}"] = write_table(table, out / table_name / name)
         splits[split] = [len(chosen.fingerprints), *map(int, chosen.fingerprints[[0, -1]])]
     write_text(record, json.dumps({"files": files, "splits": splits}))
 
@@ -211,7 +211,7 @@ def _record_path(out: Path, part: Part) -> Path:
     return out / UNFINISHED / "parts" / f"{part.source}-{part.number:05d}.json"
 
 
-def _write_table(table, path: Path) -> str:
+def write_table(table, path: Path) -> str:
     """Write parquet and return its sha256."""
     import pyarrow.parquet
 

@@ -1,0 +1,78 @@
+"""The whole build, all four configs to parquet: rows a second with one and two workers, memory, growth with size.
+
+    python benchmarks/build.py            # about four minutes on two cores
+    python benchmarks/build.py --rows 100000
+
+Rows are mazes that end in the dataset; more are made, since duplicates and mazes of other splits fall away. Every
+build runs in processes of its own, started after the kernels have been compiled. Start-up (imports, worker processes)
+is in the seconds.
+"""
+
+import argparse
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numba
+import pyarrow
+import yaml
+
+GENERATORS = ["depth_first", "prim", "kruskal", "wilson", "hunt_and_kill", "sidewinder", "open_rooms"]
+RUN = """
+import json, resource, sys, time
+from pathlib import Path
+from dataset_builder.build import build
+from dataset_builder.config import load_config
+if __name__ == "__main__":
+    began = time.perf_counter()
+    build(load_config(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    seconds = time.perf_counter() - began
+    peak = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(json.dumps([seconds, peak[0] / 1024, peak[1] / 1024]))
+"""
+
+
+def measure(folder: Path, sizes: list[str], rows: int, workers: int) -> tuple[float, float]:
+    """Seconds of one build, and the peak memory of its largest process in MiB."""
+    config = {"name": "benchmark", "sizes": sizes, "generators": GENERATORS, "splits": {"train": rows}}
+    path = folder / f"{len(list(folder.iterdir()))}.yaml"
+    path.write_text(yaml.safe_dump(config))
+    script = folder / "run.py"
+    script.write_text(RUN)
+    command = [sys.executable, str(script), str(path), str(path.with_suffix("")), str(workers)]
+    seconds, own, childs = yaml.safe_load(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return seconds, max(own, childs)
+
+
+def main() -> None:
+    """Print two Markdown tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=1, help="of one worker beside two")
+    options = parser.parse_args()
+    print(
+        f"{platform.machine()}, Python {platform.python_version()}, numba {numba.__version__}, "
+        f"pyarrow {pyarrow.__version__}; {', '.join(GENERATORS)} alike\n"
+    )
+    mixed = [f"{n}x{n}" for n in range(4, 9)] + ["3x4", "4x6", "5x8"]
+    with tempfile.TemporaryDirectory() as folder:
+        measure(Path(folder), mixed, 5_000, 1)  # compiles
+        print("| rows, sizes 3-8 | workers | seconds | rows/s | peak of a process, MiB | ratio to one worker |")
+        print("|---|---|---|---|---|---|")
+        for _ in range(options.rounds):
+            one, memory = measure(Path(folder), mixed, options.rows, 1)
+            print(f"| {options.rows:,} | 1 | {one:.1f} | {options.rows / one:,.0f} | {memory:,.0f} | |", flush=True)
+            two, memory = measure(Path(folder), mixed, options.rows, 2)
+            figures = f"{two:.1f} | {options.rows / two:,.0f} | {memory:,.0f} | {one / two:.2f}"
+            print(f"| {options.rows:,} | 2 | {figures} |", flush=True)
+        part = options.rows // 10
+        print("\n| cells | seconds per million rows, one worker |\n|---|---|")
+        for size in (5, 8, 12, 20):
+            seconds, _ = measure(Path(folder), [f"{size}x{size}"], part, 1)
+            print(f"| {size}x{size} | {seconds / part * 1e6:,.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
