@@ -42,7 +42,8 @@ def launch(name: str, seed: int, out: Path, dataset: Path) -> None:
     if (folder / name / "metrics.json").exists():
         return
     recipe = f"recipes/tiny/{name.split('_')[0]}.yaml"
-    words = ["--seed", seed, "--dataset_name", dataset, "--output_dir", folder / name]
+    order = seed + 1000 if name == "sft_twice" else seed  # or it would see the rows of its start again
+    words = ["--seed", order, "--dataset_name", dataset, "--output_dir", folder / name]
     for key, start in CHAIN[name].items():
         words += [f"--{key}", folder / start]
     print(f"seed {seed}: {name}", flush=True)
