@@ -47,8 +47,20 @@ def collect_metrics(recipe: Recipe, trainer) -> dict:
     }
 
 
-def save(out: Path, trainer, tokenizer, recipe: Recipe, metrics: dict) -> None:
+def gather_weights(trainer) -> dict | None:
+    """What was trained, whole, where FSDP or ZeRO-3 keeps it in parts, else None; all processes have to call it."""
+    accelerator = trainer.accelerator
+    accelerator.wait_for_everyone()
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        return accelerator.get_state_dict(trainer.deepspeed if trainer.is_deepspeed_enabled else trainer.model)
+    return None
+
+
+def save(out: Path, trainer, weights: dict | None, tokenizer, recipe: Recipe, metrics: dict) -> None:
     """Adapter (or model), tokenizer, card and curve, and then metrics.json, which says that the run is finished.
+
+    Args:
+        weights: from `gather_weights`.
 
     Raises:
         AsciiMazeError: something cannot be written.
@@ -60,9 +72,8 @@ def save(out: Path, trainer, tokenizer, recipe: Recipe, metrics: dict) -> None:
         # whether the vocabulary has grown; it has not.
         config.base_model_name_or_path = recipe.values["model_name_or_path"]
     # The reference beside what was trained is the adapter that the run started from; it is not saved again.
-    model.save_pretrained(
-        out, **({"save_embedding_layers": False, "selected_adapters": ["default"]} if adapters else {})
-    )
+    of_adapter = {"save_embedding_layers": False, "selected_adapters": ["default"]} if adapters else {}
+    model.save_pretrained(out, state_dict=weights, **of_adapter)
     tokenizer.save_pretrained(out)
     draw_curves(out / "learning_curve.png", metrics["history"])
     write_text(out / "README.md", render_card(recipe, metrics))

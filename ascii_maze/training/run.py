@@ -18,7 +18,7 @@ from .chain import check_predecessors
 from .checkpoints import cut_log, newest_intact, remove_checkpoints
 from .data import Lengths, check_lengths, load_rows, maze_texts, measure_lengths
 from .model import load_model_to_train, load_tokenizer, restore_weights, trained_weights
-from .outcome import check_disk, collect_metrics, save
+from .outcome import check_disk, collect_metrics, gather_weights, save
 from .preflight import check_hub, describe, steps_for_tokens
 from .validity import walk_mazes
 from .watch import LossError
@@ -89,9 +89,9 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         return out
     train(trainer, recipe, out, train_rows)
     metrics = collect_metrics(recipe, trainer)
-    trainer.accelerator.wait_for_everyone()
+    weights = gather_weights(trainer)
     if trainer.is_world_process_zero():
-        save(out, trainer, tokenizer, recipe, metrics)
+        save(out, trainer, weights, tokenizer, recipe, metrics)
         remove_checkpoints(out)
         print(f"{out}: {metrics['steps']} steps, {metrics['tokens']:,} tokens in {metrics['seconds']:.0f} s")
     trainer.accelerator.wait_for_everyone()
