@@ -16,8 +16,10 @@ import os
 import platform
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import mean
+from types import SimpleNamespace
 
 from ascii_maze.evaluation import evaluate
 from ascii_maze.launch import prepare_process
@@ -62,6 +64,24 @@ def judge(seed: int, out: Path, dataset: Path) -> dict:
     return json.loads(results.read_text())
 
 
+def judge_reward_model(seed: int, out: Path, dataset: Path) -> dict:
+    """The reward model of a seed on the pairs of the test split; see `ascii_maze.training.reward.judge_pairs`."""
+    path = out / f"seed-{seed}" / "evaluation" / "reward.json"
+    if not path.exists():
+        from datasets import load_dataset
+
+        from ascii_maze.inference import load_model
+        from ascii_maze.training.reward import judge_pairs
+
+        model, tokenizer = load_model(str(out / f"seed-{seed}" / "reward"), task="SEQ_CLS")
+        args = SimpleNamespace(device=model.device)
+        judge = SimpleNamespace(
+            model=model, processing_class=tokenizer, args=args, compute_loss_context_manager=nullcontext
+        )
+        path.write_text(json.dumps(judge_pairs(judge, load_dataset(str(dataset), "preference", split="test"))))
+    return json.loads(path.read_text())
+
+
 def p_against(results: dict, start: str, name: str) -> tuple[int, int, float]:
     """Mazes that only the start, and only the other, walks validly, and the exact McNemar p."""
     for test in results["paired"]:
@@ -77,12 +97,7 @@ def metrics(out: Path, seed: int, name: str) -> dict:
     return json.loads((out / f"seed-{seed}" / name / "metrics.json").read_text())
 
 
-def last(history: list[dict], key: str) -> float:
-    """The last value that a run logged."""
-    return next(line[key] for line in reversed(history) if key in line)
-
-
-def page(seeds: list[int], out: Path, results: dict[int, dict]) -> str:
+def page(seeds: list[int], out: Path, results: dict[int, dict], rewards: dict[int, dict]) -> str:
     """METHODS.md."""
     packages = ("torch", "trl", "peft", "transformers")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
@@ -122,13 +137,13 @@ def page(seeds: list[int], out: Path, results: dict[int, dict]) -> str:
         lost, won = sum(test[0] for test in tests), sum(test[1] for test in tests)
         cells = [f"+{only_name} -{only_sft}, {p:.2g}" for only_sft, only_name, p in tests]
         lines.append(f"| {name} | {' | '.join(cells)} | +{won} -{lost}, {exact_mcnemar(lost, won):.2g} |")
-    runs = [metrics(out, seed, "reward")["history"] for seed in seeds]
+    figures = {key: [rewards[seed][key] for seed in seeds] for key in rewards[seeds[0]]}
     lines += [
         "",
-        "The reward model on held-out pairs: accuracy "
-        f"{_each(100 * last(run, 'eval_pair_accuracy') for run in runs)} %, calibration error "
-        f"{_each((last(run, 'eval_calibration_error') for run in runs), 3)}, rank correlation with the true reward "
-        f"{_each((last(run, 'eval_rank_correlation') for run in runs), 2)}.",
+        f"The reward model on the {mazes} pairs of the test split: accuracy "
+        f"{_each(100 * value for value in figures['pair_accuracy'])} %, calibration error "
+        f"{_each(figures['calibration_error'], 3)}, rank correlation with the true reward "
+        f"{_each(figures['rank_correlation'], 2)}.",
         "",
     ]
     return "\n".join(lines)
@@ -166,7 +181,8 @@ def main() -> None:
             launch(name, seed, arguments.out, dataset)
     prepare_process()
     results = {seed: judge(seed, arguments.out, dataset) for seed in arguments.seeds}
-    arguments.page.write_text(page(arguments.seeds, arguments.out, results), encoding="utf-8")
+    rewards = {seed: judge_reward_model(seed, arguments.out, dataset) for seed in arguments.seeds}
+    arguments.page.write_text(page(arguments.seeds, arguments.out, results, rewards), encoding="utf-8")
     print(arguments.page)
 
 

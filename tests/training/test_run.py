@@ -186,7 +186,7 @@ def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, c
     assert "max_steps: 4" in printed
     assert "parameters: 1,775,744, of which 491,520 are trained" in printed
     assert "4 steps of 8 rows" in printed
-    assert re.search(r"memory: about 0\.\d\d GiB per process", printed)
+    assert re.search(r"memory: about \d\.\d\d GiB per process", printed)
     assert re.search(r"tokens per row: median \d+, 90 % \d+, 99 % \d+, most \d+; limit 1024", printed)
     assert not (tmp_path / "run").exists()
 
