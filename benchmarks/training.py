@@ -70,14 +70,24 @@ def overhead(dataset: Path, folder: Path, rounds: int, steps: int = 10) -> list[
 def throughput(dataset: Path, folder: Path, steps: int, rounds: int) -> dict[str, list[float]]:
     """Tokens a second of our recipe and of `trl sft`, for each round; both read as many rows."""
     shared = ["--dataset_name", dataset, "--eval_strategy", "no", "--report_to", "none", "--learning_rate", 1e-3]
-    ours = ["accelerate.commands.accelerate_cli", "launch", RECIPE, "--max_steps", steps]
-    plain = ["trl.cli.main", "sft", "--model_name_or_path", TINY, "--dataset_config", "sft", "--max_steps", 8 * steps]
+    commands = Path(sys.executable).parent
+    ours = [commands / "accelerate", "launch", RECIPE, "--budget", f"steps={steps}"]
+    plain = [
+        commands / "trl",
+        "sft",
+        "--model_name_or_path",
+        TINY,
+        "--dataset_config",
+        "sft",
+        "--max_steps",
+        8 * steps,
+    ]
     plain += ["--use_peft", "--lora_r", 32, "--lora_alpha", 64, "--lora_target_modules", "all-linear"]
     plain += ["--load_in_4bit", "--use_bnb_nested_quant"]
     rates: dict[str, list[float]] = {"ours": [], "plain": []}
     for number in range(rounds):
         for name, words in (("ours", ours), ("plain", plain)):
-            command = [sys.executable, "-m", *words, *shared, "--output_dir", folder / f"{name}-{number}"]
+            command = [*words, *shared, "--output_dir", folder / f"{name}-{number}"]
             done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(done.stderr[-2000:])
