@@ -1,5 +1,6 @@
 """What `accelerate launch recipes/x.yaml` and `ascii-maze train recipes/x.yaml` run."""
 
+import ctypes
 import logging
 import os
 import sys
@@ -69,6 +70,21 @@ def prepare_process() -> None:
     if torch.cuda.is_available():
         return
     os.environ.setdefault("ACCELERATE_USE_CPU", "true")
+    keep_freed_memory()
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, cores // processes))
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep the memory that a step frees for the next one, where there is glibc.
+
+    By default it hands every large tensor back to the system, and the next step waits for the same pages to be cleared
+    again: a tenth of its time.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(-3, 2**30)  # M_MMAP_THRESHOLD, bytes
+    mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD, bytes
