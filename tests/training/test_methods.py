@@ -8,6 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.evaluation import evaluate
 from ascii_maze.training.reward import expected_calibration_error
 
 from .conftest import METHODS_AFTER_SFT, history, launch, losses, method_settings, overrides
@@ -136,6 +138,21 @@ def test_calibration_error_by_hand():
     assert expected_calibration_error([-sure] * 10) == pytest.approx(0.98201, abs=1e-4)
     assert expected_calibration_error([unsure + 1e-9, -1e-9] * 5) == pytest.approx(0.0, abs=1e-6)
     assert expected_calibration_error([1e6]) == pytest.approx(0.0)
+
+
+def test_a_walker_is_no_reward_model_and_a_reward_model_no_walker(dataset, sft_run, method_runs, train, tmp_path):
+    words = method_settings("rlhf", dataset, method_runs, sft_run[0], output_dir=tmp_path / "run")
+    with pytest.raises(AsciiMazeError, match="sft' cannot serve here: it walks, and is no reward model"):
+        train("recipes/tiny/rlhf.yaml", [*words, "--reward_model_name_or_path", str(sft_run[0])])
+    with pytest.raises(AsciiMazeError, match="reward' cannot serve here: it is a reward model, which does not walk"):
+        evaluate({"reward": str(method_runs / "reward")}, str(dataset), ["test"], tmp_path / "evaluation", limit=1)
+
+
+def test_an_answer_that_would_be_cut_is_refused(dataset, sft_run, method_runs, train, tmp_path):
+    words = method_settings("grpo", dataset, method_runs, sft_run[0], output_dir=tmp_path / "run")
+    with pytest.raises(UsageError, match=r"max_completion_length is 5 and the longest right answer needs \d+ tokens"):
+        train("recipes/tiny/grpo.yaml", [*words, "--max_completion_length", "5"])
+    assert not (tmp_path / "run").exists()
 
 
 def test_two_processes_train_every_method(dataset, sft_run, method_runs, tmp_path):
