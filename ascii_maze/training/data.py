@@ -94,16 +94,18 @@ class Lengths(NamedTuple):
     """Tokens of the rows.
 
     Attributes:
-        longest: of the longest conversation of each sampled row, sorted.
+        sample: of the longest conversation of each sampled row, sorted.
+        most: of the longest conversation of all rows.
         mean: of all conversations of a row together.
     """
 
-    longest: list[int]
+    sample: list[int]
+    most: int
     mean: float
 
 
 def measure_lengths(rows, tokenizer, sample: int = 512) -> Lengths:
-    """Tokens of rows in even steps; for `longest` also of those with the most characters, so that none is missed."""
+    """Tokens of so many rows in even steps; for `most` of those with the most characters."""
     columns = [name for name in ("prompt", "completion", "chosen", "rejected") if name in rows.column_names]
     kept = rows.select_columns(columns)
     characters = [max(sum(len(m["content"]) for m in talk) for talk in conversations(row)) for row in kept]
@@ -116,7 +118,8 @@ def measure_lengths(rows, tokenizer, sample: int = 512) -> Lengths:
         ]
 
     even, long = tokens(range(0, len(kept), max(1, len(kept) // sample))), tokens(by_length[-64:])
-    return Lengths(sorted(max(talks) for talks in even + long), sum(map(sum, even)) / len(even))
+    longest = sorted(max(talks) for talks in even)
+    return Lengths(longest, max(map(max, even + long)), sum(map(sum, even)) / len(even))
 
 
 def check_lengths(rows, lengths: Lengths, tokenizer, training) -> None:
@@ -125,7 +128,7 @@ def check_lengths(rows, lengths: Lengths, tokenizer, training) -> None:
     Raises:
         UsageError: `max_length` is below the longest row, or `max_completion_length` below the longest shortest path.
     """
-    limit, most = getattr(training, "max_length", None), lengths.longest[-1]
+    limit, most = getattr(training, "max_length", None), lengths.most
     if limit is not None and most > limit:
         raise UsageError(
             f"max_length is {limit} and the longest row has {most} tokens; a cut maze teaches nothing: "

@@ -17,7 +17,7 @@ def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
         for name, p in trainer.model.named_parameters()
         if not _is_reference(name)
     )
-    percentiles = [lengths.longest[math.ceil(share * (len(lengths.longest) - 1))] for share in (0.5, 0.9, 0.99, 1)]
+    percentiles = [lengths.sample[math.ceil(share * (len(lengths.sample) - 1))] for share in (0.5, 0.9, 0.99)]
     limit = getattr(args, "max_length", None)
     lines = [
         *recipe.to_yaml().rstrip().splitlines(),
@@ -26,8 +26,8 @@ def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
         f"run: {len(trainer.train_dataset):,} rows, {planned_steps(trainer)} steps of {batch} "
         f"{'walks' if generates(args) else 'rows'} on {trainer.accelerator.num_processes} process(es), "
         f"{args.device.type}",
-        f"memory: about {estimated_bytes(trainer, percentiles[-1]) / 2**30:.2f} GiB per process, beside Python's own",
-        f"tokens per row: median {percentiles[0]}, 90 % {percentiles[1]}, 99 % {percentiles[2]}, most {percentiles[3]}"
+        f"memory: about {estimated_bytes(trainer, lengths.most) / 2**30:.2f} GiB per process, beside Python's own",
+        f"tokens per row: median {percentiles[0]}, 90 % {percentiles[1]}, 99 % {percentiles[2]}, most {lengths.most}"
         + (f"; limit {limit}" if limit else ""),
         "evaluation: none"
         if eval_rows is None
