@@ -1,9 +1,16 @@
 """ascii-maze: what each way of fine-tuning teaches a language model that walks through an ASCII maze."""
 
-from .maze import Maze, MazeError
-from .scoring import PathScore, score_path
+from .metrics.path_validity.maze import Maze, MazeError
+from .metrics.path_validity.scoring import PathScore, score_path
 
-__all__ = ["Maze", "MazeBatch", "MazeError", "PathScore", "generate_mazes", "score_path"]
+__all__ = ["Maze", "MazeBatch", "MazeError", "PathScore", "generate_mazes", "metric_path", "score_path"]
+
+
+def metric_path() -> str:
+    """The folder of the metric, for `evaluate.load` and `ascii-maze push metric`."""
+    from pathlib import Path
+
+    return str(Path(__file__).parent / "metrics" / "path_validity")
 
 
 def __getattr__(name: str):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .errors import AsciiMazeError, Interrupted, UsageError
-from .maze import MazeError
+from .metrics.path_validity.maze import MazeError
 
 app = typer.Typer(
     help="What does each way of fine-tuning teach a language model that walks through an ASCII maze?\n\n"

@@ -1,30 +1,10 @@
-"""A maze with a walk through it, for the terminal and as SVG."""
+"""Mazes with walks through them, for the terminal and several on a sheet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 
-from .maze import MOVES, WALL, Maze
-
-
-@dataclass(frozen=True)
-class Walk:
-    """Where a walk leads: the positions of its legal prefix, and where its first illegal step would have gone."""
-
-    positions: list[tuple[int, int]]
-    crash: tuple[int, int] | None
-
-
-def follow(maze: Maze, moves: str) -> Walk:
-    """Follow moves (letters without spaces) until they end or leave open ground."""
-    positions = [maze.start]
-    for move in moves:
-        row, column = positions[-1]
-        there = row + MOVES[move][0], column + MOVES[move][1]
-        if not maze.is_open(*there):
-            return Walk(positions, there)
-        positions.append(there)
-    return Walk(positions, None)
+from .metrics.path_validity.maze import WALL, Maze
+from .metrics.path_validity.svg import STYLE, follow, to_svg
 
 
 def to_terminal(maze: Maze, moves: str = ""):
@@ -50,54 +30,6 @@ def to_terminal(maze: Maze, moves: str = ""):
     return text
 
 
-def to_svg(maze: Maze, moves: str = "", scale: int = 12) -> str:
-    """The maze as a self-contained SVG whose colours are CSS classes: wall, path, crash, start, goal.
-
-    Nothing in it comes from a model but moves that the scorer has parsed, so there is nothing to escape.
-    """
-    walk = follow(maze, moves)
-    rows, columns = maze.shape
-    centre = scale / 2
-
-    def at(position: tuple[int, int]) -> str:
-        return f"{position[1] * scale + centre:g},{position[0] * scale + centre:g}"
-
-    walls = "".join(
-        f"M{column * scale} {row * scale}h{scale}v{scale}h-{scale}z"
-        for row, line in enumerate(maze.rows)
-        for column, symbol in enumerate(line)
-        if symbol == WALL
-    )
-    arrives = walk.crash is None and walk.positions[-1] == maze.goal
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {columns * scale} {rows * scale}" role="img" '
-        f'aria-label="maze of {rows} by {columns} characters">',
-        f'<path class="wall" d="{walls}"/>',
-        f'<polyline class="path {"arrives" if arrives else "fails"}" points="{" ".join(map(at, walk.positions))}"/>',
-    ]
-    for kind, position in (("start", maze.start), ("goal", maze.goal)):
-        x, y = at(position).split(",")
-        parts.append(f'<circle class="{kind}" cx="{x}" cy="{y}" r="{scale * 0.42:g}"/>')
-        parts.append(
-            f'<text class="letter" x="{x}" y="{y}" dy=".35em" font-size="{scale * 0.6:g}">{kind[0].upper()}</text>'
-        )
-    if walk.crash:
-        x, y = walk.crash[1] * scale, walk.crash[0] * scale
-        arm = scale - 4
-        parts.append(f'<path class="crash" d="M{x + 2} {y + 2}l{arm} {arm}m0 -{arm}l-{arm} {arm}"/>')
-    return "".join(parts) + "</svg>"
-
-
-SHEET_STYLE = (
-    ":root{color-scheme:light dark;--text:#5c6670;--wall:#3b4650;--good:#16803c;--bad:#c2410c}"
-    "@media(prefers-color-scheme:dark){:root{--text:#9aa4ae;--wall:#8d98a3;--good:#4ade80;--bad:#fb923c}}"
-    ".wall{fill:var(--wall)}.path{fill:none;stroke-width:3.2;stroke-linejoin:round;stroke-linecap:round}"
-    ".arrives{stroke:var(--good)}.fails,.crash{stroke:var(--bad)}.start{fill:#2563eb}.goal{fill:#a21caf}"
-    ".letter{fill:#fff;text-anchor:middle;font-weight:700}text{font-family:system-ui,sans-serif}"
-    ".caption{fill:var(--text);font-size:11px;text-anchor:middle}"
-)
-
-
 def to_sheet(walks: Sequence[tuple[str, Maze, str]], columns: int = 4, side: int = 170) -> str:
     """Several mazes in one self-contained SVG, that is legible on light and dark pages.
 
@@ -109,7 +41,7 @@ def to_sheet(walks: Sequence[tuple[str, Maze, str]], columns: int = 4, side: int
     gap, caption = 24, 18
     rows = -(-len(walks) // columns)
     width, height = columns * (side + gap), rows * (side + gap + caption)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"><style>{SHEET_STYLE}</style>']
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"><style>{STYLE}</style>']
     for place, (text, maze, moves) in enumerate(walks):
         x, y = place % columns * (side + gap) + gap / 2, place // columns * (side + gap + caption) + gap / 2
         parts.append(f'<svg x="{x:g}" y="{y:g}" width="{side}" height="{side}">{to_svg(maze, moves)}</svg>')

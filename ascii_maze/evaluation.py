@@ -14,10 +14,10 @@ from pathlib import Path
 
 from .errors import AsciiMazeError
 from .files import replacing, write_text
-from .maze import Maze
+from .metrics.path_validity.maze import Maze
+from .metrics.path_validity.scoring import PathScore, score_path
 from .policies import POLICIES, open_positions
 from .prompts import format_answer, style_of
-from .scoring import PathScore, score_path
 
 RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed")
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .drawing import to_svg
 from .evaluation import TABLE_HEADER, table_rows
 from .files import write_text
-from .maze import Maze
-from .scoring import parse_moves
+from .metrics.path_validity.maze import Maze
+from .metrics.path_validity.scoring import parse_moves
+from .metrics.path_validity.svg import to_svg
 
 SHOWN_CHARACTERS = 400
 

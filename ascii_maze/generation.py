@@ -12,7 +12,7 @@ import numpy as np
 
 from . import carvers, kernels
 from .errors import did_you_mean
-from .maze import STYLES, Facts, Maze
+from .metrics.path_validity.maze import STYLES, Facts, Maze
 
 # A generator carves `open` from (keys, height, width).
 GENERATORS: MappingProxyType[str, Callable[[np.ndarray, int, int], np.ndarray]] = MappingProxyType(

@@ -3,7 +3,7 @@
 A batch of n mazes of width x height cells is one uint8 array `open` of shape (n, 2*height+1, 2*width+1): 1 where a
 walker may stand, 0 for wall. The outer frame is always wall, so no kernel checks bounds. Positions are flat character
 indices, `row * columns + column`. Moves are 0-3 in the order of `MOVES`, "UDLR"; where several shortest moves exist
-the first in that order is taken, here and in `ascii_maze.maze` alike.
+the first in that order is taken, here and in `Maze.solve` alike.
 
 Randomness comes only from the uint64 key of each maze (see `item_keys`), advanced by SplitMix64 (Steele et al., "Fast
 splittable pseudorandom number generators", OOPSLA 2014). A maze is therefore a pure function of its key: batches may
@@ -235,7 +235,7 @@ def render(open_, ends):
 
 @njit(cache=True, nogil=True)
 def facts(open_, letters, offsets):
-    """Facts of each maze in the order of `ascii_maze.maze.FACTS`: path length, turns, junctions, dead ends.
+    """Facts of each maze in the order of `Facts`: path length, turns, junctions, dead ends.
 
     Args:
         letters, offsets: the shortest paths, from `solve`.
@@ -308,7 +308,7 @@ def canonicalise(text, rows, columns):
     swapped.
 
     Mazes that are one another turned, mirrored or walked backwards share it; a tall orientation (fewer columns than
-    rows) comes before a wide one, and equal shapes are compared as text. See `ascii_maze.maze.Maze.canonical` for the
+    rows) comes before a wide one, and equal shapes are compared as text. See `Maze.canonical` for the
     same on any map.
 
     Args:

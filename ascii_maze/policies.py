@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from types import MappingProxyType
 
-from .maze import Maze
+from .metrics.path_validity.maze import Maze
 
 _BACK = {"U": "D", "D": "U", "L": "R", "R": "L"}
 _CLOCKWISE = "URDL"

@@ -1,14 +1,14 @@
 """Maze -> chat messages, and paths -> the text of an answer, in one of several languages and styles.
 
 Every prompt is a constant system message with the rules and a user message with nothing but the maze; TRL's
-conversational types are lists of such messages. What a completion means is `ascii_maze.scoring.parse_moves`.
+conversational types are lists of such messages. What a completion means is `parse_moves` of the scorer.
 """
 
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
 
-from .maze import MOVES, STYLES, Maze
+from .metrics.path_validity.maze import MOVES, STYLES, Maze
 
 Message = dict[str, str]
 
@@ -69,7 +69,7 @@ class PromptStyle:
 
     Attributes:
         language: of the rules and of words as answers, one of `LANGUAGES`.
-        maze: one of `ascii_maze.maze.STYLES`.
+        maze: one of `STYLES` of the scorer's `maze.py`.
         answer: one of `ANSWER_STYLES`.
     """
 

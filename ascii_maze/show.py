@@ -8,8 +8,8 @@ from pathlib import Path
 from .drawing import to_sheet, to_terminal
 from .errors import UsageError
 from .files import write_text
-from .maze import Maze
-from .scoring import parse_moves, score_path
+from .metrics.path_validity.maze import Maze
+from .metrics.path_validity.scoring import parse_moves, score_path
 
 # A caption, a maze and the moves of a walk through it, in letters without spaces.
 Walk = tuple[str, Maze, str]

@@ -32,7 +32,7 @@ import numpy as np
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import UNFINISHED, replacing, write_text
-from ascii_maze.maze import Facts
+from ascii_maze.metrics.path_validity.maze import Facts
 
 from .card import render_card, render_config, render_samples
 from .choose import CHUNK, Part, by_kind, candidates, check_crowded, choose, parts, survey, within

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ascii_maze.configuration import check_keys, read_yaml_mapping
 from ascii_maze.errors import UsageError, did_you_mean
 from ascii_maze.generation import ENDPOINTS, GENERATORS
-from ascii_maze.maze import STYLES
+from ascii_maze.metrics.path_validity.maze import STYLES
 from ascii_maze.preferences import KINDS
 from ascii_maze.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.files import UNFINISHED, write_text
-from ascii_maze.maze import Maze
+from ascii_maze.metrics.path_validity.maze import Maze
+from ascii_maze.metrics.path_validity.scoring import PathScore, parse_moves, score_path
 from ascii_maze.prompts import style_of
-from ascii_maze.scoring import PathScore, parse_moves, score_path
 
 from .build import write_table
 from .card import render_card

@@ -12,7 +12,7 @@ import pyarrow.compute
 
 from ascii_maze import kernels
 from ascii_maze.generation import MazeBatch, mazes_at
-from ascii_maze.maze import STYLES, Facts
+from ascii_maze.metrics.path_validity.maze import STYLES, Facts
 from ascii_maze.preferences import KINDS, reject
 from ascii_maze.prompts import MOVE_NAMES, PLAIN, PromptStyle, format_answer
 

@@ -10,6 +10,8 @@ from hypothesis import settings
 # it is imported, which is later than this.
 CACHE = tempfile.TemporaryDirectory(prefix="datasets-cache-")
 os.environ["HF_DATASETS_CACHE"] = CACHE.name
+os.environ["HF_EVALUATE_CACHE"] = os.environ["HF_MODULES_CACHE"] = f"{CACHE.name}/evaluate"
+os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"  # evaluate tells an outside address of every metric that it loads
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 # The same examples every time, however slow the machine.

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ascii_maze import Maze
-from ascii_maze.drawing import follow, to_svg, to_terminal
+from ascii_maze.drawing import to_terminal
+from ascii_maze.metrics.path_validity.svg import follow, to_svg
 
 from .test_maze import maps
 

@@ -6,7 +6,7 @@ import pytest
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.evaluation import evaluate, paired_tests, score_rows, summarise
 from ascii_maze.gallery import pick_mazes, write_gallery
-from ascii_maze.scoring import PathScore
+from ascii_maze.metrics.path_validity.scoring import PathScore
 
 
 def row(valid, **facts):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ascii_maze import Maze, MazeError
-from ascii_maze.maze import STYLES, Facts
+from ascii_maze.metrics.path_validity.maze import STYLES, Facts
 
 SMALL = "#####\n#S  #\n### #\n#G  #\n#####"
 

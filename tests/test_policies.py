@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ascii_maze import Maze, generate_mazes
+from ascii_maze.metrics.path_validity.scoring import score_moves
 from ascii_maze.policies import POLICIES
-from ascii_maze.scoring import score_moves
 
 from .test_maze import maps
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ascii_maze import generate_mazes, kernels, score_path
 from ascii_maze.generation import GENERATORS
+from ascii_maze.metrics.path_validity.scoring import score_moves
 from ascii_maze.preferences import KINDS, reject
-from ascii_maze.scoring import score_moves
 
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9)).filter(lambda size: size[0] * size[1] > 1)
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ascii_maze import Maze, MazeError, generate_mazes, score_path
-from ascii_maze.maze import STYLES
+from ascii_maze.metrics.path_validity.maze import STYLES
+from ascii_maze.metrics.path_validity.scoring import UNPARSED, extract_answer, parse_moves
 from ascii_maze.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle, format_answer, prompt_messages, style_of
-from ascii_maze.scoring import UNPARSED, extract_answer, parse_moves
 
 from .test_maze import maps
 
@@ -54,8 +54,8 @@ def independent_score(text: str, moves: str) -> dict:
     }
 
 
-def answers_for(maze: Maze, rng: random.Random) -> str:
-    """Answers of every kind: right, right but spoiled, extended, random."""
+def moves_for(maze: Maze, rng: random.Random) -> str:
+    """Walks of every kind: right, right but spoiled, extended, random."""
     solution = maze.solve() or "RD"
     kind = rng.randrange(5)
     if kind == 0:
@@ -77,6 +77,27 @@ def answers_for(maze: Maze, rng: random.Random) -> str:
     return walk or "U"
 
 
+def written(moves: str, rng: random.Random) -> str:
+    """Moves as models write them."""
+    arrows, words = dict(zip("UDLR", "↑↓←→")), dict(zip("UDLR", ("up", "DOWN", "Left", "right")))
+    forms = [
+        moves,
+        " ".join(moves),
+        ", ".join(moves),
+        " ".join(map(arrows.get, moves)),
+        " ".join(map(words.get, moves)),
+    ]
+    return rng.choice(["{}", "{}", "First <answer>U</answer>, no: <answer> {} </answer>."]).format(rng.choice(forms))
+
+
+def hostile(moves: str, rng: random.Random) -> str:
+    """Answers that are no path, most of them nearly one."""
+    place = rng.randrange(len(moves) + 1)
+    spoiled = moves[:place] + rng.choice("urdl!X0;\x00\ud800→→👣\uff32") + "é" + moves[place:]
+    tags = rng.choice(["<answer>", "</answer>", "<answer></answer>", "<answer>" * 99]) + moves
+    return rng.choice([spoiled, tags, "", " \n", "<script>alert(1)</script>", "right rihgt", "(0,0)", "(0,0) (9,9)"])
+
+
 def random_map(rng: random.Random) -> str:
     """A map that is no lattice: random walls, loops, open borders, often no way."""
     rows, columns = rng.randrange(1, 9), rng.randrange(2, 9)
@@ -86,20 +107,38 @@ def random_map(rng: random.Random) -> str:
     return "\n".join("".join(symbols[r * columns : (r + 1) * columns]) for r in range(rows))
 
 
-def test_agrees_with_an_independent_checker_on_20000_pairs():
-    rng = random.Random(0)
-    texts = [text for size in (2, 3, 4, 5) for text in generate_mazes("depth_first", size, size, 500, size).to_ascii()]
-    texts += [random_map(rng) for _ in range(2000)]
+def compare_with_an_independent_checker(count: int, rng: random.Random) -> set[tuple]:
+    """Score so many random pairs both ways; returns the kinds of outcomes that there were."""
+    each = count // 40
+    lattices = [text for n in (2, 3, 4, 5) for text in generate_mazes("depth_first", n, n, each, n).to_ascii()]
+    lattices += generate_mazes("percolation", 5, 5, each, 0).to_ascii()  # with loops
+    texts = lattices + [random_map(rng) for _ in range(count // 5 - len(lattices))]
     kinds = set()
     for text in texts:
         maze = Maze.from_ascii(text)
         for _ in range(5):
-            moves = answers_for(maze, rng)
-            expected = independent_score(text, moves)
-            assert score_path(maze, " ".join(moves)).to_dict() == expected, (text, moves)
+            moves = moves_for(maze, rng)
+            if rng.random() < 0.1:
+                assert score_path(text, answer := hostile(moves, rng)) == UNPARSED, (text, answer)
+                continue
+            expected, answer = independent_score(text, moves), written(moves, rng)
+            assert score_path(text, answer).to_dict() == expected, (text, answer)
             kinds.add((expected["legal"], expected["reaches_goal"], expected["optimal"]))
-    assert len(texts) * 5 == 20_000
+    assert len(texts) * 5 == count
+    return kinds
+
+
+def test_agrees_with_an_independent_checker_on_20000_pairs():
+    kinds = compare_with_an_independent_checker(20_000, random.Random(0))
     assert len(kinds) == 5  # every combination that can be
+
+
+def test_large_maps_agree_too():
+    rng = random.Random(1)
+    for text in generate_mazes("percolation", 20, 20, 20, 0).to_ascii():
+        maze = Maze.from_ascii(text)
+        for moves in (maze.solve() or "U", moves_for(maze, rng), moves_for(maze, rng)):
+            assert score_path(maze, moves).to_dict() == independent_score(text, moves)
 
 
 @settings(max_examples=300)

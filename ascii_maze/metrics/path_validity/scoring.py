@@ -5,10 +5,11 @@ a bad maze, which is the caller's mistake.
 """
 
 import re
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from itertools import accumulate, pairwise
 
-from .maze import MOVES, Maze
+from .maze import GOAL, MOVES, START, WALL, Maze
 
 ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
 # Letters and arrows may stand together or be separated by blanks and commas; anything else is not an answer.
@@ -54,10 +55,13 @@ class PathScore:
 
     def to_dict(self) -> dict[str, bool | int | float | None]:
         """The fields by name, as they stand in predictions.parquet."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in FIELDS}
 
 
+FIELDS = tuple(field.name for field in fields(PathScore))
+# All answers that are no path, and all shortest paths, score alike.
 UNPARSED = PathScore(False, False, False, False, False, None, 0.0, 0.0, 0, 0)
+OPTIMAL = PathScore(True, True, True, True, True, 0, 1.0, 1.0, 0, 0)
 
 
 def extract_answer(completion: str) -> str:
@@ -112,9 +116,16 @@ def score_path(maze: Maze | str, completion: str) -> PathScore:
     Raises:
         MazeError: `maze` is text that is not a maze.
     """
-    maze = maze if isinstance(maze, Maze) else Maze.from_ascii(maze)
+    if isinstance(maze, str):
+        maze = read_maze(maze)
+    elif not isinstance(maze, Maze):
+        maze = Maze.from_ascii(maze)
     moves = parse_moves(completion, maze.start) if isinstance(completion, str) else None
     return UNPARSED if moves is None else score_moves(maze, moves)
+
+
+# A model answers the same maze several times: samples, generations of GRPO, each model of a comparison.
+read_maze = lru_cache(maxsize=1024)(Maze.from_ascii)
 
 
 def score_moves(maze: Maze, moves: str) -> PathScore:
@@ -122,33 +133,44 @@ def score_moves(maze: Maze, moves: str) -> PathScore:
 
     A walk through a map without a way to G has progress 0 and can be legal, but never valid.
     """
-    here, visited = maze.start, {maze.start}
-    wall_hits = revisits = 0
-    first_illegal, last_legal = len(moves), None
-    for index, move in enumerate(moves):
-        down, right = MOVES[move]
-        there = here[0] + down, here[1] + right
-        if not maze.is_open(*there):
-            if not wall_hits:
-                first_illegal, last_legal = index, here
-            wall_hits += 1
-            continue
-        here = there
-        revisits += there in visited
-        visited.add(there)
-    shortest = maze.distances.get(maze.start)
-    left = maze.distances.get(last_legal or here)
-    legal, reaches_goal = not wall_hits, here == maze.goal
+    ground, width = maze.ground, len(maze.rows[0]) + 1
+    steps = {"U": -width, "D": width, "L": -1, "R": 1}
+    trail = list(accumulate(map(steps.__getitem__, moves), initial=ground.index(START)))
+    wall_hits, last_legal = 0, len(moves)
+    if WALL in map(ground.__getitem__, trail):  # ends at the first wall, so it never leaves the string
+        trail, wall_hits, last_legal = _walk_on_after_walls(ground, steps, moves)
+    legal, reaches_goal = not wall_hits, ground[trail[-1]] == GOAL
     valid = legal and reaches_goal
+    shortest = maze.shortest
+    if valid and len(moves) == shortest:
+        return OPTIMAL
+    left = 0 if valid else maze.moves_to_goal(trail[last_legal])
     return PathScore(
         parsed=True,
         legal=legal,
         reaches_goal=reaches_goal,
         valid=valid,
-        optimal=valid and len(moves) == shortest,
+        optimal=False,
         excess_moves=len(moves) - shortest if valid else None,
-        legal_prefix=first_illegal / len(moves),
-        progress=0.0 if left is None else max(0.0, 1 - left / shortest),
+        legal_prefix=last_legal / len(moves),
+        progress=0.0 if shortest is None or left is None else max(0.0, 1 - left / shortest),
         wall_hits=wall_hits,
-        revisits=revisits,
+        revisits=len(trail) - len(set(trail)),
     )
+
+
+def _walk_on_after_walls(ground: str, steps: dict[str, int], moves: str) -> tuple[list[int], int, int]:
+    """Places in the order in which they are stood on, moves against walls, and how many moves come before the first.
+
+    A blocked move leaves the walker where it is.
+    """
+    trail, wall_hits, last_legal = [ground.index(START)], 0, len(moves)
+    for move in moves:
+        there = trail[-1] + steps[move]
+        if ground[there] != WALL:
+            trail.append(there)
+            continue
+        if not wall_hits:
+            last_legal = len(trail) - 1
+        wall_hits += 1
+    return trail, wall_hits, last_legal

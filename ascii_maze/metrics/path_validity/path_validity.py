@@ -1,0 +1,122 @@
+"""The metric `path_validity` for `evaluate`: does a path through an ASCII maze arrive, and as soon as it can?"""
+
+from operator import attrgetter
+
+import datasets
+import evaluate
+
+from .maze import MazeError
+from .scoring import FIELDS, PathScore, score_path
+
+_DESCRIPTION = """
+Whether paths through ASCII mazes are legal, arrive, and are as short as a path can be. A reference is the text of a
+maze alone, so any path that arrives is right, not only the one that somebody wrote down.
+"""
+
+_CITATION = """
+@software{ascii_maze,
+  title = {ascii-maze},
+  author = {{The ascii-maze authors}},
+  license = {Apache-2.0}
+}
+"""
+
+_INPUTS = """
+Args:
+    predictions: what a model wrote: moves as letters (R R D D), arrows, words or coordinates. Of a longer text the
+        last <answer>...</answer> counts. Anything that is not a path counts as unparsed and never raises.
+    references: the text of each maze: rows of '#', ' ', one S and one G.
+    per_item (bool): also give every field of every prediction, under `items`. Default False.
+Returns:
+    n: number of predictions.
+    valid, optimal, reaches_goal, legal, parsed: rates, 0-1.
+    legal_prefix, progress: means, 0-1.
+    wall_hits, revisits: means, in moves.
+    excess_moves: mean over the valid predictions, in moves.
+        A mean over no prediction is None.
+    items: with per_item, one dict of fields for each prediction.
+Examples:
+    >>> metric = evaluate.load("path_validity")
+    >>> metric.compute(predictions=["R R D D", "D R"], references=["S  \\n # \\n  G", "S  \\n # \\n  G"])["valid"]
+    0.5
+"""
+
+
+class TextFeatures(datasets.Features):
+    """Columns of text, which are written as they are; to look at every value would take longer than to score it."""
+
+    def encode_batch(self, batch: dict) -> dict:
+        """The columns as lists."""
+        return {name: list(column) for name, column in batch.items()}
+
+
+@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _INPUTS)
+class PathValidity(evaluate.Metric):
+    """Rates and means of `PathScore` over pairs of a prediction and the text of a maze."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        text = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_INPUTS,
+            features=TextFeatures({"predictions": text, "references": text}),
+            license="apache-2.0",
+        )
+
+    def add_batch(self, *, predictions=None, references=None, **kwargs) -> None:
+        """Add pairs, as any metric does, but take predictions that are no text, or none that UTF-8 can hold.
+
+        Raises:
+            ValueError: a reference is no text, with its index in the batch; or there are not as many of both.
+        """
+        check_text(references)
+        if set(map(type, predictions)) - {str}:
+            predictions = list(map(storable, predictions))
+        try:
+            super().add_batch(predictions=predictions, references=references, **kwargs)
+        except UnicodeEncodeError:
+            pairs = {"predictions": list(map(storable, predictions)), "references": list(map(storable, references))}
+            super().add_batch(**pairs, **kwargs)
+
+    def add(self, *, prediction=None, reference=None, **kwargs) -> None:
+        """Add one pair; see `add_batch`."""
+        check_text([reference])
+        super().add(prediction=storable(prediction), reference=storable(reference), **kwargs)
+
+    def _compute(self, predictions: list[str], references: list[str], per_item: bool = False) -> dict:
+        scores = score_all(predictions, references)
+        result: dict = {"n": len(scores)}
+        for name in FIELDS:
+            values = [value for value in map(attrgetter(name), scores) if value is not None]
+            result[name] = sum(values) / len(values) if values else None
+        return {**result, "items": [score.to_dict() for score in scores]} if per_item else result
+
+
+def score_all(predictions: list[str], references: list[str]) -> list[PathScore]:
+    """Score each prediction against its maze.
+
+    Raises:
+        ValueError: a reference is not a maze, with its index.
+    """
+    scores: list[PathScore] = []
+    try:
+        for prediction, reference in zip(predictions, references):
+            scores.append(score_path(reference, prediction))
+    except MazeError as error:
+        raise ValueError(f"references[{len(scores)}] is not a maze: {error}") from error
+    return scores
+
+
+def check_text(references: list) -> None:
+    """Refuse the first reference that is no text, with its index."""
+    if set(map(type, references)) <= {str}:
+        return
+    for index, reference in enumerate(references):
+        if not isinstance(reference, str):
+            raise ValueError(f"references[{index}] is not the text of a maze, but {type(reference).__name__}")
+
+
+def storable(value: object) -> str:
+    """The value where it is text, with `?` for lone surrogates, which no file can hold; else nothing."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else ""

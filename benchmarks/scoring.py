@@ -1,0 +1,120 @@
+"""Answers scored in a second: `score_path` beside reasoning-gym's scorer, the metric beside exact_match.
+
+    pip install reasoning-gym
+    python benchmarks/scoring.py                                # exact_match comes from the Hub
+    python benchmarks/scoring.py --exact-match FOLDER           # or from a copy of its module
+
+One process, 5x5 depth-first mazes as text, solutions and other answers as letters. `asked once`: every maze is another
+one and has to be read and searched. `8 answers each`: as in sampling, or as GRPO generates. Rounds alternate; medians.
+"""
+
+import argparse
+import platform
+import random
+import statistics
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import evaluate
+
+from ascii_maze import generate_mazes, metric_path, score_path
+
+
+def answers(solutions: list[str]) -> list[str]:
+    """Half are right; of the others half stop early and half run into a wall."""
+    rng, written = random.Random(0), []
+    for solution in solutions:
+        cut = rng.randrange(1, len(solution) + 1)
+        spoiled = rng.choice([solution[:cut], solution[:cut] + rng.choice("UDLR") + solution[cut:]])
+        written.append(" ".join(rng.choice([solution, spoiled])))
+    return written
+
+
+def gym_scorer() -> Callable[[list[str], list[str]], list[float]] | None:
+    """reasoning-gym's scorer of paths in a grid, over our mazes in its alphabet; None if it is not installed."""
+    try:
+        from reasoning_gym.graphs.shortest_path import ShortestPathConfig, ShortestPathDataset
+    except ImportError:
+        return None
+    dataset = ShortestPathDataset(ShortestPathConfig(size=1))
+
+    def score(entries: list[dict], completions: list[str]) -> list[float]:
+        return [dataset.score_answer(answer, entry) for answer, entry in zip(completions, entries)]
+
+    return score
+
+
+def gym_case(text: str, solution: str, answer: str) -> tuple[dict, str]:
+    """A maze and an answer as reasoning-gym has them: a matrix of `*#OX`, moves as words."""
+    words = dict(zip("UDLR", ("up", "down", "left", "right")))
+    matrix = [list(row) for row in text.translate(str.maketrans("SG# ", "*#XO")).split("\n")]
+    spoken = [" ".join(words[move] for move in moves.replace(" ", "")) for moves in (solution, answer)]
+    return {"answer": spoken[0], "metadata": {"matrix": matrix}}, spoken[1]
+
+
+def medians(tasks: dict[str, Callable], count: int, rounds: int) -> dict[str, float]:
+    """Microseconds an answer of each task, the median of alternating rounds."""
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in range(rounds):
+        for name, task in tasks.items():
+            began = time.perf_counter()
+            task()
+            seconds[name].append(time.perf_counter() - began)
+    return {name: statistics.median(times) / count * 1e6 for name, times in seconds.items()}
+
+
+def case(count: int, each: int) -> SimpleNamespace:
+    """So many answers, so many to a maze, in all the forms that the scorers want."""
+    mazes = generate_mazes("depth_first", 5, 5, count // each, each)
+    texts = [text for text in mazes.to_ascii() for _ in range(each)]
+    solutions = [" ".join(solution) for solution in mazes.solve() for _ in range(each)]
+    given = answers([solution.replace(" ", "") for solution in solutions])
+    gym = [gym_case(*triple) for triple in zip(texts, solutions, given)]
+    return SimpleNamespace(
+        texts=texts,
+        solutions=solutions,
+        given=given,
+        entries=[e for e, _ in gym],
+        spoken=[answer for _, answer in gym],
+    )
+
+
+def main() -> None:
+    """Print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--exact-match", default="exact_match")
+    options = parser.parse_args()
+    metric, exact = evaluate.load(metric_path()), evaluate.load(options.exact_match)
+    gym = gym_scorer()
+    print(f"{platform.machine()}, Python {platform.python_version()}, evaluate {evaluate.__version__}\n")
+    print("| answers | what | us an answer | answers/s | ratio |")
+    print("|---|---|---|---|---|")
+    for name, each in (("asked once", 1), ("8 answers each", 8)):
+        cases = case(options.count, each)
+        for kind, given, spoken in (
+            ("solutions", cases.solutions, [entry["answer"] for entry in cases.entries]),
+            ("half of them wrong", cases.given, cases.spoken),
+        ):
+            direct = {"score_path": lambda given=given, cases=cases: list(map(score_path, cases.texts, given))}
+            if gym:
+                direct["reasoning-gym"] = lambda spoken=spoken, cases=cases: gym(cases.entries, spoken)
+            through = {
+                "exact_match": lambda given=given, cases=cases: exact.compute(
+                    predictions=given, references=cases.solutions
+                ),
+                "path_validity": lambda given=given, cases=cases: metric.compute(
+                    predictions=given, references=cases.texts
+                ),
+            }
+            for tasks in (direct, through):
+                times = medians(tasks, options.count, options.rounds)
+                first = next(iter(times.values()))
+                for what, micros in times.items():
+                    print(f"| {kind}, {name} | {what} | {micros:.2f} | {1e6 / micros:,.0f} | {micros / first:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
