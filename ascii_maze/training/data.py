@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ..errors import AsciiMazeError, UsageError
 from ..inference import answer_budget
-from ..maze import Maze, MazeError
+from ..metrics.path_validity.maze import Maze, MazeError
 from ..prompts import style_of
 from ..recipe import Arguments
 

@@ -13,10 +13,10 @@ from ..errors import AsciiMazeError, UsageError
 from ..evaluation import load_mazes
 from ..files import write_text
 from ..inference import answer_budget, generate, load_model
-from ..maze import Maze
+from ..metrics.path_validity.maze import Maze
+from ..metrics.path_validity.scoring import score_path
 from ..policies import open_positions
 from ..prompts import style_of
-from ..scoring import score_path
 
 
 def merge_adapter(

@@ -1,9 +1,9 @@
 """How well the model walks, in the middle of its training: greedy answers to mazes that are held out."""
 
-from ..maze import Maze
+from ..metrics.path_validity.maze import Maze
+from ..metrics.path_validity.scoring import score_path
 from ..policies import open_positions
 from ..prompts import Message, style_of
-from ..scoring import score_path
 
 
 def walk_mazes(trainer, tasks: list[tuple[list[Message], str]], batch_size: int = 64) -> dict[str, float]:
