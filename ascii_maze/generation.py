@@ -141,7 +141,10 @@ def mazes_at(
         raise ValueError(f"a maze needs at least two cells for its start and goal, not {width}x{height}")
     if not 0 <= braid <= 1:
         raise ValueError(f"braid is a share of dead ends, 0-1, not {braid}")
-    keys = kernels.item_keys(seed, generator, width, height, indices)
+    # Sequences that differ in these share nothing: else a maze and its twin with a wall less could be in two splits.
+    plain = not braid and endpoints == "random"
+    stream = generator if plain else f"{generator}/braid {braid:g}/{endpoints}"
+    keys = kernels.item_keys(seed, stream, width, height, indices)
     open_ = GENERATORS[generator](keys, height, width)
     if braid:
         carvers.braid(keys, open_, braid)

@@ -18,17 +18,18 @@ from numba import njit
 LETTERS = np.frombuffer(b"UDLR", dtype=np.uint8)
 
 
-def item_keys(seed: int, generator: str, width: int, height: int, indices: np.ndarray) -> np.ndarray:
-    """Random keys of items of an endless sequence: a hash of (seed, generator, size, index).
+def item_keys(seed: int, stream: str, width: int, height: int, indices: np.ndarray) -> np.ndarray:
+    """Random keys of items of an endless sequence: a hash of (seed, stream, size, index).
 
     Args:
+        stream: what the numbers are for, such as a generator.
         indices: integers (n,), not negative.
 
     Returns:
-        uint64 (n,). The keys of two seeds, generators or sizes share no arithmetic relation.
+        uint64 (n,). The keys of two seeds, streams or sizes share no arithmetic relation.
     """
-    stream = f"{seed}/{generator}/{width}x{height}".encode()
-    base = np.frombuffer(hashlib.blake2b(stream, digest_size=16).digest(), dtype="<u8")
+    name = f"{seed}/{stream}/{width}x{height}".encode()
+    base = np.frombuffer(hashlib.blake2b(name, digest_size=16).digest(), dtype="<u8")
     return mix(mix(np.asarray(indices).astype(np.uint64) + base[0]) ^ base[1])
 
 

@@ -10,6 +10,7 @@ is in the seconds.
 
 import argparse
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from pathlib import Path
 import numba
 import pyarrow
 import yaml
+from generation import peer, rate
 
 GENERATORS = ["depth_first", "prim", "kruskal", "wilson", "hunt_and_kill", "sidewinder", "open_rooms"]
 RUN = """
@@ -46,6 +48,16 @@ def measure(folder: Path, sizes: list[str], rows: int, workers: int) -> tuple[fl
     return seconds, max(own, childs)
 
 
+def peer_rate(sizes: list[str]) -> str:
+    """What maze-dataset makes in a second on one core, to have it beside; see `generation.py` for its installation."""
+    try:
+        peer("gen_dfs", 5, 1, 0)
+    except ImportError:
+        return "not installed"
+    widths = [int(size.partition("x")[2]) for size in sizes]  # it makes square ones alone
+    return f"{1 / statistics.mean(1 / rate(peer, 'gen_dfs', width, 100, 0) for width in widths):,.0f} mazes/s"
+
+
 def main() -> None:
     """Print two Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -56,7 +68,7 @@ def main() -> None:
         f"{platform.machine()}, Python {platform.python_version()}, numba {numba.__version__}, "
         f"pyarrow {pyarrow.__version__}; {', '.join(GENERATORS)} alike\n"
     )
-    mixed = [f"{n}x{n}" for n in range(4, 9)] + ["3x4", "4x6", "5x8"]
+    mixed = [f"{n}x{n}" for n in range(4, 9)] + ["3x7", "4x6", "5x8"]
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), mixed, 5_000, 1)  # compiles
         print("| rows, sizes 3-8 | workers | seconds | rows/s | peak of a process, MiB | ratio to one worker |")
@@ -67,6 +79,9 @@ def main() -> None:
             two, memory = measure(Path(folder), mixed, options.rows, 2)
             figures = f"{two:.1f} | {options.rows / two:,.0f} | {memory:,.0f} | {one / two:.2f}"
             print(f"| {options.rows:,} | 2 | {figures} |", flush=True)
+        print(
+            f"\nmaze-dataset, depth-first, generate + solve + write as text alone, the same sizes: {peer_rate(mixed)}"
+        )
         part = options.rows // 10
         print("\n| cells | seconds per million rows, one worker |\n|---|---|")
         for size in (5, 8, 12, 20):

@@ -13,6 +13,7 @@ under their names when they are whole; the same command finishes a build that wa
 
 import hashlib
 import importlib.metadata
+import io
 import json
 import multiprocessing
 import os
@@ -39,6 +40,7 @@ from .config import BuildConfig, Kind
 from .rows import CONFIGS, tables
 
 VERSIONED = ("ascii-maze", "numpy", "numba", "pyarrow")
+LARGEST_CHUNK = 2**20
 ROW_GROUP = 10_000
 # Columns with few values; a dictionary of any other would be larger than the column.
 DICTIONARY = (
@@ -164,9 +166,14 @@ def plan(
 
 
 def hash_jobs(hashed: dict[Kind, int]) -> list[tuple[Kind, int, int]]:
-    """Chunks (kind, first index, count) of all sequences."""
+    """Chunks (kind, first index, count) of all sequences; larger ones of long sequences, since every part looks into
+    the file of each.
+    """
     return [
-        (kind, first, min(CHUNK, count - first)) for kind, count in hashed.items() for first in range(0, count, CHUNK)
+        (kind, first, min(size, count - first))
+        for kind, count in hashed.items()
+        for size in [min(max(CHUNK, count // 8), LARGEST_CHUNK)]
+        for first in range(0, count, size)
     ]
 
 
@@ -175,8 +182,10 @@ def hash_mazes(job: tuple[BuildConfig, Path, Kind, int, int]) -> None:
     config, out, kind, first, count = job
     path = _candidates_path(out, kind, first)
     if not path.is_file():
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, candidates(config, kind, first, count))
+        buffer = io.BytesIO()  # into a file, `np.save` reports a full disk as a number of bytes
+        np.save(buffer, candidates(config, kind, first, count))
+        with replacing(path) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
 
 
 def _candidates_path(out: Path, kind: Kind, first: int) -> Path:
@@ -192,7 +201,7 @@ def write_part(job: tuple[BuildConfig, Path, dict[Kind, int], Part]) -> None:
     kinds = by_kind(config)
 
     def read(kind: Kind) -> np.ndarray:
-        files = [_candidates_path(out, kind, first) for first in range(0, hashed[kind], CHUNK)]
+        files = [_candidates_path(out, kind, first) for _, first, _ in hash_jobs({kind: hashed[kind]})]
         return np.concatenate([within(np.load(file, mmap_mode="r"), part) for file in files], axis=1)
 
     files: dict[str, str] = {}

@@ -13,7 +13,7 @@ from ascii_maze.drawing import to_sheet
 from ascii_maze.generation import mazes_at
 from ascii_maze.preferences import KINDS
 
-from .config import BuildConfig, quotas
+from .config import ANY_LENGTH, BuildConfig, quotas
 from .rows import CONFIGS
 
 _HERE = Path(__file__).resolve().parent
@@ -48,7 +48,12 @@ def render_card(config: BuildConfig, record: dict, out: Path) -> str:
         loader=FileSystemLoader(_HERE), undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True
     )
     return environment.get_template("card.md.jinja").render(
-        head=_head(config, record, out), config=config, record=record, purposes=PURPOSES, kinds=KINDS
+        head=_head(config, record, out),
+        config=config,
+        record=record,
+        purposes=PURPOSES,
+        kinds=KINDS,
+        any_length=list(config.path_lengths) == [ANY_LENGTH],
     )
 
 

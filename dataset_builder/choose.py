@@ -23,7 +23,8 @@ from ascii_maze.splits import fingerprints, split_range
 
 from .config import ANY_LENGTH, SPLIT_SOURCES, BuildConfig, Kind, Quota, quotas
 
-PART_ROWS = 50_000
+# Rows of a split in one part, and in one of a thousand or more parts.
+PART_ROWS, LARGE_PART_ROWS = 50_000, 500_000
 # Mazes that are made at once.
 CHUNK = 32_768
 SURVEY, LONG_SURVEY = 2_048, 16_384
@@ -56,11 +57,14 @@ FINGERPRINT, INDEX, PATH_LENGTH = range(3)
 
 
 def parts(config: BuildConfig) -> list[Part]:
-    """The parts of a dataset, such that no split has more than about `PART_ROWS` rows in one."""
+    """The parts of a dataset, such that no split has more than about `PART_ROWS` rows in one.
+
+    Beyond a thousand of them they grow, up to `LARGE_PART_ROWS`: the Hub takes no folder of very many files.
+    """
     found = []
     for source in dict.fromkeys(SPLIT_SOURCES[split] for split in config.splits):
         rows = max(count for split, count in config.splits.items() if SPLIT_SOURCES[split] == source)
-        of = math.ceil(rows / PART_ROWS)
+        of = math.ceil(rows / max(PART_ROWS, min(rows // 1000, LARGE_PART_ROWS)))
         found += [Part(source, number, of) for number in range(of)]
     return found
 
@@ -147,8 +151,8 @@ def choose(
         before = taken.setdefault((kind.width, kind.height), [])
         for quota, found in _fill(config, part, wanted, before, hashed[kind], read(kind)):
             before.append(found[FINGERPRINT])
-            kinds = np.full(found.shape[1], number, dtype=np.uint16)
-            picks[quota.split].append(Chosen(found[FINGERPRINT], kinds, found[INDEX]))
+            numbers = np.full(found.shape[1], number, dtype=np.uint16)
+            picks[quota.split].append(Chosen(found[FINGERPRINT], numbers, found[INDEX]))
     return {split: _sorted(chosen) for split, chosen in picks.items()}
 
 
@@ -161,8 +165,7 @@ def _fill(
         fresh = _first_copies(found, taken)
         filled = []
         for quota in wanted:
-            length = fresh[PATH_LENGTH]
-            fits = np.flatnonzero((length >= quota.least) & (length <= (quota.most or np.inf)))[: quota.count]
+            fits = np.flatnonzero(_fit(fresh, quota))[: quota.count]
             filled.append((quota, fresh[:, fits]))
             fresh = np.delete(fresh, fits, axis=1)
         short = [(quota, part_of) for quota, part_of in filled if part_of.shape[1] < quota.count]
@@ -180,6 +183,12 @@ def _fill(
         more = max(CHUNK // 8, min(hashed, BARREN))
         found = np.concatenate([found, within(candidates(config, wanted[0].kind, hashed, more), part)], axis=1)
         hashed, barren = hashed + more, barren + more
+
+
+def _fit(found: np.ndarray, quota: Quota) -> np.ndarray:
+    """Which candidates have a path of the length that a quota asks for, bool (n,)."""
+    length = found[PATH_LENGTH]
+    return (length >= quota.least) & (length <= (np.inf if quota.most is None else quota.most))
 
 
 def _first_copies(found: np.ndarray, taken: list[np.ndarray]) -> np.ndarray:
@@ -210,7 +219,8 @@ def survey(job: tuple[BuildConfig, list[Quota]]) -> tuple[int, bool]:
     config, asked = job
     shares = [(high - low) / 2**64 for low, high in (split_range(SPLIT_SOURCES[quota.split]) for quota in asked)]
     demand = math.ceil(max(quota.count / share for quota, share in zip(asked, shares)))
-    drawn = min(BARREN, max(LONG_SURVEY if asks_for_lengths(config) else SURVEY, demand))
+    # A population of n shows its first copies in about sqrt(n) draws.
+    drawn = max(LONG_SURVEY if asks_for_lengths(config) else SURVEY, math.isqrt(32 * demand))
     found = candidates(config, asked[0].kind, 0, drawn)
     _, first, copies = np.unique(found[FINGERPRINT], return_index=True, return_counts=True)
     once, twice = int((copies == 1).sum()), int((copies == 2).sum())
@@ -218,8 +228,7 @@ def survey(job: tuple[BuildConfig, list[Quota]]) -> tuple[int, bool]:
     of_source = {part.source: part.of for part in parts(config)}
     needed = [SURVEY]
     for quota, share in zip(asked, shares):
-        length = found[PATH_LENGTH][first]
-        fitting = ((length >= quota.least) & (length <= (quota.most or np.inf))).sum() / drawn
+        fitting = _fit(found, quota).mean()
         if fitting < RAREST:
             raise AsciiMazeError(
                 f"{quota}: so long or short a path is rarer than one in {1 / RAREST:,.0f} there; "
@@ -228,7 +237,7 @@ def survey(job: tuple[BuildConfig, list[Quota]]) -> tuple[int, bool]:
         rows = quota.count / of_source[SPLIT_SOURCES[quota.split]]
         # Five standard deviations of a Poisson count to spare: hardly a part then finds too few.
         spare = (rows + 5 * math.sqrt(rows) + 8) / rows
-        needed.append(quota.count * spare / share / fitting)
+        needed.append(quota.count * spare / share / fitting * drawn / len(first))
     crowded = demand > population / 4
     return min(math.ceil(max(needed)), BARREN) if crowded else math.ceil(max(needed)), crowded
 

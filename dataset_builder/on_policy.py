@@ -114,7 +114,7 @@ def _pairs(config: BuildConfig, out: Path, split: str, walker: tuple, samples: i
 
 def quality(score: PathScore) -> tuple:
     """What makes one answer better than another: to arrive, in few moves; else to be legal for long and get near."""
-    return score.valid, -(score.excess_moves or 0), score.legal_prefix + score.progress
+    return score.valid, -(score.excess_moves or 0), score.parsed, score.legal_prefix + score.progress
 
 
 def best_and_worse(maze: Maze, completions: list[str], key: str) -> tuple[str, str, str] | None:

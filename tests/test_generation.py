@@ -37,6 +37,14 @@ def test_neighbouring_seeds_and_sizes_share_nothing():
     assert len(np.unique(np.concatenate(keys))) == 4000
 
 
+def test_a_maze_has_no_twin_in_another_sequence():
+    """With a wall less, or with start and goal elsewhere: those would leak from one split into another."""
+    plain = generate_mazes("wilson", 6, 6, 100, seed=0)
+    for options in ({"braid": 0.1}, {"endpoints": "corners"}, {"braid": 0.1, "endpoints": "corners"}):
+        other = generate_mazes("wilson", 6, 6, 100, seed=0, **options)
+        assert (plain.open != other.open).mean(axis=(1, 2)).min() > 0.02
+
+
 def test_carving_is_not_biased_to_a_direction():
     """Each of the 4 walls of the middle cell of 3x3 is open equally often, within 5 standard deviations."""
     mazes = generate_mazes("depth_first", 3, 3, 20_000, seed=0)

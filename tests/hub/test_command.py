@@ -15,6 +15,7 @@ def ids(**options):
     return [row["id"] for row in load_dataset("org/ascii-maze", "mazes", split="train", **options)]
 print(json.dumps({
     "now": ids(), "streamed": ids(streaming=True), "first": ids(revision=first), "second": ids(revision=second),
+    "pair": next(iter(load_dataset("org/ascii-maze", "preference", split="train", streaming=True))),
     "default": load_dataset("org/ascii-maze", split="test").column_names,
 }))
 """
@@ -36,6 +37,26 @@ def test_load_dataset_in_a_fresh_process(push, builds, run):
     assert loaded["now"] == loaded["streamed"] == loaded["second"] == ids(builds.shards)
     assert loaded["first"] == ids(builds.first) != loaded["now"]
     assert {"prompt", "completion"} < set(loaded["default"])
+    assert {"prompt", "chosen", "rejected", "rejected_kind"} < set(loaded["pair"])
+
+
+def test_build_and_push_at_once(hub, api, run, tmp_path):
+    words = ("-m", "ascii_maze", "build", "demo", "--limit", "20", "--out", tmp_path / "data", "--push", REPO)
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    assert "0 shared between splits" in done.stdout
+    assert "(private), commit " in done.stdout
+    assert len(api.list_repo_commits(REPO, repo_type="dataset")) == 2  # that of the new repository, and ours
+    assert "preference/train-00000-of-00001.parquet" in api.list_repo_files(REPO, repo_type="dataset")
+    again = json.loads(run(*words, "--json").stdout)
+    assert again["pushed"]["sent"] == []
+
+
+def test_a_missing_login_is_said_before_the_build(run, tmp_path):
+    done = run("-m", "ascii_maze", "build", "demo", "--out", tmp_path / "data", "--push", REPO, token=None)
+    assert done.returncode == 1
+    assert "hf auth login" in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("token", [None, STRANGER])
