@@ -106,7 +106,8 @@ def page(seeds: list[int], out: Path, results: dict[int, dict], rewards: dict[in
         "# The seven methods, compared",
         "",
         f"`python benchmarks/methods.py --seeds {' '.join(map(str, seeds))}`: the recipes of `recipes/tiny` as they",
-        f"stand, each with a budget of `{metrics(out, seeds[0], 'sft')['budget']}`, on {os.cpu_count()} cores "
+        f"stand, each with a budget of `{metrics(out, seeds[0], 'sft')['budget']}` (the reward model "
+        f"`{metrics(out, seeds[0], 'reward')['budget']}`), on {os.cpu_count()} cores "
         f"({platform.machine()}), Python {platform.python_version()}, {versions}.",
         f"Test split: {mazes} mazes that neither the base nor any run has seen; settings were chosen on validation.",
         "Rates in per cent: the mean, and each seed's.",
