@@ -39,8 +39,8 @@ NOTES = """## What to make of it
 
 - The second budget is best spent on more of the right answers where there are any: `sft_twice` is the control that the
   preference methods and reinforcement learning have to be held against, not `sft` alone.
-- DPO gains little because the made-up wrong walks are ones that the SFT model would not take anyway: at its start their
-  mean log-probability is about -44, that of the right ones -0.6. `ascii-maze build --preferences-from` makes pairs of
+- DPO gains little because the made-up wrong walks are ones that the SFT model would not take anyway: at its start the
+  log-probability of one is about -44, that of a right one -0.6. `ascii-maze build --preferences-from` makes pairs of
   the model's own walks.
 - RLHF is kept on a short leash (`beta` 0.5, learning rate 5e-5) for a reason that shows in its learning curve on a
   longer one: with `beta` 0.05, 2e-4 and a reward model of 200,000 tokens, tried on the validation split, the reward
