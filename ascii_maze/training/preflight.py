@@ -51,7 +51,7 @@ def check_hub(training) -> None:
             f"when the run is done, `ascii-maze push adapter {training.output_dir} --repo ORG/NAME`"
         )
     if training.hub_model_id:
-        from ..hub.push import check_target
+        from ..hub import check_target
 
         check_target("adapter", training.hub_model_id, public=training.hub_private_repo is False)
 

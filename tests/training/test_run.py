@@ -199,7 +199,7 @@ def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, c
 
 def test_a_repository_named_for_the_result_is_asked_before_training(dataset, train, tmp_path, capsys, monkeypatch):
     asked = []
-    monkeypatch.setattr("ascii_maze.hub.push.check_target", lambda *words, **options: asked.append((words, options)))
+    monkeypatch.setattr("ascii_maze.hub.check_target", lambda *words, **options: asked.append((words, options)))
     words = settings(dataset, tmp_path / "run", hub_model_id="someone/mazes", hub_private_repo="true")
     train(TINY, words, dry_run=True)
     assert asked == [(("adapter", "someone/mazes"), {"public": False})]
