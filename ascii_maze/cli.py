@@ -133,6 +133,30 @@ def train(
     train_recipe(recipe, context.args, dry_run, overwrite)
 
 
+@app.command(epilog="Example: ascii-maze merge outputs/sft --out outputs/sft-merged")
+def merge(
+    adapter: Annotated[str, typer.Argument(help="Folder or Hub id of an adapter.")],
+    out: Annotated[Path, typer.Option(help="Folder to make, a model of its own.")],
+    dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
+    split: Annotated[str, typer.Option(help="Mazes to compare on.")] = "validation",
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many mazes of the split.")] = 200,
+    margin: Annotated[float, typer.Option(min=0, max=1, help="Share of valid walks that may be lost.")] = 0.02,
+    as_json: Json = False,
+) -> None:
+    """Merge an adapter into its base, and save it only if it walks as well as before."""
+    from .launch import prepare_process
+
+    prepare_process()
+    from .training.merge import merge_adapter
+
+    with progress(quiet=as_json) as report:
+        figures = merge_adapter(adapter, out, dataset, split, limit, margin, report)
+    if as_json:
+        print(json.dumps(figures))
+        return
+    print(f"{out}: {100 * figures['before']:.1f} % valid before merging, {100 * figures['after']:.1f} % after")
+
+
 @app.command(
     epilog="Example: ascii-maze evaluate tiny sft=outputs/tiny/sft --dataset ascii-maze --out outputs/evaluation"
 )

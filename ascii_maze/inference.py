@@ -8,15 +8,16 @@ from .errors import AsciiMazeError
 from .prompts import PLAIN, Message, PromptStyle, format_answer
 
 
-def load_model(name: str) -> tuple[Any, Any]:
+def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
     """A model and its tokenizer, ready to generate.
 
     Args:
         name: `tiny`, a folder or a Hub id, of a model or of an adapter. An adapter is put on the base that it was
             trained on, quantised as it was trained if the recipe of its run lies beside it.
+        task: SEQ_CLS loads a reward model, which gives a number instead of moves.
 
     Raises:
-        AsciiMazeError: nothing of that name can be loaded.
+        AsciiMazeError: nothing of that name can be loaded, or it is for another task.
     """
     import torch
     from peft import PeftConfig, PeftModel
@@ -26,16 +27,27 @@ def load_model(name: str) -> tuple[Any, Any]:
     from .training.model import load_base, load_tokenizer
 
     adapter = _adapter_config(name, PeftConfig)
+    if (adapter.task_type if adapter else "CAUSAL_LM") != task:
+        is_a = {
+            "CAUSAL_LM": "it walks, and is no reward model",
+            "SEQ_CLS": "it is a reward model, which does not walk",
+        }
+        raise AsciiMazeError(f"'{name}' cannot serve here: {is_a['CAUSAL_LM' if task == 'SEQ_CLS' else 'SEQ_CLS']}")
     if adapter is None:
         model_args = ModelConfig(model_name_or_path=name, dtype="bfloat16" if torch.cuda.is_available() else "float32")
     elif (recipe := Path(name) / "recipe.yaml").is_file():
         model_args = parse_model(load_recipe(recipe))
     else:
-        model_args = ModelConfig(model_name_or_path=adapter.base_model_name_or_path, dtype="auto")
+        model_args = ModelConfig(
+            model_name_or_path=adapter.base_model_name_or_path, dtype="auto", lora_task_type=adapter.task_type
+        )
     model = load_base(model_args)
     if adapter is not None:
         model = PeftModel.from_pretrained(model, name)
+        if task == "SEQ_CLS":  # its head was trained in float32, and here no autocast stands between them
+            model.get_base_model().score.to(model.dtype)
     tokenizer = load_tokenizer(name if adapter is None else model_args.model_name_or_path)
+    model.config.pad_token_id = tokenizer.pad_token_id  # a reward model finds the end of an answer by it
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if not getattr(model, "is_quantized", False):
         model = model.to(device)

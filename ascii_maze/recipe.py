@@ -20,7 +20,7 @@ from .configuration import read_yaml_mapping
 from .errors import UsageError, did_you_mean
 
 # Each method is a module of this name in `ascii_maze.training`.
-METHODS = ("sft",)
+METHODS = ("sft", "dpo", "orpo", "kto", "reward", "rlhf", "grpo")
 # `accelerate launch recipe.yaml` runs the file as Python; this first line is then its program and to YAML just a key.
 LAUNCHER_KEY = 'if __name__ == "__main__"'
 # Accepted by TRL's configs, and written to disk with the resolved recipe if they were accepted here.
@@ -51,13 +51,58 @@ class Recipe:
         return yaml.safe_dump({"method": self.method, **self.values}, sort_keys=False, allow_unicode=True)
 
 
+@dataclass(frozen=True)
+class Budget:
+    """How much a run may use of one thing, the same for every method.
+
+    Attributes:
+        unit: `tokens` (prompts and answers that the trained model read, generated ones too), `seconds` or `steps`.
+        amount: how many.
+    """
+
+    unit: str
+    amount: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Budget":
+        """`tokens=300000` -> a budget.
+
+        Raises:
+            ValueError: another unit, or not a whole number above 0.
+        """
+        unit, _, amount = text.partition("=")
+        if unit not in ("tokens", "seconds", "steps") or not amount.isdecimal() or int(amount) == 0:
+            raise ValueError(f"budget is '{text}'; expected tokens=N, seconds=N or steps=N")
+        return cls(unit, int(amount))
+
+
 @dataclass
 class RunArguments:
     """What ascii-maze adds to TRL's own arguments."""
 
+    adapter_name_or_path: str | None = field(
+        default=None,
+        metadata={"help": "The adapter to start from; for DPO, KTO, RLHF and GRPO it is the reference model too."},
+    )
+    reward_model_name_or_path: str | None = field(
+        default=None, metadata={"help": "For RLHF: the reward model, an adapter that `method: reward` has trained."}
+    )
     train_limit: int | None = field(
         default=None, metadata={"help": "Train on the first so many rows of the split; all of them by default."}
     )
+    eval_limit: int | None = field(
+        default=None, metadata={"help": "Evaluate on the first so many rows and mazes; all of them by default."}
+    )
+    early_stopping_patience: int | None = field(
+        default=None, metadata={"help": "Stop after so many evaluations without a better eval_valid."}
+    )
+    budget: str | None = field(
+        default=None, metadata={"help": "Stop after tokens=N, seconds=N or steps=N, whatever else the recipe says."}
+    )
+
+    def __post_init__(self):
+        if self.budget is not None:
+            Budget.parse(self.budget)
 
 
 @dataclass(frozen=True)
@@ -76,17 +121,25 @@ def find_recipe(name: str | Path) -> Path:
     Raises:
         RecipeError: there is no such file.
     """
-    shipped = [folder for folder in (PACKAGE / "recipes", PACKAGE.parent / "recipes") if folder.is_dir()]
+    if Path(name).is_file():
+        return Path(name).resolve()
+    shipped = shipped_recipes()
     tail = Path(*Path(name).parts[1:]) if Path(name).parts[:1] == ("recipes",) else Path(name)
-    for candidate in (Path(name), *(folder / tail for folder in shipped)):
-        if candidate.is_file():
-            return candidate.resolve()
-    known = [f"recipes/{file.relative_to(folder)}" for folder in shipped for file in sorted(folder.rglob("*.yaml"))]
-    raise RecipeError(f"{name}: no such recipe{did_you_mean(str(name), known)}")
+    if f"recipes/{tail}" in shipped:
+        return shipped[f"recipes/{tail}"].resolve()
+    raise RecipeError(f"{name}: no such recipe{did_you_mean(str(name), shipped)}")
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the package: name, such as `recipes/tiny/sft.yaml` -> file."""
+    folders = [folder for folder in (PACKAGE / "recipes", PACKAGE.parent / "recipes") if folder.is_dir()]
+    return {
+        f"recipes/{file.relative_to(folder)}": file for folder in folders for file in sorted(folder.rglob("*.yaml"))
+    }
 
 
 def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
-    """Read a recipe, what it extends, and `--key value` overrides, the later winning.
+    """Read a recipe, what it extends (one file or a list), and `--key value` overrides, the later winning.
 
     Raises:
         RecipeError: no such file, not a flat YAML mapping, a circle of `extends`, or an unknown method.
@@ -114,13 +167,14 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]
         )
     values = read_yaml_mapping(path)
     values.pop(LAUNCHER_KEY, None)
-    parent = values.pop("extends", None)
-    if parent is None:
-        return values
-    parent_path = path.parent / str(parent)
-    if not parent_path.is_file():
-        raise RecipeError(f"{path.name}: it extends '{parent}', and there is no file {parent_path}")
-    return {**_read_with_parents(parent_path.resolve(), (*children, path)), **values}
+    parents = values.pop("extends", None) or []
+    inherited: dict[str, Any] = {}
+    for parent in parents if isinstance(parents, list) else [parents]:
+        parent_path = path.parent / str(parent)
+        if not parent_path.is_file():
+            raise RecipeError(f"{path.name}: it extends '{parent}', and there is no file {parent_path}")
+        inherited.update(_read_with_parents(parent_path.resolve(), (*children, path)))
+    return {**inherited, **values}
 
 
 def parse_overrides(words: list[str]) -> dict[str, Any]:

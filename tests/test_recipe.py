@@ -2,7 +2,16 @@ import pytest
 import yaml
 
 from ascii_maze.errors import UsageError
-from ascii_maze.recipe import RecipeError, find_recipe, load_recipe, parse_overrides, parse_recipe
+from ascii_maze.recipe import (
+    LAUNCHER_KEY,
+    METHODS,
+    RecipeError,
+    find_recipe,
+    load_recipe,
+    parse_overrides,
+    parse_recipe,
+    shipped_recipes,
+)
 
 
 @pytest.fixture
@@ -22,19 +31,64 @@ def test_shipped_tiny_recipe_extends_the_real_one():
     assert not any(key.startswith("if ") or key == "extends" for key in recipe.values)
 
 
-def test_every_shipped_recipe_is_yaml_and_python():
-    folder = find_recipe("recipes/sft.yaml").parent
-    for path in (file for file in folder.rglob("*.yaml") if "accelerate" not in file.parts):
-        assert yaml.safe_load(path.read_text())
-        compile(path.read_text(), str(path), "exec")
+RECIPES = [name for name, path in shipped_recipes().items() if LAUNCHER_KEY in path.read_text()]
 
 
-def test_every_shipped_recipe_passes_its_own_check():
-    for name in ("recipes/sft.yaml", "recipes/tiny/sft.yaml"):
-        words = ["--bf16", "false"]  # whether a card has bfloat16 is not the recipe's mistake
-        arguments = parse_recipe(load_recipe(name, words))
-        assert arguments.model.load_in_4bit
-        assert arguments.training.completion_only_loss
+def test_every_method_has_a_recipe_for_a_real_model_and_for_the_embedded_one():
+    assert sorted(RECIPES) == sorted(f"recipes/{where}{method}.yaml" for where in ("", "tiny/") for method in METHODS)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_shipped_recipe_is_yaml_and_python_and_passes_its_own_check(name):
+    text = find_recipe(name).read_text()
+    assert yaml.safe_load(text)
+    compile(text, name, "exec")
+    assert f"accelerate launch {name}" in text.split("if __name__")[0]
+    recipe = load_recipe(name, ["--bf16", "false"])  # whether a card has bfloat16 is not the recipe's mistake
+    assert name == f"recipes/{'tiny/' if 'tiny/' in name else ''}{recipe.method}.yaml"
+    assert recipe.values["output_dir"] == name.replace("recipes", "outputs").removesuffix(".yaml")
+    arguments = parse_recipe(recipe)
+    assert arguments.model.load_in_4bit
+    assert arguments.model.use_bnb_nested_quant
+    assert arguments.training.remove_unused_columns == (recipe.method not in ("orpo", "rlhf", "grpo"))
+
+
+def test_methods_differ_in_nothing_that_would_make_the_comparison_unfair():
+    shared = (
+        "model_name_or_path",
+        "dataset_name",
+        "lora_r",
+        "lora_alpha",
+        "lora_target_modules",
+        "load_in_4bit",
+        "budget",
+    )
+    for where in ("recipes", "recipes/tiny"):
+        recipes = [load_recipe(f"{where}/{method}.yaml") for method in METHODS]
+        for key in shared:
+            assert len({recipe.values.get(key) for recipe in recipes}) == 1, key
+
+
+@pytest.mark.parametrize("name", ["ddp", "fsdp2", "deepspeed_zero3", "multi_node"])
+def test_accelerate_reads_its_configs(name):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    config = load_config_from_file(str(find_recipe(f"recipes/accelerate/{name}.yaml")))
+    assert config.num_processes == 8 * config.num_machines
+
+
+@pytest.mark.parametrize("budget", ["tokens", "tokens=", "tokens=1.5", "tokens=-1", "hours=3", "steps=0"])
+def test_a_budget_that_is_none_is_refused(write, budget):
+    recipe = load_recipe(write("good.yaml", "method: sft\noutput_dir: out\nbf16: false\n"), ["--budget", budget])
+    with pytest.raises(RecipeError, match=f"budget is '{budget}'; expected tokens=N, seconds=N or steps=N"):
+        parse_recipe(recipe)
+
+
+def test_a_recipe_may_extend_several_the_later_winning(write):
+    write("one.yaml", "method: sft\nseed: 1\nlogging_steps: 1\n")
+    write("two.yaml", "seed: 2\nsave_steps: 2\n")
+    recipe = load_recipe(write("child.yaml", "extends: [one.yaml, two.yaml]\nsave_steps: 3\n"))
+    assert recipe.values == {"seed": 2, "logging_steps": 1, "save_steps": 3}
 
 
 def test_overrides_win_and_the_resolved_recipe_is_a_recipe(write, tmp_path):

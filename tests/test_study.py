@@ -11,7 +11,7 @@ from ascii_maze.study import DEMO, Study, load_study, run_study
 def test_a_small_study_from_dataset_to_page(tmp_path):
     """Every stage for real, with two steps of training."""
     config = tmp_path / "small.yaml"
-    splits = {"train": 64, "test": 6}
+    splits = {"train": 64, "validation": 4, "test": 6}
     config.write_text(
         yaml.safe_dump({"name": "small", "sizes": ["4x4"], "generators": ["depth_first"], "splits": splits})
     )

@@ -1,57 +1,143 @@
-"""What a run is going to do, told before it starts."""
+"""What a run is going to do, told before it starts, and whether the Hub would take what comes of it."""
+
+import math
 
 from ..errors import UsageError
 from ..recipe import Recipe
+from .data import Lengths, generates
 
 
-def check_lengths(rows, tokenizer, max_length: int | None, sample: int = 64) -> None:
-    """Refuse a token limit that would cut a maze; looks at the rows with the most characters.
-
-    Raises:
-        UsageError: the longest row has more tokens than `max_length`.
-    """
-    if max_length is None:
-        return
-    characters = [sum(len(message["content"]) for message in row["prompt"] + row["completion"]) for row in rows]
-    longest = sorted(range(len(characters)), key=characters.__getitem__)[-sample:]
-    most = max(len(_token_ids(tokenizer, rows[index])) for index in longest)
-    if most > max_length:
-        raise UsageError(
-            f"max_length is {max_length} and the longest row has {most} tokens; a cut maze teaches nothing: "
-            f"set --max_length {most}"
-        )
-
-
-def _token_ids(tokenizer, row: dict) -> list[int]:
-    return tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=True, return_dict=False)
-
-
-def describe(recipe: Recipe, trainer) -> str:
-    """The resolved recipe, the size of model, adapter and run, and one example as the model sees it, as text."""
-    args, tokenizer = trainer.args, trainer.processing_class
-    parameters = sum(p.numel() * (2 if _is_4bit(p) else 1) for p in trainer.model.parameters())
+def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
+    """The resolved recipe, sizes of model and run, memory, lengths, and one example as the model sees it, as text."""
+    args = trainer.args
+    batch = rows_per_step(trainer)
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * trainer.accelerator.num_processes
-    steps = args.max_steps if args.max_steps > 0 else -(-len(trainer.train_dataset) // batch) * args.num_train_epochs
-    example = trainer.train_dataset[0]
+    total = sum(
+        p.numel() * (2 if _is_4bit(p) else 1)
+        for name, p in trainer.model.named_parameters()
+        if not _is_reference(name)
+    )
+    percentiles = [lengths.sample[math.ceil(share * (len(lengths.sample) - 1))] for share in (0.5, 0.9, 0.99)]
+    limit = getattr(args, "max_length", None)
     lines = [
         *recipe.to_yaml().rstrip().splitlines(),
         "",
-        f"parameters: {parameters:,}, of which {trained:,} are trained",
-        f"run: {len(trainer.train_dataset):,} rows, {steps:.0f} steps of {batch} rows "
-        f"on {trainer.accelerator.num_processes} process(es), {args.device.type}",
-        *_example_with_mask(tokenizer, example),
+        f"parameters: {total:,}, of which {trained:,} are trained",
+        f"run: {len(trainer.train_dataset):,} rows, {planned_steps(trainer)} steps of {batch} "
+        f"{'walks' if generates(args) else 'rows'} on {trainer.accelerator.num_processes} process(es), "
+        f"{args.device.type}",
+        f"memory: about {estimated_bytes(trainer, lengths.most) / 2**30:.2f} GiB per process, beside Python's own",
+        f"tokens per row: median {percentiles[0]}, 90 % {percentiles[1]}, 99 % {percentiles[2]}, most {lengths.most}"
+        + (f"; limit {limit}" if limit else ""),
+        "evaluation: none"
+        if eval_rows is None
+        else f"evaluation: {len(eval_rows):,} rows; 0 of their mazes are trained on",
+        f"hub: {args.hub_model_id} would take the result" if args.hub_model_id else "hub: no 'hub_model_id'",
+        *example_lines(trainer.processing_class, trainer.train_dataset[0]),
     ]
     return "\n".join(lines)
+
+
+def check_hub(training) -> None:
+    """See that the Hub would take the result, where the recipe names a repository for it (`hub_model_id`).
+
+    Raises:
+        UsageError: a name that the Hub does not take, or `push_to_hub`, which would send checkpoints and all.
+        AsciiMazeError: not logged in, a token that can only read, or the Hub does not answer.
+    """
+    if training.push_to_hub:
+        raise UsageError(
+            "'push_to_hub' would send whatever lies in the output folder; name the repository in 'hub_model_id' and, "
+            f"when the run is done, `ascii-maze push adapter {training.output_dir} --repo ORG/NAME`"
+        )
+    if training.hub_model_id:
+        from ..hub.push import check_target
+
+        check_target("adapter", training.hub_model_id, public=training.hub_private_repo is False)
+
+
+def rows_per_step(trainer) -> int:
+    """Rows, or walks of a method that generates, in one optimizer step over all processes."""
+    args = trainer.args
+    return args.per_device_train_batch_size * args.gradient_accumulation_steps * trainer.accelerator.num_processes
+
+
+def planned_steps(trainer) -> int:
+    """Optimizer steps of the whole run, unless it is stopped before."""
+    args = trainer.args
+    if args.max_steps > 0:
+        return args.max_steps
+    rows = len(trainer.train_dataset) * (args.num_generations if generates(args) else 1)
+    return math.ceil(math.ceil(rows / rows_per_step(trainer)) * args.num_train_epochs)
+
+
+def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int) -> int:
+    """Steps that use up so many tokens, and a few more: the run ends by the count, its learning rate by then spent.
+
+    Args:
+        lengths: of the dataset's rows.
+        rows: how many those are; KTO trains on two for each.
+    """
+    per_row = lengths.mean * rows / len(trainer.train_dataset)
+    return math.ceil(1.02 * tokens / (per_row * rows_per_step(trainer)))
+
+
+def estimated_bytes(trainer, tokens: int) -> int:
+    """Bytes one process needs: weights, gradients, AdamW's two moments, and what the backward pass keeps of a batch.
+
+    The last is, for each token and layer of a Llama-like model, about 12 vectors of the hidden size, 4 of the MLP's, 3
+    rows of attention weights (none with a flash kernel) and 14 vectors of the adapter's rank; and the logits twice, in
+    float32. Within a third of what was measured with the embedded model; fused kernels need less.
+    """
+    model, args = trainer.model, trainer.args
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    config = model.config.get_text_config()
+    rank = getattr(model.peft_config["default"], "r", 0) if hasattr(model, "peft_config") else 0
+    keeps_attention = config._attn_implementation == "eager"
+    numbers = 12 * config.hidden_size + 4 * config.intermediate_size + 14 * rank
+    numbers += 3 * config.num_attention_heads * tokens if keeps_attention else 0
+    item = 2 if args.bf16 or args.fp16 else 4
+    layers = config.num_hidden_layers
+    kept = numbers + layers * config.hidden_size if args.gradient_checkpointing else layers * numbers
+    pairs = 2 if {"chosen_ids", "chosen_input_ids"} & set(trainer.train_dataset.column_names) else 1
+    read = args.per_device_train_batch_size * pairs * tokens
+    return weights + trained * 12 + read * (item * kept + 8 * config.vocab_size)
+
+
+def example_lines(tokenizer, row: dict) -> list[str]:
+    """One row as the model sees it, and what of it the loss counts."""
+    if "labels" in row:
+        parts = _masked(row["input_ids"], row["labels"])
+    elif "chosen_labels" in row:
+        prompt, chosen = _masked(row["chosen_input_ids"], row["chosen_labels"])
+        parts = [
+            prompt,
+            ("chosen", chosen[1]),
+            ("rejected", _masked(row["rejected_input_ids"], row["rejected_labels"])[1][1]),
+        ]
+    elif "prompt_ids" in row:
+        answers = [(name, row[f"{name}_ids"]) for name in ("completion", "chosen", "rejected") if f"{name}_ids" in row]
+        parts = [("no loss on", row["prompt_ids"]), *answers]
+        if "label" in row:
+            parts[1] = ("desirable" if row["label"] else "undesirable", parts[1][1])
+    elif "chosen_ids" in row:
+        parts = [("the larger reward for", row["chosen_ids"]), ("the smaller for", row["rejected_ids"])]
+    else:
+        text = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+        return ["example, the model goes on from:", text]
+    lines = [line for name, ids in parts for line in (f"{name}:", tokenizer.decode(ids))]
+    return [f"example, {lines[0]}", *lines[1:]]
+
+
+def _masked(ids: list[int], labels: list[int]) -> list[tuple[str, list[int]]]:
+    prompt = [token for token, label in zip(ids, labels) if label == -100]
+    return [("no loss on", prompt), ("loss on", [label for label in labels if label != -100])]
 
 
 def _is_4bit(parameter) -> bool:
     return type(parameter).__name__ == "Params4bit"
 
 
-def _example_with_mask(tokenizer, example: dict) -> list[str]:
-    if "input_ids" not in example or "labels" not in example:
-        return []
-    prompt = [token for token, label in zip(example["input_ids"], example["labels"]) if label == -100]
-    answer = [label for label in example["labels"] if label != -100]
-    return ["example, no loss on:", tokenizer.decode(prompt), "loss on:", tokenizer.decode(answer)]
+def _is_reference(name: str) -> bool:
+    return ".ref." in name

@@ -1,24 +1,27 @@
-"""One training run, in reading order: data, model, preflight, trainer, train, save.
+"""One training run, in reading order: data, model, trainer, preflight, train, save.
 
 The output folder holds `recipe.yaml` (resolved, written first), `log.jsonl`, checkpoints while it trains, then the
-adapter, the tokenizer, the card, and `metrics.json`, written last: a folder without it is not a finished run.
+adapter, the tokenizer, the card, the learning curve, and `metrics.json`, written last: a folder without it is not a
+finished run.
 """
 
 import json
-import shutil
-import time
 from pathlib import Path
 
-from transformers import TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import EarlyStoppingCallback, TrainerCallback
 
 from ..errors import AsciiMazeError, UsageError
 from ..files import write_text
-from ..recipe import Arguments, Recipe
+from ..recipe import Arguments, Budget, Recipe
 from . import method_module
-from .card import render_card
-from .model import keep_adapter_in_float32, load_base, load_tokenizer
-from .preflight import check_lengths, describe
+from .chain import check_predecessors
+from .checkpoints import cut_log, newest_intact, remove_checkpoints
+from .data import Lengths, check_lengths, load_rows, maze_texts, measure_lengths
+from .model import load_model_to_train, load_tokenizer, restore_weights, trained_weights
+from .outcome import check_disk, collect_metrics, gather_weights, save
+from .preflight import check_hub, describe, steps_for_tokens
+from .validity import walk_mazes
+from .watch import LossError
 
 
 class JsonLog(TrainerCallback):
@@ -34,19 +37,36 @@ class JsonLog(TrainerCallback):
                 log.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
 
 
+class StopAtBudget(TrainerCallback):
+    """Ends the run when its tokens or seconds are used up; the step that goes over is the last."""
+
+    def __init__(self, budget: Budget, trainer):
+        self.budget, self.trainer = budget, trainer
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Called by the trainer after every optimizer step."""
+        used = {"tokens": state.num_input_tokens_seen, "steps": state.global_step}
+        if self.budget.unit == "seconds":  # each process has its own clock, and all must stop at the same step
+            used["seconds"] = self.trainer.slowest_elapsed()
+        if used[self.budget.unit] >= self.budget.amount:
+            control.should_training_stop = True
+
+
 def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: bool = False) -> Path:
     """Train what the recipe says and return the output folder.
 
-    A finished run of the same recipe is left as it is; an unfinished one goes on from its last checkpoint.
+    A finished run of the same recipe is left as it is; an unfinished one goes on from its newest whole checkpoint.
 
     Raises:
-        AsciiMazeError: data or model cannot be used, or the output folder holds a run of another recipe.
+        AsciiMazeError: data or model cannot be used, the output folder holds a run of another recipe, the disk is
+            full, or the loss is not a number.
     """
-    from trl import get_peft_config
-
     training, method = arguments.training, method_module(recipe.method)
     out = Path(training.output_dir)
     first_process = training.process_index == 0
+    check_predecessors(arguments.run)
+    if first_process:
+        check_hub(training)
     with training.main_process_first(desc="look at the output folder and the dataset"):
         if overwrite and not dry_run and first_process:
             clear_run(out)
@@ -55,34 +75,24 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
             return out
         train_rows, eval_rows = load_rows(arguments, method.COLUMNS)
     tokenizer = load_tokenizer(arguments.model.model_name_or_path or "", arguments.model.model_revision)
-    check_lengths(train_rows, tokenizer, training.max_length)
+    lengths = measure_lengths(train_rows, tokenizer)
+    check_lengths(train_rows, lengths, tokenizer, training)
     existed = out.exists()
-    trainer = method.make_trainer(
-        model=load_base(arguments.model),
-        args=training,
-        train_dataset=train_rows,
-        eval_dataset=eval_rows,
-        processing_class=tokenizer,
-        peft_config=get_peft_config(arguments.model),
-    )
-    keep_adapter_in_float32(trainer.model)
+    trainer = make_trainer(recipe, arguments, train_rows, eval_rows, tokenizer, lengths)
+    trained = sum(p.numel() * p.element_size() for p in trainer.model.parameters() if p.requires_grad)
+    check_disk(out, trained, training.save_total_limit or 3)
     if first_process:
-        print(describe(recipe, trainer), flush=True)
+        print(describe(recipe, trainer, lengths, eval_rows), flush=True)
     if dry_run:
         if first_process and not existed:
             out.rmdir()  # the trainer has made it
         return out
-    checkpoint = get_last_checkpoint(out) if out.is_dir() else None
-    if first_process:
-        print(f"going on from {checkpoint}" if checkpoint else f"training into {out}", flush=True)
-        write_text(out / "recipe.yaml", recipe.to_yaml())
-    trainer.add_callback(JsonLog(out / "log.jsonl"))
-    began = time.monotonic()
-    trainer.train(resume_from_checkpoint=checkpoint)
-    metrics = collect_metrics(recipe, trainer, time.monotonic() - began)
-    trainer.accelerator.wait_for_everyone()
+    train(trainer, recipe, out, train_rows)
+    metrics = collect_metrics(recipe, trainer)
+    weights = gather_weights(trainer)
     if trainer.is_world_process_zero():
-        save(out, trainer, tokenizer, recipe, metrics)
+        save(out, trainer, weights, tokenizer, recipe, metrics)
+        remove_checkpoints(out)
         print(f"{out}: {metrics['steps']} steps, {metrics['tokens']:,} tokens in {metrics['seconds']:.0f} s")
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
@@ -106,81 +116,80 @@ def clear_run(out: Path) -> None:
     """Remove what says that a folder holds a run, and what a run would go on from; nothing else."""
     for name in ("metrics.json", "recipe.yaml", "log.jsonl"):
         (out / name).unlink(missing_ok=True)
-    for checkpoint in out.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
+    remove_checkpoints(out)
 
 
-def load_rows(arguments: Arguments, columns: tuple[str, ...]):
-    """The rows to train on, and those to evaluate on where the recipe asks for it, with the method's columns alone.
+def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, tokenizer, lengths: Lengths):
+    """The trainer of the recipe's method, with its model, its rows and what is to happen on the way."""
+    training, extra, method = arguments.training, arguments.run, method_module(recipe.method)
+    training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
+    budget = Budget.parse(extra.budget) if extra.budget else None
+    if budget and budget.unit == "steps":
+        training.max_steps = budget.amount
+    if extra.early_stopping_patience is not None:
+        training.metric_for_best_model, training.greater_is_better = "eval_valid", True
+    model = load_model_to_train(arguments.model, extra.adapter_name_or_path, training.seed)
+    weights = trained_weights(model)
+    columns = list(method.COLUMNS)
+    tasks = eval_rows and list(
+        {maze: (prompt, maze) for prompt, maze in zip(eval_rows["prompt"], maze_texts(eval_rows))}.values()
+    )
+    trainer = method.make_trainer(
+        extra,
+        model=model,
+        args=training,
+        train_dataset=train_rows.select_columns(columns),
+        eval_dataset=eval_rows and eval_rows.select_columns(columns),
+        processing_class=tokenizer,
+        measure=tasks and (lambda trainer: walk_mazes(trainer, tasks)),
+    )
+    restore_weights(trainer.model, weights)
+    if budget and budget.unit == "tokens":
+        training.max_steps = steps_for_tokens(trainer, budget.amount, lengths, len(train_rows))
+    if budget:
+        trainer.add_callback(StopAtBudget(budget, trainer))
+    if extra.early_stopping_patience is not None:
+        trainer.add_callback(EarlyStoppingCallback(extra.early_stopping_patience))
+    return trainer
+
+
+def train(trainer, recipe: Recipe, out: Path, train_rows) -> None:
+    """Train, going on from the newest whole checkpoint; evaluate at the end where the recipe evaluates at all.
 
     Raises:
-        AsciiMazeError: no such dataset, config or split, or it lacks a column.
+        AsciiMazeError: the disk is full, or the loss is not a number.
     """
-    from datasets import load_dataset
-
-    script = arguments.script
-    name, config = script.dataset_name, script.dataset_config
-
-    def split_rows(split: str):
-        try:
-            rows = load_dataset(name, config, split=split)
-        except (FileNotFoundError, ConnectionError, ValueError, OSError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise AsciiMazeError(
-                f"cannot load split '{split}' of dataset '{name}' ({reason}); "
-                f"build it with `ascii-maze build --out {name}`"
-            ) from error
-        missing = [column for column in columns if column not in rows.column_names]
-        if missing:
-            raise AsciiMazeError(
-                f"dataset '{name}', config '{config}': no column {', '.join(missing)}; "
-                f"it has {', '.join(rows.column_names)}"
-            )
-        return rows.select_columns(list(columns))
-
-    if not name:
-        raise UsageError("no 'dataset_name'; give a folder that `ascii-maze build` made, or a Hub id")
-    train_rows = split_rows(script.dataset_train_split)
-    if arguments.run.train_limit is not None:
-        train_rows = train_rows.select(range(min(arguments.run.train_limit, len(train_rows))))
-    evaluates = arguments.training.eval_strategy != "no"
-    return train_rows, split_rows(script.dataset_test_split) if evaluates else None
+    checkpoint = newest_intact(out)
+    if trainer.is_world_process_zero():
+        print(f"going on from {checkpoint}" if checkpoint else f"training into {out}", flush=True)
+        write_text(out / "recipe.yaml", recipe.to_yaml())
+        cut_log(out / "log.jsonl", int(checkpoint.name.split("-")[-1]) if checkpoint else 0)
+    trainer.add_callback(JsonLog(out / "log.jsonl"))
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+        evaluated = any(
+            line["step"] == trainer.state.global_step and "eval_runtime" in line for line in trainer.state.log_history
+        )
+        if trainer.args.eval_strategy != "no" and not evaluated:
+            trainer.evaluate()
+    except LossError as error:
+        path = out / f"bad-batch-{error.step}.json"
+        write_text(
+            path,
+            json.dumps({"step": error.step, "ids": ids_of(error.texts, train_rows), "texts": error.texts}, indent=2),
+        )
+        raise AsciiMazeError(f"{error}; its batch is in {path}. Try a smaller --learning_rate") from error
+    except (OSError, RuntimeError) as error:  # torch and safetensors have no type of their own for a full disk
+        if not any(words in str(error) for words in ("No space left", "os error 28", "PytorchStreamWriter failed")):
+            raise
+        raise AsciiMazeError(
+            f"no space left for the run in {out}; make room, and the same command goes on from its last checkpoint"
+        ) from error
 
 
-def collect_metrics(recipe: Recipe, trainer, seconds: float) -> dict:
-    """What metrics.json holds: what the run cost and how its loss went."""
-    import resource
-    import sys
-
-    import torch
-
-    history = trainer.state.log_history
-    on_gpu = trainer.args.device.type == "cuda"
-    return {
-        "method": recipe.method,
-        "base_model": recipe.values.get("model_name_or_path"),
-        "steps": trainer.state.global_step,
-        "samples": round((trainer.state.epoch or 0) * len(trainer.train_dataset)),
-        "tokens": int(max((line["num_tokens"] for line in history if "num_tokens" in line), default=0)),
-        "seconds": round(seconds, 3),
-        "peak_memory_bytes": torch.cuda.max_memory_allocated()
-        if on_gpu
-        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-        "device": torch.cuda.get_device_name() if on_gpu else "cpu",
-        "processes": trainer.accelerator.num_processes,
-        "history": history,
-    }
-
-
-def save(out: Path, trainer, tokenizer, recipe: Recipe, metrics: dict) -> None:
-    """Adapter (or model), tokenizer and card, and then metrics.json, which says that the run is finished."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    adapters = getattr(model, "peft_config", {})
-    for config in adapters.values():
-        # The name in the recipe, not where it lies on this machine. PEFT would look that name up on the Hub to see
-        # whether the vocabulary has grown; it has not.
-        config.base_model_name_or_path = recipe.values["model_name_or_path"]
-    model.save_pretrained(out, **({"save_embedding_layers": False} if adapters else {}))
-    tokenizer.save_pretrained(out)
-    write_text(out / "README.md", render_card(recipe, metrics))
-    write_text(out / "metrics.json", json.dumps(metrics, indent=2))
+def ids_of(texts: list[str], rows) -> list[str | None]:
+    """The `id` of the row whose maze stands in each text, None where it cannot be told."""
+    if "id" not in rows.column_names:
+        return [None] * len(texts)
+    by_maze = dict(zip(maze_texts(rows), rows["id"]))
+    return [next((row for maze, row in by_maze.items() if maze in text), None) for text in texts]

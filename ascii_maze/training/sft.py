@@ -10,8 +10,16 @@ def config_class() -> type:
     return SFTConfig
 
 
-def make_trainer(**arguments):
-    """TRL's trainer of this method, ready to train; see `ascii_maze.training.run` for the arguments."""
+def make_trainer(run, **arguments):
+    """TRL's trainer of this method, ready to train.
+
+    Args:
+        run: the recipe's `RunArguments`.
+        arguments: model, args, train_dataset, eval_dataset, processing_class and measure, as
+            `ascii_maze.training.run` makes them.
+    """
     from trl import SFTTrainer
 
-    return SFTTrainer(**arguments)
+    from .watch import watched
+
+    return watched(SFTTrainer)(**arguments)

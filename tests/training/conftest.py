@@ -1,5 +1,6 @@
 """Runs of the embedded model that several tests look at; each is made once a session."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+METHODS_AFTER_SFT = ("dpo", "orpo", "kto", "reward", "rlhf", "grpo")  # rlhf needs the reward model
+
+
+def history(folder: Path) -> list[dict]:
+    """What a finished run logged."""
+    return json.loads((folder / "metrics.json").read_text())["history"]
+
+
+def losses(folder: Path) -> list[float]:
+    """The training losses of a finished run, one for each step."""
+    return [line["loss"] for line in history(folder) if "loss" in line]
 
 
 def launch(words, **environment) -> subprocess.CompletedProcess:
@@ -30,8 +42,14 @@ def settings(dataset: Path, out: Path, **changes) -> list[str]:
         "max_steps": 4,
         "per_device_train_batch_size": 8,
         "logging_steps": 1,
+        "eval_strategy": "no",
         **changes,
     }
+    return overrides(values)
+
+
+def overrides(values: dict) -> list[str]:
+    """Keys of a recipe as words of the command line."""
     return [word for key, value in values.items() for word in (f"--{key}", str(value))]
 
 
@@ -43,6 +61,30 @@ def sft_run(dataset, tmp_path_factory):
     done = launch([*accelerate, "launch", "recipes/tiny/sft.yaml", *settings(dataset, out)])
     assert done.returncode == 0, done.stderr[-4000:]
     return out, done.stdout
+
+
+def method_settings(method: str, dataset: Path, folder: Path, sft: Path, **changes) -> list[str]:
+    """Overrides that make a run of three steps of any method, in its place in the chain."""
+    changes = {"max_steps": 3, **changes}
+    if method != "orpo":
+        changes["adapter_name_or_path"] = sft
+    if method == "rlhf":
+        changes["reward_model_name_or_path"] = folder / "reward"
+    if method in ("rlhf", "grpo"):
+        changes |= {"num_generations": 4, "temperature": 1.5}
+    return settings(dataset, folder / method, **changes)
+
+
+@pytest.fixture(scope="session")
+def method_runs(dataset, sft_run, tmp_path_factory):
+    """Every method but SFT, three steps in one process, evaluated at the end: the folder that holds their folders."""
+    from ascii_maze.launch import train
+
+    folder = tmp_path_factory.mktemp("methods")
+    for method in METHODS_AFTER_SFT:
+        words = method_settings(method, dataset, folder, sft_run[0], eval_strategy="steps", eval_limit=8)
+        train(f"recipes/tiny/{method}.yaml", words)
+    return folder
 
 
 @pytest.fixture

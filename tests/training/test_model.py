@@ -59,6 +59,20 @@ def test_an_evaluation_in_mid_training_leaves_the_gradients_right(quantised):
     assert error < 1e-4
 
 
+def test_generation_dequantises_once_and_says_the_same(quantised):
+    """And leaves the layers as they were: 4-bit, with a gradient."""
+    prompts = torch.randint(5, 18, (3, 30), generator=torch.Generator().manual_seed(2))
+    settings = {"max_new_tokens": 8, "do_sample": False, "output_logits": True, "return_dict_in_generate": True}
+    model = with_adapter(quantised).eval()
+    ours = model.generate(input_ids=prompts, **settings)
+    theirs = type(quantised).generate(quantised, input_ids=prompts, **settings)
+    assert torch.equal(ours.sequences, theirs.sequences)
+    for one, two in zip(ours.logits, theirs.logits):
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-5)
+    assert not [module for module in model.modules() if "forward" in vars(module) and "4bit" in type(module).__name__]
+    assert gradients(model, prompts).norm() > 0
+
+
 def test_the_base_is_nf4_with_double_quantisation_in_every_linear_layer(quantised):
     from bitsandbytes.nn import Linear4bit
 

@@ -1,7 +1,14 @@
+import errno
 import json
-import shutil
+import os
+import re
+import signal
+import subprocess
 import sys
+import time
+from collections import namedtuple
 
+import pyarrow.parquet
 import pytest
 import yaml
 from safetensors import safe_open
@@ -9,13 +16,9 @@ from safetensors import safe_open
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation import evaluate
 
-from .conftest import launch, settings
+from .conftest import ROOT, history, launch, losses, settings
 
 TINY = "recipes/tiny/sft.yaml"
-
-
-def losses(folder) -> list[float]:
-    return [line["loss"] for line in json.loads((folder / "metrics.json").read_text())["history"] if "loss" in line]
 
 
 def test_accelerate_launch_of_the_yaml_itself_makes_a_whole_output_folder(sft_run):
@@ -81,17 +84,100 @@ def test_two_processes_train_one_model(dataset, sft_run, tmp_path):
     assert losses(tmp_path / "two") == pytest.approx(losses(sft_run[0]), rel=2e-3)
 
 
-def test_an_interrupted_run_goes_on_from_its_last_checkpoint(dataset, sft_run, train, tmp_path, capsys):
-    """The losses are, bit for bit, those of a run that was never interrupted."""
-    words = settings(dataset, tmp_path / "run", save_steps=2, save_total_limit=9)
+def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(dataset, train, tmp_path, capsys):
+    """`kill -9` in mid-run, and a newest checkpoint cut short by it: the losses are, bit for bit, those of a run that
+    was never interrupted, and the log holds every step once.
+    """
+    words = settings(dataset, tmp_path / "killed", save_steps=2, save_total_limit=9, max_steps=24)
+    command = [sys.executable, "-m", "ascii_maze", "train", TINY, *map(str, words)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_for(tmp_path / "killed" / "checkpoint-4" / "trainer_state.json")
+        os.kill(process.pid, signal.SIGKILL)
+    newest = max(int(path.name.split("-")[1]) for path in (tmp_path / "killed").glob("checkpoint-*"))
+    assert newest < 24
+    assert not (tmp_path / "killed" / "metrics.json").exists()
+    weights = tmp_path / "killed" / f"checkpoint-{newest}" / "adapter_model.safetensors"
+    if weights.exists():
+        weights.write_bytes(weights.read_bytes()[:-100])
     train(TINY, words)
-    whole = losses(tmp_path / "run")
-    assert (tmp_path / "run" / "checkpoint-2").is_dir()
-    (tmp_path / "run" / "metrics.json").unlink()  # as if it had been killed between step 2 and step 4
-    shutil.rmtree(tmp_path / "run" / "checkpoint-4")
-    train(TINY, words)
-    assert "going on from" in capsys.readouterr().out
-    assert losses(tmp_path / "run") == whole
+    printed = capsys.readouterr().out
+    assert f"checkpoint-{newest} is skipped:" in printed
+    assert re.search(rf"going on from .*checkpoint-[1-{newest}]", printed)
+    train(TINY, settings(dataset, tmp_path / "whole", max_steps=24))
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+    tokens = [json.loads((tmp_path / name / "metrics.json").read_text())["tokens"] for name in ("killed", "whole")]
+    assert tokens[0] == tokens[1]
+    log = [json.loads(line) for line in (tmp_path / "killed" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log if "loss" in line] == list(range(1, 25))
+    assert not list((tmp_path / "killed").glob("checkpoint-*"))
+
+
+def wait_for(path, seconds=120):
+    until = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < until, f"no {path}"
+        time.sleep(0.05)
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run_with_its_batch(dataset, train, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(AsciiMazeError, match=r"the loss at step \d is nan; its batch is in .*bad-batch-") as caught:
+        train(TINY, settings(dataset, out, learning_rate=1e30, warmup_steps=0))
+    assert "\n" not in str(caught.value)
+    batch = json.loads(next(out.glob("bad-batch-*.json")).read_text())
+    assert len(batch["ids"]) == len(batch["texts"]) == 8
+    rows = {row["id"]: row["maze"] for row in pyarrow.parquet.read_table(dataset / "sft").to_pylist()}
+    assert all(rows[row] in text for row, text in zip(batch["ids"], batch["texts"]))
+    assert not (out / "metrics.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("budget", "holds"),
+    [
+        ("steps=2", lambda metrics: metrics["steps"] == 2),
+        ("tokens=1500", lambda metrics: metrics["tokens"] - 1000 < 1500 <= metrics["tokens"]),
+        ("seconds=1", lambda metrics: 1 <= metrics["seconds"] < 20 and metrics["steps"] < 32),
+    ],
+)
+def test_a_budget_ends_the_run(dataset, train, tmp_path, budget, holds):
+    words = settings(dataset, tmp_path / "run", max_steps=-1)
+    train(TINY, [*words, "--budget", budget])
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert holds(metrics), metrics
+
+
+def test_a_budget_of_tokens_fits_the_learning_rate_to_itself(dataset, train, tmp_path):
+    """The cosine is spent when the tokens are, however long the recipe would have been."""
+    train(TINY, [*settings(dataset, tmp_path / "run", max_steps=-1, warmup_steps=0), "--budget", "tokens=8000"])
+    rates = [line["learning_rate"] for line in history(tmp_path / "run") if "learning_rate" in line]
+    assert rates[0] == pytest.approx(1e-3)
+    assert rates[-1] < 0.1 * rates[0]
+
+
+def test_a_run_whose_validity_no_longer_rises_ends_early(dataset, train, tmp_path):
+    words = settings(dataset, tmp_path / "run", max_steps=9, learning_rate=0.0, eval_strategy="steps", eval_steps=1)
+    train(TINY, [*words, "--eval_limit", "4", "--early_stopping_patience", "2"])
+    assert len([line for line in history(tmp_path / "run") if "eval_valid" in line]) == 3
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["steps"] == 3
+
+
+def test_a_full_disk_is_one_line(dataset, train, tmp_path, monkeypatch):
+    words = settings(dataset, tmp_path / "run", max_steps=2, save_steps=1)
+    usage = namedtuple("usage", "total used free")
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.disk_usage", lambda path: usage(1, 1, 1_000_000))
+        with pytest.raises(AsciiMazeError, match=r"no space for the run in .*run: .* MB and 1 MB are free"):
+            train(TINY, words)
+    assert not (tmp_path / "run" / "recipe.yaml").exists()
+
+    def fail(self, output_dir=None, _internal_call=False):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("transformers.Trainer.save_model", fail)
+        with pytest.raises(AsciiMazeError, match=r"no space left for the run in .*run; make room"):
+            train(TINY, words)
+    assert not (tmp_path / "run" / "metrics.json").exists()
 
 
 def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, capsys):
@@ -100,7 +186,18 @@ def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, c
     assert "max_steps: 4" in printed
     assert "parameters: 1,775,744, of which 491,520 are trained" in printed
     assert "4 steps of 8 rows" in printed
+    assert re.search(r"memory: about \d\.\d\d GiB per process", printed)
+    assert re.search(r"tokens per row: median \d+, 90 % \d+, 99 % \d+, most \d+; limit 1024", printed)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_repository_named_for_the_result_is_asked_before_training(dataset, train, tmp_path, capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr("ascii_maze.hub.push.check_target", lambda *words, **options: asked.append((words, options)))
+    words = settings(dataset, tmp_path / "run", hub_model_id="someone/mazes", hub_private_repo="true")
+    train(TINY, words, dry_run=True)
+    assert asked == [(("adapter", "someone/mazes"), {"public": False})]
+    assert "hub: someone/mazes would take the result" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -114,6 +211,13 @@ def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, c
         ({"dataset_train_split": "trian"}, "cannot load split 'trian'"),
         ({"model_name_or_path": "no/such-model"}, "cannot load the tokenizer of 'no/such-model'"),
         ({"max_length": 50}, "max_length is 50 and the longest row has .* tokens"),
+        (
+            {"eval_strategy": "steps", "dataset_test_split": "train"},
+            "of the mazes to evaluate on are also in split 'tr",
+        ),
+        ({"push_to_hub": "true"}, "'push_to_hub' would send .*name the repository in 'hub_model_id'"),
+        ({"hub_model_id": "no/such/name"}, "no/such/name"),
+        ({"adapter_name_or_path": "outputs/tiny/sft"}, "make it first: accelerate launch recipes/tiny/sft.yaml"),
     ],
 )
 def test_what_cannot_be_trained_is_one_line_before_anything_is_written(dataset, train, tmp_path, changes, message):
@@ -121,6 +225,33 @@ def test_what_cannot_be_trained_is_one_line_before_anything_is_written(dataset, 
         train(TINY, settings(dataset, tmp_path / "run", **changes))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_an_adapter_of_another_base_or_shape_is_refused(dataset, sft_run, train, tmp_path):
+    words = settings(dataset, tmp_path / "run", adapter_name_or_path=sft_run[0])
+    with pytest.raises(UsageError, match=r"lora_r is 8, and '.*sft', which this run starts from, has 32"):
+        train(TINY, [*words, "--lora_r", "8"])
+    copied = tmp_path / "other"
+    copied.mkdir()
+    config = json.loads((sft_run[0] / "adapter_config.json").read_text())
+    (copied / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "other/base"}))
+    with pytest.raises(UsageError, match="is an adapter of 'other/base', and this recipe's base is 'tiny'"):
+        train(TINY, [*words, "--adapter_name_or_path", str(copied)])
+    with pytest.raises(UsageError, match="needs 'use_peft: true'"):
+        train(TINY, [*words, "--use_peft", "false", "--load_in_4bit", "false"])
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("change", [{"use_dora": "true"}, {"use_rslora": "true", "lora_r": 4}, {"use_peft": "false"}])
+def test_other_adapters_and_full_fine_tuning(dataset, train, tmp_path, change):
+    quantised = {"load_in_4bit": "false"} if "use_peft" in change else {}
+    train(TINY, settings(dataset, tmp_path / "run", max_steps=1, **change, **quantised))
+    assert (tmp_path / "run" / "metrics.json").exists()
+    saved = "model.safetensors" if "use_peft" in change else "adapter_model.safetensors"
+    with safe_open(tmp_path / "run" / saved, "pt") as weights:
+        names = set(weights.keys())
+    assert any("lora_magnitude" in name for name in names) == ("use_dora" in change)
+    assert any("lora_A" in name for name in names) == ("use_peft" not in change)
 
 
 def test_ascii_maze_train_with_a_bad_key_is_one_line_and_exit_code_2(tmp_path):

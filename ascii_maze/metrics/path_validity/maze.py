@@ -168,13 +168,17 @@ class Maze:
         It is the least of the 16 candidates: those with fewer columns first, then as text. Split decisions and
         duplicates go by the hash of this form; `ascii_maze.kernels.canonicalise` is the same for batches.
         """
-        candidates = []
+        return "\n".join(min(self.variants(), key=lambda rows: (len(rows[0]), rows)))
+
+    def variants(self) -> list[tuple[str, ...]]:
+        """The rows of the 16 mazes that count as this one: turned, mirrored, and each with S and G swapped."""
+        found = []
         swapped = tuple(line.translate(str.maketrans("SG", "GS")) for line in self.rows)
         for rows in (self.rows, swapped):
             for _ in range(4):
                 rows = tuple("".join(line) for line in zip(*rows[::-1]))
-                candidates += [rows, rows[::-1]]
-        return "\n".join(min(candidates, key=lambda rows: (len(rows[0]), rows)))
+                found += [rows, rows[::-1]]
+        return found
 
 
 def _what_is_wrong(lines: list[str]) -> str:

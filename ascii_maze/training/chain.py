@@ -1,0 +1,44 @@
+"""What a run starts from: an adapter, a reward model, and the run that makes it where it is missing."""
+
+from pathlib import Path
+
+from ..errors import UsageError
+from ..recipe import LAUNCHER_KEY, RunArguments, load_recipe, shipped_recipes
+
+
+def check_predecessors(run: RunArguments) -> None:
+    """See that the adapters that a recipe starts from exist and are finished.
+
+    Raises:
+        UsageError: one does not or is not, with the command that makes it.
+    """
+    for key in ("adapter_name_or_path", "reward_model_name_or_path"):
+        name = getattr(run, key)
+        if name is not None:
+            _check_predecessor(key, name)
+
+
+def _check_predecessor(key: str, name: str) -> None:
+    folder = Path(name)
+    if not folder.is_dir():
+        maker = recipe_that_makes(name)
+        if maker is not None:
+            raise UsageError(f"{key}: there is no '{name}' yet; make it first: accelerate launch {maker}")
+        if name.count("/") != 1 or name.startswith((".", "/", "~")):
+            raise UsageError(f"{key}: there is no folder '{name}'")
+        return  # an id on the Hub; if there is none of that name, loading it will say so
+    if (folder / "recipe.yaml").is_file() and not (folder / "metrics.json").is_file():
+        command = f"ascii-maze train {folder / 'recipe.yaml'}"
+        raise UsageError(f"{key}: the run in '{name}' is not finished; go on with it first: {command}")
+    if not (folder / "adapter_config.json").is_file():
+        raise UsageError(f"{key}: '{name}' holds no adapter (no adapter_config.json)")
+
+
+def recipe_that_makes(output_dir: str) -> str | None:
+    """The recipe, as its name on the command line, that writes to this folder."""
+    for name, path in shipped_recipes().items():
+        if LAUNCHER_KEY in path.read_text(encoding="utf-8"):
+            made = load_recipe(path).values.get("output_dir")
+            if made is not None and Path(made) == Path(output_dir):
+                return name
+    return None

@@ -1,0 +1,148 @@
+"""The rows of a run, and what must hold of them before it starts."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..errors import AsciiMazeError, UsageError
+from ..inference import answer_budget
+from ..metrics.path_validity.maze import Maze, MazeError
+from ..prompts import style_of
+from ..recipe import Arguments
+
+
+def load_rows(arguments: Arguments, columns: tuple[str, ...]):
+    """The rows to train on, and those to evaluate on where the recipe asks for it, else None; with all their columns.
+
+    Raises:
+        AsciiMazeError: no such dataset, config or split, or it lacks a column, or a maze is in both splits.
+    """
+    script, run = arguments.script, arguments.run
+    if not script.dataset_name:
+        raise UsageError("no 'dataset_name'; give a folder that `ascii-maze build` made, or a Hub id")
+    train_rows = first_rows(load_split(script, script.dataset_train_split, columns), run.train_limit)
+    if arguments.training.eval_strategy == "no":
+        return train_rows, None
+    eval_rows = first_rows(load_split(script, script.dataset_test_split, columns), run.eval_limit)
+    shared = overlap(train_rows, eval_rows)
+    if shared:
+        raise AsciiMazeError(
+            f"{shared} of the mazes to evaluate on are also in split '{script.dataset_train_split}', turned or "
+            "mirrored perhaps; the figures would mean nothing: choose another --dataset_test_split"
+        )
+    return train_rows, eval_rows
+
+
+def first_rows(rows, limit: int | None):
+    """The first so many rows, or all of them."""
+    return rows.select(range(min(limit or len(rows), len(rows))))
+
+
+def load_split(script, split: str, columns: tuple[str, ...]):
+    """One split of the recipe's dataset.
+
+    Raises:
+        AsciiMazeError: it cannot be loaded or lacks a column.
+    """
+    from datasets import load_dataset
+
+    name, config = script.dataset_name, script.dataset_config
+    try:
+        rows = load_dataset(name, config, split=split)
+    except (FileNotFoundError, ConnectionError, ValueError, OSError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise AsciiMazeError(
+            f"cannot load split '{split}' of dataset '{name}' ({reason}); "
+            f"build it with `ascii-maze build --out {name}`"
+        ) from error
+    missing = [column for column in columns if column not in rows.column_names]
+    if missing:
+        raise AsciiMazeError(
+            f"dataset '{name}', config '{config}': no column {', '.join(missing)}; "
+            f"it has {', '.join(rows.column_names)}"
+        )
+    return rows
+
+
+def maze_texts(rows) -> list[str]:
+    """The maze of each row: its column, or else what the user says, which is nothing but the maze."""
+    if "maze" in rows.column_names:
+        return list(rows["maze"])
+    return [prompt[-1]["content"] for prompt in rows["prompt"]]
+
+
+def overlap(train_rows, eval_rows) -> int:
+    """How many mazes to evaluate on are in the rows to train on, also turned, mirrored or walked backwards."""
+    trained = set(maze_texts(train_rows))
+    return sum(any(text in trained for text in variants(text)) for text in set(maze_texts(eval_rows)))
+
+
+def variants(text: str) -> Iterable[str]:
+    """The text and, where it is a maze, its turned and mirrored forms."""
+    try:
+        return ("\n".join(rows) for rows in Maze.from_ascii(text).variants())
+    except MazeError:
+        return (text,)
+
+
+def conversations(row: dict) -> list[list[dict]]:
+    """What the model reads of a row: the prompt with each answer that it has, or alone."""
+    answers = [row[column] for column in ("completion", "chosen", "rejected") if row.get(column) is not None]
+    return [row["prompt"] + answer for answer in answers] or [row["prompt"]]
+
+
+class Lengths(NamedTuple):
+    """Tokens of the rows.
+
+    Attributes:
+        sample: of the longest conversation of each sampled row, sorted.
+        most: of the longest conversation of all rows.
+        mean: of all conversations of a row together.
+    """
+
+    sample: list[int]
+    most: int
+    mean: float
+
+
+def measure_lengths(rows, tokenizer, sample: int = 512) -> Lengths:
+    """Tokens of so many rows in even steps; for `most` of those with the most characters."""
+    columns = [name for name in ("prompt", "completion", "chosen", "rejected") if name in rows.column_names]
+    kept = rows.select_columns(columns)
+    characters = [max(sum(len(m["content"]) for m in talk) for talk in conversations(row)) for row in kept]
+    by_length = sorted(range(len(kept)), key=characters.__getitem__)
+
+    def tokens(indices) -> list[list[int]]:
+        return [
+            [len(tokenizer.apply_chat_template(talk, tokenize=True, return_dict=False)) for talk in conversations(row)]
+            for row in kept.select(indices)
+        ]
+
+    even, long = tokens(range(0, len(kept), max(1, len(kept) // sample))), tokens(by_length[-64:])
+    longest = sorted(max(talks) for talks in even)
+    return Lengths(longest, max(map(max, even + long)), sum(map(sum, even)) / len(even))
+
+
+def check_lengths(rows, lengths: Lengths, tokenizer, training) -> None:
+    """Refuse a token limit that would cut a maze or an answer.
+
+    Raises:
+        UsageError: `max_length` is below the longest row, or `max_completion_length` below the longest shortest path.
+    """
+    limit, most = getattr(training, "max_length", None), lengths.most
+    if limit is not None and most > limit:
+        raise UsageError(
+            f"max_length is {limit} and the longest row has {most} tokens; a cut maze teaches nothing: "
+            f"set --max_length {most}"
+        )
+    if generates(training) and "path_length" in rows.column_names:
+        needed = answer_budget(tokenizer, max(rows["path_length"]), style_of(rows[0]["prompt"]))
+        if training.max_completion_length < needed:
+            raise UsageError(
+                f"max_completion_length is {training.max_completion_length} and the longest right answer needs "
+                f"{needed} tokens: set --max_completion_length {needed}"
+            )
+
+
+def generates(training) -> bool:
+    """Whether a method trains on what the model itself writes: RLHF and GRPO."""
+    return hasattr(training, "num_generations")

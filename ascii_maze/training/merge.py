@@ -1,0 +1,88 @@
+"""An adapter merged into its base: one model, no PEFT needed to use it, and known to walk as well as before.
+
+An adapter trained on a 4-bit base has learned to make up for that base's rounding. It is therefore merged into the
+weights that it was trained on, dequantised, and not into the original ones; and what is left of the difference, the
+rounding of the sum, is measured on mazes rather than assumed.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import AsciiMazeError, UsageError
+from ..evaluation import load_mazes
+from ..files import write_text
+from ..inference import answer_budget, generate, load_model
+from ..metrics.path_validity.maze import Maze
+from ..metrics.path_validity.scoring import score_path
+from ..policies import open_positions
+from ..prompts import style_of
+
+
+def merge_adapter(
+    adapter: str,
+    out: Path,
+    dataset: str,
+    split: str,
+    limit: int | None,
+    margin: float,
+    report: Callable[[str, int, int], None],
+) -> dict:
+    """Merge, walk held-out mazes before and after, and save the model if it lost no more than the margin.
+
+    Args:
+        adapter: folder or Hub id.
+        limit: the first so many mazes of the split.
+        margin: validity that may be lost, 0-1.
+        report: called with what is being done, mazes done and mazes in all.
+
+    Returns:
+        What merge.json in the folder holds: `before` and `after`, rates of valid walks, and `mazes`.
+
+    Raises:
+        UsageError: the folder is there already, or the name is not an adapter's.
+        AsciiMazeError: something cannot be loaded, or the merged model lost more than the margin; nothing is saved.
+    """
+    if out.exists():
+        raise UsageError(f"{out} is there already; give another --out")
+    rows = load_mazes(dataset, split, limit)
+    model, tokenizer = load_model(adapter)
+    if not hasattr(model, "peft_config"):
+        raise UsageError(f"'{adapter}' is a whole model, there is nothing to merge")
+    before = share_valid(model, tokenizer, rows, lambda done: report("before", done, len(rows)))
+    merged = merge_weights(model)
+    after = share_valid(merged, tokenizer, rows, lambda done: report("after", done, len(rows)))
+    figures = {"adapter": adapter, "before": before, "after": after, "mazes": len(rows), "margin": margin}
+    if before - after > margin:
+        raise AsciiMazeError(
+            f"not saved: {100 * before:.1f} % of {len(rows)} mazes were walked before merging and {100 * after:.1f} % "
+            f"after, more than the margin of {100 * margin:.1f} points less; use the adapter as it is"
+        )
+    merged.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    write_text(out / "merge.json", json.dumps(figures, indent=2))
+    return figures
+
+
+def merge_weights(model):
+    """The model without its adapter, which is added to the weights; 4-bit weights are dequantised first."""
+    import copy
+
+    if not getattr(model, "is_quantized", False):
+        return model.merge_and_unload()
+    from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+
+    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    config = copy.deepcopy(model.peft_config["default"])
+    config.base_model_name_or_path = None
+    plain = get_peft_model(model.unload().dequantize(), config)
+    set_peft_model_state_dict(plain, weights)
+    return plain.merge_and_unload().eval()
+
+
+def share_valid(model, tokenizer, rows: list[dict], report: Callable[[int], None] | None = None) -> float:
+    """The share of mazes that a model walks validly, greedily, 0-1."""
+    longest = max(open_positions(Maze.from_ascii(row["maze"])) for row in rows)
+    budget = answer_budget(tokenizer, longest, style_of(rows[0]["prompt"]))
+    answers = generate(model, tokenizer, [row["prompt"] for row in rows], budget, report=report)
+    return sum(score_path(row["maze"], answer).valid for row, answer in zip(rows, answers)) / len(rows)

@@ -1,0 +1,118 @@
+"""What a run leaves behind: adapter, tokenizer, card, learning curve, and last of all metrics.json."""
+
+import json
+import shutil
+from pathlib import Path
+
+from ..errors import AsciiMazeError
+from ..files import replacing, write_text
+from ..recipe import Recipe
+from .card import render_card
+from .data import generates
+
+# What each panel of the learning curve shows, where the run logged it: title -> keys of the history.
+PANELS = {
+    "loss": ("loss", "eval_loss"),
+    "validity on held-out mazes": ("eval_valid", "eval_optimal"),
+    "reward": ("reward", "rewards/validity/mean"),
+    "pairs": ("eval_pair_accuracy", "eval_rank_correlation", "eval_calibration_error"),
+}
+
+
+def collect_metrics(recipe: Recipe, trainer) -> dict:
+    """What metrics.json holds: what the run cost and how its loss went."""
+    import resource
+    import sys
+
+    import torch
+
+    history, args = trainer.state.log_history, trainer.args
+    rows = len(trainer.train_dataset) * (args.num_generations if generates(args) else 1)
+    on_gpu = args.device.type == "cuda"
+    return {
+        "method": recipe.method,
+        "base_model": recipe.values.get("model_name_or_path"),
+        "started_from": recipe.values.get("adapter_name_or_path"),
+        "budget": recipe.values.get("budget"),
+        "steps": trainer.state.global_step,
+        "samples": round((trainer.state.epoch or 0) * rows),
+        "tokens": trainer.state.num_input_tokens_seen,
+        "seconds": round(trainer.elapsed(), 3),
+        "peak_memory_bytes": torch.cuda.max_memory_allocated()
+        if on_gpu
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        "device": torch.cuda.get_device_name() if on_gpu else "cpu",
+        "processes": trainer.accelerator.num_processes,
+        "history": history,
+    }
+
+
+def gather_weights(trainer) -> dict | None:
+    """What was trained, whole, where FSDP or ZeRO-3 keeps it in parts, else None; all processes have to call it."""
+    accelerator = trainer.accelerator
+    accelerator.wait_for_everyone()
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        return accelerator.get_state_dict(trainer.deepspeed if trainer.is_deepspeed_enabled else trainer.model)
+    return None
+
+
+def save(out: Path, trainer, weights: dict | None, tokenizer, recipe: Recipe, metrics: dict) -> None:
+    """Adapter (or model), tokenizer, card and curve, and then metrics.json, which says that the run is finished.
+
+    Args:
+        weights: from `gather_weights`.
+
+    Raises:
+        AsciiMazeError: something cannot be written.
+    """
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    adapters = getattr(model, "peft_config", {})
+    for config in adapters.values():
+        # The name in the recipe, not where it lies on this machine. PEFT would look that name up on the Hub to see
+        # whether the vocabulary has grown; it has not.
+        config.base_model_name_or_path = recipe.values["model_name_or_path"]
+    # The reference beside what was trained is the adapter that the run started from; it is not saved again.
+    of_adapter = {"save_embedding_layers": False, "selected_adapters": ["default"]} if adapters else {}
+    model.save_pretrained(out, state_dict=weights, **of_adapter)
+    tokenizer.save_pretrained(out)
+    draw_curves(out / "learning_curve.png", metrics["history"])
+    write_text(out / "README.md", render_card(recipe, metrics))
+    write_text(out / "metrics.json", json.dumps(metrics, indent=2))
+
+
+def draw_curves(path: Path, history: list[dict]) -> None:
+    """The learning curves of a run as a PNG: loss, validity, reward, whatever it logged, over steps."""
+    from matplotlib.figure import Figure
+
+    curves = {
+        title: {
+            key: points for key in keys if (points := [(line["step"], line[key]) for line in history if key in line])
+        }
+        for title, keys in PANELS.items()
+    }
+    curves = {title: lines for title, lines in curves.items() if lines}
+    figure = Figure(figsize=(5 * max(1, len(curves)), 3.5), layout="constrained")
+    for axes, (title, lines) in zip(figure.subplots(1, max(1, len(curves)), squeeze=False)[0], curves.items()):
+        for key, points in lines.items():
+            axes.plot(*zip(*points), marker="." if len(points) < 40 else None, label=key)
+        axes.set(title=title, xlabel="step")
+        axes.legend()
+        axes.grid(alpha=0.3)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+
+
+def check_disk(out: Path, trained_bytes: int, checkpoints: int) -> None:
+    """See that the checkpoints of a run fit the disk: what is trained, three times with its optimizer, each.
+
+    Raises:
+        AsciiMazeError: they do not.
+    """
+    folder = next(parent for parent in (out, *out.absolute().parents) if parent.is_dir())
+    needed = trained_bytes * (3 * checkpoints + 1) + 10_000_000
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise AsciiMazeError(
+            f"no space for the run in {out}: its checkpoints take about {needed / 1e6:,.0f} MB and "
+            f"{free / 1e6:,.0f} MB are free; make room, or lower --save_total_limit"
+        )

@@ -1,0 +1,81 @@
+"""The reward model of RLHF: a head of one number on the model, trained so that the right walk of a pair gets the
+larger one (Bradley & Terry, 1952; Ouyang et al., 2022, step 2). At every evaluation it reports, on held-out pairs, how
+often it does, whether its confidence is honest, and how its numbers rank walks beside what they truly did.
+"""
+
+import math
+
+COLUMNS = ("prompt", "chosen", "rejected")
+
+
+def config_class() -> type:
+    """TRL's config of this method, a dataclass."""
+    from trl import RewardConfig
+
+    return RewardConfig
+
+
+def make_trainer(run, measure, **arguments):
+    """TRL's trainer of this method; see `sft`. What it measures is its own: a reward model walks no maze."""
+    from trl import RewardTrainer
+
+    from .watch import watched
+
+    pairs = arguments["eval_dataset"]
+    return watched(RewardTrainer)(measure=pairs and (lambda trainer: judge_pairs(trainer, pairs)), **arguments)
+
+
+def judge_pairs(trainer, pairs) -> dict[str, float]:
+    """The rewards of both walks of every pair, summed up; every process judges all of them.
+
+    Returns:
+        `pair_accuracy`, `calibration_error` (see `expected_calibration_error`) and `rank_correlation`, Spearman's, of
+        the reward with what the walk truly did (`rewards.judge`).
+    """
+    from scipy.stats import spearmanr
+
+    from ..prompts import style_of
+    from .rewards import judge
+
+    walks = [(row["prompt"], row[side]) for side in ("chosen", "rejected") for row in pairs]
+    rewards = score_walks(trainer, [prompt + answer for prompt, answer in walks])
+    truth = [judge(prompt[-1]["content"], answer[-1]["content"], style_of(prompt)).total() for prompt, answer in walks]
+    margins = [right - wrong for right, wrong in zip(rewards[: len(pairs)], rewards[len(pairs) :])]
+    return {
+        "pair_accuracy": sum(margin > 0 for margin in margins) / len(margins),
+        "calibration_error": expected_calibration_error(margins),
+        "rank_correlation": float(spearmanr(rewards, truth).statistic),
+    }
+
+
+def score_walks(trainer, conversations: list[list[dict]], batch_size: int = 64) -> list[float]:
+    """The reward of each conversation."""
+    import torch
+
+    tokenizer, rewards = trainer.processing_class, []
+    for start in range(0, len(conversations), batch_size):
+        texts = tokenizer.apply_chat_template(conversations[start : start + batch_size], tokenize=False)
+        batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right", add_special_tokens=False)
+        batch = {key: batch[key].to(trainer.args.device) for key in ("input_ids", "attention_mask")}
+        with torch.no_grad(), trainer.compute_loss_context_manager():
+            rewards += trainer.model(**batch).logits[:, 0].float().tolist()
+    return rewards
+
+
+def expected_calibration_error(margins: list[float], bins: int = 10) -> float:
+    """How far the confidence in a choice, sigmoid(|margin|), is from how often the choice is right; 0-1, 0 is best.
+
+    Args:
+        margins: reward of the right walk minus that of the wrong one.
+
+    Paper: Guo et al., "On calibration of modern neural networks", ICML 2017.
+    """
+    confidence = [1 / (1 + math.exp(-min(abs(margin), 50.0))) for margin in margins]
+    error = 0.0
+    for number in range(bins):
+        low, high = 0.5 + number * 0.5 / bins, 0.5 + (number + 1) * 0.5 / bins
+        inside = [i for i, c in enumerate(confidence) if low <= c < high or (number == bins - 1 and c >= high)]
+        if inside:
+            right = sum(margins[i] > 0 for i in inside) / len(inside)
+            error += len(inside) / len(margins) * abs(right - sum(confidence[i] for i in inside) / len(inside))
+    return error

@@ -1,0 +1,43 @@
+"""RLHF: the policy is optimised against a learned reward model, by REINFORCE with the other walks of the same maze as
+baseline (RLOO: Ahmadian et al., 2024) and a KL penalty that ties it to the adapter it starts from.
+
+The true validity of the sampled walks is logged beside the reward, with weight 0: where the reward rises and validity
+does not, the policy has found a hole in the reward model.
+"""
+
+COLUMNS = ("prompt", "maze")
+
+
+def config_class() -> type:
+    """TRL's config of this method, a dataclass."""
+    from trl import RLOOConfig
+
+    return RLOOConfig
+
+
+def make_trainer(run, args, **arguments):
+    """TRL's trainer of this method; see `sft`.
+
+    Raises:
+        UsageError: the recipe names no reward model.
+        AsciiMazeError: it cannot be loaded, or is none.
+    """
+    from trl import RLOOTrainer
+
+    from ..errors import UsageError
+    from ..inference import load_model
+    from .rewards import reward_function
+    from .watch import watched
+
+    if run.reward_model_name_or_path is None:
+        raise UsageError("no 'reward_model_name_or_path'; train one with `accelerate launch recipes/reward.yaml`")
+    reward_model, tokenizer = load_model(run.reward_model_name_or_path, task="SEQ_CLS")
+    args.reward_weights = [1.0, 0.0]
+    trainer = watched(RLOOTrainer)(
+        reward_funcs=[reward_model, reward_function("validity")],
+        reward_processing_classes=[tokenizer, None],
+        args=args,
+        **arguments,
+    )
+    trainer.reward_func_names[0] = "reward_model"  # in the log; else the name of its base
+    return trainer

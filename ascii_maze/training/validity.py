@@ -1,0 +1,35 @@
+"""How well the model walks, in the middle of its training: greedy answers to mazes that are held out."""
+
+from ..metrics.path_validity.maze import Maze
+from ..metrics.path_validity.scoring import score_path
+from ..policies import open_positions
+from ..prompts import Message, style_of
+
+
+def walk_mazes(trainer, tasks: list[tuple[list[Message], str]], batch_size: int = 64) -> dict[str, float]:
+    """Let the model as it is now walk every maze; the processes share them.
+
+    Args:
+        tasks: prompts and their mazes.
+
+    Returns:
+        `valid`, `optimal` and `legal`: rates 0-1.
+    """
+    import torch
+    from trl.models.utils import unwrap_model_for_generation
+
+    from ..inference import answer_budget, generate
+
+    accelerator, tokenizer = trainer.accelerator, trainer.processing_class
+    budget = answer_budget(
+        tokenizer, max(open_positions(Maze.from_ascii(maze)) for _, maze in tasks), style_of(tasks[0][0])
+    )
+    # As many for each, or with sharded weights one process would wait for ever for the others' forward passes.
+    mine = tasks[accelerator.process_index :: accelerator.num_processes][: len(tasks) // accelerator.num_processes]
+    with unwrap_model_for_generation(trainer.model_wrapped, accelerator) as model:
+        model.eval()
+        answers = generate(model, tokenizer, [prompt for prompt, _ in mine], budget, batch_size)
+    scores = [score_path(maze, answer) for (_, maze), answer in zip(mine, answers)]
+    sums = [sum(getattr(score, name) for score in scores) for name in ("valid", "optimal", "legal")]
+    total = accelerator.reduce(torch.tensor([*sums, len(mine)], dtype=torch.float32, device=accelerator.device))
+    return dict(zip(("valid", "optimal", "legal"), (total[:3] / total[3]).tolist()))

@@ -1,0 +1,96 @@
+"""What every run adds to TRL's trainer, whichever it is: tokens and seconds counted alike for all methods, a measure
+of its own at every evaluation, and an end with evidence where the loss is not a number.
+"""
+
+import time
+from collections.abc import Callable
+
+from ..errors import AsciiMazeError
+
+
+class LossError(AsciiMazeError):
+    """The loss is not a number any more.
+
+    Attributes:
+        step: at which, from 1.
+        texts: the batch that did it, decoded.
+    """
+
+    def __init__(self, step: int, loss: float, texts: list[str]):
+        super().__init__(f"the loss at step {step} is {loss}")
+        self.step, self.texts = step, texts
+
+
+def watched(trainer_class: type) -> type:
+    """The trainer class with `measure` as one more argument: a function (trainer) -> figures by name, or None.
+
+    Every log line gets `tokens` (read by the trained model in training: prompts and answers, of both sides of a pair,
+    generated ones too) and `seconds`; both go on counting when a run is resumed.
+    """
+
+    class Watched(trainer_class):
+        def __init__(self, *args, measure: Callable | None = None, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.measure = measure
+            self.began: float | None = None
+
+        def training_step(self, model, inputs, num_items_in_batch=None):
+            if self.began is None:
+                self.began = time.monotonic() - last_logged(self.state, "seconds")
+            loss = super().training_step(model, inputs, num_items_in_batch)
+            if not loss.isfinite():
+                raise LossError(self.state.global_step + 1, loss.item(), _texts(self.processing_class, inputs))
+            if isinstance(inputs, dict):  # those that generate get rows, and count for themselves
+                self.state.num_input_tokens_seen += over_processes(self.accelerator, count_tokens(inputs))
+            return loss
+
+        def evaluation_loop(self, *args, **kwargs):
+            output = super().evaluation_loop(*args, **kwargs)
+            if self.measure:
+                output.metrics.update({f"eval_{name}": value for name, value in self.measure(self).items()})
+            return output
+
+        def elapsed(self) -> float:
+            return 0.0 if self.began is None else time.monotonic() - self.began
+
+        def slowest_elapsed(self) -> float:
+            import torch
+
+            seconds = torch.tensor([self.elapsed()], device=self.accelerator.device)
+            return float(self.accelerator.gather(seconds).max())
+
+        def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+            logs |= {"tokens": self.state.num_input_tokens_seen, "seconds": round(self.elapsed(), 3)}
+            super().log(logs, start_time)
+
+    Watched.__name__ = Watched.__qualname__ = trainer_class.__name__
+    return Watched
+
+
+def last_logged(state, key: str) -> float:
+    """The newest value of a figure in the trainer's history, 0 where there is none."""
+    return next((line[key] for line in reversed(state.log_history) if key in line), 0.0)
+
+
+def count_tokens(inputs: dict) -> int:
+    """Tokens of a batch, padding not counted; a pair's prompt is read twice and counts twice."""
+    masks = [
+        inputs[key] for key in ("attention_mask", "chosen_attention_mask", "rejected_attention_mask") if key in inputs
+    ]
+    return int(sum(mask.sum() for mask in masks)) if masks else inputs["input_ids"].numel()
+
+
+def over_processes(accelerator, number: int) -> int:
+    """The sum of a number over all processes."""
+    if accelerator.num_processes == 1:
+        return number
+    import torch
+
+    return int(accelerator.reduce(torch.tensor(number, device=accelerator.device)))
+
+
+def _texts(tokenizer, inputs) -> list[str]:
+    if isinstance(inputs, list):
+        return [row["prompt"][-1]["content"] for row in inputs]
+    key = next(key for key in ("input_ids", "chosen_input_ids") if key in inputs)
+    return tokenizer.batch_decode(inputs[key], skip_special_tokens=True)

@@ -1,0 +1,42 @@
+import pytest
+
+from ascii_maze.errors import UsageError
+from ascii_maze.recipe import RunArguments
+from ascii_maze.training.chain import check_predecessors, recipe_that_makes
+
+
+@pytest.mark.parametrize(
+    ("folder", "recipe"),
+    [
+        ("outputs/tiny/sft", "recipes/tiny/sft.yaml"),
+        ("outputs/tiny/reward/", "recipes/tiny/reward.yaml"),
+        ("outputs/sft", "recipes/sft.yaml"),
+        ("outputs/elsewhere", None),
+    ],
+)
+def test_every_folder_of_a_recipe_has_a_maker(folder, recipe):
+    assert recipe_that_makes(folder) == recipe
+
+
+def test_a_missing_predecessor_is_named_with_the_command_that_makes_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"make it first: accelerate launch recipes/tiny/sft\.yaml"):
+        check_predecessors(RunArguments(adapter_name_or_path="outputs/tiny/sft"))
+    with pytest.raises(UsageError, match=r"reward_model.*make it first: accelerate launch recipes/reward\.yaml"):
+        check_predecessors(RunArguments(reward_model_name_or_path="outputs/reward"))
+    with pytest.raises(UsageError, match=r"there is no folder '\./mine'"):
+        check_predecessors(RunArguments(adapter_name_or_path="./mine"))
+
+
+def test_an_id_on_the_hub_is_left_to_whoever_loads_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_predecessors(RunArguments(adapter_name_or_path="someone/ascii-maze-sft"))
+
+
+def test_an_unfinished_predecessor_is_not_taken(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("method: sft\n")
+    with pytest.raises(UsageError, match=f"is not finished; go on with it first: ascii-maze train {tmp_path}/recipe"):
+        check_predecessors(RunArguments(adapter_name_or_path=str(tmp_path)))
+    (tmp_path / "metrics.json").write_text("{}")
+    with pytest.raises(UsageError, match="holds no adapter"):
+        check_predecessors(RunArguments(adapter_name_or_path=str(tmp_path)))

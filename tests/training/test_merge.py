@@ -1,0 +1,57 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.inference import load_model
+from ascii_maze.training.merge import merge_adapter, merge_weights
+
+
+def quiet(what, done, total):
+    assert 0 <= done <= total
+
+
+def test_a_merged_model_is_a_model_of_its_own_and_walks_as_before(sft_run, dataset, tmp_path):
+    figures = merge_adapter(str(sft_run[0]), tmp_path / "merged", str(dataset), "validation", 8, 0.13, quiet)
+    assert figures["mazes"] == 8
+    assert json.loads((tmp_path / "merged" / "merge.json").read_text()) == figures
+    config = json.loads((tmp_path / "merged" / "config.json").read_text())
+    assert "quantization_config" not in config
+    names = load_file(tmp_path / "merged" / "model.safetensors").keys()
+    assert not [name for name in names if "lora" in name or "absmax" in name]
+    with pytest.raises(UsageError, match="is there already"):
+        merge_adapter(str(sft_run[0]), tmp_path / "merged", str(dataset), "validation", 8, 0.02, quiet)
+    with pytest.raises(UsageError, match="is a whole model"):
+        merge_adapter(str(tmp_path / "merged"), tmp_path / "again", str(dataset), "validation", 8, 0.02, quiet)
+
+
+def test_merging_into_the_dequantised_base_leaves_the_answers_as_they_are(sft_run):
+    """Where merging into the original weights would not: there the adapter meets a base it was not trained on."""
+    model, _ = load_model(str(sft_run[0]))
+    with_strong_adapter(model)
+    tokens = torch.randint(5, 18, (4, 60), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = model(input_ids=tokens).logits
+        merged = merge_weights(model)
+        after = merged(input_ids=tokens).logits
+    assert float((after - before).abs().max()) < 1e-3
+
+
+def with_strong_adapter(model):
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.02)
+
+
+def test_a_merged_model_that_lost_more_than_the_margin_is_not_saved(sft_run, dataset, tmp_path, monkeypatch):
+    shares = iter([0.9, 0.8])
+    monkeypatch.setattr("ascii_maze.training.merge.share_valid", lambda *arguments: next(shares))
+    with pytest.raises(
+        AsciiMazeError, match=r"not saved: 90\.0 % of 8 mazes .* and 80\.0 % after, more than .* 2\.0 po"
+    ):
+        merge_adapter(str(sft_run[0]), tmp_path / "merged", str(dataset), "validation", 8, 0.02, quiet)
+    assert not (tmp_path / "merged").exists()

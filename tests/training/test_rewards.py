@@ -1,0 +1,98 @@
+"""The reward that can be checked, and the ways to cheat it that are known."""
+
+import random
+from itertools import product
+from statistics import mean
+
+import pytest
+
+from ascii_maze import Maze, generate_mazes
+from ascii_maze.metrics.path_validity.maze import MOVES
+from ascii_maze.policies import random_walk
+from ascii_maze.prompts import PromptStyle, format_answer, prompt_messages
+from ascii_maze.training.rewards import WEIGHTS, Terms, judge, reward_function
+
+MAZE = "#####\n#S  #\n### #\n#G  #\n#####"
+BEST = sum(WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def mazes():
+    return [maze for size in (3, 4, 5) for maze in generate_mazes("depth_first", size, size, 20, size)]
+
+
+def test_the_shortest_path_as_asked_earns_everything(mazes):
+    for maze in mazes:
+        terms = judge(str(maze), format_answer(maze.solve()))
+        assert terms == Terms(1.0, 1.0, 1.0, 1.0)
+        assert terms.total() == pytest.approx(BEST)
+
+
+@pytest.mark.parametrize("style", [PromptStyle("pt", "dots", "words"), PromptStyle("en", "hash", "coordinates")])
+def test_format_is_that_of_the_prompt(style):
+    maze = Maze.from_ascii(MAZE)
+    asked = format_answer("RRDDLL", style, maze.start)
+    assert judge(MAZE, asked, style).format == 1.0
+    assert judge(MAZE, "R R D D L L", style).format == 0.0
+
+
+def test_every_valid_walk_is_worth_more_than_any_other():
+    """All walks of up to seven moves in a small maze."""
+    walks = {"".join(moves) for length in range(1, 8) for moves in product(MOVES, repeat=length)}
+    rewards = {True: [], False: []}
+    for walk in walks:
+        terms = judge(MAZE, walk)
+        rewards[terms.validity == 1.0].append(terms.total())
+    assert len(rewards[True]) == 1  # the way is six moves long, and only the shortest walk fits in seven
+    assert max(rewards[False]) < min(rewards[True])
+
+
+def test_a_longer_valid_walk_earns_less_for_each_move_more():
+    totals = [judge(MAZE, "RL" * detours + "RRDDLL").total() for detours in range(5)]
+    assert totals == sorted(totals, reverse=True)
+    assert len(set(totals)) == 5
+
+
+def test_fifty_moves_that_brush_the_goal_earn_next_to_nothing(mazes):
+    """Wandering at random passes the goal of a small maze more often than not."""
+    for number, maze in enumerate(mazes):
+        walk, here, rng = "", maze.start, random.Random(number)
+        while len(walk) < 50 or here == maze.goal:
+            move, here = rng.choice(maze.neighbours(*here))
+            walk += move
+        terms = judge(str(maze), format_answer(walk))
+        assert terms.validity == terms.shortness == terms.format == 0.0
+        assert WEIGHTS[3] * terms.progress < 0.1 * BEST
+
+
+def test_an_answer_without_its_closing_tag_loses_every_term():
+    closed, open_ended = "<answer>R R D D L L</answer>", "<answer>R R D D L L"
+    assert judge(MAZE, closed).total() == pytest.approx(BEST)
+    assert judge(MAZE, open_ended) == Terms()
+
+
+@pytest.mark.parametrize("answer", ["", " ", "<eos>", "I cannot see a way.", "R" * 50 + "?", "<answer></answer>"])
+def test_what_cannot_be_read_earns_nothing(answer):
+    assert judge(MAZE, answer) == Terms()
+
+
+@pytest.mark.parametrize("length", [1, 4, 50])
+def test_always_going_right_on_small_grids_does_not_pay(mazes, length):
+    right = mean(judge(str(maze), format_answer("R" * length)).total() for maze in mazes)
+    assert right < 0.15 * BEST
+    honest = mean(judge(str(maze), format_answer(random_walk(maze, random.Random(1)))).total() for maze in mazes)
+    assert honest > 3 * right
+
+
+def test_going_on_against_a_wall_earns_no_more_than_stopping():
+    assert judge(MAZE, "R R R R R R").total() <= judge(MAZE, "R R").total()
+
+
+def test_each_term_is_a_function_as_trl_calls_it():
+    prompts = [prompt_messages(MAZE)] * 2
+    completions = [[{"role": "assistant", "content": text}] for text in ("R R D D L L", "L")]
+    for number, term in enumerate(Terms._fields):
+        function = reward_function(term)
+        assert function.__name__ == term
+        got = function(prompts=prompts, completions=completions, maze=[MAZE] * 2, id=["a", "b"], trainer_state=None)
+        assert got == [judge(MAZE, "R R D D L L")[number], 0.0]
