@@ -5,7 +5,7 @@ import pytest
 
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.evaluation import evaluate, score_rows
-from ascii_maze.gallery import pick_mazes, write_gallery
+from ascii_maze.gallery import group_by_failure, pick_mazes, write_gallery
 from ascii_maze.metrics.path_validity.scoring import PathScore
 
 
@@ -85,3 +85,20 @@ def test_gallery_shows_first_where_models_differ():
         for model, valid in zip("ab", pair, strict=True)
     ]
     assert [group[0]["id"] for group in pick_mazes(rows, ["a", "b"], 2)] == [1, 0]
+
+
+def test_gallery_shows_every_kind_of_failure_with_its_counts():
+    maze = {"id": "x", "maze": "S  \n # \n  G", "width": 1, "height": 1}
+    answers = ["R R D D", "D D R R", "no idea", "U", "R R"]
+    mazes = [maze | {"id": str(number)} for number in range(len(answers))]
+    rows = score_rows("a", "test", mazes, answers)
+    rows += score_rows("b", "test", [maze], ["U"])
+    groups = group_by_failure(rows, ["a", "b"])
+    assert [(group["title"], group["counts"]) for group in groups] == [
+        ("a shortest path", "a 2, b 0"),
+        ("no path at all", "a 1, b 0"),
+        ("runs into a wall", "a 1, b 1"),
+        ("the right way, ended too early", "a 1, b 0"),
+    ]
+    assert [walk["verdict"] for walk in groups[2]["walks"]] == ["runs into a wall, move 1, junction 1"] * 2
+    assert [walk["model"] for walk in groups[2]["walks"]] == ["a", "b"]
