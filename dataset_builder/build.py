@@ -19,6 +19,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -71,8 +72,8 @@ def build(
         for step, _ in enumerate(process_map(function, jobs)):
             report(stage, step + 1, len(jobs))
 
+    hashed = plan(config, out, report)
     with _process_map(workers) as process_map:
-        hashed = plan(config, out, process_map, report)
         run("hashing mazes", hash_mazes, [(config, out, *job) for job in hash_jobs(hashed)])
         run("writing parquet", write_part, [(config, out, hashed, part) for part in parts(config)])
     return finish(config, out)
@@ -114,7 +115,9 @@ def _process_map(workers: int) -> Iterator[Callable]:
     if workers == 1:
         yield map
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_follow_parent)
+    # Forked workers have the kernels that planning has loaded; elsewhere than on Linux a fork is not safe.
+    method = "fork" if sys.platform == "linux" else "spawn"
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method), initializer=_follow_parent)
 
     def ordered(function, items):
         items = iter(items)
@@ -137,9 +140,7 @@ def _follow_parent() -> None:
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def plan(
-    config: BuildConfig, out: Path, process_map: Callable = map, report: Callable[[str, int, int], None] | None = None
-) -> dict[Kind, int]:
+def plan(config: BuildConfig, out: Path, report: Callable[[str, int, int], None] | None = None) -> dict[Kind, int]:
     """How many mazes of each kind to hash.
 
     Raises:
@@ -150,16 +151,13 @@ def plan(
     if path.is_file():
         return dict(zip(kinds, json.loads(path.read_text())))
     surveyed = []
-    for result in process_map(survey, [(config, asked) for asked in kinds.values()]):
-        surveyed.append(result)
+    for asked in kinds.values():
+        surveyed.append(survey(config, asked))
         if report:
             report("surveying", len(surveyed), len(kinds))
     crowded = {(kind.width, kind.height) for kind, (_, is_crowded) in zip(kinds, surveyed) if is_crowded}
-    jobs = [
-        (config, {kind: asked for kind, asked in kinds.items() if (kind.width, kind.height) == size})
-        for size in sorted(crowded)
-    ]
-    list(process_map(check_crowded, jobs))
+    for size in sorted(crowded):
+        check_crowded(config, {kind: asked for kind, asked in kinds.items() if (kind.width, kind.height) == size})
     hashed = [count for count, _ in surveyed]
     write_text(path, json.dumps(hashed))
     return dict(zip(kinds, hashed))

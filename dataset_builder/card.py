@@ -59,7 +59,6 @@ def render_card(config: BuildConfig, record: dict, out: Path) -> str:
 
 def _head(config: BuildConfig, record: dict, out: Path) -> str:
     """The YAML of the card."""
-    from datasets.info import DatasetInfosDict
     from huggingface_hub import DatasetCardData
 
     # `datasets` keeps what it has read of a folder under the folder's name and a hash of this head, not of the files.
@@ -85,26 +84,34 @@ def _head(config: BuildConfig, record: dict, out: Path) -> str:
             for name in CONFIGS
         ],
     )
-    infos = DatasetInfosDict({name: _info(name, splits, record, out) for name in CONFIGS})
-    infos.to_dataset_card_data(data)
+    data.dataset_info = [_info(name, splits, record, out) for name in CONFIGS]
     return data.to_yaml().rstrip()
 
 
-def _info(name: str, splits: list[str], record: dict, out: Path):
-    """Features, rows and bytes of one config, read from its files."""
+def _info(name: str, splits: list[str], record: dict, out: Path) -> dict:
+    """Features, rows and bytes of one config, read from its files, as `datasets` writes them."""
     import pyarrow.parquet
-    from datasets import DatasetInfo, Features, SplitDict, SplitInfo
 
-    info = DatasetInfo(splits=SplitDict(), download_size=0, dataset_size=0)
+    info: dict = {"config_name": name, "features": [], "splits": [], "download_size": 0, "dataset_size": 0}
     for split in splits:
         files = [out / path for path in record["files"] if path.startswith(f"{name}/{split}-")]
         metadata = [pyarrow.parquet.read_metadata(file) for file in files]
         size = sum(part.row_group(k).total_byte_size for part in metadata for k in range(part.num_row_groups))
-        info.splits.add(SplitInfo(split, num_bytes=size, num_examples=record["rows"][f"{name}/{split}"]))
-        info.download_size += sum(file.stat().st_size for file in files)
-        info.dataset_size += size
-        info.features = Features.from_arrow_schema(metadata[0].schema.to_arrow_schema())
+        rows = record["rows"][f"{name}/{split}"]
+        info["splits"].append({"name": split, "num_bytes": size, "num_examples": rows})
+        info["download_size"] += sum(file.stat().st_size for file in files)
+        info["dataset_size"] += size
+        info["features"] = [_feature(field) for field in metadata[0].schema.to_arrow_schema()]
     return info
+
+
+def _feature(field) -> dict:
+    """A column as the card describes it. By hand, since to import `datasets` takes longer than all else at the end."""
+    import pyarrow
+
+    if pyarrow.types.is_list(field.type):
+        return {"name": field.name, "list": [_feature(part) for part in field.type.value_type]}
+    return {"name": field.name, "dtype": str(field.type)}
 
 
 def render_samples(config: BuildConfig) -> str:

@@ -206,7 +206,7 @@ def _sorted(chosen: list[Chosen]) -> Chosen:
     return Chosen(*(column[order] for column in columns))
 
 
-def survey(job: tuple[BuildConfig, list[Quota]]) -> tuple[int, bool]:
+def survey(config: BuildConfig, asked: list[Quota]) -> tuple[int, bool]:
     """How many mazes of a kind to hash for its quotas, and whether these may be more than there are to be had.
 
     Estimated from the first mazes of the sequence: the share of distinct ones, the share of each path length, and
@@ -216,7 +216,6 @@ def survey(job: tuple[BuildConfig, list[Quota]]) -> tuple[int, bool]:
     Raises:
         AsciiMazeError: the path lengths asked for are too rare.
     """
-    config, asked = job
     shares = [(high - low) / 2**64 for low, high in (split_range(SPLIT_SOURCES[quota.split]) for quota in asked)]
     demand = math.ceil(max(quota.count / share for quota, share in zip(asked, shares)))
     # A population of n shows its first copies in about sqrt(n) draws.
@@ -242,13 +241,12 @@ def survey(job: tuple[BuildConfig, list[Quota]]) -> tuple[int, bool]:
     return min(math.ceil(max(needed)), BARREN) if crowded else math.ceil(max(needed)), crowded
 
 
-def check_crowded(job: tuple[BuildConfig, dict[Kind, list[Quota]]]) -> None:
+def check_crowded(config: BuildConfig, kinds: dict[Kind, list[Quota]]) -> None:
     """Choose the mazes of some kinds, all of one size, and forget them.
 
     Raises:
         AsciiMazeError: there are too few.
     """
-    config, kinds = job
     found = {kind: candidates(config, kind, 0, BARREN // 4) for kind in kinds}
     hashed = dict.fromkeys(kinds, BARREN // 4)
     for part in parts(config):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import datasets
+import pyarrow.parquet
 import pytest
 from huggingface_hub import DatasetCard
 
@@ -257,8 +258,6 @@ def test_workers_end_with_a_killed_parent(tmp_path):
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path, monkeypatch):
-    import pyarrow.parquet
-
     def full(table, where, **options):
         Path(where).write_bytes(b"half of it")
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -291,6 +290,9 @@ def test_the_card_regenerates_the_dataset_and_knows_its_rows(dataset, tmp_path):
     card = DatasetCard.load(dataset / "README.md")
     record = json.loads((dataset / "build.json").read_text())
     for info in card.data.dataset_info:
+        files = sorted((dataset / info["config_name"]).glob("*.parquet"))
+        features = datasets.Features.from_arrow_schema(pyarrow.parquet.read_schema(files[0]))
+        assert datasets.Features._from_yaml_list(info["features"]) == features
         for split in info["splits"]:
             assert split["num_examples"] == record["rows"][f"{info['config_name']}/{split['name']}"]
     assert card.data.size_categories == ["n<1K"]

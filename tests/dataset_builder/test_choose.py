@@ -84,19 +84,19 @@ def test_candidates_are_sorted_and_the_same_however_they_are_cut():
 
 def test_a_survey_asks_for_enough_and_knows_a_crowd():
     roomy = BuildConfig(name="x", sizes={"6x6": 1}, generators={"prim": 1}, splits={"train": 50_000})
-    count, crowded = survey((roomy, quotas(roomy)))
+    count, crowded = survey(roomy, quotas(roomy))
     assert 50_000 / 0.8 < count < 1.1 * 50_000 / 0.8
     assert not crowded
     tight = BuildConfig(name="x", sizes={"3x3": 1}, generators={"wilson": 1}, splits={"train": 600, "test": 50})
-    assert survey((tight, quotas(tight)))[1]
-    check_crowded((tight, by_kind(tight)))
+    assert survey(tight, quotas(tight))[1]
+    check_crowded(tight, by_kind(tight))
 
 
 def test_generators_of_one_size_share_its_mazes():
     """All 3x3 mazes of two generators together are no more than there are 3x3 mazes."""
     config = BuildConfig(name="x", sizes={"3x3": 1}, generators={"wilson": 1, "prim": 1}, splits={"train": 1000})
     with pytest.raises(AsciiMazeError, match=r"prim 3x3 has only \d+ distinct mazes for 'train', 500 were asked for"):
-        check_crowded((config, by_kind(config)))
+        check_crowded(config, by_kind(config))
 
 
 def test_path_lengths_that_hardly_occur_are_refused_at_once():
@@ -104,4 +104,4 @@ def test_path_lengths_that_hardly_occur_are_refused_at_once():
         name="x", sizes={"8x8": 1}, generators={"prim": 1}, splits={"train": 10}, path_lengths={"110-": 1}
     )
     with pytest.raises(AsciiMazeError, match="prim 8x8 paths of 110- moves: so long or short a path is rarer"):
-        survey((config, quotas(config)))
+        survey(config, quotas(config))
