@@ -125,7 +125,7 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
     training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
     budget = Budget.parse(extra.budget) if extra.budget else None
     if budget and budget.unit == "steps":
-        training.max_steps = budget.amount
+        cap_steps(training, budget.amount)
     if extra.early_stopping_patience is not None:
         training.metric_for_best_model, training.greater_is_better = "eval_valid", True
     model = load_model_to_train(arguments.model, extra.adapter_name_or_path, training.seed)
@@ -145,12 +145,17 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
     )
     restore_weights(trainer.model, weights)
     if budget and budget.unit == "tokens":
-        training.max_steps = steps_for_tokens(trainer, budget.amount, lengths, len(train_rows))
+        cap_steps(training, steps_for_tokens(trainer, budget.amount, lengths, len(train_rows)))
     if budget:
         trainer.add_callback(StopAtBudget(budget, trainer))
     if extra.early_stopping_patience is not None:
         trainer.add_callback(EarlyStoppingCallback(extra.early_stopping_patience))
     return trainer
+
+
+def cap_steps(training, steps: int) -> None:
+    """Let the run and its learning rate end after so many steps, or after `max_steps` where that is less."""
+    training.max_steps = min(steps, training.max_steps) if training.max_steps > 0 else steps
 
 
 def train(trainer, recipe: Recipe, out: Path, train_rows) -> None:

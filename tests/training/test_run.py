@@ -154,6 +154,12 @@ def test_a_budget_of_tokens_fits_the_learning_rate_to_itself(dataset, train, tmp
     assert rates[-1] < 0.1 * rates[0]
 
 
+def test_of_a_budget_and_a_number_of_steps_the_smaller_holds(dataset, train, tmp_path):
+    for number, (steps, budget) in enumerate([(1, "steps=2"), (2, "steps=1"), (1, "tokens=100000")]):
+        train(TINY, [*settings(dataset, tmp_path / str(number), max_steps=steps), "--budget", budget])
+        assert json.loads((tmp_path / str(number) / "metrics.json").read_text())["steps"] == 1
+
+
 def test_a_run_whose_validity_no_longer_rises_ends_early(dataset, train, tmp_path):
     words = settings(dataset, tmp_path / "run", max_steps=9, learning_rate=0.0, eval_strategy="steps", eval_steps=1)
     train(TINY, [*words, "--eval_limit", "4", "--early_stopping_patience", "2"])
