@@ -179,14 +179,16 @@ def evaluate(
     named = name_models(models)
     prepare_process()
     from .evaluation import evaluate as evaluate_models
+    from .figures import draw_validity
 
     with progress(quiet=as_json) as report:
         results = evaluate_models(named, dataset, split, out, limit, batch_size, report=report)
+    draw_validity(results, out / "figures")
     if as_json:
         print(json.dumps(results))
         return
     print_table(results)
-    print(f"results.json, predictions.parquet and report.md are in {out}")
+    print(f"results.json, predictions.parquet, report.md and figures are in {out}")
 
 
 def name_models(models: list[str]) -> dict[str, str]:

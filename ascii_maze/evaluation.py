@@ -5,7 +5,6 @@ evaluate({"base": "tiny", "sft": "outputs/tiny/sft"}, "ascii-maze", ["test"], ou
 
 import hashlib
 import importlib.metadata
-import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -13,13 +12,16 @@ from dataclasses import fields
 from pathlib import Path
 
 from .errors import AsciiMazeError
+from .failures import FAILURES, decision_points, failure_of
 from .files import replacing, write_text
 from .metrics.path_validity.maze import Maze
-from .metrics.path_validity.scoring import PathScore, score_path
+from .metrics.path_validity.scoring import PathScore, read_maze, score_path
 from .policies import POLICIES, open_positions
 from .prompts import format_answer, style_of
+from .statistics import break_down, count_failures, length_curve, paired_tests, summarise
 
-RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed")
+# What of a maze stands in predictions.parquet, beside its size.
+FACTS = ("generator", "path_length", "decision_points")
 
 
 def evaluate(
@@ -56,10 +58,10 @@ def evaluate(
         for split, rows in mazes.items():
             answers = [policy_answer(name, row) for row in rows]
             predictions += score_rows(name, split, rows, answers)
+    names = list(dict.fromkeys(row["model"] for row in predictions))
     results = {
-        "models": {
-            name: summarise_model(name, predictions) for name in dict.fromkeys(row["model"] for row in predictions)
-        },
+        "models": {name: summarise_model(name, predictions) for name in names},
+        "analysis": {name: analyse_model(name, predictions) for name in names},
         "paired": paired_tests(list(models), splits, predictions),
         "settings": {
             "models": models,
@@ -78,7 +80,8 @@ def evaluate(
 
 
 def load_mazes(dataset: str, split: str, limit: int | None) -> list[dict]:
-    """The first rows of a split of config `prompts`: the messages as models were trained on them, and the facts.
+    """The first rows of a split of config `prompts`: the messages as models were trained on them, and the facts,
+    with the number of decision points on the way.
 
     Raises:
         AsciiMazeError: no such dataset or split.
@@ -90,7 +93,8 @@ def load_mazes(dataset: str, split: str, limit: int | None) -> list[dict]:
     except (FileNotFoundError, ConnectionError, ValueError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise AsciiMazeError(f"cannot load split '{split}' of '{dataset}': {reason}") from error
-    return rows.select(range(min(limit or len(rows), len(rows)))).to_list()
+    chosen = rows.select(range(min(limit or len(rows), len(rows)))).to_list()
+    return [{**row, "decision_points": decision_points(Maze.from_ascii(row["maze"]))} for row in chosen]
 
 
 def predict(name: str, location: str, mazes: dict[str, list[dict]], batch_size: int, report: Callable) -> list[dict]:
@@ -130,12 +134,20 @@ def score_rows(name: str, split: str, rows: list[dict], completions: list[str]) 
             "model": name,
             "split": split,
             "size": f"{row['width']}x{row['height']}",
+            **{fact: row.get(fact) for fact in FACTS},
             "maze": row["maze"],
             "completion": completion,
             **score_path(row["maze"], completion).to_dict(),
+            **explain(row["maze"], completion),
         }
         for row, completion in zip(rows, completions)
     ]
+
+
+def explain(maze: str, completion: str) -> dict[str, str | int | None]:
+    """What is wrong with an answer as columns; see `ascii_maze.failures.Failure`."""
+    failure = failure_of(read_maze(maze), completion) or (None, None, None)
+    return dict(zip(("failure", "failure_move", "failure_junction"), failure))
 
 
 def summarise_model(name: str, predictions: list[dict]) -> dict[str, dict]:
@@ -150,38 +162,19 @@ def summarise_model(name: str, predictions: list[dict]) -> dict[str, dict]:
     return summary
 
 
-def summarise(rows: list[dict]) -> dict:
-    """Number of rows, the rates 0-1, and the Wilson 95 % interval of validity (Wilson, JASA 1927)."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    count = len(rows)
-    valid = sum(row["valid"] for row in rows)
-    low, high = proportion_confint(valid, count, method="wilson")
-    rates = {rate: sum(row[rate] for row in rows) / count for rate in RATES}
-    progress = sum(row["progress"] for row in rows) / count
-    return {"n": count, **rates, "valid_ci": [float(low), float(high)], "progress": progress}
-
-
-def paired_tests(models: list[str], splits: Sequence[str], predictions: list[dict]) -> list[dict]:
-    """Exact McNemar tests of validity between every two models on the same mazes, Holm-corrected over the table."""
-    from statsmodels.stats.contingency_tables import mcnemar
-    from statsmodels.stats.multitest import multipletests
-
-    valid = {(row["model"], row["split"], row["id"]): row["valid"] for row in predictions}
-    tests = []
-    for split in splits:
-        ids = (
-            [row["id"] for row in predictions if row["split"] == split and row["model"] == models[0]] if models else []
-        )
-        for one, two in itertools.combinations(models, 2):
-            only_one = sum(valid[one, split, i] and not valid[two, split, i] for i in ids)
-            only_two = sum(valid[two, split, i] and not valid[one, split, i] for i in ids)
-            p = float(mcnemar([[0, only_one], [only_two, 0]], exact=True).pvalue) if only_one + only_two else 1.0
-            tests.append({"split": split, "a": one, "b": two, "only_a": only_one, "only_b": only_two, "p": p})
-    if tests:
-        for test, corrected in zip(tests, multipletests([test["p"] for test in tests], method="holm")[1]):
-            test["p_holm"] = float(corrected)
-    return tests
+def analyse_model(name: str, predictions: list[dict]) -> dict[str, dict]:
+    """By split: rates by the facts of the mazes, how often each failure occurs, and validity over path length."""
+    mine = [row for row in predictions if row["model"] == name]
+    analysis = {}
+    for split in dict.fromkeys(row["split"] for row in mine):
+        rows = [row for row in mine if row["split"] == split]
+        walkable = [row for row in rows if row["path_length"] is not None]
+        analysis[split] = {
+            "by": break_down(rows),
+            "failures": count_failures(rows),
+            "length_curve": length_curve([row["path_length"] for row in walkable], [row["valid"] for row in walkable]),
+        }
+    return analysis
 
 
 def fingerprint_rows(mazes: dict[str, list[dict]]) -> str:
@@ -197,10 +190,13 @@ def write_predictions(path: Path, predictions: list[dict]) -> None:
 
     kinds = {"bool": pyarrow.bool_(), "int": pyarrow.int32(), "float": pyarrow.float64()}
     text = [(name, pyarrow.string()) for name in ("id", "model", "split", "size", "maze", "completion")]
+    facts = [(name, pyarrow.string() if name == "generator" else pyarrow.int32()) for name in FACTS]
+    failure = [("failure", pyarrow.string()), ("failure_move", pyarrow.int32()), ("failure_junction", pyarrow.int32())]
     scores = [(field.name, kinds[getattr(field.type, "__name__", "int")]) for field in fields(PathScore)]
+    schema = pyarrow.schema(text + facts + scores + failure)
     with replacing(path) as temporary:
         pyarrow.parquet.write_table(
-            pyarrow.Table.from_pylist(predictions, schema=pyarrow.schema(text + scores)), temporary, compression="zstd"
+            pyarrow.Table.from_pylist(predictions, schema=schema), temporary, compression="zstd"
         )
 
 
@@ -234,6 +230,32 @@ def render_markdown(results: dict) -> str:
     for test in results["paired"]:
         lines.append(
             f"- {test['split']}: {test['a']} alone solves {test['only_a']}, {test['b']} alone {test['only_b']} "
-            f"(exact McNemar, Holm-corrected p = {test['p_holm']:.2g})"
+            f"(exact McNemar, Holm-corrected p = {test['p_holm']:.2g}{_ratio_text(test)})"
         )
+    lines += [
+        "",
+        "## How answers fail",
+        "",
+        "| split | model | validity is one half at | failures |",
+        "|---|---|---|---|",
+    ]
+    for name, by_split in results["analysis"].items():
+        for split, analysis in by_split.items():
+            failures = ", ".join(f"{kind} {count}" for kind, count in analysis["failures"].items())
+            lines.append(f"| {split} | {name} | {_half_text(analysis['length_curve'])} | {failures} |")
+    lines += ["", *(f"- `{kind}`: {text}" for kind, text in FAILURES.items())]
     return "\n".join(lines) + "\n"
+
+
+def _ratio_text(test: dict) -> str:
+    if test["ratio_ci"] is None:
+        return ""
+    low, high = test["ratio_ci"]
+    return f"; {test['ratio']:.2f} times as often, {low:.2f} - {high:.2f}"
+
+
+def _half_text(curve: dict | None) -> str:
+    if curve is None or curve["half_length"] is None:
+        return ""
+    bounds = curve["half_length_ci"]
+    return f"{curve['half_length']:.1f} moves" + (f" ({bounds[0]:.1f} - {bounds[1]:.1f})" if bounds else "")

@@ -1,15 +1,18 @@
 """A page with the table of results and some mazes as each model walked them. Self-contained; everything is escaped."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from .evaluation import TABLE_HEADER, table_rows
+from .failures import FAILURES, failure_of
 from .files import write_text
-from .metrics.path_validity.maze import Maze
-from .metrics.path_validity.scoring import parse_moves
+from .metrics.path_validity.scoring import parse_moves, read_maze
 from .metrics.path_validity.svg import to_svg
 
 SHOWN_CHARACTERS = 400
+# Walks shown of each kind.
+EXAMPLES = 8
 
 
 def verdict(row: dict) -> str:
@@ -18,11 +21,13 @@ def verdict(row: dict) -> str:
     Args:
         row: of predictions.parquet.
     """
-    if row["valid"]:
-        return "shortest path" if row["optimal"] else f"arrives, {row['excess_moves']} moves more than needed"
-    if not row["parsed"]:
-        return "not a path"
-    return "runs into a wall" if not row["legal"] else f"does not arrive, {row['progress']:.0%} of the way"
+    failure = failure_of(read_maze(row["maze"]), row["completion"])
+    if failure is None:
+        return "shortest path"
+    if failure.kind == "loops":
+        return f"arrives, {row['excess_moves']} moves more than needed"
+    place = "" if failure.move is None else f", move {failure.move}"
+    return FAILURES[failure.kind] + place + ("" if failure.junction is None else f", junction {failure.junction}")
 
 
 def pick_mazes(predictions: Sequence[dict], models: Sequence[str], count: int) -> list[list[dict]]:
@@ -33,6 +38,38 @@ def pick_mazes(predictions: Sequence[dict], models: Sequence[str], count: int) -
             by_maze.setdefault((row["split"], row["id"]), {})[row["model"]] = row
     groups = [[rows[model] for model in models if model in rows] for rows in by_maze.values()]
     return sorted(groups, key=lambda rows: len({row["valid"] for row in rows}) < 2)[:count]
+
+
+def group_by_failure(predictions: Sequence[dict], models: Sequence[str]) -> list[dict]:
+    """For shortest paths and for each kind of failure that occurs: what it is, how often each model does it, examples.
+
+    The examples go round the models, so that each that has any is seen.
+    """
+    groups = []
+    for kind in (None, *FAILURES):
+        rows = {
+            model: [row for row in predictions if row["model"] == model and row["failure"] == kind] for model in models
+        }
+        turns = [row for turn in zip_longest(*(rows[model][:EXAMPLES] for model in models)) for row in turn if row]
+        if turns:
+            counts = ", ".join(f"{model} {len(of_model)}" for model, of_model in rows.items())
+            title = "a shortest path" if kind is None else FAILURES[kind]
+            groups.append({"title": title, "counts": counts, "walks": [_walk(row) for row in turns[:EXAMPLES]]})
+    return groups
+
+
+def _walk(row: dict) -> dict:
+    """One answer as the page shows it."""
+    from markupsafe import Markup
+
+    maze = read_maze(row["maze"])
+    return {
+        "svg": Markup(to_svg(maze, parse_moves(row["completion"], maze.start) or "")),
+        "model": row["model"],
+        "valid": row["valid"],
+        "verdict": verdict(row),
+        "completion": row["completion"][:SHOWN_CHARACTERS],
+    }
 
 
 def write_gallery(
@@ -47,24 +84,11 @@ def write_gallery(
     """
     from jinja2 import PackageLoader
     from jinja2.sandbox import SandboxedEnvironment
-    from markupsafe import Markup
 
     environment = SandboxedEnvironment(
         loader=PackageLoader("ascii_maze", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    mazes = [
-        [
-            {
-                "svg": Markup(to_svg(Maze.from_ascii(row["maze"]), parse_moves(row["completion"]) or "")),
-                "model": row["model"],
-                "valid": row["valid"],
-                "verdict": verdict(row),
-                "completion": row["completion"][:SHOWN_CHARACTERS],
-            }
-            for row in rows
-        ]
-        for rows in pick_mazes(predictions, models, count)
-    ]
+    mazes = [[_walk(row) for row in rows] for rows in pick_mazes(predictions, models, count)]
     settings = results["settings"]
     page = environment.get_template("gallery.html.jinja").render(
         title=title,
@@ -72,5 +96,6 @@ def write_gallery(
         header=TABLE_HEADER,
         table=table_rows(results),
         mazes=mazes,
+        kinds=group_by_failure(predictions, models),
     )
     write_text(path, page)

@@ -152,7 +152,6 @@ def distances_into(grid, columns, source, distance, queue, until=-1):
 
     Positions not reached have -1.
     """
-    steps = np.array([-columns, columns, -1, 1], dtype=np.int64)
     distance[:] = -1
     distance[source] = 0
     queue[0] = source
@@ -160,10 +159,10 @@ def distances_into(grid, columns, source, distance, queue, until=-1):
     while head < tail:
         here = queue[head]
         head += 1
-        for move in range(4):
-            there = here + steps[move]
+        onward = distance[here] + 1
+        for there in (here - columns, here + columns, here - 1, here + 1):
             if grid[there] == 1 and distance[there] < 0:
-                distance[there] = distance[here] + 1
+                distance[there] = onward
                 if there == until:
                     return
                 queue[tail] = there

@@ -54,6 +54,20 @@ def one_direction(maze: Maze, rng: random.Random) -> str:
     return moves
 
 
+def greedy(maze: Maze, rng: random.Random) -> str:
+    """To the neighbour nearest to G, counted as if there were no walls, turning back only in a dead end."""
+    moves, here = "", maze.start
+    for _ in range(open_positions(maze)):
+        ways = dict(maze.neighbours(*here))
+        if not ways or here == maze.goal:
+            break
+        forward = [move for move in ways if not moves or move != _BACK[moves[-1]]]
+        nearest = {move: abs(ways[move][0] - maze.goal[0]) + abs(ways[move][1] - maze.goal[1]) for move in ways}
+        move = min(forward or ways, key=nearest.__getitem__)
+        moves, here = moves + move, ways[move]
+    return moves
+
+
 def shortest_path(maze: Maze, rng: random.Random) -> str:
     """The solution, or nothing where there is no way."""
     return maze.solve() or ""
@@ -69,6 +83,7 @@ POLICIES: MappingProxyType[str, Callable[[Maze, random.Random], str]] = MappingP
         "random_walk": random_walk,
         "one_direction": one_direction,
         "wall_follower": wall_follower,
+        "greedy": greedy,
         "shortest_path": shortest_path,
     }
 )

@@ -63,6 +63,7 @@ def run_study(study: Study, out: Path, workers: int, train: Callable[[list[str]]
     from dataset_builder.config import load_config
 
     from .evaluation import evaluate
+    from .figures import draw_validity
     from .gallery import write_gallery
 
     dataset = out / "dataset"
@@ -76,6 +77,7 @@ def run_study(study: Study, out: Path, workers: int, train: Callable[[list[str]]
         )
     with progress() as report:
         results = evaluate(models, str(dataset), study.splits, out / "evaluation", study.limit, report=report)
+    draw_validity(results, out / "evaluation" / "figures")
     predictions = pyarrow.parquet.read_table(out / "evaluation" / "predictions.parquet").to_pylist()
     write_gallery(out / "report.html", "What fine-tuning changed", results, predictions, list(models))
     return results

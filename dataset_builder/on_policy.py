@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ascii_maze.errors import AsciiMazeError
+from ascii_maze.failures import failure_of
 from ascii_maze.files import UNFINISHED, write_text
 from ascii_maze.metrics.path_validity.maze import Maze
-from ascii_maze.metrics.path_validity.scoring import PathScore, parse_moves, score_path
+from ascii_maze.metrics.path_validity.scoring import PathScore, score_path
 from ascii_maze.prompts import style_of
 
 from .build import write_table
@@ -129,19 +130,4 @@ def best_and_worse(maze: Maze, completions: list[str], key: str) -> tuple[str, s
     if not best[0][0] or not worse:
         return None
     pick = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) % len(worse)
-    return best[1], worse[pick], kind_of(maze, worse[pick])
-
-
-def kind_of(maze: Maze, completion: str) -> str:
-    """Which of `ascii_maze.preferences.KINDS` an imperfect answer is like."""
-    score, moves = score_path(maze, completion), parse_moves(completion, maze.start)
-    if moves is None:
-        return "garbage"
-    if score.valid:
-        return "loops"
-    if not score.legal:
-        return "wall"
-    path = maze.solve() or ""
-    if path.startswith(moves):
-        return "stops_short"
-    return "overshoots" if moves.startswith(path) else "dead_end"
+    return best[1], worse[pick], failure_of(maze, worse[pick]).kind

@@ -4,36 +4,14 @@ import pyarrow.parquet
 import pytest
 
 from ascii_maze.errors import AsciiMazeError
-from ascii_maze.evaluation import evaluate, paired_tests, score_rows, summarise
-from ascii_maze.gallery import pick_mazes, write_gallery
+from ascii_maze.evaluation import evaluate, score_rows
+from ascii_maze.gallery import group_by_failure, pick_mazes, write_gallery
 from ascii_maze.metrics.path_validity.scoring import PathScore
 
 
 def row(valid, **facts):
     score = PathScore(True, valid, valid, valid, valid, 0 if valid else None, 1.0, float(valid), 0, 0)
     return {"id": "0", "model": "m", "split": "test", "size": "4x4", **score.to_dict(), **facts}
-
-
-def test_wilson_interval_is_the_textbook_one():
-    """Of 10 in 20, Wilson's 95 % interval is 0.299 to 0.701 (Brown, Cai and DasGupta, 2001)."""
-    summary = summarise([row(True)] * 10 + [row(False)] * 10)
-    assert summary["n"] == 20
-    assert summary["valid"] == 0.5
-    assert summary["valid_ci"] == pytest.approx([0.2993, 0.7007], abs=1e-4)
-
-
-def test_paired_test_counts_only_mazes_where_the_models_differ():
-    """Exact McNemar of 1 against 9: 2 * (C(10,0) + C(10,1)) / 2^10 = 0.0215."""
-    outcomes = [(True, True)] * 5 + [(True, False)] + [(False, True)] * 9 + [(False, False)] * 3
-    rows = [
-        row(valid, id=str(number), model=name)
-        for number, pair in enumerate(outcomes)
-        for name, valid in zip("ab", pair, strict=True)
-    ]
-    (test,) = paired_tests(["a", "b"], ["test"], rows)
-    assert (test["only_a"], test["only_b"]) == (1, 9)
-    assert test["p"] == pytest.approx(22 / 1024)
-    assert test["p_holm"] == test["p"]
 
 
 def test_baselines_alone(dataset, tmp_path):
@@ -48,9 +26,19 @@ def test_baselines_alone(dataset, tmp_path):
     }
     assert json.loads((tmp_path / "results.json").read_text()) == results
     predictions = pyarrow.parquet.read_table(tmp_path / "predictions.parquet").to_pylist()
-    assert len(predictions) == 4 * (12 + 12)
+    assert len(predictions) == 5 * (12 + 12)
     assert set(PathScore.__dataclass_fields__) <= set(predictions[0])
-    assert "| test | all | shortest_path | 12 | 100.0 | 75.8 - 100.0 |" in (tmp_path / "report.md").read_text()
+    report = (tmp_path / "report.md").read_text()
+    assert "| test | all | shortest_path | 12 | 100.0 | 75.8 - 100.0 |" in report
+    analysis = results["analysis"]["one_direction"]["test"]
+    optimal = results["models"]["one_direction"]["test"]["optimal"]
+    assert sum(analysis["failures"].values()) == round(12 * (1 - optimal))
+    assert sum(cell["n"] for cell in analysis["by"]["path_length"].values()) == 12
+    assert analysis["by"]["generator"].keys() == {"depth_first"}
+    assert "| test | one_direction | " in report.partition("## How answers fail")[2]
+    failed = next(row for row in predictions if row["failure"])
+    assert failed["failure_move"] >= 1
+    assert failed["decision_points"] is not None
 
 
 def test_baselines_are_the_same_every_time(dataset, tmp_path):
@@ -97,3 +85,20 @@ def test_gallery_shows_first_where_models_differ():
         for model, valid in zip("ab", pair, strict=True)
     ]
     assert [group[0]["id"] for group in pick_mazes(rows, ["a", "b"], 2)] == [1, 0]
+
+
+def test_gallery_shows_every_kind_of_failure_with_its_counts():
+    maze = {"id": "x", "maze": "S  \n # \n  G", "width": 1, "height": 1}
+    answers = ["R R D D", "D D R R", "no idea", "U", "R R"]
+    mazes = [maze | {"id": str(number)} for number in range(len(answers))]
+    rows = score_rows("a", "test", mazes, answers)
+    rows += score_rows("b", "test", [maze], ["U"])
+    groups = group_by_failure(rows, ["a", "b"])
+    assert [(group["title"], group["counts"]) for group in groups] == [
+        ("a shortest path", "a 2, b 0"),
+        ("no path at all", "a 1, b 0"),
+        ("runs into a wall", "a 1, b 1"),
+        ("the right way, ended too early", "a 1, b 0"),
+    ]
+    assert [walk["verdict"] for walk in groups[2]["walks"]] == ["runs into a wall, move 1, junction 1"] * 2
+    assert [walk["model"] for walk in groups[2]["walks"]] == ["a", "b"]

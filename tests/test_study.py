@@ -27,7 +27,9 @@ def test_a_small_study_from_dataset_to_page(tmp_path):
     assert results["models"]["sft"]["test"]["n"] == 4
     assert list(dict.fromkeys(stages)) == ["surveying", "hashing mazes", "writing parquet", "base", "sft"]
     page = (tmp_path / "out" / "report.html").read_text()
-    assert page.count("<svg") == 2 * 4
+    # Each maze by each model, and each answer once more among those of its kind.
+    assert page.count("<svg") == 2 * (2 * 4)
+    assert len(list((tmp_path / "out" / "evaluation" / "figures").iterdir())) == 4
     assert {"dataset", "sft", "evaluation", "report.html"} == {path.name for path in (tmp_path / "out").iterdir()}
 
 

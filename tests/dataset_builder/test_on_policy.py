@@ -6,28 +6,13 @@ import pytest
 
 from ascii_maze import Maze, score_path
 from ascii_maze.errors import AsciiMazeError
+from ascii_maze.failures import failure_of
 from dataset_builder.build import build
 from dataset_builder.config import BuildConfig
-from dataset_builder.on_policy import best_and_worse, kind_of, quality, replace_preferences
+from dataset_builder.on_policy import best_and_worse, quality, replace_preferences
 
 MAZE = Maze.from_ascii("#######\n#S    #\n# ### #\n# #  G#\n#######")
 RIGHT, ROUND, SHORT = "R R R R D D", "R L R R R R D D", "R R"
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind"),
-    [
-        ("", "garbage"),
-        ("no idea", "garbage"),
-        (ROUND, "loops"),
-        ("D D R R", "wall"),
-        (SHORT, "stops_short"),
-        ("R R R R D D L", "overshoots"),
-        ("D D", "dead_end"),
-    ],
-)
-def test_what_is_wrong_with_an_answer_has_a_name(answer, kind):
-    assert kind_of(MAZE, answer) == kind
 
 
 def test_answers_are_ranked_as_people_would():
@@ -74,7 +59,7 @@ def test_pairs_of_a_models_own_answers(plain, tmp_path):
         chosen, rejected = (score_path(row["maze"], row[key][0]["content"]) for key in ("chosen", "rejected"))
         assert chosen.valid
         assert quality(chosen) > quality(rejected)
-        assert row["rejected_kind"] == kind_of(Maze.from_ascii(row["maze"]), row["rejected"][0]["content"])
+        assert row["rejected_kind"] == failure_of(Maze.from_ascii(row["maze"]), row["rejected"][0]["content"]).kind
     prompts = {row["id"]: row["prompt"] for row in datasets.load_dataset(str(out), "prompts", split="train")}
     assert all(prompts[row["id"]] == row["prompt"] for row in rows["train"])
     assert "answers of one model (4 samples per maze" in (out / "README.md").read_text()

@@ -4,7 +4,6 @@ A maze is any rectangular map with one start and one goal; a lattice of w x h ce
 special case of (2h+1) rows of (2w+1) characters. One move is one character: U, D, L or R.
 """
 
-from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -99,7 +98,7 @@ class Maze:
     def moves_to_goal(self, place: int) -> int | None:
         """Moves of a shortest path to the goal from a place in `ground`; None: no way.
 
-        Breadth-first search from both ends at once, over bit sets: 20 times as fast as `distances` from 5x5 to 25x25.
+        Breadth-first search from both ends at once, over bit sets: several times as fast as `distances`.
         """
         ground, width, size = self.ground, len(self.rows[0]) + 1, len(self.ground)
         goal = ground.index(GOAL)
@@ -123,14 +122,15 @@ class Maze:
     @cached_property
     def distances(self) -> dict[tuple[int, int], int]:
         """Moves from each position to the goal, by breadth-first search; positions without a way are absent."""
-        distance, queue = {self.goal: 0}, deque([self.goal])
-        while queue:
-            here = queue.popleft()
-            for _, there in self.neighbours(*here):
-                if there not in distance:
+        ground, width = self.ground, len(self.rows[0]) + 1
+        queue = [ground.index(GOAL)]
+        distance = {queue[0]: 0}
+        for here in queue:
+            for there in (here - width, here + width, here - 1, here + 1):
+                if ground[there] != WALL and there not in distance:
                     distance[there] = distance[here] + 1
                     queue.append(there)
-        return distance
+        return {(place // width - 1, place % width): moves for place, moves in distance.items()}
 
     def solve(self) -> str | None:
         """A shortest path in letters without spaces, the first of `MOVES` where several are as short; None: no way."""

@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+
+from ascii_maze.statistics import break_down, count_failures, length_curve, octave, paired_tests, ratio, summarise
+
+from .test_evaluation import row
+
+
+def test_wilson_interval_is_the_textbook_one():
+    """Of 10 in 20, Wilson's 95 % interval is 0.299 to 0.701 (Brown, Cai and DasGupta, 2001)."""
+    summary = summarise([row(True)] * 10 + [row(False)] * 10)
+    assert summary["n"] == 20
+    assert summary["valid"] == 0.5
+    assert summary["valid_ci"] == pytest.approx([0.2993, 0.7007], abs=1e-4)
+
+
+def test_paired_test_counts_only_mazes_where_the_models_differ():
+    """Exact McNemar of 1 against 9: 2 * (C(10,0) + C(10,1)) / 2^10 = 0.0215."""
+    outcomes = [(True, True)] * 5 + [(True, False)] + [(False, True)] * 9 + [(False, False)] * 3
+    rows = [
+        row(valid, id=str(number), model=name)
+        for number, pair in enumerate(outcomes)
+        for name, valid in zip("ab", pair, strict=True)
+    ]
+    (test,) = paired_tests(["a", "b"], ["test"], rows)
+    assert (test["only_a"], test["only_b"]) == (1, 9)
+    assert test["p"] == pytest.approx(22 / 1024)
+    assert test["p_holm"] == test["p"]
+
+
+def test_of_many_tests_the_least_p_is_multiplied_by_their_number():
+    outcomes = [(True, False, False)] * 8 + [(True, True, False)] * 2
+    rows = [
+        row(valid, id=str(number), model=name)
+        for number, triple in enumerate(outcomes)
+        for name, valid in zip("abc", triple, strict=True)
+    ]
+    tests = paired_tests(["a", "b", "c"], ["test"], rows)
+    least = min(tests, key=lambda test: test["p"])
+    assert (least["a"], least["b"]) == ("a", "c")
+    assert least["p"] == pytest.approx(2 / 1024)
+    assert least["p_holm"] == pytest.approx(3 * least["p"])
+
+
+def test_breakdown_by_every_fact():
+    facts = [("prim", 3, 0), ("prim", 4, 1), ("wilson", 7, 1), (None, None, None)]
+    rows = [
+        row(number % 2 == 0, generator=generator, path_length=length, decision_points=points)
+        for number, (generator, length, points) in enumerate(facts)
+    ]
+    table = {
+        fact: {name: (cell["n"], cell["valid"]) for name, cell in cells.items()}
+        for fact, cells in break_down(rows).items()
+    }
+    assert table == {
+        "generator": {"prim": (2, 0.5), "wilson": (1, 1.0)},
+        "path_length": {"2-3": (1, 1.0), "4-7": (2, 0.5)},
+        "decision_points": {"0": (1, 1.0), "1": (2, 0.5)},
+    }
+
+
+def test_cells_stand_in_the_order_of_their_numbers():
+    rows = [row(True, generator="x", path_length=length, decision_points=1) for length in (40, 9, 100, 2)]
+    assert list(break_down(rows)["path_length"]) == ["2-3", "8-15", "32-63", "64-127"]
+    assert [octave(number)[1] for number in (0, 1, 2, 3, 4, 15, 16)] == [
+        "0",
+        "1",
+        "2-3",
+        "2-3",
+        "4-7",
+        "8-15",
+        "16-31",
+    ]
+
+
+def test_failures_are_counted_in_a_fixed_order():
+    rows = [row(False, failure=kind) for kind in ("dead_end", "garbage", "dead_end")] + [row(True, failure=None)]
+    assert list(count_failures(rows).items()) == [("garbage", 1), ("dead_end", 2)]
+
+
+def test_bootstrap_of_a_ratio_covers_the_truth():
+    """0.8 / 0.4 = 2; of 40 intervals of 95 %, each from 200 pairs, about 38 hold it."""
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(40):
+        one, two = rng.random(200) < 0.4, rng.random(200) < 0.8
+        low, high = ratio(one, two)["ratio_ci"]
+        held += low <= 2 <= high
+    assert 35 <= held <= 40
+    assert ratio(one, two) == ratio(one, two)
+    assert ratio(one, two)["ratio"] == two.mean() / one.mean()
+
+
+def test_no_ratio_to_nothing():
+    none, some = np.zeros(9, dtype=bool), np.arange(9) < 1
+    assert ratio(none, some) == {"ratio": None, "ratio_ci": None}
+    assert ratio(some, none)["ratio"] == 0
+    assert ratio(some, none)["ratio_ci"] is None  # one in three resamples has a rate of 0 to divide by
+
+
+def test_length_curve_finds_the_length_at_which_validity_is_one_half():
+    """Drawn from a logistic curve that is one half at 20 moves."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(2, 40, 2_000)
+    valid = rng.random(2_000) < 1 / (1 + np.exp(0.2 * (lengths - 20)))
+    curve = length_curve(lengths, valid)
+    assert curve["slope"] == pytest.approx(-0.2, abs=0.03)
+    low, high = curve["half_length_ci"]
+    assert low < 20 < high
+    assert high - low < 2
+
+
+def test_length_curve_says_nothing_where_there_is_nothing_to_say():
+    assert length_curve([2, 4, 6], [True, True, True]) is None
+    assert length_curve([2, 4, 6], [False, False, False]) is None
+    assert length_curve([4, 4, 4], [True, False, True]) is None
+    assert length_curve([2, 4, 6, 8], [True, True, False, False]) is None
+    rising = length_curve([2, 4, 6, 8, 2, 8], [False, True, False, True, False, True])
+    assert rising["half_length"] is None
+    assert length_curve([2, 4, 6, 8], [True, False, True, False])["half_length_ci"] is None
