@@ -38,7 +38,8 @@ CHAIN = {
 NOTES = """## What to make of it
 
 - GRPO and KTO mend walks that SFT gets wrong and break few that it gets right. `sft_twice`, the same budget once more
-  on right answers alone, changes far more walks, in both directions: it is the control to hold the others against.
+  on right answers alone, is the control: where right answers are to be had it brings about as much on average, and
+  changes far more walks, in both directions.
 - DPO gains little because the made-up wrong walks are ones that the SFT model would not take anyway: at its start the
   log-probability of one is about -44, that of a right one -0.6. `ascii-maze build --preferences-from` makes pairs of
   the model's own walks.

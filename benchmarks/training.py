@@ -83,7 +83,7 @@ def throughput(dataset: Path, folder: Path, steps: int, rounds: int) -> dict[str
         8 * steps,
     ]
     plain += ["--use_peft", "--lora_r", 32, "--lora_alpha", 64, "--lora_target_modules", "all-linear"]
-    plain += ["--load_in_4bit", "--use_bnb_nested_quant"]
+    plain += ["--load_in_4bit", "--use_bnb_nested_quant", "--use_cpu"]
     rates: dict[str, list[float]] = {"ours": [], "plain": []}
     for number in range(rounds):
         for name, words in (("ours", ours), ("plain", plain)):
