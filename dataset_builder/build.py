@@ -156,11 +156,12 @@ def plan(config: BuildConfig, out: Path, report: Callable[[str, int, int], None]
         if report:
             report("surveying", len(surveyed), len(kinds))
     crowded = {(kind.width, kind.height) for kind, (_, is_crowded) in zip(kinds, surveyed) if is_crowded}
+    hashed = {kind: count for kind, (count, _) in zip(kinds, surveyed)}
     for size in sorted(crowded):
-        check_crowded(config, {kind: asked for kind, asked in kinds.items() if (kind.width, kind.height) == size})
-    hashed = [count for count, _ in surveyed]
-    write_text(path, json.dumps(hashed))
-    return dict(zip(kinds, hashed))
+        of_size = {kind: asked for kind, asked in kinds.items() if (kind.width, kind.height) == size}
+        hashed |= check_crowded(config, of_size, {kind: hashed[kind] for kind in of_size})
+    write_text(path, json.dumps(list(hashed.values())))
+    return hashed
 
 
 def hash_jobs(hashed: dict[Kind, int]) -> list[tuple[Kind, int, int]]:

@@ -10,6 +10,7 @@ reading all sequences once for every part, they are first hashed into *candidate
 are hashed changes nothing: a part that finds too few reads on by itself.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -127,6 +128,7 @@ def choose(
     kinds: dict[Kind, list[Quota]],
     hashed: dict[Kind, int],
     read: Callable[[Kind], np.ndarray],
+    read_on: Callable[[Kind, int, int], np.ndarray] | None = None,
 ) -> dict[str, Chosen]:
     """The mazes of a part, by split; see the module for the rule.
 
@@ -134,10 +136,12 @@ def choose(
         kinds: from `by_kind`.
         hashed: how many mazes of each kind's sequence have been hashed, from its start.
         read: their candidates that fall to the part.
+        read_on: hashes more of them where they do not suffice, from an index on, so many; else `candidates` does.
 
     Raises:
         AsciiMazeError: a kind has too few distinct mazes for what was asked.
     """
+    read_on = read_on or functools.partial(candidates, config)
     taken: dict[tuple[int, int], list[np.ndarray]] = {}
     picks: dict[str, list[Chosen]] = {split: [] for split in config.splits if SPLIT_SOURCES[split] == part.source}
     for number, (kind, asked) in enumerate(kinds.items()):
@@ -149,7 +153,7 @@ def choose(
         if not wanted:
             continue
         before = taken.setdefault((kind.width, kind.height), [])
-        for quota, found in _fill(config, part, wanted, before, hashed[kind], read(kind)):
+        for quota, found in _fill(part, wanted, before, hashed[kind], read(kind), read_on):
             before.append(found[FINGERPRINT])
             numbers = np.full(found.shape[1], number, dtype=np.uint16)
             picks[quota.split].append(Chosen(found[FINGERPRINT], numbers, found[INDEX]))
@@ -157,7 +161,12 @@ def choose(
 
 
 def _fill(
-    config: BuildConfig, part: Part, wanted: list[Quota], taken: list[np.ndarray], hashed: int, found: np.ndarray
+    part: Part,
+    wanted: list[Quota],
+    taken: list[np.ndarray],
+    hashed: int,
+    found: np.ndarray,
+    read_on: Callable[[Kind, int, int], np.ndarray],
 ) -> Iterator[tuple[Quota, np.ndarray]]:
     """Candidates for every quota of one kind, reading on in the sequence until there are enough."""
     barren, most = 0, -1
@@ -181,7 +190,7 @@ def _fill(
                 f"{quota.count} were asked for; lower its weight, or the rows of the split"
             )
         more = max(CHUNK // 8, min(hashed, BARREN))
-        found = np.concatenate([found, within(candidates(config, wanted[0].kind, hashed, more), part)], axis=1)
+        found = np.concatenate([found, within(read_on(wanted[0].kind, hashed, more), part)], axis=1)
         hashed, barren = hashed + more, barren + more
 
 
@@ -241,13 +250,23 @@ def survey(config: BuildConfig, asked: list[Quota]) -> tuple[int, bool]:
     return min(math.ceil(max(needed)), BARREN) if crowded else math.ceil(max(needed)), crowded
 
 
-def check_crowded(config: BuildConfig, kinds: dict[Kind, list[Quota]]) -> None:
-    """Choose the mazes of some kinds, all of one size, and forget them.
+def check_crowded(config: BuildConfig, kinds: dict[Kind, list[Quota]], hashed: dict[Kind, int]) -> dict[Kind, int]:
+    """Choose the mazes of some kinds, all of one size, and forget them; return how many have to be hashed for that.
+
+    Args:
+        hashed: the survey's guess of it.
 
     Raises:
         AsciiMazeError: there are too few.
     """
-    found = {kind: candidates(config, kind, 0, BARREN // 4) for kind in kinds}
-    hashed = dict.fromkeys(kinds, BARREN // 4)
+    found = {kind: candidates(config, kind, 0, hashed[kind]) for kind in kinds}
+    reached = dict(hashed)
+
+    @functools.cache  # every part reads on in the same steps
+    def read_on(kind: Kind, first: int, count: int) -> np.ndarray:
+        reached[kind] = max(reached[kind], first + count)
+        return candidates(config, kind, first, count)
+
     for part in parts(config):
-        choose(config, part, kinds, hashed, lambda kind, part=part: within(found[kind], part))
+        choose(config, part, kinds, hashed, lambda kind, part=part: within(found[kind], part), read_on)
+    return reached

@@ -89,14 +89,35 @@ def test_a_survey_asks_for_enough_and_knows_a_crowd():
     assert not crowded
     tight = BuildConfig(name="x", sizes={"3x3": 1}, generators={"wilson": 1}, splits={"train": 600, "test": 50})
     assert survey(tight, quotas(tight))[1]
-    check_crowded(tight, by_kind(tight))
+    check_crowded(tight, by_kind(tight), surveyed(tight))
+
+
+def surveyed(config):
+    return {kind: survey(config, asked)[0] for kind, asked in by_kind(config).items()}
+
+
+def test_what_a_crowd_asks_for_is_hashed_once_for_all_parts(monkeypatch):
+    """A part that had to read on would hash the same mazes again for itself."""
+    config = BuildConfig(
+        name="x", sizes={"4x4": 1}, generators={"wilson": 1, "sidewinder": 1}, splits={"train": 120_000}
+    )
+    kinds = by_kind(config)
+    hashed = check_crowded(config, kinds, surveyed(config))
+    found = {kind: candidates(config, kind, 0, count) for kind, count in hashed.items()}
+    monkeypatch.setattr(choosing, "candidates", lambda *_: pytest.fail("a part has read on"))
+    chosen = [
+        choose(config, part, kinds, hashed, lambda kind, part=part: within(found[kind], part))["train"]
+        for part in parts(config)
+    ]
+    assert len(chosen) == 3
+    assert sum(len(part.fingerprints) for part in chosen) == 120_000
 
 
 def test_generators_of_one_size_share_its_mazes():
     """All 3x3 mazes of two generators together are no more than there are 3x3 mazes."""
     config = BuildConfig(name="x", sizes={"3x3": 1}, generators={"wilson": 1, "prim": 1}, splits={"train": 1000})
     with pytest.raises(AsciiMazeError, match=r"prim 3x3 has only \d+ distinct mazes for 'train', 500 were asked for"):
-        check_crowded(config, by_kind(config))
+        check_crowded(config, by_kind(config), surveyed(config))
 
 
 def test_path_lengths_that_hardly_occur_are_refused_at_once():
