@@ -1,6 +1,7 @@
 """`ascii-maze`: the commands. Thin, and nothing heavy is imported before a command needs it."""
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,10 @@ def main() -> None:
     """Run the command line: exit code 2 on bad usage, 1 on failure, one line and no traceback unless `--debug`."""
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
+    if "ASCII_MAZE_FOLLOW_PARENT" in os.environ:
+        from .study.runner import follow_parent
+
+        follow_parent()
     try:
         app()
     except (AsciiMazeError, MazeError) as error:
@@ -226,42 +231,72 @@ def print_table(results: dict) -> None:
         Console().print(table)
 
 
-@app.command(epilog="Example: ascii-maze study --out outputs/demo")
+@app.command(
+    epilog="Examples: ascii-maze study --dry-run; ascii-maze study my.yaml --out outputs/my; "
+    "ascii-maze study my.yaml --out outputs/my --stage train-dpo"
+)
 def study(
     file: Annotated[
         Path | None, typer.Argument(help="A study file; the demo on the embedded model without one.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("outputs/demo"),
     workers: Annotated[int, typer.Option(help="Processes that build the dataset.")] = 2,
+    stage: Annotated[str | None, typer.Option(help="Run this stage alone, as a cluster's scheduler would.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the stages as commands, and stop.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Build the dataset, fine-tune, evaluate base against fine-tune, and draw what they do."""
-    from .study import load_study, run_study
+    """Run the whole experiment: dataset, every method, evaluation, a look inside, one report.
+
+    What has been run and has not changed is not run again; a study that was killed goes on where it was.
+    """
+    from .study.plan import load_study, plan
+    from .study.view import plan_lines
 
     chosen = load_study(file)
-    from .launch import prepare_process
-    from .show import draw, from_predictions
+    stages = plan(chosen, out, workers)
+    if dry_run:
+        everything = {one.name for one in stages}
+        commands = {one.name: one.shell(everything) for one in stages}
+        print(json.dumps(commands) if as_json else "\n".join(plan_lines(stages)))
+        return
+    from .study.report import write_report
+    from .study.results import gather
+    from .study.runner import run_stages
+    from .study.view import live_view
 
-    prepare_process()
-    results = run_study(chosen, out, workers, train_in_new_process, progress)
-    print_table(results)
-    for group in from_predictions(out / "evaluation" / "predictions.parquet", ["base", *chosen.recipes], count=3):
-        draw(group)
-    print(f"report: {out / 'report.html'}")
-    print(f"results, predictions: {out / 'evaluation'}")
-    print(f"adapters: {', '.join(str(out / name) for name in chosen.recipes)}")
+    with resumable(), live_view() as report:
+        progress = run_stages(stages, out, stage, report)
+    results = gather(chosen, progress, out)
+    write_report(results, chosen, out)
+    failed = [mine.stage.name for mine in progress if mine.state == "failed"]
+    if as_json:
+        print(json.dumps(results))
+    else:
+        print_study(results, out)
+    if failed:
+        logs = ", ".join(str(out / "stages" / f"{name}.log") for name in failed)
+        raise AsciiMazeError(f"{', '.join(failed)} failed; the rest stands. What went wrong is in {logs}")
 
 
-def train_in_new_process(words: list[str]) -> None:
-    """`ascii-maze train` with these arguments.
+def print_study(results: dict, out: Path) -> None:
+    """The table of a study in the terminal, one part per split, and where everything lies."""
+    from itertools import groupby
 
-    Raises:
-        AsciiMazeError: it failed; what went wrong stands above.
-    """
-    import subprocess
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
 
-    done = subprocess.run([sys.executable, "-m", "ascii_maze", "train", *words], check=False)
-    if done.returncode:
-        raise AsciiMazeError(f"training {words[0]} ended with exit code {done.returncode}")
+    from .study.report import HEADER, table_of
+
+    shown = [HEADER.index(name) for name in ("model", "valid", "95 %", "shortest", "against base", "time")]
+    for split, rows in groupby(table_of(results), key=lambda row: row["split"]):
+        title = f"split {split}, rates in per cent"
+        header = [HEADER[place] for place in shown]
+        table = Table(*header, title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
+        for row in rows:
+            table.add_row(*(row["cells"][place] for place in shown), style="dim" if row["baseline"] else None)
+        Console().print(table)
+    print(f"report: {out / 'report.html'}; the same in words: {out / 'report.md'}; as data: {out / 'results.json'}")
 
 
 @app.command(

@@ -54,12 +54,16 @@ def group_by_failure(predictions: Sequence[dict], models: Sequence[str]) -> list
         if turns:
             counts = ", ".join(f"{model} {len(of_model)}" for model, of_model in rows.items())
             title = "a shortest path" if kind is None else FAILURES[kind]
-            groups.append({"title": title, "counts": counts, "walks": [_walk(row) for row in turns[:EXAMPLES]]})
+            groups.append({"title": title, "counts": counts, "walks": [walk_of(row) for row in turns[:EXAMPLES]]})
     return groups
 
 
-def _walk(row: dict) -> dict:
-    """One answer as the page shows it."""
+def walk_of(row: dict) -> dict:
+    """One answer as a page shows it.
+
+    Args:
+        row: of predictions.parquet.
+    """
     from markupsafe import Markup
 
     maze = read_maze(row["maze"])
@@ -88,7 +92,7 @@ def write_gallery(
     environment = SandboxedEnvironment(
         loader=PackageLoader("ascii_maze", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    mazes = [[_walk(row) for row in rows] for rows in pick_mazes(predictions, models, count)]
+    mazes = [[walk_of(row) for row in rows] for rows in pick_mazes(predictions, models, count)]
     settings = results["settings"]
     page = environment.get_template("gallery.html.jinja").render(
         title=title,

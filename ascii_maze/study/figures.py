@@ -1,0 +1,156 @@
+"""The figures of a study's report, as SVG to stand in the page; the same results give the same text."""
+
+import io
+from collections.abc import Sequence
+
+from ..policies import POLICIES
+
+SETTINGS = {
+    "svg.hashsalt": "ascii-maze",
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.parse_math": False,
+}
+
+
+def colours_of(names: Sequence[str]) -> dict[str, str]:
+    """A colour for every model, the same in all figures; grey for what is not trained."""
+    trained = [name for name in names if name not in POLICIES and name != "base"]
+    return {name: f"C{trained.index(name) % 10}" if name in trained else "0.55" for name in names}
+
+
+def validity_figure(models: dict[str, dict[str, dict]], splits: Sequence[str], colours: dict[str, str]) -> str:
+    """Validity of every model on every split: the mean with its interval, and each seed's own rate."""
+    from matplotlib import rc_context
+
+    names = list(models)[::-1]
+    with rc_context(SETTINGS):
+        figure, panels = _panels(len(splits), 2.9, 0.8 + 0.26 * len(names), sharey=True)
+        for panel, split in zip(panels, splits):
+            for place, name in enumerate(names):
+                cell = models[name].get(split)
+                if cell is None:
+                    continue
+                colour = colours[name]
+                low, high = (100 * bound for bound in cell["valid_ci"])
+                panel.plot([low, high], [place, place], color=colour, linewidth=2.5, alpha=0.45, solid_capstyle="butt")
+                panel.plot(
+                    [100 * of_seed["valid"] for of_seed in cell["seeds"].values()],
+                    [place] * len(cell["seeds"]),
+                    linestyle="",
+                    marker="|",
+                    color=colour,
+                    markersize=7,
+                )
+                panel.plot([100 * cell["valid"]], [place], marker="o", color=colour, markersize=5)
+            panel.set(title=split, xlim=(-2, 102), xlabel="valid, per cent")
+            panel.set_yticks(range(len(names)), names)
+            panel.grid(axis="x", alpha=0.25)
+        return _svg(figure)
+
+
+def length_figure(analysis: dict[str, dict[str, dict]], splits: Sequence[str], colours: dict[str, str]) -> str:
+    """Validity over the length of the shortest path, from each power of two to the next.
+
+    Args:
+        analysis: of an evaluation's results.json: model -> split -> breakdowns.
+    """
+    from matplotlib import rc_context
+
+    with rc_context(SETTINGS):
+        figure, panels = _panels(len(splits), 3.2, 3.0, sharey=True)
+        for panel, split in zip(panels, splits):
+            cells = {name: by_split[split]["by"]["path_length"] for name, by_split in analysis.items()}
+            ticks = sorted({cell for of_model in cells.values() for cell in of_model}, key=lambda cell: _first(cell))
+            for name, of_model in cells.items():
+                points = [(ticks.index(cell), 100 * found["valid"]) for cell, found in of_model.items()]
+                baseline = {"linestyle": ":", "linewidth": 1, "marker": ""} if name in POLICIES else {"marker": "o"}
+                panel.plot(*zip(*points), markersize=4, color=colours[name], label=name, **baseline)
+            panel.set(title=split, xlabel="moves of the shortest path", ylim=(-3, 103))
+            panel.set_xticks(range(len(ticks)), ticks)
+            panel.grid(axis="y", alpha=0.25)
+        panels[0].set_ylabel("valid, per cent")
+        shown = [line for line in panels[0].get_lines() if line.get_label() not in POLICIES]
+        figure.legend(handles=shown, loc="outside right center", frameon=False)
+        return _svg(figure)
+
+
+def _first(cell: str) -> int:
+    """The least number of a breakdown's cell, as 8 of `8-15`."""
+    return int(cell.split("-")[0])
+
+
+def learning_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str]) -> str:
+    """Validity on held-out mazes over the tokens that each run had read.
+
+    Args:
+        histories: `history` of metrics.json by name.
+    """
+    from matplotlib import rc_context
+
+    with rc_context(SETTINGS):
+        figure, (panel,) = _panels(1, 6.4, 3.2)
+        for name, history in histories.items():
+            points = [(line["tokens"] / 1000, 100 * line["eval_valid"]) for line in history if "eval_valid" in line]
+            if points:
+                panel.plot(*zip(*points), marker=".", color=colours[name], label=name)
+        panel.set(xlabel="tokens read, thousands", ylabel="valid on held-out mazes, per cent", ylim=(-3, 103))
+        panel.grid(alpha=0.25)
+        figure.legend(loc="outside right center", frameon=False)
+        return _svg(figure)
+
+
+def reward_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str]) -> str:
+    """For runs that follow a reward: the reward as it rose, and under it what the walks are truly worth."""
+    from matplotlib import rc_context
+
+    with rc_context(SETTINGS):
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(1 + 3.4 * len(histories), 3.8), layout="constrained")
+        panels = figure.subplots(2, len(histories), squeeze=False, sharex="col")
+        for column, (name, history) in enumerate(histories.items()):
+            for row, (key, scale, label) in enumerate(
+                [("reward", 1, "reward"), ("eval_valid", 100, "truly valid, per cent")]
+            ):
+                panel = panels[row][column]
+                points = [(line["step"], scale * line[key]) for line in history if key in line]
+                if points:
+                    panel.plot(*zip(*points), marker="." if row else None, color=colours[name])
+                panel.set(ylabel=label if column == 0 else "", title=name if row == 0 else "")
+                panel.grid(alpha=0.25)
+            panels[1][column].set(ylim=(-3, 103), xlabel="step")
+        return _svg(figure)
+
+
+def inside_figure(mri: dict, colours: dict[str, str]) -> str:
+    """How far each model has gone from the base, layer by layer: drift of the activations, and likeness by CKA."""
+    from matplotlib import rc_context
+
+    with rc_context(SETTINGS):
+        figure, panels = _panels(2, 3.6, 3.0)
+        titles = (("drift", "drift, share of the base's norm"), ("cka", "likeness to the base (CKA)"))
+        for panel, (key, label) in zip(panels, titles):
+            for name, by_layer in mri[key].items():
+                panel.plot(range(len(by_layer)), by_layer, marker=".", color=colours[name], label=name)
+            panel.set(xlabel="layer (0: embedding)", ylabel=label)
+            panel.grid(alpha=0.25)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right center", frameon=False)
+        return _svg(figure)
+
+
+def _panels(count: int, width: float, height: float, **options):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.2 + width * count, height), layout="constrained")
+    return figure, figure.subplots(1, count, squeeze=False, **options)[0]
+
+
+def _svg(figure) -> str:
+    """The figure as an `<svg>` element with a transparent background."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    return text.getvalue()[text.getvalue().index("<svg") :]

@@ -1,0 +1,162 @@
+"""The report of a study: report.html, one page that asks nothing of the network, and report.md, the same in words."""
+
+import json
+from pathlib import Path
+
+from ..failures import FAILURES
+from ..files import write_text
+from ..gallery import pick_mazes, walk_of
+from ..policies import POLICIES
+from .figures import colours_of, inside_figure, learning_figure, length_figure, reward_figure, validity_figure
+from .plan import Study, to_yaml
+from .results import read_json, seed_folder
+from .view import clock
+
+MAZES = 6
+HEADER = ("model", "split", "n", "valid", "95 %", "shortest", "against base", "against its start", "tokens", "time")
+
+
+def write_report(results: dict, study: Study, out: Path) -> None:
+    """Write results.json, report.md and report.html into the study's folder.
+
+    Args:
+        results: from `gather`.
+    """
+    write_text(out / "results.json", json.dumps(results, indent=2))
+    write_text(out / "study.yaml", to_yaml(study))
+    context = {
+        "results": results,
+        "study": study,
+        "header": HEADER,
+        "table": table_of(results),
+        "failed": [stage for stage in results["stages"] if stage["state"] in ("failed", "left out")],
+        "inside": inside_rows(results),
+        "started": study.seeds[0],
+        "commands": [stage["command"] for stage in results["stages"]],
+        "seconds": clock(sum(stage["seconds"] for stage in results["stages"])),
+        "failures": failure_rows(study, out),
+        "kinds": FAILURES,
+    }
+    write_text(out / "report.md", _render("study.md.jinja", context, escape=False))
+    write_text(
+        out / "report.html",
+        _render("study.html.jinja", {**context, **figures_of(results, study, out), "mazes": mazes_of(study, out)}),
+    )
+
+
+def table_of(results: dict) -> list[dict]:
+    """Rows of the table, grouped by split: cells as text, and whether the row is a baseline's."""
+    rows = []
+    splits = list(dict.fromkeys(split for by_split in results["models"].values() for split in by_split))
+    for split in splits:
+        for name, by_split in results["models"].items():
+            cell = by_split[split]
+            tests, costs = results["paired"].get(name, {}), results["training"].get(name, [])
+            start = next((other for other in tests if other != "base"), None)
+            low, high = cell["valid_ci"]
+            rows.append(
+                {
+                    "split": split,
+                    "baseline": name in POLICIES,
+                    "cells": (
+                        name,
+                        split,
+                        str(cell["n"]),
+                        f"{100 * cell['valid']:.1f}",
+                        f"{100 * low:.1f} - {100 * high:.1f}",
+                        f"{100 * cell['optimal']:.1f}",
+                        test_text(tests.get("base", {}).get(split)),
+                        test_text(tests.get(start, {}).get(split)) if start else "",
+                        f"{sum(cost['tokens'] for cost in costs) / len(costs):,.0f}" if costs else "",
+                        clock(sum(cost["seconds"] for cost in costs) / len(costs)) if costs else "",
+                    ),
+                }
+            )
+    return rows
+
+
+def test_text(tests: list[dict] | None) -> str:
+    """Paired tests in a cell: mazes won and lost, and Holm's p, for each seed."""
+    return "; ".join(f"+{test['won']} -{test['lost']}, p {test['p_holm']:.2g}" for test in tests or [])
+
+
+def inside_rows(results: dict) -> list[dict]:
+    """What changed outside beside what changed inside: a row for each model that was looked into."""
+    mri = results["mri"]
+    if not mri:
+        return []
+    split = next(iter(next(iter(results["models"].values()), {})), None)
+    rows = []
+    for name, by_layer in mri["drift"].items():
+        cell = results["models"].get(name, {}).get(split)
+        regions = mri.get("regions", {}).get(name, {})
+        rows.append(
+            {
+                "name": name,
+                "valid": f"{100 * cell['valid']:.1f}" if cell else "",
+                "drift": f"{max(by_layer):.3f} at layer {by_layer.index(max(by_layer))}",
+                "cka": f"{min(mri['cka'][name]):.3f} at layer {mri['cka'][name].index(min(mri['cka'][name]))}",
+                **{key: regions.get(key, "") for key in ("edges_gained", "edges_lost", "edges_kept", "noise_floor")},
+            }
+        )
+    return rows
+
+
+def failure_rows(study: Study, out: Path) -> list[tuple[str, str, str]]:
+    """Model, split and how often each kind of failure occurs, of the first seed."""
+    analysis = _evaluation(study, out).get("analysis", {})
+    return [
+        (name, split, ", ".join(f"{kind} {count}" for kind, count in found["failures"].items()))
+        for name, by_split in analysis.items()
+        for split, found in by_split.items()
+        if found["failures"]
+    ]
+
+
+def figures_of(results: dict, study: Study, out: Path) -> dict:
+    """Figures as safe SVG, by the name that the page has for them; None for one that has nothing to show."""
+    from markupsafe import Markup
+
+    models = results["models"]
+    colours = colours_of([*models, *(name for name in study.recipes if name not in models)])
+    folder = seed_folder(study, out, study.seeds[0])
+    histories = {
+        name: metrics["history"]
+        for name in study.recipes
+        if (metrics := read_json(folder / name / "metrics.json")) and metrics["method"] != "reward"
+    }
+    rewarded = {name: history for name, history in histories.items() if any("reward" in line for line in history)}
+    analysis = _evaluation(study, out).get("analysis")
+    drawn = {
+        "validity": models and validity_figure(models, study.splits, colours),
+        "by_length": analysis and length_figure(analysis, study.splits, colours),
+        "learning": histories and learning_figure(histories, colours),
+        "reward": rewarded and reward_figure(rewarded, colours),
+        "inside_figure": results["mri"] and inside_figure(results["mri"], colours),
+    }
+    return {name: Markup(svg) if svg else None for name, svg in drawn.items()}
+
+
+def mazes_of(study: Study, out: Path) -> list[list[dict]]:
+    """Mazes on which the models differ, each as every model of the first seed walks it."""
+    path = seed_folder(study, out, study.seeds[0]) / "evaluation" / "predictions.parquet"
+    if not path.is_file():
+        return []
+    import pyarrow.parquet
+
+    predictions = pyarrow.parquet.read_table(path).to_pylist()
+    return [[walk_of(row) for row in rows] for rows in pick_mazes(predictions, ["base", *study.recipes], MAZES)]
+
+
+def _evaluation(study: Study, out: Path) -> dict:
+    return read_json(seed_folder(study, out, study.seeds[0]) / "evaluation" / "results.json")
+
+
+def _render(template: str, context: dict, escape: bool = True) -> str:
+    from jinja2 import PackageLoader
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(
+        loader=PackageLoader("ascii_maze", "templates"), autoescape=escape, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template(template).render(context)

@@ -1,0 +1,139 @@
+"""What came of a study, gathered from the folders of its stages into one mapping: results.json."""
+
+import importlib.metadata
+import json
+import os
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from statistics import mean
+
+from ..recipe import load_recipe
+from .plan import Study
+from .runner import Progress
+
+PACKAGES = ("ascii-maze", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes")
+RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed")
+
+
+def gather(study: Study, progress: list[Progress], out: Path) -> dict:
+    """results.json of a study; what a failed stage would have given is absent.
+
+    Returns:
+        `models` {name: {split: {"n", rates (means over the seeds), "valid_ci", "seeds": rates by seed, "by_size"}}};
+        `paired` {name: {other: {split: [exact McNemar test of each seed]}}} against the base and against the start;
+        `training` {name: [what each run cost]}; `mri`; `stages`; `settings`.
+    """
+    evaluations = [
+        (seed, read_json(seed_folder(study, out, seed) / "evaluation" / "results.json")) for seed in study.seeds
+    ]
+    evaluations = [(seed, results) for seed, results in evaluations if results]
+    runs = {
+        name: [
+            (seed, metrics)
+            for seed in study.seeds
+            if (metrics := read_json(seed_folder(study, out, seed) / name / "metrics.json"))
+        ]
+        for name in study.recipes
+    }
+    record = read_json(out / "dataset" / "build.json")
+    return {
+        "models": over_seeds(evaluations),
+        "paired": {name: tests_of(name, start_of(study, name), evaluations) for name in study.recipes},
+        "training": {name: [cost(seed, metrics) for seed, metrics in of_name] for name, of_name in runs.items()},
+        "mri": read_json(out / "mri" / "mri.json"),
+        "stages": [
+            {
+                "name": mine.stage.name,
+                "state": mine.state,
+                "seconds": round(mine.seconds, 3),
+                "note": mine.note,
+                "command": mine.stage.shell({other.stage.name for other in progress if other.finished}),
+            }
+            for mine in progress
+        ],
+        "settings": {
+            "study": asdict(study),
+            "dataset": {key: record.get(key) for key in ("config", "seed", "rows", "shared_between_splits")},
+            "dataset_sha256": evaluations[0][1]["settings"]["dataset_sha256"] if evaluations else None,
+            "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        },
+    }
+
+
+def seed_folder(study: Study, out: Path, seed: int) -> Path:
+    """Where the runs of one seed lie."""
+    return out if len(study.seeds) == 1 else out / f"seed-{seed}"
+
+
+def start_of(study: Study, name: str) -> str:
+    """The model in the tables that a method starts from."""
+    recipes = {other: load_recipe(path) for other, path in study.recipes.items()}
+    start = recipes[name].values.get("adapter_name_or_path")
+    return next(
+        (other for other, recipe in recipes.items() if start and recipe.values.get("output_dir") == start), "base"
+    )
+
+
+def over_seeds(evaluations: list[tuple[int, dict]]) -> dict[str, dict[str, dict]]:
+    """Rates of every model and split: means over the seeds, every seed's own, and a 95 % interval.
+
+    With one seed the interval is Wilson's, over mazes; with several it is Student's, over the runs' rates, which says
+    how another run would do on these mazes. Baselines, and the base, are the same with every seed.
+    """
+    models: dict[str, dict[str, dict]] = {}
+    names = dict.fromkeys(name for _, results in evaluations for name in results["models"])
+    for name in names:
+        found = [(seed, results["models"][name]) for seed, results in evaluations if name in results["models"]]
+        models[name] = {}
+        for split in found[0][1]:
+            cells = [(seed, of_model[split]) for seed, of_model in found if split in of_model]
+            rates = {rate: mean(cell[rate] for _, cell in cells) for rate in RATES}
+            by_size = {
+                size: {"valid": mean(cell["by_size"][size]["valid"] for _, cell in cells), "n": of_size["n"]}
+                for size, of_size in cells[0][1]["by_size"].items()
+            }
+            models[name][split] = {
+                "n": cells[0][1]["n"],
+                **rates,
+                "valid_ci": interval([cell["valid"] for _, cell in cells]) or cells[0][1]["valid_ci"],
+                "seeds": {str(seed): {rate: cell[rate] for rate in RATES} for seed, cell in cells},
+                "by_size": by_size,
+            }
+    return models
+
+
+def interval(rates: list[float]) -> list[float] | None:
+    """Student's 95 % interval of the mean of runs, within 0-1; None for one run, or for runs that are all alike."""
+    if len(set(rates)) < 2:
+        return None
+    from scipy.stats import sem, t
+
+    low, high = t.interval(0.95, len(rates) - 1, loc=mean(rates), scale=sem(rates))
+    return [max(0.0, float(low)), min(1.0, float(high))]
+
+
+def tests_of(name: str, start: str, evaluations: list[tuple[int, dict]]) -> dict[str, dict[str, list[dict]]]:
+    """The paired tests of one model against the base and against the model it started from, by split and seed."""
+    found: dict[str, dict[str, list[dict]]] = {}
+    for seed, results in evaluations:
+        for test in results["paired"]:
+            for other in dict.fromkeys(("base", start)):
+                if {test["a"], test["b"]} != {name, other} or name == other:
+                    continue
+                won, lost = ("only_b", "only_a") if test["b"] == name else ("only_a", "only_b")
+                row = {"seed": seed, "won": test[won], "lost": test[lost], "p": test["p"], "p_holm": test["p_holm"]}
+                found.setdefault(other, {}).setdefault(test["split"], []).append(row)
+    return found
+
+
+def cost(seed: int, metrics: dict) -> dict:
+    """What one run cost."""
+    keys = ("method", "steps", "samples", "tokens", "seconds", "peak_memory_bytes", "device")
+    return {"seed": seed, **{key: metrics.get(key) for key in keys}}
+
+
+def read_json(path: Path) -> dict:
+    """A JSON file that another command wrote; empty where it is not there."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
