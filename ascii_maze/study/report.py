@@ -65,8 +65,8 @@ def table_of(results: dict) -> list[dict]:
                         f"{100 * cell['valid']:.1f}",
                         f"{100 * low:.1f} - {100 * high:.1f}",
                         f"{100 * cell['optimal']:.1f}",
-                        test_text(tests.get("base", {}).get(split)),
-                        test_text(tests.get(start, {}).get(split)) if start else "",
+                        won_and_lost(tests.get("base", {}).get(split)),
+                        won_and_lost(tests.get(start, {}).get(split)) if start else "",
                         f"{sum(cost['tokens'] for cost in costs) / len(costs):,.0f}" if costs else "",
                         clock(sum(cost["seconds"] for cost in costs) / len(costs)) if costs else "",
                     ),
@@ -75,7 +75,7 @@ def table_of(results: dict) -> list[dict]:
     return rows
 
 
-def test_text(tests: list[dict] | None) -> str:
+def won_and_lost(tests: list[dict] | None) -> str:
     """Paired tests in a cell: mazes won and lost, and Holm's p, for each seed."""
     return "; ".join(f"+{test['won']} -{test['lost']}, p {test['p_holm']:.2g}" for test in tests or [])
 

@@ -39,7 +39,7 @@ def gather(study: Study, progress: list[Progress], out: Path) -> dict:
     record = read_json(out / "dataset" / "build.json")
     return {
         "models": over_seeds(evaluations),
-        "paired": {name: tests_of(name, start_of(study, name), evaluations) for name in study.recipes},
+        "paired": {name: paired_against(name, start_of(study, name), evaluations) for name in study.recipes},
         "training": {name: [cost(seed, metrics) for seed, metrics in of_name] for name, of_name in runs.items()},
         "mri": read_json(out / "mri" / "mri.json"),
         "stages": [
@@ -114,7 +114,7 @@ def interval(rates: list[float]) -> list[float] | None:
     return [max(0.0, float(low)), min(1.0, float(high))]
 
 
-def tests_of(name: str, start: str, evaluations: list[tuple[int, dict]]) -> dict[str, dict[str, list[dict]]]:
+def paired_against(name: str, start: str, evaluations: list[tuple[int, dict]]) -> dict[str, dict[str, list[dict]]]:
     """The paired tests of one model against the base and against the model it started from, by split and seed."""
     found: dict[str, dict[str, list[dict]]] = {}
     for seed, results in evaluations:

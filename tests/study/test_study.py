@@ -1,0 +1,75 @@
+"""A whole study through the command line; what is asserted is what a reader of its folder relies on."""
+
+import json
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from .conftest import run_study
+
+
+def test_what_can_be_had_is_had_and_what_failed_is_said(study_run):
+    _, done, results = study_run
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("ascii-maze: train-dpo failed; the rest stands.")
+    states = {stage["name"]: stage["state"] for stage in results["stages"]}
+    assert states == {"build": "done", "train-sft": "done", "train-dpo": "failed", "evaluate": "done"}
+    assert "there is no folder 'nowhere'" in next(s["note"] for s in results["stages"] if s["name"] == "train-dpo")
+    assert list(results["models"])[:2] == ["base", "sft"]
+    assert results["models"]["sft"]["test"]["n"] == 4
+    assert results["paired"]["sft"]["base"]["test"][0]["seed"] == 0
+    assert results["training"]["sft"][0]["steps"] == 2
+    assert results["settings"]["dataset"]["shared_between_splits"]
+
+
+def test_the_page_asks_for_nothing_and_says_all(study_run):
+    out, _, results = study_run
+    page = (out / "report.html").read_text()
+    asked = []
+
+    class Links(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            asked.extend(value for key, value in attributes if key in ("src", "href") and tag != "a")
+
+    Links().feed(page)
+    assert asked == ["data:,"]
+    assert page.count('class="walk"') == 2 * 6  # six mazes, walked by base and SFT
+    assert page.count('class="plot"') == 3
+    for text in (page, (out / "report.md").read_text()):
+        assert "train-dpo" in text
+        assert f"{100 * results['models']['sft']['test']['valid']:.1f}" in text
+        assert "ascii-maze evaluate base=tiny" in text
+
+
+def test_a_second_time_nothing_is_run_but_what_failed(study_run, study_file):
+    out, _, results = study_run
+    before = (out / "sft" / "metrics.json").stat().st_mtime_ns
+    done = run_study(study_file, out, "--json")
+    again = json.loads(done.stdout)
+    assert {stage["name"]: stage["state"] for stage in again["stages"]} == {
+        "build": "kept",
+        "train-sft": "kept",
+        "train-dpo": "failed",
+        "evaluate": "kept",
+    }
+    assert again["models"] == results["models"]
+    assert (out / "sft" / "metrics.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_shows_it_without_an_error(study_run, tmp_path, width):
+    out, _, _ = study_run
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    options += ["--disable-component-update", "--no-first-run", "--enable-logging=stderr"]
+    options += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900"]
+    done = subprocess.run(
+        ["chromium", *options, f"--screenshot={tmp_path / 'page.png'}", f"file://{out / 'report.html'}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (tmp_path / "page.png").stat().st_size > 10_000
+    assert "CONSOLE" not in done.stderr
