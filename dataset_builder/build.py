@@ -36,7 +36,20 @@ from ascii_maze.files import UNFINISHED, replacing, write_text
 from ascii_maze.metrics.path_validity.maze import Facts
 
 from .card import render_card, render_config, render_samples
-from .choose import CHUNK, Part, by_kind, candidates, check_crowded, choose, parts, survey, within
+from .choose import (
+    CHUNK,
+    FINGERPRINT,
+    INDEX,
+    Chosen,
+    Part,
+    by_kind,
+    candidates,
+    check_crowded,
+    choose,
+    parts,
+    survey,
+    within,
+)
 from .config import BuildConfig, Kind
 from .rows import CONFIGS, tables
 
@@ -72,8 +85,8 @@ def build(
         for step, _ in enumerate(process_map(function, jobs)):
             report(stage, step + 1, len(jobs))
 
-    hashed = plan(config, out, report)
-    with _process_map(workers) as process_map:
+    with _process_map(workers, config) as process_map:
+        hashed = plan(config, out, report)
         run("hashing mazes", hash_mazes, [(config, out, *job) for job in hash_jobs(hashed)])
         run("writing parquet", write_part, [(config, out, hashed, part) for part in parts(config)])
     return finish(config, out)
@@ -108,16 +121,18 @@ def _versions() -> dict[str, str]:
 
 
 @contextmanager
-def _process_map(workers: int) -> Iterator[Callable]:
+def _process_map(workers: int, config: BuildConfig) -> Iterator[Callable]:
     """An ordered, lazy `map` over so many processes; the plain one for a single worker."""
     if workers < 1:
         raise UsageError(f"--workers must be at least 1, not {workers}")
     if workers == 1:
         yield map
         return
-    # Forked workers have the kernels that planning has loaded; elsewhere than on Linux a fork is not safe.
-    method = "fork" if sys.platform == "linux" else "spawn"
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method), initializer=_follow_parent)
+    # Quicker than to start anew; elsewhere than on Linux a fork is not safe.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(config,))
+    for _ in range(workers):
+        pool.submit(int)  # they start now, and are ready when they are needed
 
     def ordered(function, items):
         items = iter(items)
@@ -133,11 +148,19 @@ def _process_map(workers: int) -> Iterator[Callable]:
         pool.shutdown(cancel_futures=True)
 
 
-def _follow_parent() -> None:
-    """Leave Ctrl-C to the parent process, and end when it is gone: killed, it could not end its workers itself."""
+def _start_worker(config: BuildConfig) -> None:
+    """Leave Ctrl-C to the parent process, and end when it is gone: killed, it could not end its workers itself. Make
+    the rows of one maze and forget them, so that the kernels are loaded while the parent plans.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    import pyarrow.parquet  # noqa: F401
+
+    kind = next(iter(by_kind(config)))
+    found = candidates(config, kind, 0, 1)
+    one = Chosen(found[FINGERPRINT], np.zeros(1, np.uint16), found[INDEX])
+    list(tables(config, [kind], one))
 
 
 def plan(config: BuildConfig, out: Path, report: Callable[[str, int, int], None] | None = None) -> dict[Kind, int]:

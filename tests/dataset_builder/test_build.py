@@ -240,8 +240,9 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     program = (
         "import os, signal, sys, time\n"
         "from dataset_builder.build import _process_map\n"
+        "from dataset_builder.config import load_config\n"
         "if __name__ == '__main__':\n"
-        "    with _process_map(2) as process_map:\n"
+        "    with _process_map(2, load_config('demo')) as process_map:\n"
         "        print(*process_map(pid, range(2)), flush=True)\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
     )
