@@ -151,6 +151,20 @@ def adapter(tmp_path):
     return folder
 
 
+@pytest.fixture(scope="session")
+def trained(dataset, tmp_path_factory):
+    """A folder as a study leaves it: `sft`, an adapter after three steps, and `evaluation`, how it walks."""
+    from ascii_maze.evaluation import evaluate
+    from ascii_maze.launch import train
+
+    folder = tmp_path_factory.mktemp("study")
+    settings = {"dataset_name": dataset, "output_dir": folder / "sft", "max_steps": 3, "eval_limit": 8}
+    settings |= {"per_device_train_batch_size": 8, "logging_steps": 1}
+    train("recipes/tiny/sft.yaml", [word for key, value in settings.items() for word in (f"--{key}", str(value))])
+    evaluate({"base": "tiny", "sft": str(folder / "sft")}, str(dataset), ["test"], folder / "evaluation", limit=16)
+    return folder
+
+
 @pytest.fixture
 def run(hub, tmp_path):
     """Run Python in a new process, with an empty cache; the client reads where its Hub is when it is imported."""
