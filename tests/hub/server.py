@@ -78,6 +78,7 @@ class HubServer(ThreadingHTTPServer):
         self.xet = Xet()
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
+        self.fired = 0  # faults that have happened
         self._lock = threading.Lock()
 
     @property
@@ -114,6 +115,7 @@ class HubServer(ThreadingHTTPServer):
                         fault.skip -= 1
                         return None
                     fault.times -= 1
+                    self.fired += 1
                     return fault
         return None
 
