@@ -12,9 +12,8 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
     """A model and its tokenizer, ready to generate.
 
     Args:
-        name: `tiny`, a folder or a Hub id, of a model or of an adapter; `ORG/NAME@REVISION` for a commit, branch or
-            tag. An adapter is put on the base that it was trained on, quantised as it was trained if the recipe of
-            its run lies beside it. No code of a repository is run.
+        name: `tiny`, a folder or a Hub id, of a model or of an adapter. An adapter is put on the base that it was
+            trained on, quantised as it was trained if the recipe of its run lies beside it.
         task: SEQ_CLS loads a reward model, which gives a number instead of moves.
 
     Raises:
@@ -27,8 +26,7 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
     from .recipe import load_recipe, parse_model
     from .training.model import load_base, load_tokenizer
 
-    name, revision = _split_revision(name)
-    adapter = _adapter_config(name, revision, PeftConfig)
+    adapter = _adapter_config(name, PeftConfig)
     if (adapter.task_type if adapter else "CAUSAL_LM") != task:
         is_a = {
             "CAUSAL_LM": "it walks, and is no reward model",
@@ -36,9 +34,8 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
         }
         raise AsciiMazeError(f"'{name}' cannot serve here: {is_a['CAUSAL_LM' if task == 'SEQ_CLS' else 'SEQ_CLS']}")
     if adapter is None:
-        dtype = "bfloat16" if torch.cuda.is_available() else "float32"
-        model_args = ModelConfig(model_name_or_path=name, model_revision=revision or "main", dtype=dtype)
-    elif recipe := _recipe_beside(name, revision):
+        model_args = ModelConfig(model_name_or_path=name, dtype="bfloat16" if torch.cuda.is_available() else "float32")
+    elif (recipe := Path(name) / "recipe.yaml").is_file():
         model_args = parse_model(load_recipe(recipe))
     else:
         model_args = ModelConfig(
@@ -46,10 +43,10 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
         )
     model = load_base(model_args)
     if adapter is not None:
-        model = PeftModel.from_pretrained(model, name, **({"revision": revision} if revision else {}))
+        model = PeftModel.from_pretrained(model, name)
         if task == "SEQ_CLS":  # its head was trained in float32, and here no autocast stands between them
             model.get_base_model().score.to(model.dtype)
-    tokenizer = load_tokenizer(model_args.model_name_or_path, model_args.model_revision)
+    tokenizer = load_tokenizer(name if adapter is None else model_args.model_name_or_path)
     model.config.pad_token_id = tokenizer.pad_token_id  # a reward model finds the end of an answer by it
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if not getattr(model, "is_quantized", False):
@@ -57,26 +54,7 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
     return model.eval(), tokenizer
 
 
-def _split_revision(name: str) -> tuple[str, str | None]:
-    """`ORG/NAME@REVISION` -> the two; the revision of anything else is None."""
-    repository, at, revision = name.partition("@")
-    return (repository, revision) if at and not Path(name).exists() else (name, None)
-
-
-def _recipe_beside(name: str, revision: str | None) -> Path | None:
-    """The recipe of the run that made an adapter, if it lies beside it, in a folder or on the Hub."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
-
-    if Path(name).is_dir():
-        return recipe if (recipe := Path(name) / "recipe.yaml").is_file() else None
-    try:
-        return Path(hf_hub_download(name, "recipe.yaml", revision=revision))
-    except EntryNotFoundError:
-        return None
-
-
-def _adapter_config(name: str, revision: str | None, config_class):
+def _adapter_config(name: str, config_class):
     """The adapter's config, or None where the name is that of a whole model."""
     folder = Path(name)
     if name == "tiny" or (folder.is_dir() and not (folder / "adapter_config.json").is_file()):
@@ -84,7 +62,7 @@ def _adapter_config(name: str, revision: str | None, config_class):
     if not folder.is_dir() and (name.count("/") != 1 or name.startswith((".", "/"))):
         raise AsciiMazeError(f"no model '{name}': neither a folder, nor a Hub id (ORG/NAME), nor 'tiny'")
     try:
-        return config_class.from_pretrained(name, **({"revision": revision} if revision else {}))
+        return config_class.from_pretrained(name)
     except (OSError, ValueError):
         return None  # a model without adapter_config.json; if there is no model either, loading it will say so
 
