@@ -3,7 +3,16 @@
 from .metrics.path_validity.maze import Maze, MazeError
 from .metrics.path_validity.scoring import PathScore, score_path
 
-__all__ = ["Maze", "MazeBatch", "MazeError", "PathScore", "generate_mazes", "metric_path", "score_path"]
+__all__ = [
+    "Maze",
+    "MazeBatch",
+    "MazeError",
+    "PathScore",
+    "generate_mazes",
+    "lm_eval_path",
+    "metric_path",
+    "score_path",
+]
 
 
 def metric_path() -> str:
@@ -11,6 +20,13 @@ def metric_path() -> str:
     from pathlib import Path
 
     return str(Path(__file__).parent / "metrics" / "path_validity")
+
+
+def lm_eval_path() -> str:
+    """The folder of the tasks of lm-evaluation-harness, for `lm-eval run --include_path`."""
+    from pathlib import Path
+
+    return str(Path(__file__).parent / "lm_eval_task")
 
 
 def __getattr__(name: str):

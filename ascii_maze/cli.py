@@ -158,11 +158,16 @@ def merge(
 
 
 @app.command(
-    epilog="Example: ascii-maze evaluate tiny sft=outputs/tiny/sft --dataset ascii-maze --out outputs/evaluation"
+    epilog="Examples: ascii-maze evaluate tiny sft=outputs/tiny/sft --dataset ascii-maze --out outputs/evaluation; "
+    "ascii-maze evaluate ORG/ascii-maze-sft@v1 --samples 16; ascii-maze evaluate gpt=answers.jsonl --split test_larger"
 )
 def evaluate(
     models: Annotated[
-        list[str], typer.Argument(help="Folders, Hub ids, adapters or `tiny`, each as MODEL or NAME=MODEL.")
+        list[str],
+        typer.Argument(
+            help="Folders, Hub ids (ORG/NAME or ORG/NAME@REVISION), adapters, `tiny`, or files of predictions made "
+            "elsewhere (.jsonl or .parquet with `id` or `maze`, and `completion`), each as MODEL or NAME=MODEL."
+        ),
     ],
     dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
     split: Annotated[list[str], typer.Option(help="May be given several times.")] = ["test"],  # noqa: B006
@@ -170,10 +175,18 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for results.json, predictions.parquet, report.md.")] = Path(
         "outputs/evaluation"
     ),
-    batch_size: Annotated[int, typer.Option(min=1, help="Prompts generated at once.")] = 64,
+    samples: Annotated[int, typer.Option(min=1, help="Answers to each maze; several give pass@k, majority.")] = 1,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="0 is greedy; without it greedy, and 1.0 for several samples.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the samples.")] = 0,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Where an answer is cut; by default one move for each open position.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Answers generated at once.")] = 64,
     as_json: Json = False,
 ) -> None:
-    """Let models walk a split greedily and score every path, beside trivial policies."""
+    """Let models walk a split and score every path, beside trivial policies. Once killed, the same command goes on."""
     from .launch import prepare_process
 
     named = name_models(models)
@@ -181,8 +194,20 @@ def evaluate(
     from .evaluation import evaluate as evaluate_models
     from .figures import draw_validity
 
-    with progress(quiet=as_json) as report:
-        results = evaluate_models(named, dataset, split, out, limit, batch_size, report=report)
+    with progress(quiet=as_json) as report, resumable():
+        results = evaluate_models(
+            named,
+            dataset,
+            split,
+            out,
+            limit,
+            batch_size,
+            report=report,
+            samples=samples,
+            temperature=temperature,
+            seed=seed,
+            max_new_tokens=max_new_tokens,
+        )
     draw_validity(results, out / "figures")
     if as_json:
         print(json.dumps(results))
@@ -216,13 +241,18 @@ def print_table(results: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from .evaluation import TABLE_HEADER, table_rows
+    from .report import TABLE_HEADER, sample_rows, table_rows
 
     for split, rows in groupby(table_rows(results), key=lambda row: row[0]):
         title = f"split {split}, rates in per cent"
         table = Table(*TABLE_HEADER[1:], title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
         for row in rows:
             table.add_row(*row[1:], end_section=row[2] == "shortest_path")
+        Console().print(table)
+    if sampled := sample_rows(results):
+        table = Table(*sampled[0], title=results["settings"]["decoding"], title_justify="left", box=SIMPLE_HEAD)
+        for row in sampled[1:]:
+            table.add_row(*row)
         Console().print(table)
 
 

@@ -1,27 +1,43 @@
 """Models x splits -> validity rates with intervals, paired tests, predictions.
 
 evaluate({"base": "tiny", "sft": "outputs/tiny/sft"}, "ascii-maze", ["test"], out=Path("outputs/evaluation"))
+
+Answers are written in parts as they come, of a thousand mazes or so, and only what is small of them is read again: the
+number of mazes shows in the time that it takes, not in the memory. After a crash the same call goes on from the last
+part, to the same files, byte for byte.
 """
 
 import hashlib
 import importlib.metadata
 import json
+import platform
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from .errors import AsciiMazeError
-from .failures import FAILURES, decision_points, failure_of
-from .files import replacing, write_text
+from .elsewhere import is_predictions, open_predictions
+from .errors import AsciiMazeError, UsageError
+from .failures import decision_points, failure_of
+from .files import UNFINISHED, write_text
+from .inference import Decoding, answer_budget, load_walker, split_revision
 from .metrics.path_validity.maze import Maze
-from .metrics.path_validity.scoring import PathScore, read_maze, score_path
+from .metrics.path_validity.scoring import parse_moves, read_maze, score_path
 from .policies import POLICIES, open_positions
+from .predictions import join_parts, read_scores, write_part
 from .prompts import format_answer, style_of
+from .report import render_markdown
 from .statistics import break_down, count_failures, length_curve, paired_tests, summarise
 
-# What of a maze stands in predictions.parquet, beside its size.
-FACTS = ("generator", "path_length", "decision_points")
+BATCHES_OF_A_PART = 16
+PACKAGES = (
+    "ascii-maze", "accelerate", "bitsandbytes", "datasets", "peft", "tokenizers", "torch", "transformers", "vllm"
+)  # fmt: skip
+
+Report = Callable[[str, int, int], None]
+# The completions of some rows of the dataset, so many for each; told where it stands, for its seed, and reporting.
+Answerer = Callable[[list[dict], str, Callable[[int], None]], list[list[str]]]
 
 
 def evaluate(
@@ -32,230 +48,277 @@ def evaluate(
     limit: int | None = None,
     batch_size: int = 64,
     baselines: bool = True,
-    report: Callable[[str, int, int], None] | None = None,
+    report: Report | None = None,
+    samples: int = 1,
+    temperature: float | None = None,
+    seed: int = 0,
+    max_new_tokens: int | None = None,
 ) -> dict:
     """Score every model, and the trivial policies, on the same mazes; write results.json, predictions.parquet,
     report.md.
 
     Args:
-        models: name in the tables -> folder, Hub id or `tiny`.
-        dataset: folder or Hub id of a dataset with a config `mazes`.
+        models: name in the tables -> folder, Hub id, `tiny`, or a file of predictions made elsewhere.
+        dataset: folder or Hub id of a dataset with a config `prompts`.
         limit: the first so many mazes of each split.
         report: called with the model's name, the mazes done and the mazes in all.
+        samples: completions of each maze; more than one gives pass@k and a majority vote.
+        temperature: of the samples; greedy for one sample and 1.0 for several without it.
+        seed: of the samples.
+        max_new_tokens: where an answer is cut; without it, where a walk has had time to stand everywhere once.
 
     Returns:
         What results.json holds.
 
     Raises:
         AsciiMazeError: a model, the dataset or a split cannot be loaded.
+        UsageError: several greedy samples, or predictions that do not go with the mazes.
     """
-    mazes = {split: load_mazes(dataset, split, limit) for split in splits}
+    if temperature is None:
+        temperature = 0.0 if samples == 1 else 1.0
+    if samples > 1 and not temperature:
+        raise UsageError(f"{samples} greedy answers are all the same; give --temperature above 0, or --samples 1")
+    decoding = Decoding(samples, temperature, seed, batch_size)
     report = report or (lambda name, done, total: None)
-    predictions: list[dict] = []
-    for name, location in models.items():
-        predictions += predict(name, location, mazes, batch_size, report)
-    for name in POLICIES if baselines else ():
-        for split, rows in mazes.items():
-            answers = [policy_answer(name, row) for row in rows]
-            predictions += score_rows(name, split, rows, answers)
-    names = list(dict.fromkeys(row["model"] for row in predictions))
-    results = {
-        "models": {name: summarise_model(name, predictions) for name in names},
-        "analysis": {name: analyse_model(name, predictions) for name in names},
-        "paired": paired_tests(list(models), splits, predictions),
-        "settings": {
-            "models": models,
-            "dataset": dataset,
-            "dataset_sha256": fingerprint_rows(mazes),
-            "limit": limit,
-            "decoding": "greedy",
-            "system_prompt": next(row["prompt"][0]["content"] for rows in mazes.values() for row in rows),
-            "versions": {name: importlib.metadata.version(name) for name in ("ascii-maze", "transformers", "torch")},
-        },
+    loaded = {split: load_split(dataset, split) for split in splits}
+    asked = {split: (rows, min(limit or len(rows), len(rows))) for split, rows in loaded.items()}
+    digest, longest = survey(asked)
+    settings = {
+        "models": models,
+        "dataset": dataset,
+        "dataset_sha256": digest,
+        "splits": {split: count for split, (_, count) in asked.items()},
+        "limit": limit,
+        "decoding": str(decoding),
+        **decoding._asdict(),
+        "versions": {"python": platform.python_version(), **versions()},
     }
-    write_predictions(out / "predictions.parquet", predictions)
+    unfinished = out / UNFINISHED / identity(settings, max_new_tokens)
+    for other in out.glob(f"{UNFINISHED}/*"):
+        if other != unfinished:
+            shutil.rmtree(other)
+    cut = (max_new_tokens, longest)
+    parts, facts = {}, {}
+    for number, name in enumerate([*models, *(POLICIES if baselines else ())]):
+        folder = unfinished / f"{number:03}"
+        parts[name] = answer_all(name, models.get(name), asked, decoding, cut, folder, report)
+        if name in models:
+            facts[name] = json.loads((folder / "facts.json").read_text())
+    scores = {name: {split: read_scores(files) for split, files in of.items()} for name, of in parts.items()}
+    prompt = next(rows[0]["prompt"] for rows, _ in asked.values())
+    results = {
+        "models": {name: {split: summarise_split(rows) for split, rows in of.items()} for name, of in scores.items()},
+        "analysis": {name: {split: analyse_split(rows) for split, rows in of.items()} for name, of in scores.items()},
+        "paired": paired_tests(list(models), splits, scores),
+        "settings": {**settings, "system_prompt": prompt[0]["content"], "prompt": prompt, "loaded": facts},
+    }
+    files = [file for name in parts for split in splits for file in parts[name][split]]
+    join_parts(files, out / "predictions.parquet")
     write_text(out / "report.md", render_markdown(results))
     write_text(out / "results.json", json.dumps(results, indent=2))
+    shutil.rmtree(out / UNFINISHED)
     return results
 
 
-def load_mazes(dataset: str, split: str, limit: int | None) -> list[dict]:
-    """The first rows of a split of config `prompts`: the messages as models were trained on them, and the facts,
-    with the number of decision points on the way.
+def load_split(dataset: str, split: str):
+    """A split of config `prompts`, as it lies on disk: the messages as models were trained on them, and the facts.
 
     Raises:
-        AsciiMazeError: no such dataset or split.
+        AsciiMazeError: no such dataset or split, or nothing in it.
     """
     from datasets import load_dataset
 
+    name, revision = split_revision(dataset)
     try:
-        rows = load_dataset(dataset, "prompts", split=split)
+        rows = load_dataset(name, "prompts", split=split, revision=revision)
     except (FileNotFoundError, ConnectionError, ValueError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise AsciiMazeError(f"cannot load split '{split}' of '{dataset}': {reason}") from error
-    chosen = rows.select(range(min(limit or len(rows), len(rows)))).to_list()
-    return [{**row, "decision_points": decision_points(Maze.from_ascii(row["maze"]))} for row in chosen]
+    if not len(rows):
+        raise AsciiMazeError(f"split '{split}' of '{dataset}' is empty")
+    return rows
 
 
-def predict(name: str, location: str, mazes: dict[str, list[dict]], batch_size: int, report: Callable) -> list[dict]:
-    """Greedy answers of one model to all splits, scored."""
-    from .inference import answer_budget, generate, load_model
+def load_mazes(dataset: str, split: str, limit: int | None) -> list[dict]:
+    """The first rows of a split; see `load_split`."""
+    rows = load_split(dataset, split)
+    return rows.select(range(min(limit or len(rows), len(rows)))).to_list()
 
-    model, tokenizer = load_model(location)
-    rows = [(split, row) for split, of_split in mazes.items() for row in of_split]
-    longest = max(open_positions(Maze.from_ascii(row["maze"])) for _, row in rows)
-    budget = answer_budget(tokenizer, longest, style_of(rows[0][1]["prompt"]))
-    completions = generate(
-        model,
-        tokenizer,
-        [row["prompt"] for _, row in rows],
-        budget,
-        batch_size,
-        report=lambda done: report(name, done, len(rows)),
+
+def survey(asked: dict[str, tuple]) -> tuple[str, int]:
+    """sha256 over splits, ids and mazes, which mazes exactly are asked; and the open positions of the roomiest."""
+    digest, longest = hashlib.sha256(), 0
+    lines = (
+        (f"{split}/{key}/{maze}", maze)
+        for split, (rows, count) in asked.items()
+        for batch in rows.select(range(count)).select_columns(["id", "maze"]).iter(batch_size=1000)
+        for key, maze in zip(batch["id"], batch["maze"])
     )
-    return [
-        scored
-        for (split, row), answer in zip(rows, completions)
-        for scored in score_rows(name, split, [row], [answer])
-    ]
+    for number, (line, maze) in enumerate(lines):
+        digest.update(f"{chr(10) * bool(number)}{line}".encode())
+        longest = max(longest, open_positions(Maze.from_ascii(maze)))
+    return digest.hexdigest(), longest
+
+
+def versions() -> dict[str, str]:
+    """The packages that have a say in the numbers, those that are installed."""
+    installed = {}
+    for name in PACKAGES:
+        try:
+            installed[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return installed
+
+
+def identity(settings: dict, max_new_tokens: int | None) -> str:
+    """What an evaluation must share with one that was cut short to go on from it, the models' files included."""
+    files = {
+        str(file): (file.stat().st_size, file.stat().st_mtime_ns)
+        for place in settings["models"].values()
+        for file in sorted([Path(place), *Path(place).glob("*")])
+        if file.is_file()
+    }
+    said = json.dumps([settings, max_new_tokens, files], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def answer_all(
+    name: str,
+    location: str | None,
+    asked: dict[str, tuple],
+    decoding: Decoding,
+    cut: tuple[int | None, int],
+    folder: Path,
+    report: Report,
+) -> dict[str, list[Path]]:
+    """Have every maze answered that has not been yet, and write the parts and facts.json.
+
+    Args:
+        location: of the model; None for a trivial policy.
+        cut: the tokens of an answer if they are given, and the open positions of the roomiest maze.
+        folder: for the parts.
+
+    Returns:
+        Split -> its parts, in order.
+    """
+    size = max(1, BATCHES_OF_A_PART * decoding.batch_size // decoding.samples)
+    total, done, answer = sum(count for _, count in asked.values()), 0, None
+    parts: dict[str, list[Path]] = {split: [] for split in asked}
+    for split, (rows, count) in asked.items():
+        for start in range(0, count, size):
+            chunk = range(start, min(start + size, count))
+            part = folder / f"{split}-{start:09}.parquet"
+            parts[split].append(part)
+            if not part.exists():
+                answer = answer or open_answerer(name, location, asked, decoding, cut, folder)
+                mazes = rows.select(chunk).to_list()
+                completions = answer(mazes, f"{split}/{start}", lambda n, before=done: report(name, before + n, total))
+                write_part(part, score_rows(name, split, mazes, completions))
+            done += len(chunk)
+            report(name, done, total)
+    return parts
+
+
+def open_answerer(
+    name: str,
+    location: str | None,
+    asked: dict[str, tuple],
+    decoding: Decoding,
+    cut: tuple[int | None, int],
+    folder: Path,
+) -> Answerer:
+    """What answers mazes: a policy, a file or a model; what is to be known of it goes to facts.json."""
+    if location is None:
+        return lambda rows, place, report: [[policy_answer(name, row)] for row in rows]
+    if is_predictions(location):
+        answers = open_predictions(Path(location), asked, decoding.samples)
+        facts = {"sha256": digest_of(Path(location))}
+        write_text(folder / "facts.json", json.dumps(facts))
+        return lambda rows, place, report: answers(rows)
+    walker = load_walker(location)
+    prompt = next(rows[0]["prompt"] for rows, _ in asked.values())
+    tokens = cut[0] or answer_budget(walker.tokenizer, cut[1], style_of(prompt))
+    text = walker.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+    facts = {**walker.facts, "max_new_tokens": tokens, "rendered_prompt": text}
+    write_text(folder / "facts.json", json.dumps(facts))
+
+    def answer(rows: list[dict], place: str, report: Callable[[int], None]) -> list[list[str]]:
+        # Another seed for every part, none of them another's neighbour.
+        seed = hashlib.blake2b(f"{decoding.seed}/{place}".encode(), digest_size=6).digest()
+        here = decoding._replace(seed=int.from_bytes(seed))
+        return walker.complete([row["prompt"] for row in rows], tokens, here, report)
+
+    return answer
+
+
+def digest_of(path: Path) -> str:
+    """sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def policy_answer(name: str, row: dict) -> str:
     """What a trivial policy answers; its randomness is fixed by its name and the maze."""
     seed = hashlib.blake2b(f"{name}/{row['id']}".encode(), digest_size=8).digest()
-    return format_answer(POLICIES[name](Maze.from_ascii(row["maze"]), random.Random(seed)))
+    return format_answer(POLICIES[name](read_maze(row["maze"]), random.Random(seed)))
 
 
-def score_rows(name: str, split: str, rows: list[dict], completions: list[str]) -> list[dict]:
-    """The rows of predictions.parquet for one model and split."""
-    return [
-        {
+def score_rows(name: str, split: str, rows: list[dict], completions: list[list[str]]) -> list[dict]:
+    """The rows of predictions.parquet for one model and some mazes of a split.
+
+    Args:
+        completions: the samples of each maze.
+    """
+    return [scored for row, answers in zip(rows, completions) for scored in score_answers(name, split, row, answers)]
+
+
+def score_answers(name: str, split: str, row: dict, completions: list[str]) -> Iterator[dict]:
+    """One row for each sample; `vote` marks the one that speaks for the walk that most of them take."""
+    maze = read_maze(row["maze"])
+    walks = [parse_moves(completion, maze.start) for completion in completions]
+    solution = parse_moves(row.get("solution") or "")
+    voted = majority(walks)
+    facts = {"generator": row.get("generator"), "path_length": row.get("path_length")}
+    facts["decision_points"] = decision_points(maze)
+    for sample, completion in enumerate(completions):
+        failure = failure_of(maze, completion) or (None, None, None)
+        yield {
             "id": row["id"],
             "model": name,
             "split": split,
             "size": f"{row['width']}x{row['height']}",
-            **{fact: row.get(fact) for fact in FACTS},
+            **facts,
             "maze": row["maze"],
+            "sample": sample,
             "completion": completion,
-            **score_path(row["maze"], completion).to_dict(),
-            **explain(row["maze"], completion),
+            **score_path(maze, completion).to_dict(),
+            "exact": None if solution is None else walks[sample] == solution,
+            "vote": sample == voted,
+            **dict(zip(("failure", "failure_move", "failure_junction"), failure)),
         }
-        for row, completion in zip(rows, completions)
-    ]
 
 
-def explain(maze: str, completion: str) -> dict[str, str | int | None]:
-    """What is wrong with an answer as columns; see `ascii_maze.failures.Failure`."""
-    failure = failure_of(read_maze(maze), completion) or (None, None, None)
-    return dict(zip(("failure", "failure_move", "failure_junction"), failure))
+def majority(walks: Sequence[str | None]) -> int:
+    """The place of the first sample that takes the most frequent walk (Wang et al., 2023); of several, the earliest.
+
+    What is no path has no vote, unless there is nothing else.
+    """
+    votes = Counter(walk for walk in walks if walk is not None)
+    return walks.index(max(votes, key=votes.__getitem__)) if votes else 0
 
 
-def summarise_model(name: str, predictions: list[dict]) -> dict[str, dict]:
-    """Rates of one model by split, and within each by size."""
-    mine = [row for row in predictions if row["model"] == name]
-    summary = {}
-    for split in dict.fromkeys(row["split"] for row in mine):
-        rows = [row for row in mine if row["split"] == split]
-        sizes = sorted({row["size"] for row in rows}, key=lambda size: [int(n) for n in size.split("x")])
-        by_size = {size: summarise([row for row in rows if row["size"] == size]) for size in sizes}
-        summary[split] = {**summarise(rows), "by_size": by_size}
-    return summary
+def summarise_split(rows) -> dict:
+    """Rates of one model in one split, and by size."""
+    sizes = sorted(rows["size"].unique(), key=lambda size: [int(n) for n in size.split("x")])
+    return {**summarise(rows), "by_size": {size: summarise(rows[rows["size"] == size]) for size in sizes}}
 
 
-def analyse_model(name: str, predictions: list[dict]) -> dict[str, dict]:
-    """By split: rates by the facts of the mazes, how often each failure occurs, and validity over path length."""
-    mine = [row for row in predictions if row["model"] == name]
-    analysis = {}
-    for split in dict.fromkeys(row["split"] for row in mine):
-        rows = [row for row in mine if row["split"] == split]
-        walkable = [row for row in rows if row["path_length"] is not None]
-        analysis[split] = {
-            "by": break_down(rows),
-            "failures": count_failures(rows),
-            "length_curve": length_curve([row["path_length"] for row in walkable], [row["valid"] for row in walkable]),
-        }
-    return analysis
-
-
-def fingerprint_rows(mazes: dict[str, list[dict]]) -> str:
-    """sha256 over splits and ids: which mazes exactly were asked."""
-    text = "\n".join(f"{split}/{row['id']}/{row['maze']}" for split, rows in mazes.items() for row in rows)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write_predictions(path: Path, predictions: list[dict]) -> None:
-    """predictions.parquet: one row per model and maze."""
-    import pyarrow
-    import pyarrow.parquet
-
-    kinds = {"bool": pyarrow.bool_(), "int": pyarrow.int32(), "float": pyarrow.float64()}
-    text = [(name, pyarrow.string()) for name in ("id", "model", "split", "size", "maze", "completion")]
-    facts = [(name, pyarrow.string() if name == "generator" else pyarrow.int32()) for name in FACTS]
-    failure = [("failure", pyarrow.string()), ("failure_move", pyarrow.int32()), ("failure_junction", pyarrow.int32())]
-    scores = [(field.name, kinds[getattr(field.type, "__name__", "int")]) for field in fields(PathScore)]
-    schema = pyarrow.schema(text + facts + scores + failure)
-    with replacing(path) as temporary:
-        pyarrow.parquet.write_table(
-            pyarrow.Table.from_pylist(predictions, schema=schema), temporary, compression="zstd"
-        )
-
-
-def table_rows(results: dict) -> list[tuple[str, ...]]:
-    """The table of results as text, rates in per cent; see `TABLE_HEADER`."""
-    table = []
-    for name, by_split in results["models"].items():
-        for split, summary in by_split.items():
-            sizes = summary["by_size"] if len(summary["by_size"]) > 1 else {}
-            for size, cell in {**sizes, "all": summary}.items():
-                low, high = cell["valid_ci"]
-                rates = [f"{100 * cell[rate]:.1f}" for rate in ("valid", "optimal", "legal", "reaches_goal")]
-                rates.insert(1, f"{100 * low:.1f} - {100 * high:.1f}")
-                table.append((split, size, name, str(cell["n"]), *rates))
-    order = {key: place for place, key in enumerate(dict.fromkeys((row[0], row[1]) for row in table))}
-    return sorted(table, key=lambda row: order[row[0], row[1]])
-
-
-TABLE_HEADER = ("split", "size", "model", "n", "valid", "95 %", "shortest", "legal", "arrives")
-
-
-def render_markdown(results: dict) -> str:
-    """The results as a Markdown report."""
-    lines = ["# Path validity", "", "| " + " | ".join(TABLE_HEADER) + " |", "|" + "---|" * len(TABLE_HEADER)]
-    lines += ["| " + " | ".join(row) + " |" for row in table_rows(results)]
-    lines += [
-        "",
-        "Rates in per cent; 95 % intervals are Wilson's. `shortest`: as short as a path can be. `arrives`: ends on G, "
-        "blocked moves ignored.",
-    ]
-    for test in results["paired"]:
-        lines.append(
-            f"- {test['split']}: {test['a']} alone solves {test['only_a']}, {test['b']} alone {test['only_b']} "
-            f"(exact McNemar, Holm-corrected p = {test['p_holm']:.2g}{_ratio_text(test)})"
-        )
-    lines += [
-        "",
-        "## How answers fail",
-        "",
-        "| split | model | validity is one half at | failures |",
-        "|---|---|---|---|",
-    ]
-    for name, by_split in results["analysis"].items():
-        for split, analysis in by_split.items():
-            failures = ", ".join(f"{kind} {count}" for kind, count in analysis["failures"].items())
-            lines.append(f"| {split} | {name} | {_half_text(analysis['length_curve'])} | {failures} |")
-    lines += ["", *(f"- `{kind}`: {text}" for kind, text in FAILURES.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _ratio_text(test: dict) -> str:
-    if test["ratio_ci"] is None:
-        return ""
-    low, high = test["ratio_ci"]
-    return f"; {test['ratio']:.2f} times as often, {low:.2f} - {high:.2f}"
-
-
-def _half_text(curve: dict | None) -> str:
-    if curve is None or curve["half_length"] is None:
-        return ""
-    bounds = curve["half_length_ci"]
-    return f"{curve['half_length']:.1f} moves" + (f" ({bounds[0]:.1f} - {bounds[1]:.1f})" if bounds else "")
+def analyse_split(rows) -> dict:
+    """Rates by the facts of the mazes, how often each failure occurs, and validity over path length."""
+    once = rows[rows["vote"] & rows["path_length"].notna()]
+    return {
+        "by": break_down(rows),
+        "failures": count_failures(rows),
+        "length_curve": length_curve(once["path_length"].to_numpy(), once["valid"].to_numpy()),
+    }

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from .evaluation import TABLE_HEADER, table_rows
 from .failures import FAILURES, failure_of
 from .files import write_text
 from .metrics.path_validity.scoring import parse_moves, read_maze
 from .metrics.path_validity.svg import to_svg
+from .report import TABLE_HEADER, table_rows
 
 SHOWN_CHARACTERS = 400
 # Walks shown of each kind.

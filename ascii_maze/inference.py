@@ -1,32 +1,138 @@
-"""A model by name, and its answers to many prompts, greedy or sampled."""
+"""A model by name, and its answers to many prompts, greedy or sampled, by transformers or vLLM."""
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import AsciiMazeError
 from .prompts import PLAIN, Message, PromptStyle, format_answer
+
+
+class Source(NamedTuple):
+    """Where a model is to be had, and how it is to be loaded.
+
+    Attributes:
+        name: folder, Hub id or `tiny`.
+        revision: of the Hub's repository; None for the newest.
+        adapter: PEFT's config, where the name is an adapter's.
+        model_args: TRL's ModelConfig of the base, or of the model itself.
+    """
+
+    name: str
+    revision: str | None
+    adapter: Any
+    model_args: Any
+
+
+class Walker(NamedTuple):
+    """A model that answers.
+
+    Attributes:
+        tokenizer: with the chat template that renders its prompts.
+        complete: (prompts, max_new_tokens, Decoding, report) -> for each prompt its completions.
+        facts: what results.json says of it: engine, base, revision, dtype, quantisation, device.
+    """
+
+    tokenizer: Any
+    complete: Callable[[Sequence[list[Message]], int, "Decoding", Callable[[int], None]], list[list[str]]]
+    facts: dict[str, Any]
+
+
+class Decoding(NamedTuple):
+    """How completions are drawn.
+
+    Attributes:
+        samples: completions of each prompt.
+        temperature: 0 is greedy; 1 draws from the model as it is.
+        seed: the same completions with the same seed, prompts, batch size and device.
+        batch_size: completions that are drawn at once, by transformers.
+    """
+
+    samples: int = 1
+    temperature: float = 0.0
+    seed: int = 0
+    batch_size: int = 64
+
+    def __str__(self) -> str:
+        if not self.temperature:
+            return "greedy"
+        return f"{self.samples} sample{'s' * (self.samples > 1)} at temperature {self.temperature:g}"
+
+
+def load_walker(name: str) -> Walker:
+    """A model that answers prompts, on vLLM where that is installed and there is a CUDA device, else on transformers.
+
+    Args:
+        name: as `load_model` takes it.
+
+    Raises:
+        AsciiMazeError: as `load_model`.
+    """
+    import torch
+
+    source = find_model(name)
+    if torch.cuda.is_available() and importlib.util.find_spec("vllm") and not source.model_args.load_in_8bit:
+        from .vllm_engine import load_vllm
+
+        tokenizer, complete, engine = *load_vllm(source), "vllm"
+    else:
+        model, tokenizer = load_source(source)
+        engine = "transformers"
+
+        def complete(prompts, max_new_tokens, decoding, report):
+            samples, temperature, seed, batch_size = decoding
+            if temperature:
+                return sample(
+                    model, tokenizer, prompts, max_new_tokens, samples, temperature, seed, batch_size, report
+                )
+            return [[answer] for answer in generate(model, tokenizer, prompts, max_new_tokens, batch_size, report)]
+
+    return Walker(tokenizer, complete, {"engine": engine, **describe(source)})
+
+
+def describe(source: Source) -> dict[str, Any]:
+    """What a reader must know to load the same model again, as JSON."""
+    import torch
+
+    args = source.model_args
+    return {
+        "revision": source.revision,
+        "base": args.model_name_or_path if source.adapter else None,
+        "base_revision": args.model_revision if source.adapter else None,
+        "dtype": str(args.dtype),
+        "quantisation": f"4-bit {args.bnb_4bit_quant_type}"
+        if args.load_in_4bit
+        else "8-bit" * args.load_in_8bit or None,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+    }
 
 
 def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
     """A model and its tokenizer, ready to generate.
 
     Args:
-        name: `tiny`, a folder or a Hub id, of a model or of an adapter. An adapter is put on the base that it was
-            trained on, quantised as it was trained if the recipe of its run lies beside it.
+        name: `tiny`, a folder or a Hub id, of a model or of an adapter; `ORG/NAME@REVISION` is one commit, branch or
+            tag of it. An adapter is put on the base that it was trained on, quantised as it was trained if the recipe
+            of its run lies beside it.
         task: SEQ_CLS loads a reward model, which gives a number instead of moves.
 
     Raises:
         AsciiMazeError: nothing of that name can be loaded, or it is for another task.
     """
+    return load_source(find_model(name, task))
+
+
+def find_model(name: str, task: str = "CAUSAL_LM") -> Source:
+    """What there is of a name; see `load_model`."""
     import torch
-    from peft import PeftConfig, PeftModel
+    from peft import PeftConfig
     from trl import ModelConfig
 
     from .recipe import load_recipe, parse_model
-    from .training.model import load_base, load_tokenizer
 
-    adapter = _adapter_config(name, PeftConfig)
+    name, revision = split_revision(name)
+    adapter = _adapter_config(name, revision, PeftConfig)
     if (adapter.task_type if adapter else "CAUSAL_LM") != task:
         is_a = {
             "CAUSAL_LM": "it walks, and is no reward model",
@@ -34,27 +140,49 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
         }
         raise AsciiMazeError(f"'{name}' cannot serve here: {is_a['CAUSAL_LM' if task == 'SEQ_CLS' else 'SEQ_CLS']}")
     if adapter is None:
-        model_args = ModelConfig(model_name_or_path=name, dtype="bfloat16" if torch.cuda.is_available() else "float32")
-    elif (recipe := Path(name) / "recipe.yaml").is_file():
+        dtype = "bfloat16" if torch.cuda.is_available() else "float32"
+        model_args = ModelConfig(model_name_or_path=name, dtype=dtype)
+        model_args.model_revision = revision
+    elif recipe := _recipe_of(name, revision):
         model_args = parse_model(load_recipe(recipe))
     else:
         model_args = ModelConfig(
             model_name_or_path=adapter.base_model_name_or_path, dtype="auto", lora_task_type=adapter.task_type
         )
-    model = load_base(model_args)
-    if adapter is not None:
-        model = PeftModel.from_pretrained(model, name)
-        if task == "SEQ_CLS":  # its head was trained in float32, and here no autocast stands between them
+        model_args.model_revision = adapter.revision
+    return Source(name, revision, adapter, model_args)
+
+
+def load_source(source: Source) -> tuple[Any, Any]:
+    """The model that was found, on transformers, and its tokenizer."""
+    import torch
+    from peft import PeftModel
+
+    from .training.model import load_base, load_tokenizer
+
+    args = source.model_args
+    model = load_base(args)
+    if source.adapter is not None:
+        model = PeftModel.from_pretrained(model, source.name, revision=source.revision)
+        if source.adapter.task_type == "SEQ_CLS":
+            # its head was trained in float32, and here no autocast stands between them
             model.get_base_model().score.to(model.dtype)
-    tokenizer = load_tokenizer(name if adapter is None else model_args.model_name_or_path)
+    tokenizer = load_tokenizer(args.model_name_or_path, args.model_revision)
     model.config.pad_token_id = tokenizer.pad_token_id  # a reward model finds the end of an answer by it
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     if not getattr(model, "is_quantized", False):
-        model = model.to(device)
+        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     return model.eval(), tokenizer
 
 
-def _adapter_config(name: str, config_class):
+def split_revision(name: str) -> tuple[str, str | None]:
+    """`ORG/NAME@REVISION` -> both; a folder's name is left as it is."""
+    if Path(name).exists():
+        return name, None
+    name, _, revision = name.partition("@")
+    return name, revision or None
+
+
+def _adapter_config(name: str, revision: str | None, config_class):
     """The adapter's config, or None where the name is that of a whole model."""
     folder = Path(name)
     if name == "tiny" or (folder.is_dir() and not (folder / "adapter_config.json").is_file()):
@@ -62,9 +190,22 @@ def _adapter_config(name: str, config_class):
     if not folder.is_dir() and (name.count("/") != 1 or name.startswith((".", "/"))):
         raise AsciiMazeError(f"no model '{name}': neither a folder, nor a Hub id (ORG/NAME), nor 'tiny'")
     try:
-        return config_class.from_pretrained(name)
+        return config_class.from_pretrained(name, revision=revision)
     except (OSError, ValueError):
         return None  # a model without adapter_config.json; if there is no model either, loading it will say so
+
+
+def _recipe_of(name: str, revision: str | None) -> Path | None:
+    """The recipe beside an adapter, which says how its base was quantised; from the Hub where the adapter is there."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    if Path(name).is_dir():
+        return next(Path(name).glob("recipe.yaml"), None)
+    try:
+        return Path(hf_hub_download(name, "recipe.yaml", revision=revision))
+    except EntryNotFoundError:
+        return None
 
 
 def answer_budget(tokenizer, moves: int, style: PromptStyle = PLAIN) -> int:

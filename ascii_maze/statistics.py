@@ -1,8 +1,12 @@
-"""What a paper needs beside a rate: intervals, paired tests, ratios, breakdowns, and validity over path length."""
+"""What a paper needs beside a rate: intervals, paired tests, ratios, breakdowns, and validity over path length.
+
+`rows` is a pandas table with the small columns of predictions.parquet, one row for each sample of each maze; the
+samples of a maze stand together, as many for each.
+"""
 
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,35 +14,67 @@ RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed")
 RESAMPLES = 2_000
 
 
-def summarise(rows: Sequence[dict]) -> dict:
-    """Number of rows, the rates 0-1, and the Wilson 95 % interval of validity (Wilson, JASA 1927)."""
+def summarise(rows) -> dict:
+    """Number of mazes, the rates 0-1, and the Wilson 95 % interval of validity (Wilson, JASA 1927).
+
+    With several samples a rate is the mean over all of them, and its interval is that of as many answers as there are
+    mazes, since samples of one maze are alike: rather too wide than too narrow. Beside them stand `pass_at`, see
+    there, and how often the majority vote is valid.
+    """
+    samples, rates = int(rows["sample"].max()) + 1, rows[list(RATES)].mean()
+    count = len(rows) // samples
+    summary = {"n": count, **rates.to_dict(), "valid_ci": wilson(rates["valid"], count)}
+    summary["progress"] = float(rows["progress"].mean())
+    if rows["exact"].notna().any():
+        summary["exact"] = float(rows["exact"].mean())
+    if samples > 1:
+        majority = verdicts(rows).mean()
+        summary |= {"samples": samples, "pass_at": pass_at(rows["valid"].to_numpy(dtype=bool).reshape(-1, samples))}
+        summary |= {"majority": float(majority), "majority_ci": wilson(majority, count)}
+    return summary
+
+
+def wilson(rate: float, count: int) -> list[float]:
+    """The 95 % interval of a rate over so many mazes."""
     from statsmodels.stats.proportion import proportion_confint
 
-    count = len(rows)
-    valid = sum(row["valid"] for row in rows)
-    low, high = proportion_confint(valid, count, method="wilson")
-    rates = {rate: sum(row[rate] for row in rows) / count for rate in RATES}
-    progress = sum(row["progress"] for row in rows) / count
-    return {"n": count, **rates, "valid_ci": [float(low), float(high)], "progress": progress}
+    return [float(bound) for bound in proportion_confint(rate * count, count, method="wilson")]
 
 
-def break_down(rows: Sequence[dict]) -> dict[str, dict[str, dict]]:
+def pass_at(valid: np.ndarray) -> dict[str, float]:
+    """How often at least one of k samples is valid, without bias (Chen et al., arXiv:2107.03374).
+
+    Args:
+        valid: bool (mazes, samples).
+
+    Returns:
+        k -> rate 0-1, for the powers of two up to the number of samples, and for that number.
+    """
+    from scipy.stats import hypergeom
+
+    samples, right = valid.shape[1], valid.sum(axis=1)
+    powers = (1 << exponent for exponent in range(samples.bit_length()))
+    # 1 - C(n-c, k) / C(n, k): of n samples with c right ones k are drawn, and not all are wrong.
+    return {str(k): float(hypergeom.sf(0, samples, right, k).mean()) for k in sorted({*powers, samples})}
+
+
+def verdicts(rows) -> np.ndarray:
+    """Whether each maze is solved, bool (n,): by the answer, or by the majority vote of several."""
+    return rows.loc[rows["vote"], "valid"].to_numpy(dtype=bool)
+
+
+def break_down(rows) -> dict[str, dict[str, dict]]:
     """Rates by generator, path length and number of decision points; rows that lack a fact count in none of it.
 
     Lengths and numbers stand together from each power of two to the next: 1, 2-3, 4-7, 8-15 and so on.
     """
-    facts: dict[str, Callable[[dict], tuple[int, str]]] = {
-        "generator": lambda row: (0, row["generator"]),
-        "path_length": lambda row: octave(row["path_length"]),
-        "decision_points": lambda row: octave(row["decision_points"]),
-    }
-    table: dict[str, dict[str, dict]] = {}
-    for fact, cell_of in facts.items():
-        cells: dict[tuple[int, str], list[dict]] = {}
-        for row in rows:
-            if row.get(fact) is not None:
-                cells.setdefault(cell_of(row), []).append(row)
-        table[fact] = {name: summarise(cells[order, name]) for order, name in sorted(cells)}
+    table: dict[str, dict[str, dict]] = {"generator": {}}
+    for name, cell in rows.groupby("generator", observed=True, sort=True):
+        table["generator"][name] = summarise(cell)
+    for fact in ("path_length", "decision_points"):
+        known = rows[rows[fact].notna()]
+        ranks = known[fact].map(lambda number: octave(int(number)))
+        table[fact] = {name: summarise(known[ranks == (rank, name)]) for rank, name in sorted(set(ranks))}
     return table
 
 
@@ -48,28 +84,29 @@ def octave(number: int) -> tuple[int, str]:
     return number.bit_length(), str(number) if number < 2 else f"{low}-{high}"
 
 
-def count_failures(rows: Sequence[dict]) -> dict[str, int]:
+def count_failures(rows) -> dict[str, int]:
     """How often each kind of `ascii_maze.failures.FAILURES` occurs, in that order."""
     from .failures import FAILURES
 
-    kinds = [row["failure"] for row in rows]
-    return {kind: kinds.count(kind) for kind in FAILURES if kind in kinds}
+    counts = rows["failure"].value_counts()
+    return {kind: int(counts[kind]) for kind in FAILURES if counts.get(kind, 0)}
 
 
-def paired_tests(models: Sequence[str], splits: Sequence[str], predictions: Sequence[dict]) -> list[dict]:
-    """Exact McNemar tests of validity between every two models on the same mazes, Holm-corrected over the table.
+def paired_tests(models: Sequence[str], splits: Sequence[str], scores: dict[str, dict]) -> list[dict]:
+    """Exact McNemar tests between every two models on the same mazes, Holm-corrected over the table; see `verdicts`.
 
     Beside each stands how many times as often `b` is valid as `a`, with a 95 % interval; see `ratio`.
+
+    Args:
+        scores: model -> split -> rows, of the same mazes in the same order.
     """
     from statsmodels.stats.contingency_tables import mcnemar
     from statsmodels.stats.multitest import multipletests
 
-    valid = {(row["model"], row["split"], row["id"]): row["valid"] for row in predictions}
     tests = []
     for split in splits:
-        ids = [row["id"] for row in predictions if row["split"] == split and models and row["model"] == models[0]]
+        outcomes = {name: verdicts(scores[name][split]) for name in models}
         for one, two in itertools.combinations(models, 2):
-            outcomes = {name: np.array([valid[name, split, i] for i in ids], dtype=bool) for name in (one, two)}
             only_one = int(np.sum(outcomes[one] & ~outcomes[two]))
             only_two = int(np.sum(outcomes[two] & ~outcomes[one]))
             p = float(mcnemar([[0, only_one], [only_two, 0]], exact=True).pvalue) if only_one + only_two else 1.0

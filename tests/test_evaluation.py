@@ -1,17 +1,22 @@
 import json
+import signal
+import subprocess
+import sys
 
 import pyarrow.parquet
 import pytest
 
-from ascii_maze.errors import AsciiMazeError
-from ascii_maze.evaluation import evaluate, score_rows
+from ascii_maze import evaluation
+from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.evaluation import evaluate, load_mazes, majority, score_rows
 from ascii_maze.gallery import group_by_failure, pick_mazes, write_gallery
 from ascii_maze.metrics.path_validity.scoring import PathScore
 
 
 def row(valid, **facts):
     score = PathScore(True, valid, valid, valid, valid, 0 if valid else None, 1.0, float(valid), 0, 0)
-    return {"id": "0", "model": "m", "split": "test", "size": "4x4", **score.to_dict(), **facts}
+    defaults = {"id": "0", "model": "m", "split": "test", "size": "4x4", "sample": 0, "vote": True, "exact": valid}
+    return {**defaults, **score.to_dict(), **facts}
 
 
 def test_baselines_alone(dataset, tmp_path):
@@ -69,7 +74,7 @@ def test_gallery_escapes_whatever_a_model_wrote(dataset, tmp_path):
     rows = pyarrow.parquet.read_table(tmp_path / "predictions.parquet").to_pylist()
     maze = {"id": "x", "maze": "S G", "width": 1, "height": 1}
     hostile = "<script>alert('walk')</script>"
-    rows += score_rows("evil", "test", [maze], [hostile])
+    rows += score_rows("evil", "test", [maze], [[hostile]])
     write_gallery(tmp_path / "page.html", "A <title>", results, rows, ["evil", "shortest_path"], count=99)
     page = (tmp_path / "page.html").read_text()
     assert "<script" not in page
@@ -91,8 +96,8 @@ def test_gallery_shows_every_kind_of_failure_with_its_counts():
     maze = {"id": "x", "maze": "S  \n # \n  G", "width": 1, "height": 1}
     answers = ["R R D D", "D D R R", "no idea", "U", "R R"]
     mazes = [maze | {"id": str(number)} for number in range(len(answers))]
-    rows = score_rows("a", "test", mazes, answers)
-    rows += score_rows("b", "test", [maze], ["U"])
+    rows = score_rows("a", "test", mazes, [[answer] for answer in answers])
+    rows += score_rows("b", "test", [maze], [["U"]])
     groups = group_by_failure(rows, ["a", "b"])
     assert [(group["title"], group["counts"]) for group in groups] == [
         ("a shortest path", "a 2, b 0"),
@@ -102,3 +107,101 @@ def test_gallery_shows_every_kind_of_failure_with_its_counts():
     ]
     assert [walk["verdict"] for walk in groups[2]["walks"]] == ["runs into a wall, move 1, junction 1"] * 2
     assert [walk["model"] for walk in groups[2]["walks"]] == ["a", "b"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import ascii_maze.evaluation
+def report(name, done, total):
+    if name == "base" and done > 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+ascii_maze.evaluation.BATCHES_OF_A_PART = 1
+ascii_maze.evaluation.evaluate(
+    {"base": "tiny"}, sys.argv[1], ["test"], Path(sys.argv[2]), 14, 16, samples=2, max_new_tokens=9, report=report
+)
+"""
+
+
+def test_after_kill_9_the_same_call_goes_on_to_the_same_files(dataset, tmp_path, monkeypatch):
+    """Parts of 8 mazes: the second is lost, the first is not made again."""
+    words = [sys.executable, "-c", KILLED, str(dataset), str(tmp_path / "killed")]
+    assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "results.json").exists()
+    assert len(list((tmp_path / "killed").rglob("*.parquet"))) == 1
+    monkeypatch.setattr(evaluation, "BATCHES_OF_A_PART", 1)
+    for out in ("killed", "whole"):
+        evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path / out, 14, 16, samples=2, max_new_tokens=9)
+    for name in ("results.json", "predictions.parquet", "report.md"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    names = {path.name for path in (tmp_path / "killed").iterdir()}
+    assert names == {"results.json", "predictions.parquet", "report.md"}
+
+
+def test_what_is_answered_is_not_asked_again(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "BATCHES_OF_A_PART", 1)
+    answered = []
+
+    def answer(name, row):
+        if len(answered) == 11:
+            raise KeyboardInterrupt
+        answered.append((name, row["id"]))
+        return "U"
+
+    def answer_on(name, row):
+        answered.append((name, row["id"]))
+        return "U"
+
+    monkeypatch.setattr(evaluation, "POLICIES", {"greedy": None})
+    monkeypatch.setattr(evaluation, "policy_answer", answer)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate({}, str(dataset), ["test"], tmp_path, 14, 4)
+    monkeypatch.setattr(evaluation, "policy_answer", answer_on)
+    evaluate({}, str(dataset), ["test"], tmp_path, 14, 4)
+    ids = [row["id"] for row in load_mazes(str(dataset), "test", 14)]
+    assert [key for _, key in answered] == ids[:11] + ids[8:]
+
+
+def test_parts_of_another_evaluation_are_not_taken(dataset, tmp_path):
+    def stop(name, done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate({}, str(dataset), ["test"], tmp_path, limit=4, report=stop)
+    assert list((tmp_path / ".unfinished").rglob("*.parquet"))
+    results = evaluate({}, str(dataset), ["test"], tmp_path, limit=7)
+    assert results["models"]["greedy"]["test"]["n"] == 7
+    assert pyarrow.parquet.read_table(tmp_path / "predictions.parquet").num_rows == 5 * 7
+
+
+def test_settings_tell_all_that_is_needed_to_do_it_again(dataset, tmp_path):
+    results = evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path, limit=3, baselines=False)
+    settings = results["settings"]
+    first = load_mazes(str(dataset), "test", 1)[0]
+    assert settings["prompt"] == first["prompt"]
+    base = settings["loaded"]["base"]
+    assert first["maze"] in base["rendered_prompt"]
+    assert (base["engine"], base["device"], base["quantisation"]) == ("transformers", "cpu", None)
+    assert base["max_new_tokens"] > 10
+    assert (settings["decoding"], settings["samples"], settings["temperature"], settings["seed"]) == (
+        "greedy",
+        1,
+        0,
+        0,
+    )
+    assert {"python", "ascii-maze", "torch", "transformers", "datasets"} <= settings["versions"].keys()
+    assert (
+        settings["dataset_sha256"]
+        == evaluate({}, str(dataset), ["test"], tmp_path, limit=3)["settings"]["dataset_sha256"]
+    )
+
+
+def test_several_greedy_answers_are_refused(dataset, tmp_path):
+    with pytest.raises(UsageError, match="give --temperature above 0"):
+        evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path, samples=4, temperature=0.0)
+
+
+def test_the_walk_that_most_samples_take_has_the_vote():
+    assert majority(["U", None, "RR", "RR", None, None]) == 2
+    assert majority(["U", "RR", "U", "RR"]) == 0
+    assert majority([None, None]) == 0
