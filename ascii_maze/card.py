@@ -53,8 +53,8 @@ def render_card(
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
-    from .evaluation import TABLE_HEADER
     from .prompts import PLAIN
+    from .report import TABLE_HEADER
 
     folders = [_PACKAGE / "model_cards", _PACKAGE.parent / "model_cards"]
     environment = SandboxedEnvironment(

@@ -8,6 +8,7 @@ from typing import Any
 
 from .errors import UsageError
 from .policies import POLICIES
+from .report import table_rows
 
 # Walks shown of those that arrive, and of those that do not.
 SHOWN = 2
@@ -47,9 +48,7 @@ class Evidence:
         return self.results["settings"]["system_prompt"] if self.results else None
 
     def table(self) -> list[tuple[str, ...]]:
-        """The rows of the table of results, under `evaluation.TABLE_HEADER`."""
-        from .evaluation import table_rows
-
+        """The rows of the table of results, under `report.TABLE_HEADER`."""
         return table_rows(self.results) if self.results else []
 
     def against(self) -> list[dict[str, Any]]:
@@ -92,14 +91,13 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
 
 def pick_walks(predictions: Path, model: str) -> tuple[list[Walk], list[Walk]]:
     """The first walks of a model that arrive and the first that do not; nothing without predictions.parquet."""
-    import pyarrow.parquet
+    from pyarrow.dataset import dataset, field
 
     if not predictions.is_file():
         return [], []
-    rows = pyarrow.parquet.read_table(predictions, filters=[("model", "=", model)]).to_pylist()
-    arrived = [row for row in rows if row["valid"]], [row for row in rows if not row["valid"]]
-    solved, failed = ([_shown(row) for row in some[:SHOWN]] for some in arrived)
-    return solved, failed
+    rows, mine = dataset(predictions), (field("model") == model) & (field("sample") == 0)
+    solved, failed = (rows.head(SHOWN, filter=mine & chosen) for chosen in (field("valid"), ~field("valid")))
+    return [_shown(row) for row in solved.to_pylist()], [_shown(row) for row in failed.to_pylist()]
 
 
 def _shown(row: dict[str, Any]) -> Walk:

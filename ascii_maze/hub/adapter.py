@@ -14,6 +14,7 @@ from ..card import GENERATED, render_card
 from ..configuration import read_yaml_mapping
 from ..errors import UsageError
 from ..evidence import Evidence, find_evidence
+from ..inference import split_revision
 from ..model_index import eval_results, model_index
 from .content import Content, Wishes, is_hub_name, parse_card, read, read_json, without_local_paths
 
@@ -92,7 +93,7 @@ def _publishable(values: dict[str, Any], base: str, dataset: str | None) -> dict
 
 def _shareable(name: str) -> str:
     """A name on the Hub as it is, of a folder the last part."""
-    return name if _is_on_hub(name) else Path(name).name
+    return name if _is_on_hub(split_revision(name)[0]) else Path(name).name
 
 
 def _is_on_hub(name: str) -> bool:
@@ -110,9 +111,11 @@ def _with_figures(text: str, base: str, license: str | None, evidence: Evidence,
         card.data.license = license
     if evidence.results is None:
         return str(card), []
-    dataset = evidence.results["settings"]["dataset"]
-    card.data["model-index"] = model_index(evidence.results, evidence.model, repo.split("/")[1], dataset)
-    return str(card), eval_results(evidence.results, evidence.model, dataset) if _is_on_hub(dataset) else []
+    dataset, revision = split_revision(evidence.results["settings"]["dataset"])
+    results, model = evidence.results, evidence.model
+    card.data["model-index"] = model_index(results, model, repo.split("/")[1], dataset, revision)
+    commit = revision if re.fullmatch("[0-9a-f]{40}", revision or "") else None
+    return str(card), eval_results(results, model, dataset, commit) if _is_on_hub(dataset) else []
 
 
 def _renamed(text: str, old: str, new: str) -> str:
