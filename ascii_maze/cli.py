@@ -362,22 +362,32 @@ def show(
         shown.draw(group)
 
 
-@app.command(epilog="Example: ascii-maze push dataset ascii-maze --repo ORG/ascii-maze")
+@app.command(
+    epilog="Examples: ascii-maze push dataset ascii-maze --repo ORG/ascii-maze; "
+    "ascii-maze push adapter outputs/sft --repo ORG/ascii-maze-sft --results outputs/evaluation"
+)
 def push(
-    kind: Annotated[str, typer.Argument(help="dataset, adapter, metric or report.")],
+    kind: Annotated[str, typer.Argument(help="dataset, adapter, model, metric or report.")],
     path: Annotated[Path, typer.Argument(help="The folder that a command made.")],
     repo: Annotated[str, typer.Option(help="Where to, as ORG/NAME; made if it is not there.")],
     public: Annotated[bool, typer.Option("--public", help="For all to see; private without it.")] = False,
     revision: Annotated[str, typer.Option(help="The branch; made if it is not there.")] = "main",
     tag: Annotated[str | None, typer.Option(help="Name the commit, as for a release.")] = None,
     base_model: Annotated[str | None, typer.Option(help="Hub id of an adapter's base that was local.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Hub id of an adapter's dataset that was local.")] = None,
+    license: Annotated[str | None, typer.Option(help="Of an adapter; that of its base without it.")] = None,
+    results: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of `evaluate` or `mri` for an adapter's card; without, those beside it."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, without a network.")] = False,
     as_json: Json = False,
 ) -> None:
     """Publish on the Hub, in one commit that holds all or nothing; what is there already is not sent again."""
     from .hub import plan_push
 
-    plan = plan_push(kind, path, repo, public=public, revision=revision, tag=tag, base_model=base_model)
+    of_adapter = {"base_model": base_model, "dataset": dataset, "license": license, "results": results or []}
+    plan = plan_push(kind, path, repo, public=public, revision=revision, tag=tag, **of_adapter)
     if dry_run:
         print(json.dumps(plan.to_dict()) if as_json else plan.to_text())
         return

@@ -96,6 +96,9 @@ class RunArguments:
     early_stopping_patience: int | None = field(
         default=None, metadata={"help": "Stop after so many evaluations without a better eval_valid."}
     )
+    hub_base_model: str | None = field(
+        default=None, metadata={"help": "With push_to_hub: the Hub id of the base, where model_name_or_path is local."}
+    )
     budget: str | None = field(
         default=None, metadata={"help": "Stop after tokens=N, seconds=N or steps=N, whatever else the recipe says."}
     )

@@ -2,10 +2,16 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from .guard import sitecustomize  # noqa: F401  # from here on, no word to any other machine
+
+# Nor from processes that tests start.
+GUARD = str(Path(__file__).parent / "guard")
+os.environ["PYTHONPATH"] = os.pathsep.join([GUARD, *filter(None, [os.environ.get("PYTHONPATH")])])
 # What `datasets` has read of one test's folder must not be taken for another's, nor for a user's. It reads these when
 # it is imported, which is later than this.
 CACHE = tempfile.TemporaryDirectory(prefix="datasets-cache-")

@@ -4,14 +4,19 @@ Files go by allow list; everything else in the folder stays, and the plan names 
 """
 
 import fnmatch
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
+
 from ..errors import UsageError, did_you_mean
 from ..files import UNFINISHED
-from .kinds import KINDS, Content, Kind, is_hub_name, parse_card, read, sha256, size
+from .content import Content, Wishes, is_hub_name, parse_card, read, sha256, size
+from .kinds import KINDS, Kind
+from .rules import broken_results, broken_rules
 from .secrets import find_secret
 
 NEVER = (".*", "checkpoint-*", "optimizer*", "scheduler*", "trainer_state*", "training_args*", "__pycache__")
@@ -83,6 +88,9 @@ def plan_push(
     revision: str = "main",
     tag: str | None = None,
     base_model: str | None = None,
+    dataset: str | None = None,
+    license: str | None = None,
+    results: Sequence[Path] = (),
 ) -> Plan:
     """Look at a folder and say what a push of it would send.
 
@@ -90,7 +98,10 @@ def plan_push(
         repo: `ORG/NAME`.
         revision: the branch; it is made if there is none.
         tag: a name for the commit.
-        base_model: for an adapter, the Hub id of the model it was trained on.
+        base_model: for an adapter, the Hub id of the model it was trained on, where that was local.
+        dataset: for an adapter, the Hub id of the dataset it was trained and measured on, where that was local.
+        license: for an adapter, the licence; that of the base without it.
+        results: for an adapter, folders of evaluations and MRIs for its card; those beside it without any.
 
     Raises:
         UsageError: the folder is not finished or is something else, its card is not valid, the name is not one that
@@ -98,11 +109,13 @@ def plan_push(
     """
     spec = find_kind(kind)
     check_repo_name(repo)
-    if base_model and kind != "adapter":
-        raise UsageError("--base-model is for adapters alone")
+    said = {"--base-model": base_model, "--dataset": dataset, "--license": license, "--results": results}
+    if kind != "adapter" and any(said.values()):
+        raise UsageError(f"{next(option for option, value in said.items() if value)} is for adapters alone")
     check_folder(kind, folder, repo)
     contents, left_out = choose_files(spec, folder)
-    contents = {**contents, **spec.prepare(contents, repo, base_model)}
+    wishes = Wishes(repo, base_model, dataset, license, tuple(results))
+    contents = {**contents, **spec.prepare(folder, contents, wishes)}
     card = check_card(spec, folder, contents)
     refuse_secrets(folder, contents)
     return Plan(kind, folder, repo, revision, tag, not public, dict(sorted(contents.items())), left_out, card)
@@ -178,16 +191,21 @@ def choose_files(spec: Kind, folder: Path) -> tuple[dict[str, Content], list[str
 
 
 def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[str, Any]:
-    """The head of README.md, parsed as the Hub does.
+    """The head of README.md, parsed as the Hub does and held against its rules, with what lies in `.eval_results`.
 
     Raises:
-        UsageError: it is no YAML, lacks a key, or names no file where a config's data should be.
+        UsageError: it is no YAML, lacks a key, breaks a rule, or names no file where a config's data should be.
     """
     where = folder / "README.md"
     card = parse_card(spec.repo_type, read(contents["README.md"]).decode()).data.to_dict()
     missing = [key for key in spec.card_keys if not card.get(key)]
     if missing:
         raise UsageError(f"{where}: no {', '.join(missing)} in its head")
+    for broken in broken_rules(spec.repo_type, card):
+        raise UsageError(f"{where}: the Hub would not take its head: {broken}")
+    for path in [path for path in contents if path.startswith(".eval_results/")]:
+        for broken in broken_results(yaml.safe_load(read(contents[path]))):
+            raise UsageError(f"{folder / path}: {broken}")
     for config in card.get("configs", []):
         for part in config.get("data_files", []):
             patterns = [part["path"]] if isinstance(part["path"], str) else part["path"]

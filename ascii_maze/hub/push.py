@@ -17,12 +17,12 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AsciiMazeError, UsageError
-from .kinds import read
+from .content import parse_card, read
 from .plan import Plan, check_repo_name, find_kind
 from .retry import Report, T, effective_token, in_one_line, repeated
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 UPLOADED_AT_ONCE = 16
+LICENSE_KEYS = ("license", "license_name", "license_link")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def push(
 
     with in_one_line(api, f"{plan.spec.repo_type} {plan.repo}"):
         there = _check_target(plan.repo, plan.spec.repo_type, plan.private, api, patiently)
-        _check_base_model(plan, api, patiently)
+        plan = _with_license_of_base(plan, api, patiently)
         if not there:
             where: dict[str, Any] = {"private": plan.private, "exist_ok": True, "space_sdk": plan.spec.space_sdk}
             patiently(lambda: api.create_repo(plan.repo, repo_type=plan.spec.repo_type, **where))
@@ -151,16 +152,25 @@ def _repo_info(plan: Plan, api: "HfApi", revision: str | None = None) -> Any:
     return api.repo_info(plan.repo, repo_type=plan.spec.repo_type, revision=revision)
 
 
-def _check_base_model(plan: Plan, api: "HfApi", patiently: Callable) -> None:
+def _with_license_of_base(plan: Plan, api: "HfApi", patiently: Callable) -> Plan:
+    """The plan, if what its adapter was trained on is on the Hub, with the licence of that if it names none."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    base = plan.card.get("base_model")
     if plan.kind != "adapter":
-        return
+        return plan
+    base = plan.card["base_model"]
     try:
-        patiently(lambda: api.model_info(base))
+        info = patiently(lambda: api.model_info(base))
     except RepositoryNotFoundError as error:
         raise UsageError(f"the base model '{base}' is not on the Hub; name one that is: --base-model") from error
+    of_base = {key: value for key in LICENSE_KEYS if (value := (info.card_data or {}).get(key))}
+    if plan.card.get("license") or not of_base.get("license"):
+        return plan
+    card = parse_card("model", read(plan.contents["README.md"]).decode())
+    for key, value in of_base.items():
+        card.data[key] = value
+    contents = {**plan.contents, "README.md": str(card).encode()}
+    return replace(plan, contents=contents, card=card.data.to_dict())
 
 
 @dataclass(frozen=True)

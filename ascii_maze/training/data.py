@@ -1,6 +1,10 @@
 """The rows of a run, and what must hold of them before it starts."""
 
+import hashlib
+import json
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import AsciiMazeError, UsageError
@@ -61,6 +65,32 @@ def load_split(script, split: str, columns: tuple[str, ...]):
             f"it has {', '.join(rows.column_names)}"
         )
     return rows
+
+
+def identify_rows(script, rows) -> dict:
+    """Which rows a run trains on, so that others can tell whether theirs are the same.
+
+    Returns:
+        `name`, `config` and `split`; `rows`, how many; `sha256` of their content in this order; `revision`, the commit
+        they came from if that was on the Hub; `built`, the name and seed of the build if a folder of one.
+    """
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+    # `datasets` reads files of the Hub under addresses like hf://datasets/ORG/NAME@COMMIT/PATH.
+    sources = rows.info.download_checksums or {}
+    revisions = {found[1] for source in sources if (found := re.search(r"@([0-9a-f]{40})/", source))}
+    record = Path(script.dataset_name) / "build.json"
+    built = json.loads(record.read_bytes()) if record.is_file() else None
+    return {
+        "name": script.dataset_name,
+        "config": script.dataset_config,
+        "split": script.dataset_train_split,
+        "rows": len(rows),
+        "sha256": digest.hexdigest(),
+        "revision": revisions.pop() if len(revisions) == 1 else None,
+        "built": built and {"name": built["config"]["name"], "seed": built["seed"]},
+    }
 
 
 def maze_texts(rows) -> list[str]:

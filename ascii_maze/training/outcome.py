@@ -4,12 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+from ..card import render_card
 from ..errors import AsciiMazeError
 from ..files import replacing, write_text
 from ..recipe import Recipe
-from .card import render_card
 from .data import generates
 
+# Whose versions a run notes down.
+PACKAGES = ("ascii-maze", "torch", "transformers", "trl", "peft")
 # What each panel of the learning curve shows, where the run logged it: title -> keys of the history.
 PANELS = {
     "loss": ("loss", "eval_loss"),
@@ -19,8 +21,13 @@ PANELS = {
 }
 
 
-def collect_metrics(recipe: Recipe, trainer) -> dict:
-    """What metrics.json holds: what the run cost and how its loss went."""
+def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> dict:
+    """What metrics.json holds: what the run cost and how its loss went.
+
+    Args:
+        dataset: from `data.identify_rows`.
+    """
+    import importlib.metadata
     import resource
     import sys
 
@@ -33,6 +40,7 @@ def collect_metrics(recipe: Recipe, trainer) -> dict:
         "method": recipe.method,
         "base_model": recipe.values.get("model_name_or_path"),
         "started_from": recipe.values.get("adapter_name_or_path"),
+        "dataset": dataset,
         "budget": recipe.values.get("budget"),
         "steps": trainer.state.global_step,
         "samples": round((trainer.state.epoch or 0) * rows),
@@ -43,6 +51,7 @@ def collect_metrics(recipe: Recipe, trainer) -> dict:
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
         "device": torch.cuda.get_device_name() if on_gpu else "cpu",
         "processes": trainer.accelerator.num_processes,
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "history": history,
     }
 
@@ -76,7 +85,7 @@ def save(out: Path, trainer, weights: dict | None, tokenizer, recipe: Recipe, me
     model.save_pretrained(out, state_dict=weights, **of_adapter)
     tokenizer.save_pretrained(out)
     draw_curves(out / "learning_curve.png", metrics["history"])
-    write_text(out / "README.md", render_card(recipe, metrics))
+    write_text(out / "README.md", render_card({"method": recipe.method, **recipe.values}, metrics, str(out)))
     write_text(out / "metrics.json", json.dumps(metrics, indent=2))
 
 

@@ -1,8 +1,7 @@
-"""What a run is going to do, told before it starts, and whether the Hub would take what comes of it."""
+"""What a run is going to do, told before it starts."""
 
 import math
 
-from ..errors import UsageError
 from ..recipe import Recipe
 from .data import Lengths, generates
 
@@ -36,24 +35,6 @@ def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
         *example_lines(trainer.processing_class, trainer.train_dataset[0]),
     ]
     return "\n".join(lines)
-
-
-def check_hub(training) -> None:
-    """See that the Hub would take the result, where the recipe names a repository for it (`hub_model_id`).
-
-    Raises:
-        UsageError: a name that the Hub does not take, or `push_to_hub`, which would send checkpoints and all.
-        AsciiMazeError: not logged in, a token that can only read, or the Hub does not answer.
-    """
-    if training.push_to_hub:
-        raise UsageError(
-            "'push_to_hub' would send whatever lies in the output folder; name the repository in 'hub_model_id' and, "
-            f"when the run is done, `ascii-maze push adapter {training.output_dir} --repo ORG/NAME`"
-        )
-    if training.hub_model_id:
-        from ..hub import check_target
-
-        check_target("adapter", training.hub_model_id, public=training.hub_private_repo is False)
 
 
 def rows_per_step(trainer) -> int:

@@ -16,10 +16,11 @@ from ..recipe import Arguments, Budget, Recipe
 from . import method_module
 from .chain import check_predecessors
 from .checkpoints import cut_log, newest_intact, remove_checkpoints
-from .data import Lengths, check_lengths, load_rows, maze_texts, measure_lengths
+from .data import Lengths, check_lengths, identify_rows, load_rows, maze_texts, measure_lengths
 from .model import load_model_to_train, load_tokenizer, restore_weights, trained_weights
 from .outcome import check_disk, collect_metrics, gather_weights, save
-from .preflight import check_hub, describe, steps_for_tokens
+from .preflight import describe, steps_for_tokens
+from .publish import check_destination, publish, take_destination
 from .validity import walk_mazes
 from .watch import LossError
 
@@ -59,19 +60,22 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
 
     Raises:
         AsciiMazeError: data or model cannot be used, the output folder holds a run of another recipe, the disk is
-            full, or the loss is not a number.
+            full, or the loss is not a number. Or the run is done, and could not be pushed.
     """
     training, method = arguments.training, method_module(recipe.method)
     out = Path(training.output_dir)
     first_process = training.process_index == 0
     check_predecessors(arguments.run)
-    if first_process:
-        check_hub(training)
+    destination = take_destination(arguments)
+    if first_process and destination:
+        check_destination(destination)
     with training.main_process_first(desc="look at the output folder and the dataset"):
         if overwrite and not dry_run and first_process:
             clear_run(out)
         if not dry_run and is_finished(out, recipe):
             print(f"{out} holds this run, finished; --overwrite trains it anew")
+            if first_process and destination:
+                publish(out, destination)
             return out
         train_rows, eval_rows = load_rows(arguments, method.COLUMNS)
     tokenizer = load_tokenizer(arguments.model.model_name_or_path or "", arguments.model.model_revision)
@@ -87,8 +91,9 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         if first_process and not existed:
             out.rmdir()  # the trainer has made it
         return out
+    dataset = identify_rows(arguments.script, train_rows)
     train(trainer, recipe, out, train_rows)
-    metrics = collect_metrics(recipe, trainer)
+    metrics = collect_metrics(recipe, trainer, dataset)
     weights = gather_weights(trainer)
     if trainer.is_world_process_zero():
         save(out, trainer, weights, tokenizer, recipe, metrics)
@@ -96,6 +101,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         print(f"{out}: {metrics['steps']} steps, {metrics['tokens']:,} tokens in {metrics['seconds']:.0f} s")
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
+    if first_process and destination:
+        publish(out, destination)
     return out
 
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -21,30 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 # Of the form of real ones, so that what looks for tokens finds them; put together here, so that no scanner finds them.
 WRITE, READ, EXPIRED, STRANGER = ("hf_" + letter * 34 for letter in "WREs")
 REPO = "org/ascii-maze"
-
-
-# In a new process, before anything else is imported: no word to any other machine, nor a question where one is.
-GUARD = """
-import sys
-def guard(event, values):
-    host = {"socket.connect": lambda: values[1][0], "socket.getaddrinfo": lambda: values[0]}.get(event, lambda: None)()
-    if host not in (None, "127.0.0.1", "localhost", "::1"):
-        raise ConnectionError(f"a test reached for {host}")
-sys.addaudithook(guard)
-"""
-
-
-@pytest.fixture(autouse=True)
-def this_machine_alone(monkeypatch):
-    """Refuse to connect to any other machine."""
-    connect = socket.socket.connect
-
-    def guarded(self, address):
-        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1"):
-            raise AssertionError(f"a test reached for {address}")
-        return connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
 @pytest.fixture
@@ -151,11 +126,23 @@ def adapter(tmp_path):
     return folder
 
 
+@pytest.fixture(scope="session")
+def trained(dataset, tmp_path_factory):
+    """A folder as a study leaves it: `sft`, an adapter after three steps, and `evaluation`, how it walks."""
+    from ascii_maze.evaluation import evaluate
+    from ascii_maze.launch import train
+
+    folder = tmp_path_factory.mktemp("study")
+    settings = {"dataset_name": dataset, "output_dir": folder / "sft", "max_steps": 3, "eval_limit": 8}
+    settings |= {"per_device_train_batch_size": 8, "logging_steps": 1}
+    train("recipes/tiny/sft.yaml", [word for key, value in settings.items() for word in (f"--{key}", str(value))])
+    evaluate({"base": "tiny", "sft": str(folder / "sft")}, str(dataset), ["test"], folder / "evaluation", limit=16)
+    return folder
+
+
 @pytest.fixture
 def run(hub, tmp_path):
     """Run Python in a new process, with an empty cache; the client reads where its Hub is when it is imported."""
-    (tmp_path / "guard").mkdir()
-    (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD)
 
     def start(*words, token=WRITE, popen=False, **settings):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
@@ -166,7 +153,7 @@ def run(hub, tmp_path):
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_UPDATE_DOWNLOAD_COUNTS": "0",
             "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-            "PYTHONPATH": os.pathsep.join([str(tmp_path / "guard"), str(ROOT)]),
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "guard"), str(ROOT)]),
             **({"HF_TOKEN": token} if token else {}),
             **settings,
         }

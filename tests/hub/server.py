@@ -4,8 +4,8 @@
         hub.store.users["hf_..."] = User("ann", "write", orgs=("org",))
         api = HfApi(endpoint=hub.url, token="hf_...")
 
-It keeps a log of requests, and goes wrong on demand: `hub.fault("POST", "/commit/", status=503)`. It does not speak
-xet, and knows of no pull requests, discussions, searches or jobs.
+It keeps a log of requests, and goes wrong on demand: `hub.fault("POST", "/commit/", status=503)`. Large files come by
+git's protocol or by xet, as the client likes. It knows of no pull requests, discussions, searches or jobs.
 """
 
 import base64
@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from .store import File, HubError, Repo, Store, User
+from .xet import Xet
 
 DATE = "2026-01-01T00:00:00.000Z"
 LARGE_SUFFIXES = (".parquet", ".safetensors", ".bin", ".png")
@@ -74,8 +75,10 @@ class HubServer(ThreadingHTTPServer):
     def __init__(self, folder: Path, page: int = 1000, part: int = 8 << 20):
         super().__init__(("127.0.0.1", 0), Handler)
         self.store, self.page, self.part = Store(folder), page, part
+        self.xet = Xet()
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
+        self.fired = 0  # faults that have happened
         self._lock = threading.Lock()
 
     @property
@@ -112,6 +115,7 @@ class HubServer(ThreadingHTTPServer):
                         fault.skip -= 1
                         return None
                     fault.times -= 1
+                    self.fired += 1
                     return fault
         return None
 
@@ -449,6 +453,50 @@ class Handler(BaseHTTPRequestHandler):
                 changes.update(dict.fromkeys(other for other in there if other.startswith(f"{path.rstrip('/')}/")))
         return changes
 
+    # Xet. What a token lets do is written on it; a real one would be signed.
+
+    def xet_token(self, kinds: str, name: str, access: str, revision: str) -> None:
+        repo = self.writable(kinds, name) if access == "write" else self.readable(kinds, name, content=True)
+        token, expires = f"{access}:{repo.kind}:{repo.name}", int(time.time()) + 3600
+        address = f"{self.server.url}/xet"
+        headers = {"X-Xet-Cas-Url": address, "X-Xet-Access-Token": token, "X-Xet-Token-Expiration": str(expires)}
+        self.reply(200, {"casUrl": address, "accessToken": token, "exp": expires}, headers)
+
+    def xet_repo(self, access: str) -> Repo:
+        """The repository that the request's token is for."""
+        allowed, _, named = self.headers.get("Authorization", "").removeprefix("Bearer ").partition(":")
+        if allowed not in (access, "write"):
+            raise HubError(401, "no token of xet")
+        return self.server.store.repos[tuple(named.split(":"))]
+
+    def xet_xorb(self, xorb: str) -> None:
+        self.xet_repo("write")
+        new = self.server.xet.xorbs.setdefault(xorb, self.body) is self.body
+        self.reply(200, {"was_inserted": new})
+
+    def xet_shard(self) -> None:
+        repo = self.xet_repo("write")
+        try:
+            files = self.server.xet.add(self.body)
+        except KeyError as error:
+            raise HubError(400, f"no xorb {error}") from error
+        for file in files:
+            self.server.store.sizes[file.sha256] = file.size
+            repo.large.add(file.sha256)
+        self.reply(200, {"result": 1})
+
+    def xet_reconstruction(self, file: str) -> None:
+        self.xet_repo("read")
+        if file not in self.server.xet.files:
+            raise HubError(404, "no such file")
+        if self.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
+            address = f"{self.server.url}/xorbs"
+            return self.reply(200, self.server.xet.reconstruction(self.server.xet.files[file], address))
+        self.reply(416)  # these files are small enough to be asked for whole, and then there is no more
+
+    def xorb(self, xorb: str) -> None:
+        self.reply_range(self.server.xet.xorbs[xorb], {})
+
     # Fetching files
 
     def resolve(self, prefix: str, name: str, revision: str, path: str) -> None:
@@ -464,6 +512,10 @@ class Handler(BaseHTTPRequestHandler):
         if file.sha256 is None:
             return self.reply_range(self.server.store.read(file), {**headers, "ETag": f'"{file.oid}"'})
         headers |= {"X-Linked-Size": str(file.size), "X-Linked-ETag": f'"{file.sha256}"'}
+        if file.sha256 in self.server.xet.by_sha256:
+            address = f"{self.server.url}/api/{prefix.strip('/') or 'models'}/{name}/xet-read-token/{commit.oid}"
+            headers |= {"X-Xet-Hash": self.server.xet.by_sha256[file.sha256].hash}
+            headers |= {"Link": f'<{address}>; rel="xet-auth"'}
         self.reply(302, headers={**headers, "Location": f"{self.server.storage_url}/storage/{file.sha256}"})
 
     def storage(self, sha256: str) -> None:
@@ -519,6 +571,11 @@ ROUTES = [
         ("POST", f"{_REPO}/preupload/([^/]+)", Handler.preupload),
         ("POST", f"{_REPO}/commit/([^/]+)", Handler.commit),
         ("GET", f"{_REPO}(?:/revision/([^/]+))?", Handler.info),
+        ("GET", f"{_REPO}/xet-(read|write)-token/([^/]+)", Handler.xet_token),
+        ("POST", "/xet/v1/xorbs/default/([0-9a-f]{64})", Handler.xet_xorb),
+        ("POST", "/xet/v1/shards", Handler.xet_shard),
+        ("GET", "/xet/v1/reconstructions/([0-9a-f]{64})", Handler.xet_reconstruction),
+        ("GET", "/xorbs/([0-9a-f]{64})", Handler.xorb),
         ("POST", rf"{_FILES}\.git/info/lfs/objects/batch", Handler.lfs_batch),
         ("PUT", f"/upload{_OBJECT}", Handler.upload),
         ("PUT", f"/upload{_OBJECT}/([0-9]+)", Handler.upload_part),

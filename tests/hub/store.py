@@ -87,6 +87,7 @@ class Store:
         self.users: dict[str, User] = {}
         self.repos: dict[tuple[str, str], Repo] = {}
         self.parts: dict[str, dict[int, bytes]] = {}
+        self.sizes: dict[str, int] = {}  # of large files, by sha256
 
     def user(self, token: str | None) -> User | None:
         """Whose token this is; None without a token."""
@@ -146,13 +147,14 @@ class Store:
         if hashlib.sha256(content).hexdigest() != sha256:
             raise HubError(422, "the content has another sha256")
         (self.folder / sha256).write_bytes(content)
+        self.sizes[sha256] = len(content)
         repo.large.add(sha256)
 
     def large_file(self, repo: Repo, sha256: str) -> File:
         """A large file that was put, as git has it: its id is that of a pointer."""
         if sha256 not in repo.large:
             raise HubError(400, f"LFS pointer pointed to a file that does not exist: {sha256}")
-        size = (self.folder / sha256).stat().st_size
+        size = self.sizes[sha256]
         pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n"
         return File(git_oid(pointer.encode()), size, sha256)
 

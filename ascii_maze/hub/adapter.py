@@ -1,0 +1,128 @@
+"""What of a run goes to the Hub otherwise than it lies in its folder: names of the Hub for names of this machine, and
+a card with what has been measured since.
+"""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..card import GENERATED, render_card
+from ..configuration import read_yaml_mapping
+from ..errors import UsageError
+from ..evidence import Evidence, find_evidence
+from ..inference import split_revision
+from ..model_index import eval_results, model_index
+from .content import Content, Wishes, is_hub_name, parse_card, read, read_json, without_local_paths
+
+# Where a run goes is no part of what it is; who runs its recipe again must not push there.
+_OF_THE_PUSH = ("push_to_hub", "hub_")
+# Keys of a recipe whose value is a name on the Hub or a folder.
+_NAMES = ("dataset_name", "adapter_name_or_path", "reward_model_name_or_path")
+EMBEDDED_LICENSE = "apache-2.0"
+
+
+def prepare_adapter(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
+    """Everything that names the base model, the dataset or a folder, as it is to be read by others.
+
+    Raises:
+        UsageError: the base is a folder or the embedded model, and there is no `base_model` to say instead; or a
+            folder of `results` says nothing of this adapter.
+    """
+    config = read_json(contents, "adapter_config.json")
+    trained_on = config.get("base_model_name_or_path") or ""
+    base = published_base(trained_on, wishes.base_model)
+    values = _publishable(read_yaml_mapping(folder / "recipe.yaml"), base, wishes.dataset)
+    metrics = without_local_paths(read_json(contents, "metrics.json")) | {"base_model": base}
+    if metrics.get("started_from"):
+        metrics["started_from"] = values["adapter_name_or_path"]
+    if metrics.get("dataset"):
+        metrics["dataset"] |= {"name": values["dataset_name"]}
+    evidence = find_evidence(folder, trained_on, wishes.results)
+    if evidence.results:
+        settings = evidence.results["settings"]
+        named = wishes.dataset or _shareable(settings["dataset"])
+        evidence = replace(evidence, results={**evidence.results, "settings": {**settings, "dataset": named}})
+    license = wishes.license or (EMBEDDED_LICENSE if trained_on == "tiny" else None)
+    text = read(contents["README.md"]).decode()
+    if GENERATED in text:
+        text = render_card(values, metrics, wishes.repo, license, evidence)
+    else:
+        text = _renamed(text, trained_on, base)
+    card, measured = _with_figures(text, base, license, evidence, wishes.repo)
+    return {
+        "README.md": card.encode(),
+        "adapter_config.json": _json({**without_local_paths(config), "base_model_name_or_path": base}),
+        "metrics.json": _json(metrics),
+        "recipe.yaml": yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode(),
+        **({".eval_results/path_validity.yaml": yaml.safe_dump(measured).encode()} if measured else {}),
+    }
+
+
+def published_base(trained_on: str, base_model: str | None, option: str = "--base-model") -> str:
+    """The Hub id of an adapter's base.
+
+    Args:
+        trained_on: as its run names it.
+        base_model: what the user says it is.
+        option: with which the user can say so.
+
+    Raises:
+        UsageError: neither is a name on the Hub.
+    """
+    base = base_model or trained_on
+    # What a user names is looked up on the Hub before anything is sent; what training wrote down may be a folder.
+    if base == "tiny" or not is_hub_name(base) or (not base_model and Path(base).exists()):
+        said = f"'{base}' is no model on the Hub" if base_model else f"its base model is '{base}' on this machine"
+        raise UsageError(f"{said}; publish that and name it: {option} ORG/NAME")
+    return base
+
+
+def _publishable(values: dict[str, Any], base: str, dataset: str | None) -> dict[str, Any]:
+    """A resolved recipe that others can run: names of the Hub stay, and folders lie where they run it."""
+    kept = {key: value for key, value in values.items() if not key.startswith(_OF_THE_PUSH)}
+    named = {key: _shareable(kept[key]) for key in _NAMES if kept.get(key)}
+    named |= {"model_name_or_path": base, **({"dataset_name": dataset} if dataset else {})}
+    if "output_dir" in kept:
+        named["output_dir"] = Path(kept["output_dir"]).name
+    return {**without_local_paths(kept), **named}
+
+
+def _shareable(name: str) -> str:
+    """A name on the Hub as it is, of a folder the last part."""
+    return name if _is_on_hub(split_revision(name)[0]) else Path(name).name
+
+
+def _is_on_hub(name: str) -> bool:
+    return "/" in name and is_hub_name(name) and not Path(name).exists()
+
+
+def _with_figures(text: str, base: str, license: str | None, evidence: Evidence, repo: str) -> tuple[str, list[dict]]:
+    """The card with a head that the Hub can sort it by, and the entries for `.eval_results`.
+
+    Those are of datasets on the Hub alone.
+    """
+    card = parse_card("model", text)
+    card.data.base_model, card.data["base_model_relation"] = base, "adapter"
+    if license:
+        card.data.license = license
+    if evidence.results is None:
+        return str(card), []
+    dataset, revision = split_revision(evidence.results["settings"]["dataset"])
+    results, model = evidence.results, evidence.model
+    card.data["model-index"] = model_index(results, model, repo.split("/")[1], dataset, revision)
+    commit = revision if re.fullmatch("[0-9a-f]{40}", revision or "") else None
+    return str(card), eval_results(results, model, dataset, commit) if _is_on_hub(dataset) else []
+
+
+def _renamed(text: str, old: str, new: str) -> str:
+    """Somebody's own card with another base model, where it stands as code or in a recipe."""
+    text = text.replace(f"`{old}`", f"`{new}`")
+    return re.sub(rf"(?m)^(model_name_or_path: *['\"]?){re.escape(old)}(['\"]?)$", rf"\g<1>{new}\g<2>", text)
+
+
+def _json(values: dict[str, Any]) -> bytes:
+    return json.dumps(values, indent=2).encode()

@@ -1,0 +1,96 @@
+"""What a push sends, file by file, and what is asked of it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+
+Content = Path | bytes  # a file as it lies in the folder, or what is sent in its place
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What whoever pushes says of a thing, that its folder does not.
+
+    Attributes:
+        repo: where it goes, ORG/NAME.
+        base_model: the Hub id of an adapter's base, where that was local.
+        dataset: the Hub id of the dataset it was trained and measured on, where that was local.
+        license: the Hub's name of the licence it goes under.
+        results: folders of evaluations and MRIs, for its card.
+    """
+
+    repo: str
+    base_model: str | None = None
+    dataset: str | None = None
+    license: str | None = None
+    results: tuple[Path, ...] = ()
+
+
+def read(content: Content) -> bytes:
+    return content if isinstance(content, bytes) else content.read_bytes()
+
+
+def size(content: Content) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def sha256(content: Content) -> str:
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(contents: dict[str, Content], path: str) -> dict[str, Any]:
+    """A file of a push as an object.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        values = json.loads(read(contents[path]))
+    except ValueError as error:
+        raise UsageError(f"{path} is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} is not an object in JSON")
+    return values
+
+
+def without_local_paths(values: Any) -> Any:
+    """The same, with paths that mean something on this machine alone cut to their last part, however deep inside."""
+    if isinstance(values, dict):
+        return {key: without_local_paths(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [without_local_paths(value) for value in values]
+    if isinstance(values, str) and "\n" not in values and values.startswith(("/", "~", "./", "../", "file:")):
+        return Path(values).name
+    return values
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether the Hub would take this as the name of a repository, with or without a namespace."""
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True
+
+
+def parse_card(repo_type: str, text: str) -> Any:
+    """A README.md as the Hub reads it; its head is `.data`.
+
+    Raises:
+        UsageError: the head is not YAML, or not what the Hub takes.
+    """
+    from huggingface_hub import DatasetCard, ModelCard, SpaceCard
+
+    try:
+        return {"dataset": DatasetCard, "model": ModelCard, "space": SpaceCard}[repo_type](text)
+    except Exception as error:  # YAML's, and whatever the card's classes make of odd values
+        raise UsageError(f"README.md: its head is not valid: {' '.join(str(error).split())}") from error
