@@ -21,9 +21,7 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
     """
     import torch
     from peft import PeftConfig, PeftModel
-    from trl import ModelConfig
 
-    from .recipe import load_recipe, parse_model
     from .training.model import load_base, load_tokenizer
 
     adapter = _adapter_config(name, PeftConfig)
@@ -33,14 +31,7 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
             "SEQ_CLS": "it is a reward model, which does not walk",
         }
         raise AsciiMazeError(f"'{name}' cannot serve here: {is_a['CAUSAL_LM' if task == 'SEQ_CLS' else 'SEQ_CLS']}")
-    if adapter is None:
-        model_args = ModelConfig(model_name_or_path=name, dtype="bfloat16" if torch.cuda.is_available() else "float32")
-    elif (recipe := Path(name) / "recipe.yaml").is_file():
-        model_args = parse_model(load_recipe(recipe))
-    else:
-        model_args = ModelConfig(
-            model_name_or_path=adapter.base_model_name_or_path, dtype="auto", lora_task_type=adapter.task_type
-        )
+    model_args = base_arguments(name)
     model = load_base(model_args)
     if adapter is not None:
         model = PeftModel.from_pretrained(model, name)
@@ -52,6 +43,27 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
     if not getattr(model, "is_quantized", False):
         model = model.to(device)
     return model.eval(), tokenizer
+
+
+def base_arguments(name: str):
+    """How to load the model of that name, or the base of the adapter of that name as it was trained: a ModelConfig.
+
+    Raises:
+        AsciiMazeError: nothing of that name can be there.
+    """
+    import torch
+    from peft import PeftConfig
+    from trl import ModelConfig
+
+    from .recipe import load_recipe, parse_model
+
+    adapter = _adapter_config(name, PeftConfig)
+    if adapter is None:
+        return ModelConfig(model_name_or_path=name, dtype="bfloat16" if torch.cuda.is_available() else "float32")
+    if (recipe := Path(name) / "recipe.yaml").is_file():
+        return parse_model(load_recipe(recipe))
+    base = adapter.base_model_name_or_path
+    return ModelConfig(model_name_or_path=base, dtype="auto", lora_task_type=adapter.task_type)
 
 
 def _adapter_config(name: str, config_class):
