@@ -10,11 +10,13 @@ OUT ?= outputs/demo
 
 setup: $(VENV)/.ready
 
-# torch goes first and exactly pinned: a range would fetch the build with several GB of CUDA libraries.
-$(VENV)/.ready: pyproject.toml constraints.txt
+# torch goes first and exactly pinned: a range would fetch the build with several GB of CUDA libraries. llm-mri goes
+# last and alone: its pins exclude the rest of the stack, with which it works all the same (CONTRIBUTING.md).
+$(VENV)/.ready: pyproject.toml constraints.txt Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-mri
 	touch $@
 
 demo: setup

@@ -262,6 +262,42 @@ def print_table(results: dict) -> None:
 
 
 @app.command(
+    epilog="Example: ascii-maze mri --base tiny --adapter sft=outputs/tiny/sft --adapter orpo=outputs/tiny/orpo "
+    "--dataset ascii-maze --split test --out mri"
+)
+def mri(
+    adapter: Annotated[
+        list[str], typer.Option(help="NAME=FOLDER or NAME=HUB_ID of a fine-tune of the base; several times.")
+    ] = [],  # noqa: B006
+    base: Annotated[str, typer.Option(help="Folder, Hub id or `tiny`, as the adapters were trained on it.")] = "tiny",
+    dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
+    split: Annotated[str, typer.Option(help="Mazes that every model reads.")] = "test",
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many mazes of the split.")] = 1_000,
+    out: Annotated[Path, typer.Option(help="Folder for report.html, figures, tables, mri.json.")] = Path("mri"),
+    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """See what fine-tuning changed inside the model: base against each fine-tune, layer by layer."""
+    from .launch import prepare_process
+
+    named = name_models(adapter)
+    prepare_process()
+    from .mri.report import write_report
+
+    with progress(quiet=as_json) as report:
+        results = write_report(base, named, dataset, split, out, limit, seed, report)
+    if as_json:
+        print((out / "mri.json").read_text(encoding="utf-8"))
+        return
+    for name in results["models"][1:]:
+        drift = results["drift"][name]
+        print(f"{name}: layer {drift.index(max(drift))} drifts most, {max(drift):.2f} of the base's norm")
+    for section, reason in results["missing"].items():
+        print(f"not in the report: {section}: {reason}")
+    print(f"{out / 'report.html'}; figures, tables and mri.json are beside it")
+
+
+@app.command(
     epilog="Examples: ascii-maze study --dry-run; ascii-maze study my.yaml --out outputs/my; "
     "ascii-maze study my.yaml --out outputs/my --stage train-dpo"
 )

@@ -1,0 +1,224 @@
+"""Hidden states of base and fine-tunes on the same walks, at named positions, streamed to disk as float32.
+
+One safetensors file per model and layer holds a tensor for each position. The files are laid out at their full size
+first and filled row by row, so that memory holds one layer of one batch while they are written, and one tensor while
+they are read. Walks are padded on the right, whatever the tokenizer's habit: a causal model's states do not depend on
+what comes after them.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import AsciiMazeError, UsageError
+from ..files import write_text
+from .models import BASE, Models, adapter_is_zero, watching
+from .positions import CELLS, Walk
+
+POSITIONS = ("last_prompt", "start", "goal", "maze_mean", "moves", "cells")
+# What is read of each layer; layer 0 has `hidden` alone.
+SITES = ("hidden", "attention", "mlp")
+
+
+class Activations:
+    """Activations on disk, opened from the folder that `extract` has made.
+
+    Attributes:
+        models: `base`, then the adapters.
+        layers: hidden states per position: the embedding's output (0), then each decoder layer's.
+        positions: one row per maze at `last_prompt` (the last token before the answer), `start`, `goal` and
+            `maze_mean` (mean over the map); one per move at `moves`, where the model decides on it; `CELLS` per maze
+            at `cells`.
+        sites: `hidden`, and what else was asked for of `SITES`.
+    """
+
+    def __init__(self, folder: Path):
+        """Open a folder.
+
+        Raises:
+            UsageError: it holds no activations, or unfinished ones.
+        """
+        self.folder = Path(folder)
+        try:
+            index = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"{folder} holds no activations that `extract` has finished") from error
+        self.models: list[str] = index["models"]
+        self.layers: int = index["layers"]
+        self.positions: list[str] = index["positions"]
+        self.sites: list[str] = index["sites"]
+
+    def read(self, model: str, layer: int, position: str, site: str = "hidden") -> np.ndarray:
+        """One tensor: float32 (mazes, width), or a row per move (`moves`) or cell (`cells`) in the order of the mazes.
+
+        Raises:
+            UsageError: there is no such model, layer, position or site.
+        """
+        from safetensors import safe_open
+
+        path = self.folder / model / f"{site}-{layer:03d}.safetensors"
+        if position not in self.positions or not path.is_file():
+            raise UsageError(f"no activations of '{model}' at layer {layer}, '{position}', {site} in {self.folder}")
+        with safe_open(path, framework="numpy") as file:
+            return file.get_tensor(position)
+
+
+def extract(
+    models: Models,
+    walks: Sequence[Walk],
+    folder: Path,
+    sites: Sequence[str] = ("hidden",),
+    batch_size: int = 64,
+    report: Callable[[str, int, int], None] | None = None,
+) -> Activations:
+    """Let every model read every walk, and write what its layers hold.
+
+    Args:
+        folder: to be made; an unfinished one is written over.
+        sites: of `SITES`.
+        report: called with the model's name, walks done and walks in all.
+
+    Raises:
+        UsageError: a walk is longer than the context.
+        AsciiMazeError: a model's activations are not finite, or an adapter that is not all zero changes none of them.
+    """
+    check_lengths(models, walks)
+    report = report or (lambda name, done, total: None)
+    for name in models.names:
+        models.switch(name)
+        _extract_one(models, name, walks, folder / name, sites, batch_size, report)
+    index = {"models": models.names, "layers": len(models.layers) + 1}
+    write_text(folder / "index.json", json.dumps({**index, "positions": list(POSITIONS), "sites": list(sites)}))
+    activations = Activations(folder)
+    for name in models.names[1:]:
+        if not adapter_is_zero(models, name) and changes_nothing(activations, name):
+            raise AsciiMazeError(
+                f"adapter '{name}' is not zero, and yet every activation is the base's: it does not run where it was "
+                "put; does its base have other layer names?"
+            )
+    return activations
+
+
+def check_lengths(models: Models, walks: Sequence[Walk]) -> None:
+    """See that every walk fits the model.
+
+    Raises:
+        UsageError: one does not.
+    """
+    longest = max(len(walk.ids) for walk in walks)
+    if longest > models.context:
+        raise UsageError(
+            f"a maze with its answer takes {longest:,} tokens, and the model reads at most {models.context:,}; "
+            "choose a split of smaller mazes"
+        )
+
+
+def changes_nothing(activations: Activations, name: str) -> bool:
+    """Whether a model's activations are the base's, bit for bit."""
+    return all(
+        np.array_equal(activations.read(BASE, layer, position), activations.read(name, layer, position))
+        for layer in reversed(range(activations.layers))
+        for position in activations.positions
+    )
+
+
+def batches(walks: Sequence[Walk], batch_size: int) -> Iterator[tuple[list[int], Any, Any]]:
+    """Walks of like length together, the longest first: their places, token ids and mask (batch, tokens)."""
+    import torch
+
+    order = sorted(range(len(walks)), key=lambda index: len(walks[index].ids), reverse=True)
+    for first in range(0, len(order), batch_size):
+        chosen = order[first : first + batch_size]
+        ids = torch.zeros(len(chosen), len(walks[chosen[0]].ids), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, index in enumerate(chosen):
+            ids[row, : len(walks[index].ids)] = torch.from_numpy(walks[index].ids)
+            mask[row, : len(walks[index].ids)] = 1
+        yield chosen, ids, mask
+
+
+def _extract_one(
+    models: Models,
+    name: str,
+    walks: Sequence[Walk],
+    folder: Path,
+    sites: Sequence[str],
+    batch_size: int,
+    report: Callable[[str, int, int], None],
+) -> None:
+    import torch
+
+    ends = np.cumsum([len(walk.moves) for walk in walks])
+    rows = {**dict.fromkeys(POSITIONS, len(walks)), "moves": int(ends[-1]), "cells": CELLS * len(walks)}
+    batch: list[int] = []
+
+    def visit(site: str, layer: int, hidden) -> None:
+        if site not in sites:
+            return
+        values = _gather(hidden, [walks[index] for index in batch])
+        if not all(np.isfinite(array).all() for array in values.values()):
+            raise AsciiMazeError(
+                f"the activations of '{name}' at layer {layer} are not finite; is the training broken?"
+            )
+        path = folder / f"{site}-{layer:03d}.safetensors"
+        if not done:
+            _lay_out(path, {position: (count, hidden.shape[-1]) for position, count in rows.items()})
+        places = {
+            **dict.fromkeys(POSITIONS, np.array(batch)),
+            "moves": np.concatenate([np.arange(ends[i] - len(walks[i].moves), ends[i]) for i in batch]),
+            "cells": np.concatenate([np.arange(CELLS * i, CELLS * (i + 1)) for i in batch]),
+        }
+        _write_rows(path, values, places)
+
+    done = 0
+    with watching(models, visit, parts=any(site != "hidden" for site in sites)), torch.inference_mode():
+        for batch, ids, mask in batches(walks, batch_size):
+            device = models.model.device
+            models.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, logits_to_keep=1)
+            done += len(batch)
+            report(name, done, len(walks))
+
+
+def _gather(hidden, walks: Sequence[Walk]) -> dict[str, np.ndarray]:
+    """The rows of one layer's states (batch, tokens, width) that stand at the named positions."""
+    import torch
+
+    def at(tokens: Sequence[np.ndarray]) -> np.ndarray:
+        row = torch.as_tensor(np.repeat(np.arange(len(walks)), [len(each) for each in tokens]))
+        return hidden[row, torch.as_tensor(np.concatenate(tokens))].float().cpu().numpy()
+
+    numbered = list(enumerate(walks))
+    return {
+        **{name: at([np.array([getattr(walk, name)]) for walk in walks]) for name in ("last_prompt", "start", "goal")},
+        "maze_mean": np.stack([hidden[row, walk.maze].float().mean(0).cpu().numpy() for row, walk in numbered]),
+        "moves": at([walk.moves for walk in walks]),
+        "cells": at([walk.cells for walk in walks]),
+    }
+
+
+def _lay_out(path: Path, shapes: dict[str, tuple[int, int]]) -> None:
+    """A safetensors file of float32 tensors of these shapes, filled with nothing yet."""
+    entries, size = {}, 0
+    for name, shape in shapes.items():
+        end = size + 4 * shape[0] * shape[1]
+        entries[name] = {"dtype": "F32", "shape": shape, "data_offsets": [size, end]}
+        size = end
+    header = json.dumps(entries).encode()
+    header += b" " * (-len(header) % 8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + size)
+
+
+def _write_rows(path: Path, values: dict[str, np.ndarray], places: dict[str, np.ndarray]) -> None:
+    """Put rows in their places in a file that `_lay_out` has made; nothing of it stays mapped."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        entries = json.loads(file.read(length))
+    for name, rows in values.items():
+        first, shape = 8 + length + entries[name]["data_offsets"][0], tuple(entries[name]["shape"])
+        np.memmap(path, np.float32, "r+", offset=first, shape=shape)[places[name]] = rows

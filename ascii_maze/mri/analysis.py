@@ -1,0 +1,157 @@
+"""Every number of the report, from the activations and the models that made them; nothing here draws or writes."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from . import patching
+from .activations import Activations
+from .labels import cell_labels, move_labels
+from .models import BASE, Models
+from .positions import Walk
+from .probes import probe
+from .similarity import debiased_cka, drift, effective_rank, gram, procrustes, rsa
+
+# Where `drift` and `cka` of mri.json are read: the whole map has been seen, and no move has been made.
+HEADLINE = "last_prompt"
+DRIFT_POSITIONS = ("start", "goal", "maze_mean", "last_prompt", "moves")
+# Mazes of which every two are compared: more of them change little, and the time grows with their square.
+CKA_MAZES = 2_000
+RSA_MAZES = 500
+# Mazes that patched models walk, each once per adapter and layer; and those whose moves are counted.
+PATCHED_WALKS = 100
+PATCHED_READS = 48
+# What is probed: question -> (position, label).
+QUESTIONS = {
+    "next move": ("moves", "next_move"),
+    "distance to the goal": ("moves", "distance"),
+    "on a shortest path": ("cells", "on_path"),
+    "wall to the north": ("cells", "wall_north"),
+}
+Report = Callable[[str, int, int], None]
+
+
+def compare_similarity(activations: Activations, report: Report) -> dict:
+    """Drift, CKA, Procrustes distance, RSA and effective rank, layer by layer.
+
+    Returns:
+        `drift` and `cka` as in mri.json; `drift_by_position` {adapter: {position: {relative, cosine}}}, `cka_layers`
+        {model: base's layers x model's layers}, `procrustes`, `rsa` {adapter: per layer}, `effective_rank` {model: per
+        layer}.
+    """
+    layers, names = range(activations.layers), activations.models
+    found: dict = {
+        "drift_by_position": {
+            name: {
+                position: _columns(
+                    [drift(activations.read(BASE, n, position), activations.read(name, n, position)) for n in layers]
+                )
+                for position in DRIFT_POSITIONS
+            }
+            for name in names[1:]
+        },
+        **{key: {} for key in ("cka_layers", "procrustes", "rsa", "effective_rank")},
+    }
+    of_base = [gram(activations.read(BASE, layer, HEADLINE)[:CKA_MAZES]) for layer in layers]
+    for done, name in enumerate(names, 1):
+        rows = [[], [], [], []]
+        for layer in layers:
+            base, mine = (activations.read(model, layer, HEADLINE)[:CKA_MAZES] for model in (BASE, name))
+            kernel = gram(mine)
+            rows[0].append([debiased_cka(other, kernel) for other in of_base])
+            rows[1].append(effective_rank(mine))
+            if name != BASE:
+                rows[2].append(procrustes(base, mine))
+                rows[3].append(rsa(base[:RSA_MAZES], mine[:RSA_MAZES]))
+        found["cka_layers"][name] = np.transpose(rows[0]).tolist()
+        found["effective_rank"][name] = rows[1]
+        if name != BASE:
+            found["procrustes"][name], found["rsa"][name] = rows[2:]
+        report("similarity", done, len(names))
+    by_position = found["drift_by_position"]
+    found["drift"] = {name: by_position[name][HEADLINE]["relative"] for name in names[1:]}
+    found["cka"] = {name: np.diag(found["cka_layers"][name]).tolist() for name in names[1:]}
+    return found
+
+
+def _columns(records: Sequence[dict]) -> dict[str, list]:
+    return {key: [record[key] for record in records] for key in records[0]}
+
+
+def ask_probes(
+    activations: Activations, rows: Sequence[dict], walks: Sequence[Walk], seed: int, report: Report
+) -> tuple[dict, dict[str, str]]:
+    """Every question of `QUESTIONS` at every layer of every model, on the same held-out mazes.
+
+    Returns:
+        {model: {question: [of `probe`, per layer]}}, and {question: why it could not be asked}.
+    """
+    labels = {"moves": move_labels(rows, walks), "cells": cell_labels(rows, walks)}
+    found: dict = {name: {} for name in activations.models}
+    missing = {}
+    for done, (question, (position, label)) in enumerate(QUESTIONS.items(), 1):
+        values = labels[position]
+        if len(np.unique(values[label])) < 2:
+            missing[question] = f"one answer only, {values[label][0]}, in all of these mazes"
+            continue
+        for name in activations.models:
+            found[name][question] = [
+                probe(activations.read(name, layer, position), values[label], values["maze"], seed)
+                for layer in range(activations.layers)
+            ]
+        report("probes", done, len(QUESTIONS))
+    return found, missing
+
+
+def valid_share(right: np.ndarray) -> dict:
+    """`valid`, the share of answers that are (bool (n,)), and `valid_ci`, Wilson's 95 % interval."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(int(right.sum()), len(right), method="wilson")
+    return {"valid": float(right.mean()), "valid_ci": [float(low), float(high)]}
+
+
+def patch_layers(models: Models, rows: Sequence[dict], walks: Sequence[Walk], solved: dict, report: Report) -> dict:
+    """How much validity returns if the base is given a fine-tune's hidden states at each layer in turn.
+
+    Args:
+        solved: model -> bool (n,), of its own answers.
+
+    Returns:
+        For each adapter `valid` and `valid_ci` per layer, `restored`, the share of the way from the base's validity
+        to the fine-tune's (None where these are equal), `base`, `fine_tune`, `mazes`; and `accuracy`, {role: share of
+        right next moves along the solution, per layer} with `reads`, the mazes of that.
+    """
+    found = {}
+    rows = rows[:PATCHED_WALKS]
+    few, layers = walks[:PATCHED_READS], range(len(models.layers) + 1)
+    steps, done = (len(models.names) - 1) * (len(layers) + 2), 0
+    for name in models.names[1:]:
+        base, own = (float(solved[model][: len(rows)].mean()) for model in (BASE, name))
+        stages = models.stages(name)
+        # Up to a layer that the adapter leaves alone, the patched base is one that has walked already.
+        known = {frozenset(): solved[BASE][: len(rows)], frozenset(stages): solved[name][: len(rows)]}
+        walked = []
+        for layer in layers:
+            at_work = frozenset(stage for stage in stages if stage <= layer)
+            if at_work not in known:
+                known[at_work] = patching.solved(rows, patching.patched_answers(models, name, layer, rows))
+            walked.append(valid_share(known[at_work]))
+            report("patching", done := done + 1, steps)
+        accuracy = {}
+        for role in ("prompt", "answer"):
+            accuracy[role] = patching.patched_accuracy(models, name, few, role)
+            report("patching", done := done + 1, steps)
+        found[name] = {
+            "base": base,
+            "fine_tune": own,
+            **_columns(walked),
+            "restored": [None if own == base else (share["valid"] - base) / (own - base) for share in walked],
+            "accuracy": {
+                **accuracy,
+                **{model: patching.accuracy(models, model, few) for model in (BASE, name)},
+            },
+            "mazes": len(rows),
+            "reads": len(few),
+        }
+    return found

@@ -1,0 +1,100 @@
+"""llm-mri's ActivationAreas over activations that we extract ourselves.
+
+llm-mri takes the first token of each text, which in a causal model has seen nothing, cuts texts at 512 tokens, loads
+the model anew for every 1000 rows and hands out stale activations when weights change. Here it is handed activations,
+at a named position, and everything after that works as it does there. Needs llm-mri.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from llm_mri import ActivationAreas
+
+from .graphs import ComponentGraph, RegionGraph
+from .reduction import SharedBasis
+
+
+class HiddenStates:
+    """What llm-mri asks of a dataset: named columns of rows; a layer is read when it is asked for.
+
+    Args:
+        read: layer -> float32 (n, width).
+        layers: number of hidden states.
+        labels: int (n,), indices of `label_names`.
+        rows: int, those that count; all if None.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int], np.ndarray],
+        layers: int,
+        labels: np.ndarray,
+        label_names: Sequence[str],
+        rows: np.ndarray | None = None,
+    ) -> None:
+        from datasets import ClassLabel
+
+        self.read, self.layers, self.labels = read, layers, labels
+        self.rows = np.arange(len(labels)) if rows is None else rows
+        self.features = {"label": ClassLabel(names=list(label_names))}
+        self.column_names = [*(f"hidden_state_{layer}" for layer in range(layers)), "label"]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        if name == "label":
+            return torch.from_numpy(self.labels[self.rows])
+        return torch.from_numpy(self.read(int(name.rsplit("_", 1)[1]))[self.rows])
+
+    def select(self, indices: Sequence[int]) -> "HiddenStates":
+        """The rows at these indices, as a view."""
+        rows = self.rows[np.asarray(indices, dtype=int)]
+        return HiddenStates(self.read, self.layers, self.labels, self.features["label"].names, rows)
+
+
+class ModelAreas(ActivationAreas):
+    """The activation areas of one model, in a basis that it shares with others.
+
+    `get_graph`, `get_grid` and `get_graph_image`, and llm-mri's Evaluation of it, work as in llm-mri.
+
+    Args:
+        reduction_method: fitted on every layer.
+        alpha: false discovery rate of the edges between components.
+    """
+
+    def __init__(self, hidden_states: HiddenStates, reduction_method: SharedBasis, alpha: float = 0.05) -> None:
+        # Without the constructor of llm-mri, which loads a tokenizer from a path.
+        self.dataset = self.hidden_states_dataset = hidden_states
+        self.reduction_method = reduction_method
+        self.class_names = hidden_states.features["label"].names
+        self.num_layers = hidden_states.layers
+        self.alpha = alpha
+
+    def process_activation_areas(self) -> None:
+        """Reduce every layer, and make the graph: of regions for 2 components, else of components."""
+        self.reduced_dataset = self.reduction_method.get_hidden_states_reduction(self.dataset)
+        parts = self.dataset, self.reduced_dataset, self.reduction_method
+        two = self.reduction_method.n_components == 2
+        self.graph_class = RegionGraph(*parts) if two else ComponentGraph(*parts, self.alpha)
+
+
+def fit_areas(
+    basis: SharedBasis,
+    fitted_on: Sequence[str],
+    states: Mapping[str, HiddenStates],
+    alpha: float,
+) -> dict[str, ModelAreas]:
+    """Fit a basis on the union of some models, and process all of them in it; one layer is held at a time.
+
+    Args:
+        basis: not fitted yet.
+        states: by name of the model, on the same prompts.
+    """
+    for layer in range(states[fitted_on[0]].layers):
+        basis.fit(f"hidden_state_{layer}", np.concatenate([states[model].read(layer) for model in fitted_on]))
+    areas = {model: ModelAreas(some, basis, alpha) for model, some in states.items()}
+    for area in areas.values():
+        area.process_activation_areas()
+    return areas

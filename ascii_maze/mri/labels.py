@@ -1,0 +1,75 @@
+"""What is asked of a model's activations: facts of a maze, of each move of its solution, and of cells on the map."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..metrics.path_validity.maze import MOVES, WALL, Maze
+from .positions import Walk
+
+
+def maze_labels(rows: Sequence[dict], walks: Sequence[Walk], solved: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """One value per maze, as it stands at the start.
+
+    Args:
+        rows: of a dataset.
+        solved: model -> bool (n,), whether its own answer is valid.
+
+    Returns:
+        `size` (str), `next_move` (str, of U D L R), `distance` (int64, moves to the goal), `junction` (bool, three or
+        four ways), and `solved/MODEL` (bool) for each model; all of length n.
+    """
+    firsts = [_along(row, walk)[0] for row, walk in zip(rows, walks)]
+    return {
+        "size": np.array([f"{row['width']}x{row['height']}" for row in rows]),
+        "next_move": np.array([move for move, _, _ in firsts]),
+        "distance": np.array([distance for _, distance, _ in firsts]),
+        "junction": np.array([junction for _, _, junction in firsts]),
+        **{f"solved/{name}": np.asarray(valid, dtype=bool) for name, valid in solved.items()},
+    }
+
+
+def move_labels(rows: Sequence[dict], walks: Sequence[Walk]) -> dict[str, np.ndarray]:
+    """One value per move of every solution, as it stands before that move, in the order of the activations.
+
+    Returns:
+        `next_move`, `distance` and `junction` as in `maze_labels`, and `maze` (int64, which maze it is); all of
+        length (sum of moves).
+    """
+    steps = [(*step, index) for index, (row, walk) in enumerate(zip(rows, walks)) for step in _along(row, walk)]
+    names = ("next_move", "distance", "junction", "maze")
+    return {name: np.array(column) for name, column in zip(names, zip(*steps))}
+
+
+def cell_labels(rows: Sequence[dict], walks: Sequence[Walk]) -> dict[str, np.ndarray]:
+    """One value per chosen cell of every maze, in the order of the activations.
+
+    Returns:
+        `on_path` (bool, on a shortest path), `wall_north` (bool, wall or the edge of the map above it) and `maze`
+        (int64, which maze it is); all of length (n * `CELLS`).
+    """
+    on_path, wall_north, of_maze = [], [], []
+    for index, (row, walk) in enumerate(zip(rows, walks)):
+        maze = Maze.from_ascii(row["maze"])
+        from_start = Maze(_swap(maze.rows), start=maze.goal, goal=maze.start).distances
+        for place in walk.cell_places:
+            y, x = int(place[0]), int(place[1])
+            through = from_start.get((y, x)), maze.distances.get((y, x))
+            on_path.append(None not in through and sum(through) == len(walk.path))
+            wall_north.append(y == 0 or maze.rows[y - 1][x] == WALL)
+            of_maze.append(index)
+    return {"on_path": np.array(on_path), "wall_north": np.array(wall_north), "maze": np.array(of_maze)}
+
+
+def _swap(rows: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(line.translate(str.maketrans("SG", "GS")) for line in rows)
+
+
+def _along(row: dict, walk: Walk) -> list[tuple[str, int, bool]]:
+    """For each move of the solution: the move, the moves still to go, and whether the walker stands at a junction."""
+    maze = Maze.from_ascii(row["maze"])
+    here, steps = maze.start, []
+    for done, move in enumerate(walk.path):
+        steps.append((move, len(walk.path) - done, len(maze.neighbours(*here)) >= 3))
+        here = (here[0] + MOVES[move][0], here[1] + MOVES[move][1])
+    return steps

@@ -1,0 +1,88 @@
+"""What each layer would say if it were the last (the logit lens), and how far a fine-tune's next token is the base's.
+
+nostalgebraist (2020), "interpreting GPT: the logit lens": the final normalisation and the output head are put on every
+layer's hidden state.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .activations import Activations
+from .models import BASE, Models
+from .positions import Walk
+
+# Rows whose logits are held at once, each as wide as the vocabulary.
+ROWS = 1_024
+
+
+def logit_lens(
+    models: Models,
+    activations: Activations,
+    walks: Sequence[Walk],
+    report: Callable[[str, int, int], None] | None = None,
+) -> dict[str, dict[str, list[float]]]:
+    """For each model and layer, read where each move is decided on: the probability of the right move.
+
+    Returns:
+        model -> `probability`, the mean over moves, and `first`, the share of moves that are the likeliest token; both
+        per layer.
+    """
+    import torch
+
+    targets = torch.from_numpy(np.concatenate([walk.ids[walk.moves + 1] for walk in walks]))
+    lens: dict[str, dict[str, list[float]]] = {}
+    for name in activations.models:
+        models.switch(name)
+        mine = lens[name] = {"probability": [], "first": []}
+        for layer in range(activations.layers):
+            probability = first = 0.0
+            for rows, logits in read_out(models, activations.read(name, layer, "moves")):
+                aim = targets[rows, None].to(logits.device)
+                probability += float(logits.softmax(-1).gather(-1, aim).sum())
+                first += float((logits.argmax(-1, keepdim=True) == aim).sum())
+            mine["probability"].append(probability / len(targets))
+            mine["first"].append(first / len(targets))
+        if report:
+            report("logit lens", len(lens), len(activations.models))
+    return lens
+
+
+def next_token_kl(models: Models, activations: Activations) -> dict[str, dict[str, float]]:
+    """Kullback-Leibler divergence in nats of the next token where moves are decided on, mean over moves.
+
+    Returns:
+        adapter -> `from_base`, KL(fine-tune || base), what RLHF's penalty counts; `to_fine_tune`, KL(base ||
+        fine-tune). Exactly 0 for an adapter that changes nothing.
+    """
+    from torch.nn.functional import kl_div
+
+    last = activations.layers - 1
+    divergence = {}
+    for name in activations.models[1:]:
+        models.switch(BASE)
+        own = read_out(models, activations.read(BASE, last, "moves"))
+        base = [logits.log_softmax(-1).cpu() for _, logits in own]
+        models.switch(name)
+        sums, count = np.zeros(2), 0
+        for before, (_, logits) in zip(base, read_out(models, activations.read(name, last, "moves"))):
+            after = logits.log_softmax(-1).cpu()
+            pairs = (before, after), (after, before)
+            sums += [float(kl_div(one, two, reduction="sum", log_target=True)) for one, two in pairs]
+            count += len(after)
+        divergence[name] = {"from_base": float(sums[0] / count), "to_fine_tune": float(sums[1] / count)}
+    return divergence
+
+
+def read_out(models: Models, hidden: np.ndarray) -> Iterator[tuple[slice, Any]]:
+    """The logits of hidden states (rows, width) under the model that is switched on: slices of rows, and float32
+    tensors (rows of the slice, vocabulary).
+    """
+    import torch
+
+    with torch.inference_mode():
+        for first in range(0, len(hidden), ROWS):
+            rows = slice(first, first + ROWS)
+            states = torch.from_numpy(hidden[rows]).to(models.model.device, models.model.dtype)
+            yield rows, models.head(models.norm(states)).float()

@@ -1,0 +1,133 @@
+"""Where things stand in the tokens of a walk: the start, the goal, each move of the answer.
+
+A walk is the text that a model reads if it answers rightly: the rendered prompt and the reference solution after it.
+All models read the same walks (teacher forcing), so that a position means the same in each. Characters are found in
+tokens through the tokenizer's offsets, whatever it merges: the token of a character is the last one that covers it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import AsciiMazeError
+from ..metrics.path_validity.maze import MOVES, OPEN, Maze
+from ..metrics.path_validity.scoring import parse_moves
+from ..prompts import PromptStyle, format_answer, style_of
+
+# Open cells of a maze at which `cells` reads, drawn anew for each maze; an even number.
+CELLS = 8
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The tokens of one maze and its reference solution, and where to look.
+
+    Attributes:
+        ids: int64 (tokens,), prompt and answer.
+        last_prompt: the last token before the answer.
+        start: token of S.
+        goal: token of G.
+        maze: int64 (tokens of the map,).
+        moves: int64 (moves,), for each move the token before it: where the model decides on it.
+        cells: int64 (`CELLS`,), tokens of open cells.
+        cell_places: int64 (`CELLS`, 2), their rows and columns.
+        path: the solution, in letters without spaces.
+    """
+
+    ids: np.ndarray
+    last_prompt: int
+    start: int
+    goal: int
+    maze: np.ndarray
+    moves: np.ndarray
+    cells: np.ndarray
+    cell_places: np.ndarray
+    path: str
+
+
+def locate_walks(rows: Sequence[dict], tokenizer, seed: int) -> list[Walk]:
+    """Tokenise mazes with their solutions, and find every named position.
+
+    Args:
+        rows: of a dataset, with `id`, `prompt`, `maze` and `solution`.
+        tokenizer: a fast one, with a chat template.
+        seed: of the choice of cells.
+
+    Raises:
+        AsciiMazeError: the tokenizer knows no offsets or changes the map, or a maze has no way.
+    """
+    if not tokenizer.is_fast:
+        raise AsciiMazeError("the model's tokenizer is a slow one, which does not tell where its tokens stand")
+    return [_locate(row, tokenizer, np.random.default_rng([seed, index])) for index, row in enumerate(rows)]
+
+
+def _locate(row: dict, tokenizer, rng: np.random.Generator) -> Walk:
+    style, maze, shown = style_of(row["prompt"]), Maze.from_ascii(row["maze"]), row["prompt"][-1]["content"]
+    path = parse_moves(row["solution"], maze.start)
+    if not path:
+        raise AsciiMazeError(f"maze {row['id']} has no way from S to G; choose a split of mazes that have one")
+    prompt = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+    first = prompt.rfind(shown)
+    if first < 0:
+        raise AsciiMazeError(f"the chat template does not show maze {row['id']} as it is; use another model")
+    text = prompt + format_answer(path, style, maze.start)
+    encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
+    offsets = np.array(encoded["offset_mapping"])
+
+    def token_at(place) -> int:
+        return last_token(offsets, first + int(place[0]) * (maze.shape[1] + 1) + int(place[1]))
+
+    places = _choose_cells(maze, path, rng)
+    parting = [_parting(path[:count], style, maze.start) for count in range(len(path))]
+    return Walk(
+        ids=np.array(encoded["input_ids"]),
+        last_prompt=first_token(offsets, len(prompt)) - 1,
+        start=token_at(maze.start),
+        goal=token_at(maze.goal),
+        maze=np.arange(first_token(offsets, first), last_token(offsets, first + len(shown) - 1) + 1),
+        moves=np.array([last_token(offsets, len(prompt) + character) for character in parting]) - 1,
+        cells=np.array([token_at(place) for place in places]),
+        cell_places=places,
+        path=path,
+    )
+
+
+def _choose_cells(maze: Maze, path: str, rng: np.random.Generator) -> np.ndarray:
+    """Rows and columns (`CELLS`, 2) of open cells, half of them on the solution where there are any; S and G are not
+    among them unless the map has no other cell.
+    """
+    here, on_path = maze.start, set()
+    for move in path[:-1]:
+        here = (here[0] + MOVES[move][0], here[1] + MOVES[move][1])
+        on_path.add(here)
+    opened = [tuple(place) for place in np.argwhere(np.array([list(line) for line in maze.rows]) == OPEN).tolist()]
+    off_path = [place for place in opened if place not in on_path]
+    groups = [group for group in (sorted(on_path), off_path) if group] or [[maze.start]]
+    return np.concatenate(
+        [
+            np.array(group)[rng.choice(len(group), CELLS // len(groups), replace=len(group) < CELLS // len(groups))]
+            for group in groups
+        ]
+    )
+
+
+def _parting(path: str, style: PromptStyle, start: tuple[int, int]) -> int:
+    """The character of an answer at which the next move is told from the other three."""
+    candidates = [format_answer(path + move, style, start) for move in MOVES]
+    return next(place for place, letters in enumerate(zip(*candidates)) if len(set(letters)) > 1)
+
+
+def first_token(offsets: np.ndarray, character: int) -> int:
+    """The first token that ends after the start of a character.
+
+    Args:
+        offsets: int64 (tokens, 2), the characters from and to that each token covers; blanks may be left out.
+    """
+    return int(np.searchsorted(offsets[:, 1], character, side="right"))
+
+
+def last_token(offsets: np.ndarray, character: int) -> int:
+    """The token at which a character has been read whole; for one of several tokens, the last of them."""
+    covering = np.flatnonzero((offsets[:, 0] <= character) & (character < offsets[:, 1]))
+    return int(covering[-1]) if len(covering) else first_token(offsets, character)
