@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .errors import AsciiMazeError, Interrupted, UsageError
+from .errors import AsciiMazeError, Interrupted, UsageError, printable
 from .metrics.path_validity.maze import MazeError
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ def main() -> None:
     except (AsciiMazeError, MazeError) as error:
         if debug:
             raise
-        print(f"ascii-maze: {error}", file=sys.stderr)
+        print(f"ascii-maze: {printable(str(error))}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2))
 
 

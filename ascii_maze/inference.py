@@ -23,8 +23,8 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
     from peft import PeftConfig, PeftModel
     from trl import ModelConfig
 
-    from .recipe import load_recipe, parse_model
-    from .training.model import load_base, load_tokenizer
+    from .recipe import load_resolved, parse_model
+    from .training.model import check_adapter_weights, load_base, load_tokenizer
 
     adapter = _adapter_config(name, PeftConfig)
     if (adapter.task_type if adapter else "CAUSAL_LM") != task:
@@ -36,13 +36,14 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
     if adapter is None:
         model_args = ModelConfig(model_name_or_path=name, dtype="bfloat16" if torch.cuda.is_available() else "float32")
     elif (recipe := Path(name) / "recipe.yaml").is_file():
-        model_args = parse_model(load_recipe(recipe))
+        model_args = parse_model(load_resolved(recipe))
     else:
         model_args = ModelConfig(
             model_name_or_path=adapter.base_model_name_or_path, dtype="auto", lora_task_type=adapter.task_type
         )
     model = load_base(model_args)
     if adapter is not None:
+        check_adapter_weights(name)
         model = PeftModel.from_pretrained(model, name)
         if task == "SEQ_CLS":  # its head was trained in float32, and here no autocast stands between them
             model.get_base_model().score.to(model.dtype)
