@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .errors import AsciiMazeError, Interrupted, UsageError
+from .errors import AsciiMazeError, Interrupted, UsageError, printable
 from .metrics.path_validity.maze import MazeError
 
 app = typer.Typer(
@@ -37,7 +37,7 @@ def main() -> None:
     except (AsciiMazeError, MazeError) as error:
         if debug:
             raise
-        print(f"ascii-maze: {error}", file=sys.stderr)
+        print(f"ascii-maze: {printable(str(error))}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2))
 
 
@@ -450,3 +450,27 @@ def pushed_lines(pushed: dict) -> str:
         f"{done if changed else 'everything is there already; no commit made'}\n"
         f"{pushed['url']} ({visibility}), commit {pushed['commit']}"
     )
+
+
+@app.command(epilog="Example: ascii-maze doctor")
+def doctor(as_json: Json = False) -> None:
+    """See what of Python, packages, GPU, Hub and disk is in order, and the command for what is not."""
+    from rich.console import Console
+
+    from .doctor import examine, in_order, to_table
+
+    with Console(stderr=True).status("a 4-bit layer is tried in a new process") as status:
+        checks = examine()
+        status.stop()
+    if as_json:
+        print(json.dumps({"in_order": in_order(checks), "checks": [check._asdict() for check in checks]}))
+    else:
+        Console().print(to_table(checks))
+        for check in checks:
+            if check.fix:
+                print(f"{check.name}: {check.fix}")
+    if not in_order(checks):
+        raise AsciiMazeError(
+            f"{', '.join(check.name for check in checks if check.required and check.state != 'ok')} must be mended "
+            "before anything runs"
+        )

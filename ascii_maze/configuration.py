@@ -1,4 +1,8 @@
-"""YAML files: read safely, keys checked against a dataclass."""
+"""YAML files: read safely, keys checked against a dataclass.
+
+They may come from anyone. So no tag makes an object, no alias makes a short file a huge one, and whatever is wrong is
+a line with its place.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -8,21 +12,43 @@ import yaml
 
 from .errors import UsageError, did_you_mean
 
+MOST_BYTES = 2**20
+
+
+class PlainLoader(yaml.SafeLoader):
+    """YAML without aliases: nine lines of them stand for a billion values."""
+
+    def compose_node(self, parent, index):
+        """Called by PyYAML for every node.
+
+        Raises:
+            yaml.composer.ComposerError: it is an alias.
+        """
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(problem="an alias (*) has no place here", problem_mark=mark)
+        return super().compose_node(parent, index)
+
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:
     """A YAML file whose top level is a mapping with text keys.
 
     Raises:
-        UsageError: with the line and column where the file stops being YAML.
+        UsageError: with the line and column where the file stops being YAML, or it is larger than `MOST_BYTES`.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > MOST_BYTES:
+            raise UsageError(f"{path.name}: larger than {MOST_BYTES:,} bytes, which no file of settings is")
+        values = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)  # noqa: S506, a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise UsageError(f"{path.name}{where}: not YAML: {error.problem}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path.name}: cannot be read: {str(error).splitlines()[0]}") from error
+    except OSError as error:
+        raise UsageError(f"{path.name}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        # All but the first from inside PyYAML, of `!!int x`, `!!timestamp x`, `!!bool x`, a month 13, a deep nest.
+        raise UsageError(f"{path.name}: not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise UsageError(f"{path.name}: expected lines of the form 'key: value'")
     return values

@@ -22,6 +22,11 @@ class Interrupted(AsciiMazeError):
     exit_code = 130
 
 
+def printable(text: str) -> str:
+    """The text with every sign that is not for reading made visible: an escape sequence would steer the terminal."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """`; did you mean 'learning_rate'?` for a near miss, else nothing."""
     near = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.6)

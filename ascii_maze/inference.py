@@ -129,7 +129,7 @@ def find_model(name: str, task: str = "CAUSAL_LM") -> Source:
     from peft import PeftConfig
     from trl import ModelConfig
 
-    from .recipe import load_recipe, parse_model
+    from .recipe import load_resolved, parse_model
 
     name, revision = split_revision(name)
     adapter = _adapter_config(name, revision, PeftConfig)
@@ -144,7 +144,7 @@ def find_model(name: str, task: str = "CAUSAL_LM") -> Source:
         model_args = ModelConfig(model_name_or_path=name, dtype=dtype)
         model_args.model_revision = revision
     elif recipe := _recipe_of(name, revision):
-        model_args = parse_model(load_recipe(recipe))
+        model_args = parse_model(load_resolved(recipe))
     else:
         model_args = ModelConfig(
             model_name_or_path=adapter.base_model_name_or_path, dtype="auto", lora_task_type=adapter.task_type
@@ -158,11 +158,12 @@ def load_source(source: Source) -> tuple[Any, Any]:
     import torch
     from peft import PeftModel
 
-    from .training.model import load_base, load_tokenizer
+    from .training.model import check_adapter_weights, load_base, load_tokenizer
 
     args = source.model_args
     model = load_base(args)
     if source.adapter is not None:
+        check_adapter_weights(source.name, source.revision)
         model = PeftModel.from_pretrained(model, source.name, revision=source.revision)
         if source.adapter.task_type == "SEQ_CLS":
             # its head was trained in float32, and here no autocast stands between them

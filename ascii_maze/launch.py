@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from .errors import AsciiMazeError
+from .errors import AsciiMazeError, printable
 
 
 def main(recipe: str | Path, words: list[str] | None = None) -> None:
@@ -25,7 +25,7 @@ def main(recipe: str | Path, words: list[str] | None = None) -> None:
     except AsciiMazeError as error:
         if "--debug" in flags:
             raise
-        print(f"ascii-maze train: {error}", file=sys.stderr)
+        print(f"ascii-maze train: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print(
@@ -44,6 +44,8 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
     from .recipe import load_recipe, parse_recipe
 
     resolved = load_recipe(recipe, overrides)  # before anything heavy is imported: most mistakes show here
+    for name, value in resolved.env.items():
+        os.environ.setdefault(name, value)  # torch and the trackers read theirs when they are imported
     prepare_process()
     arguments = parse_recipe(resolved)
     from .training.run import run

@@ -12,6 +12,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -23,8 +24,30 @@ from .errors import UsageError, did_you_mean
 METHODS = ("sft", "dpo", "orpo", "kto", "reward", "rlhf", "grpo")
 # `accelerate launch recipe.yaml` runs the file as Python; this first line is then its program and to YAML just a key.
 LAUNCHER_KEY = 'if __name__ == "__main__"'
-# Accepted by TRL's configs, and written to disk with the resolved recipe if they were accepted here.
-SECRET_KEYS = frozenset({"token", "hub_token", "push_to_hub_token"})
+_NO_TOKEN = "a token does not belong in a recipe; log in with `hf auth login` instead"
+# Keys that TRL's configs accept, and why they are refused here.
+REFUSED_KEYS = MappingProxyType(
+    {
+        "token": _NO_TOKEN,
+        "hub_token": _NO_TOKEN,
+        "push_to_hub_token": _NO_TOKEN,
+        "trust_remote_code": "no code of a repository is run; leave 'trust_remote_code' out",
+        "log_completions_hub_repo": "nothing is published on the way; leave 'log_completions_hub_repo' out",
+    }
+)
+# What `env:` may set: which devices and network cards, how much is told, names in a tracker. Nothing that names a file
+# to load, an address to send to, or a secret: none of NCCL's plugins, no endpoint of the Hub's, no key of a tracker.
+ENVIRONMENT = frozenset(
+    {
+        *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_LAUNCH_BLOCKING", "PYTORCH_ALLOC_CONF"),
+        *("PYTORCH_CUDA_ALLOC_CONF", "TORCH_DISTRIBUTED_DEBUG", "TORCH_NCCL_ASYNC_ERROR_HANDLING"),
+        *("NCCL_DEBUG", "NCCL_DEBUG_SUBSYS", "NCCL_SOCKET_IFNAME", "NCCL_IB_DISABLE", "NCCL_IB_HCA"),
+        *("NCCL_P2P_DISABLE", "NCCL_P2P_LEVEL", "NCCL_SHM_DISABLE", "NCCL_ALGO", "NCCL_PROTO", "GLOO_SOCKET_IFNAME"),
+        *("TOKENIZERS_PARALLELISM", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_XET"),
+        *("WANDB_PROJECT", "WANDB_NAME", "WANDB_RUN_GROUP", "WANDB_TAGS", "WANDB_NOTES", "WANDB_MODE"),
+        *("TRACKIO_PROJECT", "MLFLOW_EXPERIMENT_NAME", "COMET_MODE"),
+    }
+)
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -40,11 +63,13 @@ class Recipe:
         method: one of `METHODS`.
         values: every other key that was set anywhere, flat.
         path: the file it was read from.
+        env: variables for the process that trains. They are of a machine and not of a run, so `to_yaml` has none.
     """
 
     method: str
     values: dict[str, Any]
     path: Path
+    env: dict[str, str] = field(default_factory=dict)
 
     def to_yaml(self) -> str:
         """The resolved recipe as YAML; it extends nothing and can be run again as it stands."""
@@ -145,11 +170,27 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
     """Read a recipe, what it extends (one file or a list), and `--key value` overrides, the later winning.
 
     Raises:
-        RecipeError: no such file, not a flat YAML mapping, a circle of `extends`, or an unknown method.
+        UsageError: no such file, not a flat YAML mapping, a circle of `extends`, an unknown method, a key of
+            `REFUSED_KEYS`, or a variable that is not of `ENVIRONMENT`.
     """
     path = find_recipe(path)
     values = _read_with_parents(path, ())
-    values.update(parse_overrides(overrides or []))
+    return _checked({**values, **parse_overrides(overrides or [])}, path)
+
+
+def load_resolved(path: Path) -> Recipe:
+    """Read the `recipe.yaml` that lies beside an adapter, which may be a stranger's: it reaches for no other file.
+
+    Raises:
+        UsageError: as `load_recipe`, or it extends another recipe.
+    """
+    values = read_yaml_mapping(path)
+    if "extends" in values:
+        raise RecipeError(f"{path}: it extends another recipe, and that of a finished run does not")
+    return _checked(values, path)
+
+
+def _checked(values: dict[str, Any], path: Path) -> Recipe:
     method = values.pop("method", None)
     if method is None:
         raise RecipeError(f"{path.name}: no 'method'; expected one of {', '.join(METHODS)}")
@@ -158,9 +199,21 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
             f"{path.name}: unknown method '{method}'; expected one of {', '.join(METHODS)}"
             + did_you_mean(str(method), METHODS)
         )
-    if SECRET_KEYS & values.keys():
-        raise RecipeError(f"{path.name}: a token does not belong in a recipe; log in with `hf auth login` instead")
-    return Recipe(method, values, path)
+    for key in REFUSED_KEYS.keys() & values.keys():
+        raise RecipeError(f"{path.name}: {REFUSED_KEYS[key]}")
+    return Recipe(method, values, path, _environment(values.pop("env", None) or {}, path))
+
+
+def _environment(env: Any, path: Path) -> dict[str, str]:
+    if not isinstance(env, dict) or not all(isinstance(value, str | int | float) for value in env.values()):
+        raise RecipeError(f"{path.name}: 'env' must be a mapping of variables to values")
+    for name in env:
+        if name not in ENVIRONMENT:
+            raise RecipeError(
+                f"{path.name}: 'env' may not set '{name}'{did_you_mean(str(name), ENVIRONMENT)}; SECURITY.md lists "
+                "what it may, all else is for your shell"
+            )
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in env.items()}
 
 
 def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:

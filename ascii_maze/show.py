@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from .drawing import to_sheet, to_terminal
-from .errors import UsageError
+from .errors import UsageError, printable
 from .files import write_text
 from .metrics.path_validity.maze import Maze
 from .metrics.path_validity.scoring import parse_moves, score_path
@@ -80,9 +80,8 @@ def draw(walks: list[Walk]) -> None:
     from rich.console import Console, Group
     from rich.text import Text
 
-    Console().print(
-        Columns([Group(to_terminal(maze, moves), Text(caption)) for caption, maze, moves in walks], padding=(0, 4))
-    )
+    drawn = [Group(to_terminal(maze, moves), Text(printable(caption))) for caption, maze, moves in walks]
+    Console().print(Columns(drawn, padding=(0, 4)))
 
 
 def write_page(path: Path, title: str, walks: list[Walk]) -> None:

@@ -28,6 +28,7 @@ def run(*words, stdin=None, **environment):
         ["evaluate", "--help"],
         ["study", "--help"],
         ["push", "--help"],
+        ["doctor", "--help"],
         ["show", "-h"],
     ],
 )

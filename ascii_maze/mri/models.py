@@ -83,7 +83,7 @@ def load_models(base: str, adapters: dict[str, str]) -> Models:
     from peft import PeftModel
 
     from ..inference import find_model, split_revision
-    from ..training.model import load_base, load_tokenizer
+    from ..training.model import check_adapter_weights, load_base, load_tokenizer
 
     if not adapters:
         raise UsageError("no adapter to compare with the base; give --adapter NAME=FOLDER, once or more")
@@ -95,6 +95,7 @@ def load_models(base: str, adapters: dict[str, str]) -> Models:
     tokenizer = load_tokenizer(first.model_name_or_path, first.model_revision)
     for name, location in adapters.items():
         source, revision = split_revision(location)
+        check_adapter_weights(source, revision)
         try:
             if isinstance(model, PeftModel):
                 model.load_adapter(source, adapter_name=name, revision=revision)

@@ -96,6 +96,7 @@ def check_adapter(adapter: str, model_args) -> None:
         config = PeftConfig.from_pretrained(adapter)
     except (OSError, ValueError) as error:
         raise _cannot_load("adapter", adapter, error) from error
+    check_adapter_weights(adapter)
     base = config.base_model_name_or_path
     if resolve_model(base or "") != resolve_model(model_args.model_name_or_path or ""):
         raise UsageError(
@@ -107,6 +108,25 @@ def check_adapter(adapter: str, model_args) -> None:
         wanted, found = getattr(model_args, key), getattr(config, name, None)
         if wanted != found:
             raise UsageError(f"{key} is {wanted}, and '{adapter}', which this run starts from, has {found}")
+
+
+def check_adapter_weights(adapter: str, revision: str | None = None) -> None:
+    """See that an adapter's weights are safetensors; PEFT would fall back to torch's pickles.
+
+    Raises:
+        ModelError: they are not there in that format.
+    """
+    from huggingface_hub import hf_hub_download
+    from peft.utils import SAFETENSORS_WEIGHTS_NAME
+
+    if Path(adapter).is_dir():
+        if not (Path(adapter) / SAFETENSORS_WEIGHTS_NAME).is_file():
+            raise ModelError(f"'{adapter}' has no {SAFETENSORS_WEIGHTS_NAME}; no other format is read")
+        return
+    try:
+        hf_hub_download(adapter, SAFETENSORS_WEIGHTS_NAME, revision=revision)
+    except (OSError, ValueError) as error:
+        raise _cannot_load("adapter", adapter, error) from error
 
 
 def load_base(model_args):

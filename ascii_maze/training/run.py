@@ -24,6 +24,9 @@ from .publish import check_destination, publish, take_destination
 from .validity import walk_mazes
 from .watch import LossError
 
+# What a run writes over, and removes when it is done.
+WRITTEN = ("checkpoint-*", "README.md", "*.safetensors", "adapter_config.json", "metrics.json", "log.jsonl")
+
 
 class JsonLog(TrainerCallback):
     """Appends every log of the trainer to a file, a JSON object a line with its step."""
@@ -70,9 +73,10 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     if first_process and destination:
         check_destination(destination)
     with training.main_process_first(desc="look at the output folder and the dataset"):
-        if overwrite and not dry_run and first_process:
-            clear_run(out)
-        if not dry_run and is_finished(out, recipe):
+        if overwrite and not dry_run:
+            if first_process:
+                clear_run(out)
+        elif not dry_run and is_finished(out, recipe):
             print(f"{out} holds this run, finished; --overwrite trains it anew")
             if first_process and destination:
                 publish(out, destination)
@@ -110,9 +114,11 @@ def is_finished(out: Path, recipe: Recipe) -> bool:
     """Whether the folder holds this very run, finished.
 
     Raises:
-        UsageError: it holds a run of another recipe.
+        UsageError: it holds a run of another recipe, or something else that a run would write over or remove.
     """
     if not (out / "recipe.yaml").exists():
+        if other := next((path for pattern in WRITTEN for path in out.glob(pattern)), None):
+            raise UsageError(f"{other} is there, and {out} holds no run; give another --output_dir, or --overwrite")
         return False
     if (out / "recipe.yaml").read_text(encoding="utf-8") != recipe.to_yaml():
         raise UsageError(f"{out} holds a run of another recipe; give another --output_dir, or --overwrite")
