@@ -1,11 +1,11 @@
 # make demo   sets everything up and runs the main job on the embedded model, no GPU or network needed after set-up
-# make test   sets everything up and passes the tests
+# make test   sets everything up and passes the tests; make test-fast those of them that need under two minutes
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= outputs/demo
 
-.PHONY: setup demo test style quality benchmark
+.PHONY: setup demo test test-fast style quality benchmark
 .DEFAULT_GOAL := demo
 
 setup: $(VENV)/.ready
@@ -24,6 +24,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# What neither trains nor starts a process (tests/conftest.py marks the others), for while you work.
+test-fast: setup
+	$(BIN)/python -m pytest -m 'not slow'
 
 style: setup
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -1,5 +1,6 @@
 """Shared fixtures. Nothing here or in any test reaches a network."""
 
+import inspect
 import os
 import tempfile
 from pathlib import Path
@@ -20,6 +21,8 @@ os.environ["HF_EVALUATE_CACHE"] = os.environ["HF_MODULES_CACHE"] = f"{CACHE.name
 os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"  # evaluate tells an outside address of every metric that it loads
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+# What a test names that trains or starts a process; see below.
+SLOW = {"subprocess", "ascii_maze.launch", "multiprocessing"}
 # The same examples every time, however slow the machine.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
@@ -41,3 +44,37 @@ def dataset(tmp_path_factory):
     )
     build(config, out)
     return out
+
+
+def pytest_collection_modifyitems(items):
+    """Mark as slow every test that trains or starts a process, itself, by a helper or by a fixture.
+
+    What takes long for another reason says `@pytest.mark.slow` itself.
+    """
+    for item in items:
+        fixtures = [definitions[-1].func for definitions in item._fixtureinfo.name2fixturedefs.values()]
+        if any(trains_or_starts_a_process(function) for function in (item.function, *fixtures)):
+            item.add_marker("slow")
+
+
+def trains_or_starts_a_process(function) -> bool:
+    """Whether it names what does so, or a function of the tests that does."""
+    todo, seen = [function], set()
+    while todo:
+        function = inspect.unwrap(todo.pop())
+        if function in seen or not inspect.isfunction(function):
+            continue
+        seen.add(function)
+        names = names_in(function.__code__)
+        used = [function.__globals__.get(name) for name in names]
+        homes = [getattr(thing, "__module__", None) or "" for thing in used]
+        if SLOW & {*names, *homes}:
+            return True
+        todo += [helper for helper, home in zip(used, homes) if home.startswith("tests.")]
+    return False
+
+
+def names_in(code) -> set[str]:
+    """The names that a function and those inside it look up."""
+    inner = [names_in(constant) for constant in code.co_consts if inspect.iscode(constant)]
+    return set(code.co_names).union(*inner)

@@ -41,6 +41,7 @@ def plain(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_pairs_of_a_models_own_answers(plain, tmp_path):
     out, again = tmp_path / "data", tmp_path / "again"
     for folder in (out, again):
