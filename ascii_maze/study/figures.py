@@ -134,7 +134,8 @@ def inside_figure(mri: dict, colours: dict[str, str]) -> str:
         titles = (("drift", "drift, share of the base's norm"), ("cka", "likeness to the base (CKA)"))
         for panel, (key, label) in zip(panels, titles):
             for name, by_layer in mri[key].items():
-                panel.plot(range(len(by_layer)), by_layer, marker=".", color=colours[name], label=name)
+                points = [(layer, value) for layer, value in enumerate(by_layer) if value is not None]
+                panel.plot(*zip(*points), marker=".", color=colours[name], label=name)
             panel.set(xlabel="layer (0: embedding)", ylabel=label)
             panel.grid(alpha=0.25)
         handles, labels = panels[0].get_legend_handles_labels()

@@ -1,6 +1,7 @@
 """The report of a study: report.html, one page that asks nothing of the network, and report.md, the same in words."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from ..failures import FAILURES
@@ -94,12 +95,18 @@ def inside_rows(results: dict) -> list[dict]:
             {
                 "name": name,
                 "valid": f"{100 * cell['valid']:.1f}" if cell else "",
-                "drift": f"{max(by_layer):.3f} at layer {by_layer.index(max(by_layer))}",
-                "cka": f"{min(mri['cka'][name]):.3f} at layer {mri['cka'][name].index(min(mri['cka'][name]))}",
+                "drift": _extreme(by_layer, max),
+                "cka": _extreme(mri["cka"][name], min),
                 **{key: regions.get(key, "") for key in ("edges_gained", "edges_lost", "edges_kept", "noise_floor")},
             }
         )
     return rows
+
+
+def _extreme(by_layer: list[float | None], which: Callable) -> str:
+    """The largest or smallest figure and its layer; where all mazes are alike, as in an embedding, there is none."""
+    found = [(value, layer) for layer, value in enumerate(by_layer) if value is not None]
+    return "{:.3f} at layer {}".format(*which(found)) if found else ""
 
 
 def failure_rows(study: Study, out: Path) -> list[tuple[str, str, str]]:
