@@ -17,7 +17,9 @@ def study_file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     dataset = {"name": "small", "sizes": ["4x4"], "larger_sizes": ["5x5"], "generators": ["prim"], "splits": SPLITS}
     (folder / "small.yaml").write_text(yaml.safe_dump(dataset))
-    (folder / "broken.yaml").write_text("method: dpo\nbf16: false\nadapter_name_or_path: nowhere\noutput_dir: outputs/broken\n")
+    (folder / "broken.yaml").write_text(
+        "method: dpo\nbf16: false\nadapter_name_or_path: nowhere\noutput_dir: outputs/broken\n"
+    )
     study = {
         "dataset": str(folder / "small.yaml"),
         "base": "tiny",
