@@ -28,7 +28,7 @@ from .policies import POLICIES, open_positions
 from .predictions import join_parts, read_scores, write_part
 from .prompts import format_answer, style_of
 from .report import render_markdown
-from .statistics import break_down, count_failures, length_curve, paired_tests, summarise
+from .statistics import break_down, count_failures, length_curve, paired_tests, summarise, verdicts
 
 BATCHES_OF_A_PART = 16
 PACKAGES = (
@@ -104,12 +104,18 @@ def evaluate(
         parts[name] = answer_all(name, models.get(name), asked, decoding, cut, folder, report)
         if name in models:
             facts[name] = json.loads((folder / "facts.json").read_text())
-    scores = {name: {split: read_scores(files) for split, files in of.items()} for name, of in parts.items()}
+    summaries, analyses, outcomes = {}, {}, {}
+    for name, of in parts.items():
+        summaries[name], analyses[name], outcomes[name] = {}, {}, {}
+        for split, files in of.items():
+            rows = read_scores(files)  # of one model and split at a time
+            summaries[name][split], analyses[name][split] = summarise_split(rows), analyse_split(rows)
+            outcomes[name][split] = verdicts(rows)
     prompt = next(rows[0]["prompt"] for rows, _ in asked.values())
     results = {
-        "models": {name: {split: summarise_split(rows) for split, rows in of.items()} for name, of in scores.items()},
-        "analysis": {name: {split: analyse_split(rows) for split, rows in of.items()} for name, of in scores.items()},
-        "paired": paired_tests(list(models), splits, scores),
+        "models": summaries,
+        "analysis": analyses,
+        "paired": paired_tests(list(models), splits, outcomes),
         "settings": {**settings, "system_prompt": prompt[0]["content"], "prompt": prompt, "loaded": facts},
     }
     files = [file for name in parts for split in splits for file in parts[name][split]]

@@ -92,26 +92,25 @@ def count_failures(rows) -> dict[str, int]:
     return {kind: int(counts[kind]) for kind in FAILURES if counts.get(kind, 0)}
 
 
-def paired_tests(models: Sequence[str], splits: Sequence[str], scores: dict[str, dict]) -> list[dict]:
+def paired_tests(models: Sequence[str], splits: Sequence[str], outcomes: dict[str, dict]) -> list[dict]:
     """Exact McNemar tests between every two models on the same mazes, Holm-corrected over the table; see `verdicts`.
 
     Beside each stands how many times as often `b` is valid as `a`, with a 95 % interval; see `ratio`.
 
     Args:
-        scores: model -> split -> rows, of the same mazes in the same order.
+        outcomes: model -> split -> bool (n,), which of the same mazes in the same order it solves.
     """
     from statsmodels.stats.contingency_tables import mcnemar
     from statsmodels.stats.multitest import multipletests
 
     tests = []
     for split in splits:
-        outcomes = {name: verdicts(scores[name][split]) for name in models}
         for one, two in itertools.combinations(models, 2):
-            only_one = int(np.sum(outcomes[one] & ~outcomes[two]))
-            only_two = int(np.sum(outcomes[two] & ~outcomes[one]))
+            first, second = outcomes[one][split], outcomes[two][split]
+            only_one, only_two = int(np.sum(first & ~second)), int(np.sum(second & ~first))
             p = float(mcnemar([[0, only_one], [only_two, 0]], exact=True).pvalue) if only_one + only_two else 1.0
             test = {"split": split, "a": one, "b": two, "only_a": only_one, "only_b": only_two, "p": p}
-            tests.append({**test, **ratio(outcomes[one], outcomes[two])})
+            tests.append({**test, **ratio(first, second)})
     if tests:
         for test, corrected in zip(tests, multipletests([test["p"] for test in tests], method="holm")[1]):
             test["p_holm"] = float(corrected)

@@ -35,6 +35,8 @@ def test_baselines_alone(dataset, tmp_path):
     assert set(PathScore.__dataclass_fields__) <= set(predictions[0])
     report = (tmp_path / "report.md").read_text()
     assert "| test | all | shortest_path | 12 | 100.0 | 75.8 - 100.0 |" in report
+    assert "- test: equal to the reference solution, move for move: random_walk " in report
+    assert results["models"]["shortest_path"]["test"]["exact"] == 1.0  # without loops there is but one
     analysis = results["analysis"]["one_direction"]["test"]
     optimal = results["models"]["one_direction"]["test"]["optimal"]
     assert sum(analysis["failures"].values()) == round(12 * (1 - optimal))
@@ -90,6 +92,11 @@ def test_gallery_shows_first_where_models_differ():
         for model, valid in zip("ab", pair, strict=True)
     ]
     assert [group[0]["id"] for group in pick_mazes(rows, ["a", "b"], 2)] == [1, 0]
+
+
+def test_gallery_shows_the_sample_that_has_the_vote():
+    rows = [row(valid, sample=place, vote=place == 1) for place, valid in enumerate((False, True, False))]
+    assert pick_mazes(rows, ["m"], 1) == [[rows[1]]]
 
 
 def test_gallery_shows_every_kind_of_failure_with_its_counts():

@@ -24,11 +24,8 @@ def table(rows):
 
 
 def paired(outcomes, names):
-    """Outcomes of each maze, one for each model -> model -> split -> rows."""
-    columns = zip(*outcomes, strict=True)
-    return {
-        name: {"test": table([row(valid) for valid in column])} for name, column in zip(names, columns, strict=True)
-    }
+    """Outcomes of each maze, one for each model -> model -> split -> outcomes."""
+    return {name: {"test": column} for name, column in zip(names, np.array(outcomes).T, strict=True)}
 
 
 def test_wilson_interval_is_the_textbook_one():
