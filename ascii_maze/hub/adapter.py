@@ -2,7 +2,6 @@
 a card with what has been measured since.
 """
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from ..errors import UsageError
 from ..evidence import Evidence, find_evidence
 from ..inference import split_revision
 from ..model_index import eval_results, model_index
-from .content import Content, Wishes, is_hub_name, parse_card, read, read_json, without_local_paths
+from .content import Content, Wishes, is_hub_name, parse_card, read, read_json, to_json, without_local_paths
 
 # Where a run goes is no part of what it is; who runs its recipe again must not push there.
 _OF_THE_PUSH = ("push_to_hub", "hub_")
@@ -51,8 +50,8 @@ def prepare_adapter(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     card, measured = with_figures(text, base, license, evidence, wishes.repo)
     return {
         "README.md": card.encode(),
-        "adapter_config.json": _json({**without_local_paths(config), "base_model_name_or_path": base}),
-        "metrics.json": _json(metrics),
+        "adapter_config.json": to_json({**without_local_paths(config), "base_model_name_or_path": base}),
+        "metrics.json": to_json(metrics),
         "recipe.yaml": yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode(),
         **({".eval_results/path_validity.yaml": yaml.safe_dump(measured).encode()} if measured else {}),
     }
@@ -132,7 +131,3 @@ def _renamed(text: str, old: str, new: str) -> str:
     """Somebody's own card with another base model, where it stands as code or in a recipe."""
     text = text.replace(f"`{old}`", f"`{new}`")
     return re.sub(rf"(?m)^(model_name_or_path: *['\"]?){re.escape(old)}(['\"]?)$", rf"\g<1>{new}\g<2>", text)
-
-
-def _json(values: dict[str, Any]) -> bytes:
-    return json.dumps(values, indent=2).encode()
