@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= outputs/demo
 
-.PHONY: setup demo test test-fast style quality benchmark
+.PHONY: setup demo test test-fast style quality cards
 .DEFAULT_GOAL := demo
 
 setup: $(VENV)/.ready
@@ -34,3 +34,7 @@ style: setup
 
 quality: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+# The cards of what is released, from model_cards/released.json; RUNS=outputs/methods/seed-0 measures first.
+cards: setup
+	$(BIN)/python model_cards/make.py $(if $(RUNS),--runs $(RUNS))

@@ -80,7 +80,7 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
             known = ", ".join(name for content in found.values() if content for name in _locations(content))
             raise UsageError(f"{folder} says nothing of {adapter}; it knows {known}")
         if named.get("results"):
-            model, results = named["results"], _about(found["results"], named["results"], base)
+            model, results = named["results"], about(found["results"], named["results"], base)
             solved, failed = pick_walks(folder / "predictions.parquet", model)
         if named.get("mri"):
             mri, model = found["mri"], model or named["mri"]
@@ -116,7 +116,7 @@ def _shown(row: dict[str, Any]) -> Walk:
     return Walk("\n".join(drawn), cut, verdict(row))
 
 
-def _about(results: dict[str, Any], model: str, base: str) -> dict[str, Any]:
+def about(results: dict[str, Any], model: str, base: str) -> dict[str, Any]:
     """Of results.json what a card shows: this model, its base, and the trivial walkers."""
     locations = _locations(results)
     kept = [name for name in results["models"] if name == model or name in POLICIES or locations.get(name) == base]

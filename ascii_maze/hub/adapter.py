@@ -2,7 +2,6 @@
 a card with what has been measured since.
 """
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from ..errors import UsageError
 from ..evidence import Evidence, find_evidence
 from ..inference import split_revision
 from ..model_index import eval_results, model_index
-from .content import Content, Wishes, is_hub_name, parse_card, read, read_json, without_local_paths
+from .content import Content, Wishes, is_hub_name, parse_card, read, read_json, to_json, without_local_paths
 
 # Where a run goes is no part of what it is; who runs its recipe again must not push there.
 _OF_THE_PUSH = ("push_to_hub", "hub_")
@@ -35,12 +34,8 @@ def prepare_adapter(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     config = read_json(contents, "adapter_config.json")
     trained_on = config.get("base_model_name_or_path") or ""
     base = published_base(trained_on, wishes.base_model)
-    values = _publishable(read_yaml_mapping(folder / "recipe.yaml"), base, wishes.dataset)
-    metrics = without_local_paths(read_json(contents, "metrics.json")) | {"base_model": base}
-    if metrics.get("started_from"):
-        metrics["started_from"] = values["adapter_name_or_path"]
-    if metrics.get("dataset"):
-        metrics["dataset"] |= {"name": values["dataset_name"]}
+    values = read_yaml_mapping(folder / "recipe.yaml")
+    values, metrics = publishable_run(values, read_json(contents, "metrics.json"), base, wishes.dataset)
     evidence = find_evidence(folder, trained_on, wishes.results)
     if evidence.results:
         settings = evidence.results["settings"]
@@ -52,11 +47,11 @@ def prepare_adapter(folder: Path, contents: dict[str, Content], wishes: Wishes) 
         text = render_card(values, metrics, wishes.repo, license, evidence)
     else:
         text = _renamed(text, trained_on, base)
-    card, measured = _with_figures(text, base, license, evidence, wishes.repo)
+    card, measured = with_figures(text, base, license, evidence, wishes.repo)
     return {
         "README.md": card.encode(),
-        "adapter_config.json": _json({**without_local_paths(config), "base_model_name_or_path": base}),
-        "metrics.json": _json(metrics),
+        "adapter_config.json": to_json({**without_local_paths(config), "base_model_name_or_path": base}),
+        "metrics.json": to_json(metrics),
         "recipe.yaml": yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode(),
         **({".eval_results/path_validity.yaml": yaml.safe_dump(measured).encode()} if measured else {}),
     }
@@ -81,14 +76,28 @@ def published_base(trained_on: str, base_model: str | None, option: str = "--bas
     return base
 
 
-def _publishable(values: dict[str, Any], base: str, dataset: str | None) -> dict[str, Any]:
-    """A resolved recipe that others can run: names of the Hub stay, and folders lie where they run it."""
+def publishable_run(
+    values: dict[str, Any], metrics: dict[str, Any], base: str, dataset: str | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Resolved recipe and metrics as others can use them: names of the Hub stay, folders lie where the recipe is run.
+
+    Args:
+        values: the recipe, `method` among its keys.
+        metrics: metrics.json.
+        base: Hub id of the base.
+        dataset: Hub id of the dataset, if it has one that the recipe does not name.
+    """
     kept = {key: value for key, value in values.items() if not key.startswith(_OF_THE_PUSH)}
     named = {key: _shareable(kept[key]) for key in _NAMES if kept.get(key)}
     named |= {"model_name_or_path": base, **({"dataset_name": dataset} if dataset else {})}
     if "output_dir" in kept:
         named["output_dir"] = Path(kept["output_dir"]).name
-    return {**without_local_paths(kept), **named}
+    measured = {**without_local_paths(metrics), "base_model": base}
+    if measured.get("started_from"):
+        measured["started_from"] = named["adapter_name_or_path"]
+    if measured.get("dataset"):
+        measured["dataset"] = {**measured["dataset"], "name": named["dataset_name"]}
+    return {**without_local_paths(kept), **named}, measured
 
 
 def _shareable(name: str) -> str:
@@ -100,7 +109,7 @@ def _is_on_hub(name: str) -> bool:
     return "/" in name and is_hub_name(name) and not Path(name).exists()
 
 
-def _with_figures(text: str, base: str, license: str | None, evidence: Evidence, repo: str) -> tuple[str, list[dict]]:
+def with_figures(text: str, base: str, license: str | None, evidence: Evidence, repo: str) -> tuple[str, list[dict]]:
     """The card with a head that the Hub can sort it by, and the entries for `.eval_results`.
 
     Those are of datasets on the Hub alone.
@@ -122,7 +131,3 @@ def _renamed(text: str, old: str, new: str) -> str:
     """Somebody's own card with another base model, where it stands as code or in a recipe."""
     text = text.replace(f"`{old}`", f"`{new}`")
     return re.sub(rf"(?m)^(model_name_or_path: *['\"]?){re.escape(old)}(['\"]?)$", rf"\g<1>{new}\g<2>", text)
-
-
-def _json(values: dict[str, Any]) -> bytes:
-    return json.dumps(values, indent=2).encode()

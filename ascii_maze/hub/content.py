@@ -45,19 +45,32 @@ def sha256(content: Content) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_json(contents: dict[str, Content], path: str) -> dict[str, Any]:
-    """A file of a push as an object.
+def parse_json(contents: dict[str, Content], path: str) -> Any:
+    """What a JSON file of a push holds.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not JSON.
     """
     try:
-        values = json.loads(read(contents[path]))
+        return json.loads(read(contents[path]))
     except ValueError as error:
         raise UsageError(f"{path} is not JSON: {error}") from error
+
+
+def read_json(contents: dict[str, Content], path: str) -> dict[str, Any]:
+    """The same of a file that holds an object.
+
+    Raises:
+        UsageError: it does not.
+    """
+    values = parse_json(contents, path)
     if not isinstance(values, dict):
         raise UsageError(f"{path} is not an object in JSON")
     return values
+
+
+def to_json(values: Any) -> bytes:
+    return json.dumps(values, indent=2).encode()
 
 
 def without_local_paths(values: Any) -> Any:

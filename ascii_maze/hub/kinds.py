@@ -4,14 +4,13 @@ Each is a line in `KINDS`: what its folder must hold, what of it goes, and what 
 kind is a line there, and a function if something has to be changed.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
 from .adapter import prepare_adapter
-from .content import Content, Wishes, read, read_json, sha256, without_local_paths
+from .content import Content, Wishes, parse_json, read, read_json, sha256, to_json, without_local_paths
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,9 @@ class Kind:
 
 
 def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
-    """The card with the repository's name in its snippets; the parquet files must be those of build.json.
+    """The card with the repository's name in its snippets, and whose answers the pairs are without where it lay.
+
+    The parquet files must be those of build.json.
 
     Raises:
         UsageError: a file is missing, changed, or none of this build's.
@@ -61,7 +62,10 @@ def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) 
             raise UsageError(f"{path} is not as it was built, says build.json; build the dataset again")
     card = read(contents["README.md"]).decode()
     name = record["config"].get("name")
-    return {"README.md": card.replace(f'load_dataset("{name}"', f'load_dataset("{wishes.repo}"').encode()}
+    prepared = {"README.md": card.replace(f'load_dataset("{name}"', f'load_dataset("{wishes.repo}"').encode()}
+    if "preferences_from" in record:
+        prepared["build.json"] = to_json(without_local_paths(record))
+    return prepared
 
 
 def as_it_lies(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
@@ -71,8 +75,8 @@ def as_it_lies(folder: Path, contents: dict[str, Content], wishes: Wishes) -> di
 
 def prepare_report(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
     """JSON without paths of this machine, and a card that shows report.html as a static Space, if there is none."""
-    figures = {path: read_json(contents, path) for path in contents if path.endswith(".json")}
-    prepared = {path: json.dumps(without_local_paths(values), indent=2).encode() for path, values in figures.items()}
+    figures = {path: parse_json(contents, path) for path in contents if path.endswith(".json")}
+    prepared = {path: to_json(without_local_paths(values)) for path, values in figures.items()}
     if "README.md" in contents:
         return prepared
     title = wishes.repo.split("/")[1]

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,23 +14,45 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from .real import NAMESPACE, RealHub, repositories
 from .server import HubServer
 from .store import User
 
 ROOT = Path(__file__).resolve().parents[2]
 # Of the form of real ones, so that what looks for tokens finds them; put together here, so that no scanner finds them.
 WRITE, READ, EXPIRED, STRANGER = ("hf_" + letter * 34 for letter in "WREs")
-REPO = "org/ascii-maze"
+ORG = NAMESPACE or "org"
+if NAMESPACE:
+    WRITE = os.environ["HF_TOKEN"]
+REPO = f"{ORG}/ascii-maze"
+
+
+@pytest.fixture(scope="session")
+def real_hub():
+    """The real Hub with an account that may write to `ORG`, whose repositories will be deleted: it must have none."""
+    from huggingface_hub import HfApi, constants
+
+    constants.HF_HUB_OFFLINE = False
+    api = HfApi(endpoint=RealHub.url, token=WRITE)
+    if there := repositories(api):
+        pytest.exit(f"{ORG} on {RealHub.url} has repositories, which these tests would delete: {there}", returncode=1)
+    return api
 
 
 @pytest.fixture
-def hub(tmp_path):
-    """The server, with a user who may write to `org` under three tokens, and a stranger."""
+def hub(request, tmp_path):
+    """The server, with a user who may write to `ORG` under three tokens, and a stranger; or the real Hub, if asked."""
+    if NAMESPACE:
+        api = request.getfixturevalue("real_hub")
+        yield RealHub()
+        for kind, name in repositories(api):
+            api.delete_repo(name, repo_type=kind)
+        return
     folder = tmp_path / "hub"
     folder.mkdir()
     with HubServer(folder) as server:
         for token, role in ((WRITE, "write"), (READ, "read"), (EXPIRED, "expired")):
-            server.store.users[token] = User("ann", role, ("org",))
+            server.store.users[token] = User("ann", role, (ORG,))
         server.store.users[STRANGER] = User("bob", "write")
         yield server
 
@@ -47,9 +70,16 @@ def connect(hub, monkeypatch, waits):
     from huggingface_hub.utils import _http
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=lambda seconds: None))
-    return lambda token=WRITE: HfApi(endpoint=hub.url, token=token)
+    if not NAMESPACE:
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=lambda seconds: None))
+
+    def api(token=WRITE):
+        if NAMESPACE and token in (READ, EXPIRED, STRANGER):
+            pytest.skip("the real Hub does not know this account")
+        return HfApi(endpoint=hub.url, token=token)
+
+    return api
 
 
 @pytest.fixture
@@ -64,8 +94,13 @@ def push(api, waits):
     from ascii_maze.hub import plan_push
     from ascii_maze.hub import push as push_plan
 
+    def sleep(seconds):
+        waits.append(seconds)
+        if NAMESPACE:
+            time.sleep(seconds)
+
     def run(folder, kind="dataset", repo=REPO, api=api, **options):
-        return push_plan(plan_push(kind, folder, repo, **options), api, sleep=waits.append)
+        return push_plan(plan_push(kind, folder, repo, **options), api, sleep=sleep)
 
     return run
 
@@ -145,11 +180,13 @@ def run(hub, tmp_path):
     """Run Python in a new process, with an empty cache; the client reads where its Hub is when it is imported."""
 
     def start(*words, token=WRITE, popen=False, **settings):
+        if NAMESPACE and token in (READ, EXPIRED, STRANGER):
+            pytest.skip("the real Hub does not know this account")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
         environment |= {
             "HF_ENDPOINT": hub.url,
             "HF_HOME": str(tmp_path / "home"),
-            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_XET": "0" if NAMESPACE else "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_UPDATE_DOWNLOAD_COUNTS": "0",
             "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",

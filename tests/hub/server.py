@@ -14,6 +14,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -257,6 +258,16 @@ class Handler(BaseHTTPRequestHandler):
                 raise
             return self.reply(409, {**body, "error": str(error)})
         self.reply(200, body)
+
+    def list_repos(self, kinds: str) -> None:
+        author, user = self.query.get("author", [""])[0], self.user
+        seen = []
+        for kind, name in self.server.store.repos:
+            if kind == kinds[:-1] and name.startswith(f"{author}/"):
+                with suppress(HubError):
+                    repo = self.server.store.repo(kind, name, user)
+                    seen.append({"_id": name, "id": name, "modelId": name, "private": repo.private, "tags": []})
+        self.reply(200, seen)
 
     def delete_repo(self) -> None:
         asked = json.loads(self.body)
@@ -560,6 +571,7 @@ ROUTES = [
         ("GET", "/api/whoami-v2", Handler.whoami),
         ("POST", "/api/repos/create", Handler.create_repo),
         ("DELETE", "/api/repos/delete", Handler.delete_repo),
+        ("GET", "/api/(models|datasets|spaces)", Handler.list_repos),
         ("POST", "/api/validate-yaml", Handler.validate_yaml),
         ("PUT", f"{_REPO}/settings", Handler.settings),
         ("GET", f"{_REPO}/refs", Handler.refs),

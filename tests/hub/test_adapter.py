@@ -15,10 +15,10 @@ from ascii_maze.evaluation import evaluate
 from ascii_maze.hub import plan_push
 from ascii_maze.inference import load_model
 
-from .conftest import READ, ROOT
+from .conftest import ORG, READ, ROOT
 
 TINY = ROOT / "ascii_maze" / "tiny"
-BASE, SFT, MAZES = "org/ascii-maze-tiny", "org/ascii-maze-sft", "org/ascii-maze"
+BASE, SFT, MAZES = f"{ORG}/ascii-maze-tiny", f"{ORG}/ascii-maze-sft", f"{ORG}/ascii-maze"
 LOGITS = """
 import sys, torch
 from ascii_maze.inference import load_model

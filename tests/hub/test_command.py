@@ -10,13 +10,13 @@ from .conftest import EXPIRED, REPO, STRANGER, WRITE
 LOAD = """
 import json, sys
 from datasets import load_dataset
-first, second = sys.argv[1:]
+repo, first, second = sys.argv[1:]
 def ids(**options):
-    return [row["id"] for row in load_dataset("org/ascii-maze", "mazes", split="train", **options)]
+    return [row["id"] for row in load_dataset(repo, "mazes", split="train", **options)]
 print(json.dumps({
     "now": ids(), "streamed": ids(streaming=True), "first": ids(revision=first), "second": ids(revision=second),
-    "pair": next(iter(load_dataset("org/ascii-maze", "preference", split="train", streaming=True))),
-    "default": load_dataset("org/ascii-maze", split="test").column_names,
+    "pair": next(iter(load_dataset(repo, "preference", split="train", streaming=True))),
+    "default": load_dataset(repo, split="test").column_names,
 }))
 """
 
@@ -31,7 +31,7 @@ def ids(folder):
 
 def test_load_dataset_in_a_fresh_process(push, builds, run):
     first, second = push(builds.first), push(builds.shards)
-    done = run("-c", LOAD, first.commit, second.commit)
+    done = run("-c", LOAD, REPO, first.commit, second.commit)
     assert done.returncode == 0, done.stderr
     loaded = json.loads(done.stdout)
     assert loaded["now"] == loaded["streamed"] == loaded["second"] == ids(builds.shards)

@@ -10,10 +10,10 @@ import yaml
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.hub import push as push_plan
 
-from .conftest import READ
+from .conftest import ORG, READ
 
 PUSH = sys.modules["ascii_maze.hub.push"]  # the function of that name hides the module
-BASE, SFT = "org/ascii-maze-tiny", "org/ascii-maze-sft"
+BASE, SFT = f"{ORG}/ascii-maze-tiny", f"{ORG}/ascii-maze-sft"
 
 
 @pytest.fixture

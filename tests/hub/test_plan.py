@@ -169,6 +169,24 @@ def test_wrong_words_are_refused_in_one_line(built, kind, repo, options, message
         plan_push(kind, built, repo, **options)
 
 
+def test_paths_of_this_machine_stay_here(built, tmp_path):
+    record = json.loads((built / "build.json").read_text())
+    source = {"model": str(tmp_path / "runs" / "sft"), "samples": 8}
+    (built / "build.json").write_text(json.dumps({**record, "preferences_from": source}))
+    plan = plan_push("dataset", built, REPO)
+    assert json.loads(plan.contents["build.json"])["preferences_from"] == {"model": "sft", "samples": 8}
+    report = tmp_path / "report"
+    (report / "evaluation").mkdir(parents=True)
+    (report / "report.html").write_text("<html></html>")
+    models = {"base": "tiny", "hub": "org/x", "mine": str(tmp_path / "sft")}
+    (report / "evaluation" / "results.json").write_text(json.dumps({"settings": {"models": models}}))
+    (report / "evaluation" / "list.json").write_text('["~/x", "#\\n/", 7]')
+    contents = plan_push("report", report, "org/report").contents
+    settings = json.loads(contents["evaluation/results.json"])["settings"]
+    assert settings == {"models": {"base": "tiny", "hub": "org/x", "mine": "sft"}}
+    assert json.loads(contents["evaluation/list.json"]) == ["x", "#\n/", 7]
+
+
 def test_no_folder(tmp_path):
     with pytest.raises(UsageError, match=r"no folder .*nowhere; `ascii-maze build` gives one"):
         plan_push("dataset", tmp_path / "nowhere", REPO)

@@ -12,7 +12,7 @@ from huggingface_hub import CommitOperationAdd
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.hub import check_target
 
-from .conftest import EXPIRED, READ, REPO, STRANGER, WRITE
+from .conftest import EXPIRED, ORG, READ, REPO, STRANGER, WRITE
 
 
 def history(api, repo=REPO, kind="dataset", revision="main"):
@@ -265,22 +265,22 @@ def test_a_card_that_the_hub_does_not_accept(hub, push, builds, tmp_path):
 
 def test_an_adapter_names_its_base_on_the_hub(hub, api, push, adapter, tmp_path):
     before = {path: path.read_bytes() for path in adapter.rglob("*") if path.is_file()}
-    repo = "org/ascii-maze-sft"
-    with pytest.raises(UsageError, match="the base model 'org/tiny' is not on the Hub"):
-        push(adapter, "adapter", repo, base_model="org/tiny")
+    repo = f"{ORG}/ascii-maze-sft"
+    with pytest.raises(UsageError, match=f"the base model '{ORG}/tiny' is not on the Hub"):
+        push(adapter, "adapter", repo, base_model=f"{ORG}/tiny")
     assert ("model", repo) not in hub.store.repos
-    api.create_repo("org/tiny", private=True)
-    push(adapter, "adapter", repo, base_model="org/tiny")
+    api.create_repo(f"{ORG}/tiny", private=True)
+    push(adapter, "adapter", repo, base_model=f"{ORG}/tiny")
     names = {"README.md", "adapter_config.json", "adapter_model.safetensors", "metrics.json", "recipe.yaml"}
     assert files(api, repo, "model") == names
     fetched = {
         name: Path(api.hf_hub_download(repo, name, local_dir=tmp_path / "fetched")).read_text()
         for name in names - {"adapter_model.safetensors"}
     }
-    assert "base_model: org/tiny\n" in fetched["README.md"]
-    assert "An adapter on `org/tiny`, a tiny model." in fetched["README.md"]
-    assert '"base_model_name_or_path": "org/tiny"' in fetched["adapter_config.json"]
-    assert fetched["recipe.yaml"] == "method: sft\nmodel_name_or_path: org/tiny\n"
+    assert f"base_model: {ORG}/tiny\n" in fetched["README.md"]
+    assert f"An adapter on `{ORG}/tiny`, a tiny model." in fetched["README.md"]
+    assert f'"base_model_name_or_path": "{ORG}/tiny"' in fetched["adapter_config.json"]
+    assert fetched["recipe.yaml"] == f"method: sft\nmodel_name_or_path: {ORG}/tiny\n"
     assert {path: path.read_bytes() for path in adapter.rglob("*") if path.is_file()} == before
 
 
@@ -293,11 +293,11 @@ def test_a_metric_and_a_report_are_spaces(hub, api, push, tmp_path):
     report = tmp_path / "report"
     report.mkdir()
     (report / "report.html").write_text("<html></html>")
-    push(metric, "metric", "org/path_validity")
-    push(report, "report", "org/report")
-    assert hub.store.repos["space", "org/path_validity"].sdk == "gradio"
-    assert hub.store.repos["space", "org/report"].sdk == "static"
-    assert files(api, "org/report", "space") == {"README.md", "report.html"}
+    push(metric, "metric", f"{ORG}/path_validity")
+    push(report, "report", f"{ORG}/report")
+    assert hub.store.repos["space", f"{ORG}/path_validity"].sdk == "gradio"
+    assert hub.store.repos["space", f"{ORG}/report"].sdk == "static"
+    assert files(api, f"{ORG}/report", "space") == {"README.md", "report.html"}
 
 
 def test_what_a_long_build_would_rather_know_before(hub, api, connect):

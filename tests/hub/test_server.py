@@ -13,7 +13,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from .conftest import EXPIRED, READ, STRANGER, WRITE
+from .conftest import EXPIRED, ORG, READ, STRANGER, WRITE
 
 KINDS = ("model", "dataset", "space")
 CONTENTS = {"README.md": b"# a\n", "data/a.parquet": b"large" * 100, "data/deep/b.json": b"{}", "c d%2F.txt": b"odd"}
@@ -22,7 +22,7 @@ CONTENTS = {"README.md": b"# a\n", "data/a.parquet": b"large" * 100, "data/deep/
 @pytest.fixture(params=KINDS)
 def repo(request, api):
     """A repository of each type with some files; returns what names it in calls, and its commit."""
-    where = {"repo_id": "org/x", "repo_type": request.param}
+    where = {"repo_id": f"{ORG}/x", "repo_type": request.param}
     sdk = "static" if request.param == "space" else None
     api.create_repo(**where, private=True, space_sdk=sdk)
     operations = [CommitOperationAdd(path, content) for path, content in CONTENTS.items()]
@@ -91,7 +91,7 @@ def test_a_stale_parent_is_refused_and_changes_nothing(api, repo):
 
 
 def test_who_may_see_and_change_what(hub, api, connect):
-    where = {"repo_id": "org/x", "repo_type": "dataset"}
+    where = {"repo_id": f"{ORG}/x", "repo_type": "dataset"}
     api.create_repo(**where, private=True)
     assert connect(READ).repo_info(**where).private
     for token in (STRANGER, False):
@@ -101,7 +101,7 @@ def test_who_may_see_and_change_what(hub, api, connect):
         connect(EXPIRED).repo_info(**where)
     for token in (READ, STRANGER):
         with pytest.raises(HfHubHTTPError, match="403"):
-            connect(token).create_repo("org/y")
+            connect(token).create_repo(f"{ORG}/y")
     with pytest.raises(HfHubHTTPError, match="403"):
         connect(READ).update_repo_settings(**where, private=False)
     api.update_repo_settings(**where, private=False, gated="auto")
@@ -114,24 +114,24 @@ def test_who_may_see_and_change_what(hub, api, connect):
 
 
 def test_large_files_go_in_parts_and_come_from_elsewhere_without_the_token(hub, api, tmp_path):
-    where = {"repo_id": "org/x", "repo_type": "model"}
+    where = {"repo_id": f"{ORG}/x", "repo_type": "model"}
     api.create_repo(**where)
     hub.part = 1000
     content = bytes(range(256)) * 10
     operation = CommitOperationAdd("model.safetensors", content)
     api.create_commit(**where, operations=[operation], commit_message="weights")
     assert len(hub.asked("PUT", "/upload/", 200)) == 3
-    path = api.hf_hub_download("org/x", "model.safetensors", local_dir=tmp_path)
+    path = api.hf_hub_download(f"{ORG}/x", "model.safetensors", local_dir=tmp_path)
     assert Path(path).read_bytes() == content
     fetched = hub.asked("GET", "/storage/")
     assert [(request.host, request.authorized) for request in fetched] == [("localhost", False)]
 
 
 def test_ranges(hub, api):
-    api.create_repo("org/x")
+    api.create_repo(f"{ORG}/x")
     operation = CommitOperationAdd("a.txt", b"0123456789")
-    api.create_commit("org/x", [operation], commit_message="a")
-    address = f"{hub.url}/org/x/resolve/main/a.txt"
+    api.create_commit(f"{ORG}/x", [operation], commit_message="a")
+    address = f"{hub.url}/{ORG}/x/resolve/main/a.txt"
     for asked, status, content in [
         ("bytes=2-4", 206, b"234"),
         ("bytes=7-", 206, b"789"),
@@ -141,18 +141,18 @@ def test_ranges(hub, api):
     ]:
         answer = httpx2.get(address, headers={"Range": asked})
         assert (answer.status_code, answer.content) == (status, content)
-    answer = httpx2.head(f"{hub.url}/org/x/resolve/main/nothing")
+    answer = httpx2.head(f"{hub.url}/{ORG}/x/resolve/main/nothing")
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "EntryNotFound")
-    assert answer.headers["X-Repo-Commit"] == api.repo_info("org/x").sha
+    assert answer.headers["X-Repo-Commit"] == api.repo_info(f"{ORG}/x").sha
 
 
 def test_paths_that_leave_a_repository_are_refused(hub, api):
-    api.create_repo("org/x")
-    assert httpx2.get(f"{hub.url}/org/x/resolve/main/..%2F..%2Fsecret").status_code == 400
+    api.create_repo(f"{ORG}/x")
+    assert httpx2.get(f"{hub.url}/{ORG}/x/resolve/main/..%2F..%2Fsecret").status_code == 400
     line = b'{"key": "file", "value": {"path": "a/../../b", "content": ""}}'
     body = b'{"key": "header", "value": {"summary": "x"}}\n' + line
     headers = {"Authorization": f"Bearer {WRITE}"}
-    assert httpx2.post(f"{hub.url}/api/models/org/x/commit/main", content=body, headers=headers).status_code == 400
+    assert httpx2.post(f"{hub.url}/api/models/{ORG}/x/commit/main", content=body, headers=headers).status_code == 400
 
 
 def test_faults_happen_as_often_as_asked(hub):

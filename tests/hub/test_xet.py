@@ -4,10 +4,12 @@ import hashlib
 import json
 import random
 
+from .conftest import REPO
+
 FETCH = """
-import hashlib, json, pathlib
+import hashlib, json, pathlib, sys
 from huggingface_hub import snapshot_download
-folder = pathlib.Path(snapshot_download("org/tiny"))
+folder = pathlib.Path(snapshot_download(sys.argv[1]))
 print(json.dumps({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}))
 """
 XET = {"HF_HUB_DISABLE_XET": "0", "HF_XET_HIGH_PERFORMANCE": "0"}
@@ -21,14 +23,14 @@ def test_what_goes_by_xet_comes_back(hub, run, tmp_path):
     (folder / "tokenizer_config.json").write_text("{}")
     weights = random.Random(0).randbytes(300_000) + b"the same again and again" * 20_000
     (folder / "model.safetensors").write_bytes(weights)
-    words = ("-m", "ascii_maze", "push", "model", folder, "--repo", "org/tiny")
+    words = ("-m", "ascii_maze", "push", "model", folder, "--repo", REPO)
     done = run(*words, **XET)
     assert done.returncode == 0, done.stderr
     assert hub.asked("POST", "/xet/v1/shards", 200)
     assert not hub.asked("PUT", "/upload/")
-    file = hub.store.repos["model", "org/tiny"].commit("main").files["model.safetensors"]
+    file = hub.store.repos["model", REPO].commit("main").files["model.safetensors"]
     assert (file.sha256, file.size) == (hashlib.sha256(weights).hexdigest(), len(weights))
-    fetched = run("-c", FETCH, HF_HOME=str(tmp_path / "elsewhere"), **XET)
+    fetched = run("-c", FETCH, REPO, HF_HOME=str(tmp_path / "elsewhere"), **XET)
     assert fetched.returncode == 0, fetched.stderr
     assert json.loads(fetched.stdout)["model.safetensors"] == file.sha256
     assert hub.asked("GET", "/xorbs/", 206)
