@@ -73,15 +73,15 @@ def break_down(rows) -> dict[str, dict[str, dict]]:
         table["generator"][name] = summarise(cell)
     for fact in ("path_length", "decision_points"):
         known = rows[rows[fact].notna()]
-        ranks = known[fact].map(lambda number: octave(int(number)))
-        table[fact] = {name: summarise(known[ranks == (rank, name)]) for rank, name in sorted(set(ranks))}
+        ranks = np.frexp(known[fact].to_numpy(dtype=float))[1]  # the exponent, 4 for all of 8-15
+        table[fact] = {octave(rank): summarise(known[ranks == rank]) for rank in np.unique(ranks).tolist()}
     return table
 
 
-def octave(number: int) -> tuple[int, str]:
-    """The cell of a number in a breakdown: its rank and its name, as (4, `8-15`)."""
-    low, high = 1 << max(number.bit_length() - 1, 0), (1 << number.bit_length()) - 1
-    return number.bit_length(), str(number) if number < 2 else f"{low}-{high}"
+def octave(rank: int) -> str:
+    """The name of a cell of a breakdown: 4 is `8-15`, 0 is `0`."""
+    low, high = 1 << max(rank - 1, 0), (1 << rank) - 1
+    return str(high) if rank < 2 else f"{low}-{high}"
 
 
 def count_failures(rows) -> dict[str, int]:
@@ -164,9 +164,11 @@ def length_curve(lengths: Sequence[int], valid: Sequence[bool]) -> dict | None:
         return None
     if x[y].max() <= x[~y].min() or x[~y].max() <= x[y].min():
         return None
+    places, cells = np.unique(x, return_inverse=True)  # the fit is the same over counts, and small
+    counts = np.stack([np.bincount(cells, weights=y), np.bincount(cells, weights=~y)], axis=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PerfectSeparationWarning)
-        fit = GLM(y.astype(float), add_constant(x), family=families.Binomial()).fit()
+        fit = GLM(counts, add_constant(places), family=families.Binomial()).fit()
     (intercept, slope), covariance = fit.params, fit.cov_params()
     curve = {"intercept": float(intercept), "slope": float(slope), "half_length": None, "half_length_ci": None}
     if slope >= 0:
