@@ -19,7 +19,7 @@ METHODS = MappingProxyType(
         "dpo": ("direct preference optimisation", "Rafailov et al., 2023", "2305.18290"),
         "orpo": ("odds-ratio preference optimisation", "Hong et al., 2024", "2403.07691"),
         "kto": ("Kahneman-Tversky optimisation", "Ethayarajh et al., 2024", "2402.01306"),
-        "reward": ("a reward model on pairs", "Ouyang et al., 2022", "2203.02155"),
+        "reward": ("the Bradley-Terry loss on pairs of walks", "Ouyang et al., 2022", "2203.02155"),
         "rlhf": ("RLOO against a reward model", "Ahmadian et al., 2024", "2402.14740"),
         "grpo": ("group relative policy optimisation", "Shao et al., 2024", "2402.03300"),
     }
@@ -87,6 +87,7 @@ def render_card(
         measured={key: text for key, text in MEASURED.items() if any(key in line for line in evaluations)},
         table_header=TABLE_HEADER,
         evidence=evidence,
+        base_on_hub=_is_on_hub(values["model_name_or_path"]),
         rules=evidence.system_prompt or PLAIN.system_prompt,
         dataset_on_hub=_is_on_hub(values.get("dataset_name") or ""),
     )

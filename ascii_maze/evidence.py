@@ -95,7 +95,9 @@ def pick_walks(predictions: Path, model: str) -> tuple[list[Walk], list[Walk]]:
 
     if not predictions.is_file():
         return [], []
-    rows, mine = dataset(predictions), (field("model") == model) & (field("sample") == 0)
+    rows, mine = dataset(predictions), field("model") == model
+    if "sample" in rows.schema.names:
+        mine &= field("sample") == 0
     solved, failed = (rows.head(SHOWN, filter=mine & chosen) for chosen in (field("valid"), ~field("valid")))
     return [_shown(row) for row in solved.to_pylist()], [_shown(row) for row in failed.to_pylist()]
 

@@ -8,6 +8,7 @@ the same mazes, and a few walks. The cards name the organisation as ORG, like al
 """
 
 import argparse
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 from ascii_maze.card import METHODS, render_card
 from ascii_maze.evidence import Evidence, Walk, about, pick_walks
@@ -30,7 +32,6 @@ TINY, METRIC = ROOT / "ascii_maze" / "tiny", ROOT / "ascii_maze" / "metrics" / "
 BASE, DATASET = "ORG/ascii-maze-tiny", "ORG/ascii-maze-demo"
 # What a run of the benchmark sets beside its recipe.
 OF_THE_RUN = ("seed", "dataset_name", "output_dir", "adapter_name_or_path", "reward_model_name_or_path")
-SPLITS = ("test", "test_larger", "test_unseen")
 RATES = ("n", "valid", "valid_ci", "optimal", "legal", "reaches_goal", "parsed")
 LOGGED = ("step", "loss", "reward", "rewards/validity/mean")
 
@@ -39,39 +40,30 @@ def measure(runs: Path) -> dict:
     """The content of released.json, from a folder with a run of each method and `evaluation`, and the dataset beside.
 
     Raises:
-        ValueError: the evaluation is not of the mazes that the baselines walk here.
+        ValueError: the evaluation is not of the mazes that the trivial walkers walk here.
     """
     from ascii_maze.evaluation import evaluate
-    from ascii_maze.launch import prepare_process
-    from ascii_maze.recipe import parse_recipe
-    from ascii_maze.training import method_module
-    from ascii_maze.training.data import identify_rows, load_rows
-    from ascii_maze.training.outcome import PACKAGES
 
-    prepare_process()
     dataset = runs.parent / "ascii-maze"
     results = json.loads((runs / "evaluation" / "results.json").read_bytes())
     with tempfile.TemporaryDirectory() as folder:
-        wide = evaluate({"base": "tiny"}, str(dataset), SPLITS, Path(folder))["models"]
-    if wide["base"]["test"]["by_size"] != results["models"]["base"]["test"]["by_size"]:
-        raise ValueError(f"{runs / 'evaluation'} is not of the mazes in {dataset}; evaluate again")
+        walkers = evaluate({}, str(dataset), ["test"], Path(folder))
+    if walkers["settings"]["dataset_sha256"] != results["settings"]["dataset_sha256"]:
+        raise ValueError(f"{runs / 'evaluation'} is not of the test split of {dataset}; evaluate again")
     methods = {}
     for name in METHODS:
-        recipe = load_recipe(runs / name / "recipe.yaml")
+        values = {"method": name, **load_recipe(runs / name / "recipe.yaml").values}
         metrics = json.loads((runs / name / "metrics.json").read_bytes())
-        arguments = parse_recipe(recipe)
-        arguments.script.dataset_name = str(dataset)
-        rows, _ = load_rows(arguments, method_module(name).COLUMNS)
-        metrics = {"versions": {key: importlib.metadata.version(key) for key in PACKAGES}, **metrics}
-        metrics["dataset"] = identify_rows(arguments.script, rows)
-        metrics["history"] = [
-            kept for line in metrics["history"] if len(kept := {key: line[key] for key in line if _is_shown(key)}) > 1
-        ]
+        if "dataset" not in metrics:  # a run of before metrics.json said so
+            metrics |= trained_on(dataset, values["dataset_config"], values["dataset_train_split"])
+        shown = ({key: line[key] for key in line if _is_shown(key)} for line in metrics["history"])
+        metrics["history"] = [line for line in shown if len(line) > 1]
         solved, failed = pick_walks(runs / "evaluation" / "predictions.parquet", name)
         walks = {"solved": [asdict(walk) for walk in solved], "failed": [asdict(walk) for walk in failed]}
-        published, metrics = publishable_run({"method": name, **recipe.values}, metrics, BASE, DATASET)
+        published, metrics = publishable_run(values, metrics, BASE, DATASET)
         methods[name] = {"recipe": published, "metrics": metrics, **walks}
-    models = {**{name: results["models"][name] for name in METHODS if name in results["models"]}, **wide}
+    models = {name: results["models"][name] for name in ("base", *METHODS) if name in results["models"]}
+    models |= walkers["models"]
     return {
         "weights_sha256": hashlib.sha256((TINY / "model.safetensors").read_bytes()).hexdigest(),
         "dataset": json.loads((dataset / "build.json").read_bytes())["versions"],
@@ -82,6 +74,20 @@ def measure(runs: Path) -> dict:
         "paired": [test for test in results["paired"] if "base" in (test["a"], test["b"])],
         "methods": methods,
     }
+
+
+@functools.cache
+def trained_on(dataset: Path, config: str, split: str) -> dict:
+    """What metrics.json says of rows and versions, had by reading the rows again, in the environment of the run."""
+    from datasets import load_dataset
+
+    from ascii_maze.training.data import identify_rows
+    from ascii_maze.training.outcome import PACKAGES
+
+    script = SimpleNamespace(dataset_name=str(dataset), dataset_config=config, dataset_train_split=split)
+    rows = load_dataset(script.dataset_name, config, split=split)
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"dataset": identify_rows(script, rows), "versions": versions}
 
 
 def _is_shown(key: str) -> bool:

@@ -1,0 +1,68 @@
+"""The cards of what is released say what was measured, and what they were measured on has not changed since."""
+
+import importlib.util
+import json
+import re
+
+import pytest
+from huggingface_hub import ModelCard
+
+from ascii_maze.card import METHODS
+from ascii_maze.hub.rules import broken_rules
+from ascii_maze.recipe import shipped_recipes
+
+ROOT = next(iter(shipped_recipes().values())).parents[1]
+
+
+@pytest.fixture(scope="module")
+def cards():
+    """`model_cards/make.py`, which is run as a program."""
+    spec = importlib.util.spec_from_file_location("make", ROOT / "model_cards" / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def facts(cards):
+    return json.loads(cards.FACTS.read_text(encoding="utf-8"))
+
+
+def test_what_was_measured_is_what_there_is(cards, facts):
+    assert list(cards.stale(facts)) == [], "measure again: see CONTRIBUTING.md"
+    assert set(facts["methods"]) == set(METHODS)
+
+
+def test_every_card_is_as_make_cards_writes_it(cards, facts):
+    paths = []
+    for path, text in cards.render(facts):
+        assert path.read_text(encoding="utf-8") == text, f"{path} is stale; make cards"
+        paths.append(path.parent.name)
+    assert {*METHODS, "tiny", "path_validity"} == set(paths)
+
+
+def test_the_card_of_the_dataset_is_that_of_a_build_of_now(cards, facts, tmp_path):
+    card = (cards.HERE / "dataset" / "README.md").read_text(encoding="utf-8")
+    assert cards.render_dataset(facts, tmp_path / "ascii-maze") == card
+    assert f'load_dataset("{cards.DATASET}"' in card
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_released_card_is_one_that_the_hub_takes(cards, facts, method):
+    text = (cards.HERE / method / "README.md").read_text(encoding="utf-8")
+    card = ModelCard(text)
+    assert list(broken_rules("model", card.data.to_dict())) == []
+    assert card.data.base_model == cards.BASE
+    assert (cards.HERE / method / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
+    assert not re.search(r"(?m)(^|[\s`\"'(])(/[a-z]+/|~/)", text), "a path of some machine"
+    if method != "reward":
+        cell = facts["models"][method]["test"]
+        assert f"| test | all | {method} | {cell['n']} | {100 * cell['valid']:.1f} |" in text
+        assert {result.dataset_type for result in card.data.eval_results} == {cards.DATASET}
+
+
+def test_a_changed_recipe_or_base_is_noticed(cards, facts):
+    other = json.loads(json.dumps(facts))
+    other["methods"]["dpo"]["recipe"]["beta"] = 7
+    other["weights_sha256"] = "0" * 64
+    assert list(cards.stale(other)) == ["the weights of the embedded model", "recipes/tiny/dpo.yaml: beta"]
