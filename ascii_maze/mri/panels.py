@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 WIDTH = 7.5  # inches: 1200 pixels at 160 to the inch
 BLUE, ORANGE = COLOURS[:2]
+# Names are shown as they are, also with dollar signs.
+STYLE = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
 
 
 def new_figure(height: float, columns: int = 1, rows: int = 1) -> tuple["Figure", Sequence["Axes"]]:
@@ -29,19 +31,25 @@ def new_figure(height: float, columns: int = 1, rows: int = 1) -> tuple["Figure"
 
 def draw_graph(graph: "nx.Graph") -> "Figure":
     """A graph of `graphs`, one column per layer; see `graph_panel`."""
-    figure, (panel,) = new_figure(4.2)
-    graph_panel(panel, graph)
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        figure, (panel,) = new_figure(4.2)
+        graph_panel(panel, graph)
     return figure
 
 
 def draw_grid(counts: np.ndarray, title: str) -> "Figure":
     """Prompts in each cell, int (columns, rows), as a heatmap with the numbers in it."""
-    figure, (panel,) = new_figure(6.0)
-    panel.imshow(counts.T, origin="lower", cmap="Blues")
-    for column, row in np.argwhere(counts):
-        color = "white" if 2 * counts[column, row] > counts.max() else "black"
-        panel.text(column, row, counts[column, row], ha="center", va="center", color=color)
-    panel.set(title=title, xlabel="component 1", ylabel="component 2")
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        figure, (panel,) = new_figure(6.0)
+        panel.imshow(counts.T, origin="lower", cmap="Blues")
+        for column, row in np.argwhere(counts):
+            color = "white" if 2 * counts[column, row] > counts.max() else "black"
+            panel.text(column, row, counts[column, row], ha="center", va="center", color=color)
+        panel.set(title=title, xlabel="component 1", ylabel="component 2")
     return figure
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .edges import ALL, overlay
 from .figures import COLOURS, GREY, CaptionedFigure
-from .panels import BLUE, ORANGE, draw_edges, finish_panel, graph_panel, mosaic, new_figure, outline
+from .panels import BLUE, ORANGE, STYLE, draw_edges, finish_panel, graph_panel, mosaic, new_figure, outline
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -25,9 +25,8 @@ def region_figures(result: dict) -> Iterator[CaptionedFigure]:
     for model in result["grids"]:
         kinds = of_one if model == result["base"] else {**of_one, **of_two}
         wanted += [(kind, model, draw) for kind, draw in kinds.items()]
-    style = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
     for kind, model, draw in wanted:
-        with rc_context(style):
+        with rc_context(STYLE):
             figure, caption = draw(result) if model is None else draw(result, model)
         yield CaptionedFigure(kind, model, caption, figure)
 
