@@ -181,6 +181,7 @@ def parse_card(repo_type: str, text: str) -> Any:
 
 
 def read(content: Content) -> bytes:
+    """What is in a file, or the bytes that go in its place."""
     return content if isinstance(content, bytes) else content.read_bytes()
 
 
@@ -199,10 +200,12 @@ def _json(values: dict[str, Any]) -> bytes:
 
 
 def size(content: Content) -> int:
+    """Bytes that are sent."""
     return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
 def sha256(content: Content) -> str:
+    """The digest in hexadecimal, as the Hub and build.json give it."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
     with content.open("rb") as file:
