@@ -43,6 +43,7 @@ def mix(z):
 
 @njit(cache=True)
 def advance(state):
+    """The next state of a SplitMix64 generator (Steele et al., 2014): uint64 -> uint64; `mix` makes a number of it."""
     return state + np.uint64(0x9E3779B97F4A7C15)
 
 

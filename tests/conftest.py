@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from .guard import sitecustomize  # noqa: F401  # from here on, no word to any other machine
 
@@ -24,8 +24,10 @@ os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 # What a test names that trains or starts a process; see below.
 SLOW = {"subprocess", "ascii_maze.launch", "multiprocessing"}
 # The same examples every time, however slow the machine.
-settings.register_profile("repeatable", deadline=None, derandomize=True)
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("repeatable", **PATIENT, derandomize=True)
 settings.load_profile("repeatable")
+settings.register_profile("long", **PATIENT, max_examples=5_000)  # chosen by `--hypothesis-profile long`
 
 
 @pytest.fixture(scope="session")

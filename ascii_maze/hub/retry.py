@@ -109,6 +109,9 @@ def in_one_line(api: "HfApi", where: str) -> Iterator[None]:
 
     The client's own bars and warnings are off meanwhile: its warning on every retry shows the signed address of an
     upload.
+
+    Raises:
+        AsciiMazeError: in place of the client's errors, of HTTP, of the Hub, of the network.
     """
     from httpx2 import HTTPError
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars, logging

@@ -26,6 +26,9 @@ def watched(trainer_class: type) -> type:
 
     Every log line gets `tokens` (read by the trained model in training: prompts and answers, of both sides of a pair,
     generated ones too) and `seconds`; both go on counting when a run is resumed.
+
+    Raises:
+        LossError: by the trainer, in a step whose loss is not a number.
     """
 
     class Watched(trainer_class):

@@ -89,7 +89,7 @@ def parse_moves(completion: str, start: tuple[int, int] | None = None) -> str | 
     if not letters.strip("UDLR"):
         return letters
     words = answer.replace(",", " ").casefold().split()
-    if all(word in _WORDS for word in words):
+    if words and all(word in _WORDS for word in words):
         return "".join(_WORDS[word] for word in words)
     return _moves_of_coordinates(answer, start)
 
