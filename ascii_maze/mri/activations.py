@@ -18,7 +18,7 @@ from ..files import write_text
 from .models import BASE, Models, adapter_is_zero, watching
 from .positions import CELLS, Walk
 
-POSITIONS = ("last_prompt", "start", "goal", "maze_mean", "moves", "cells")
+POSITIONS = ("last_prompt", "start", "goal", "maze_mean", "answer_end", "moves", "cells")
 # What is read of each layer; layer 0 has `hidden` alone.
 SITES = ("hidden", "attention", "mlp")
 
@@ -29,9 +29,9 @@ class Activations:
     Attributes:
         models: `base`, then the adapters.
         layers: hidden states per position: the embedding's output (0), then each decoder layer's.
-        positions: one row per maze at `last_prompt` (the last token before the answer), `start`, `goal` and
-            `maze_mean` (mean over the map); one per move at `moves`, where the model decides on it; `CELLS` per maze
-            at `cells`.
+        positions: one row per maze at `last_prompt` (the last token before the answer), `start`, `goal`,
+            `maze_mean` (mean over the map) and `answer_end` (the last token, where the model decides to stop); one per
+            move at `moves`, where the model decides on it; `CELLS` per maze at `cells`.
         sites: `hidden`, and what else was asked for of `SITES`.
     """
 
@@ -160,9 +160,7 @@ def _extract_one(
             return
         values = _gather(hidden, [walks[index] for index in batch])
         if not all(np.isfinite(array).all() for array in values.values()):
-            raise AsciiMazeError(
-                f"the activations of '{name}' at layer {layer} are not finite; is the training broken?"
-            )
+            raise AsciiMazeError(f"activations of '{name}' at layer {layer} are NaN or infinite; is it broken?")
         path = folder / f"{site}-{layer:03d}.safetensors"
         if not done:
             _lay_out(path, {position: (count, hidden.shape[-1]) for position, count in rows.items()})
@@ -184,19 +182,21 @@ def _extract_one(
 
 def _gather(hidden, walks: Sequence[Walk]) -> dict[str, np.ndarray]:
     """The rows of one layer's states (batch, tokens, width) that stand at the named positions."""
+    single = {
+        name: states_at(hidden, [np.array([getattr(walk, name)]) for walk in walks])
+        for name in ("last_prompt", "start", "goal", "answer_end")
+    }
+    means = [hidden[row, walk.maze].float().mean(0).cpu().numpy() for row, walk in enumerate(walks)]
+    ragged = {name: states_at(hidden, [getattr(walk, name) for walk in walks]) for name in ("moves", "cells")}
+    return {**single, "maze_mean": np.stack(means), **ragged}
+
+
+def states_at(hidden, tokens: Sequence[np.ndarray]) -> np.ndarray:
+    """States of a batch (batch, tokens, width) at some tokens of each row, one after the other: float32."""
     import torch
 
-    def at(tokens: Sequence[np.ndarray]) -> np.ndarray:
-        row = torch.as_tensor(np.repeat(np.arange(len(walks)), [len(each) for each in tokens]))
-        return hidden[row, torch.as_tensor(np.concatenate(tokens))].float().cpu().numpy()
-
-    numbered = list(enumerate(walks))
-    return {
-        **{name: at([np.array([getattr(walk, name)]) for walk in walks]) for name in ("last_prompt", "start", "goal")},
-        "maze_mean": np.stack([hidden[row, walk.maze].float().mean(0).cpu().numpy() for row, walk in numbered]),
-        "moves": at([walk.moves for walk in walks]),
-        "cells": at([walk.cells for walk in walks]),
-    }
+    rows = np.repeat(np.arange(len(tokens)), [len(each) for each in tokens])
+    return hidden[torch.as_tensor(rows), torch.as_tensor(np.concatenate(tokens))].float().cpu().numpy()
 
 
 def _lay_out(path: Path, shapes: dict[str, tuple[int, int]]) -> None:

@@ -57,12 +57,14 @@ def compare_similarity(activations: Activations, report: Report) -> dict:
         rows = [[], [], [], []]
         for layer in layers:
             base, mine = (activations.read(model, layer, HEADLINE)[:CKA_MAZES] for model in (BASE, name))
-            kernel = gram(mine)
-            rows[0].append([debiased_cka(other, kernel) for other in of_base])
+            same, kernel = np.array_equal(base, mine), gram(mine)
+            # Equal is alike, also where nothing varies, as at a token that is the same in every prompt.
+            likeness = [debiased_cka(other, kernel) for other in of_base]
+            rows[0].append([1.0 if same and n == layer else value for n, value in enumerate(likeness)])
             rows[1].append(effective_rank(mine))
             if name != BASE:
-                rows[2].append(procrustes(base, mine))
-                rows[3].append(rsa(base[:RSA_MAZES], mine[:RSA_MAZES]))
+                rows[2].append(0.0 if same else procrustes(base, mine))
+                rows[3].append(1.0 if same else rsa(base[:RSA_MAZES], mine[:RSA_MAZES]))
         found["cka_layers"][name] = np.transpose(rows[0]).tolist()
         found["effective_rank"][name] = rows[1]
         if name != BASE:
@@ -119,13 +121,13 @@ def patch_layers(models: Models, rows: Sequence[dict], walks: Sequence[Walk], so
 
     Returns:
         For each adapter `valid` and `valid_ci` per layer, `restored`, the share of the way from the base's validity
-        to the fine-tune's (None where these are equal), `base`, `fine_tune`, `mazes`; and `accuracy`, {role: share of
-        right next moves along the solution, per layer} with `reads`, the mazes of that.
+        to the fine-tune's (None where these are equal), `base`, `fine_tune`, `mazes`; and `accuracy`, see
+        `patching.patched_accuracy`, with `reads`, the mazes of that.
     """
     found = {}
-    rows = rows[:PATCHED_WALKS]
     few, layers = walks[:PATCHED_READS], range(len(models.layers) + 1)
-    steps, done = (len(models.names) - 1) * (len(layers) + 2), 0
+    rows, walks = rows[:PATCHED_WALKS], walks[:PATCHED_WALKS]
+    steps, done = (len(models.names) - 1) * (len(layers) + 1), 0
     for name in models.names[1:]:
         base, own = (float(solved[model][: len(rows)].mean()) for model in (BASE, name))
         stages = models.stages(name)
@@ -135,22 +137,17 @@ def patch_layers(models: Models, rows: Sequence[dict], walks: Sequence[Walk], so
         for layer in layers:
             at_work = frozenset(stage for stage in stages if stage <= layer)
             if at_work not in known:
-                known[at_work] = patching.solved(rows, patching.patched_answers(models, name, layer, rows))
+                known[at_work] = patching.solved(rows, patching.patched_answers(models, name, layer, rows, walks))
             walked.append(valid_share(known[at_work]))
             report("patching", done := done + 1, steps)
-        accuracy = {}
-        for role in ("prompt", "answer"):
-            accuracy[role] = patching.patched_accuracy(models, name, few, role)
-            report("patching", done := done + 1, steps)
+        accuracy = patching.patched_accuracy(models, name, few)
+        report("patching", done := done + 1, steps)
         found[name] = {
             "base": base,
             "fine_tune": own,
             **_columns(walked),
             "restored": [None if own == base else (share["valid"] - base) / (own - base) for share in walked],
-            "accuracy": {
-                **accuracy,
-                **{model: patching.accuracy(models, model, few) for model in (BASE, name)},
-            },
+            "accuracy": accuracy,
             "mazes": len(rows),
             "reads": len(few),
         }

@@ -16,13 +16,13 @@ def maze_labels(rows: Sequence[dict], walks: Sequence[Walk], solved: dict[str, n
         solved: model -> bool (n,), whether its own answer is valid.
 
     Returns:
-        `size` (str), `next_move` (str, of U D L R), `distance` (int64, moves to the goal), `junction` (bool, three or
+        `next_move` (str, of U D L R), `size` (str), `distance` (int64, moves to the goal), `junction` (bool, three or
         four ways), and `solved/MODEL` (bool) for each model; all of length n.
     """
     firsts = [_along(row, walk)[0] for row, walk in zip(rows, walks)]
     return {
-        "size": np.array([f"{row['width']}x{row['height']}" for row in rows]),
         "next_move": np.array([move for move, _, _ in firsts]),
+        "size": np.array([f"{row['width']}x{row['height']}" for row in rows]),
         "distance": np.array([distance for _, distance, _ in firsts]),
         "junction": np.array([junction for _, _, junction in firsts]),
         **{f"solved/{name}": np.asarray(valid, dtype=bool) for name, valid in solved.items()},

@@ -26,6 +26,7 @@ class Models:
         norm: the normalisation before the output head.
         head: hidden states -> logits.
         context: tokens that the model reads at most.
+        ends: tokens that end an answer.
     """
 
     model: Any
@@ -35,6 +36,7 @@ class Models:
     norm: Any
     head: Any
     context: int
+    ends: list[int]
 
     def switch(self, name: str, stages: range | None = None) -> None:
         """Make the model `name` the one that runs.
@@ -74,10 +76,10 @@ def load_models(base: str, adapters: dict[str, str]) -> Models:
 
     Args:
         base: `tiny`, a folder or a Hub id.
-        adapters: name -> folder or Hub id.
+        adapters: name -> folder or Hub id, at least one.
 
     Raises:
-        UsageError: no adapter, a name that cannot serve, or an adapter of another base.
+        UsageError: a name that cannot serve, a whole model or a reward model, or an adapter of another base.
         AsciiMazeError: something cannot be loaded.
     """
     from peft import PeftModel
@@ -85,8 +87,6 @@ def load_models(base: str, adapters: dict[str, str]) -> Models:
     from ..inference import find_model, split_revision
     from ..training.model import check_adapter_weights, load_base, load_tokenizer
 
-    if not adapters:
-        raise UsageError("no adapter to compare with the base; give --adapter NAME=FOLDER, once or more")
     arguments = {name: find_model(location).model_args for name, location in adapters.items()}
     for name in adapters:
         _check_adapter(name, adapters[name], base, arguments)
@@ -133,7 +133,9 @@ def as_models(model, tokenizer, adapters: list[str]) -> Models:
     if not norms:
         raise AsciiMazeError(f"cannot tell the last normalisation of a {type(model.get_base_model()).__name__}")
     context = getattr(config, "max_position_embeddings", None) or 2**31
-    return Models(model, tokenizer, [BASE, *adapters], list(layers), norms[-1], head, context)
+    ends = model.get_base_model().generation_config.eos_token_id
+    ends = [tokenizer.eos_token_id] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+    return Models(model, tokenizer, [BASE, *adapters], list(layers), norms[-1], head, context, ends)
 
 
 def _check_adapter(name: str, location: str, base: str, arguments: dict) -> None:

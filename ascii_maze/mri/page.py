@@ -1,13 +1,15 @@
 """Figures as files and inside the page; the page itself is `templates/mri.html.jinja`."""
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 from ..files import replacing, write_text
-from .figures import TIP, CaptionedFigure
+from .figures import TIP
+from .region_figures import CaptionedFigure
 
 # The same numbers give the same bytes; text stays text.
 SVG = {"svg.hashsalt": "ascii-maze", "svg.fonttype": "none", "text.parse_math": False}
@@ -79,7 +81,8 @@ def write_page(path: Path, results: dict, overview: Sequence[dict], methods: dic
 
 def _summary(results: dict, name: str) -> dict:
     """One fine-tune in the table at the head of the page."""
-    drift, cka, restored = results["drift"][name], results["cka"][name], results["patching"][name]["restored"]
+    drift, restored = results["drift"][name], results["patching"][name]["restored"]
+    cka = [value if math.isfinite(value) else 1.0 for value in results["cka"][name]]
     half = next((layer for layer, share in enumerate(restored) if share is not None and share >= 0.5), None)
     return {
         "name": name,

@@ -1,12 +1,15 @@
 """Where a fine-tune's change does its work: the base runs, with the fine-tune's hidden states put in at one layer.
 
-Patched at every position after layer l, the base is the fine-tune up to layer l and itself above it. While it
-generates this is done without patching, by switching the adapter on in those layers alone, which is the same (a test
-holds them against each other); what is read along the reference solution is patched in earnest, and there also at the
-positions of the map or of the answer alone. (Vig et al., 2020; Meng et al., 2022.)
+Patched at every position after layer l, the base is the fine-tune up to layer l and itself above it. While it answers,
+this is done by switching the adapter on in those layers alone, which is the same (a test holds them against each
+other). What is read along the reference solution is patched in earnest, at the positions of the prompt or of the
+answer alone. (Vig et al., 2020; Meng et al., 2022.)
+
+An answer need not be generated where every move of the reference solution, and then the end, is the likeliest token:
+it is that solution. One pass over all walks tells, and saves most of the time that answers take.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,19 +18,34 @@ from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import score_path
 from ..policies import open_positions
 from ..prompts import style_of
-from .activations import batches
+from .activations import Activations, batches, states_at
+from .lens import read_out
 from .models import BASE, Models, watching
 from .positions import Walk
 
-# Which positions are patched: all, those before the answer, those where moves are decided on.
-ROLES = ("all", "prompt", "answer")
+# Which positions are patched: those before the answer's first move is decided on, or those from there on.
+ROLES = ("prompt", "answer")
 
 
-def answers(models: Models, rows: Sequence[dict], batch_size: int = 256) -> list[str]:
-    """Greedy answers of the model that is switched on."""
-    longest = max(open_positions(Maze.from_ascii(row["maze"])) for row in rows)
-    budget = answer_budget(models.tokenizer, longest, style_of(rows[0]["prompt"]))
-    return generate(models.model, models.tokenizer, [row["prompt"] for row in rows], budget, batch_size)
+def own_answers(models: Models, activations: Activations, name: str, rows: Sequence[dict], walks: Sequence[Walk]):
+    """Greedy answers of one model: what is stored of its last layer tells which are the reference solution."""
+    models.switch(name)
+    last = activations.layers - 1
+    states = activations.read(name, last, "moves"), activations.read(name, last, "answer_end")
+    return _answers(models, rows, walks, _right(models, walks, *states))
+
+
+def patched_answers(
+    models: Models, name: str, layer: int, rows: Sequence[dict], walks: Sequence[Walk], batch_size: int = 64
+) -> list[str]:
+    """Greedy answers of the base with the hidden states of `name` after that layer, at every position."""
+    models.switch(name, range(layer + 1))
+    right: list = [None] * len(walks)
+    for chosen, ids, mask in batches(walks, batch_size):
+        of_batch = [walks[index] for index in chosen]
+        for index, each in zip(chosen, _read(models, of_batch, ids, mask)):
+            right[index] = each
+    return _answers(models, rows, walks, right)
 
 
 def solved(rows: Sequence[dict], completions: Sequence[str]) -> np.ndarray:
@@ -35,86 +53,100 @@ def solved(rows: Sequence[dict], completions: Sequence[str]) -> np.ndarray:
     return np.array([score_path(row["maze"], answer).valid for row, answer in zip(rows, completions)])
 
 
-def patched_answers(models: Models, name: str, layer: int, rows: Sequence[dict]) -> list[str]:
-    """Greedy answers of the base with the hidden states of `name` after that layer, at every position."""
-    models.switch(name, range(layer + 1))
-    return answers(models, rows)
-
-
-def patched_accuracy(models: Models, name: str, walks: Sequence[Walk], role: str, batch_size: int = 64) -> list[float]:
+def patched_accuracy(models: Models, name: str, walks: Sequence[Walk], batch_size: int = 64) -> dict[str, list[float]]:
     """The share of right next moves along the reference solution, of the base patched at each layer in turn.
 
-    Args:
-        role: of `ROLES`.
-
     Returns:
-        Layer 0 (the embedding's output) to the last.
+        Role -> layer 0 (the embedding's output) to the last; `base` and `fine_tune` -> the share without patching, as
+        a list of one.
     """
-    hits, moves = np.zeros(len(models.layers) + 1), 0
+    hits: dict[str, np.ndarray] = {role: np.zeros(len(models.layers) + 1) for role in ROLES}
+    plain = {BASE: np.zeros(1), "fine_tune": np.zeros(1)}
     for chosen, ids, mask in batches(walks, batch_size):
         of_batch = [walks[index] for index in chosen]
-        states = _hidden_states(models, name, ids, mask)
-        patched = _where(of_batch, ids.shape, role)
-        for layer, state in enumerate(states):
-            hits[layer] += _right_moves(models, of_batch, ids, mask, layer, state, patched)
-        moves += sum(len(walk.moves) for walk in of_batch)
-    return (hits / moves).tolist()
+        states: list = []
+
+        def keep(site, layer, hidden, states=states):
+            states.append(hidden)
+
+        models.switch(name)
+        plain["fine_tune"] += _moves_right(_read(models, of_batch, ids, mask, keep))
+        models.switch(BASE)
+        plain[BASE] += _moves_right(_read(models, of_batch, ids, mask))
+        for role, counts in hits.items():
+            where = _positions(of_batch, ids.shape, role).to(models.model.device)
+            for layer, state in enumerate(states):
+                counts[layer] += _moves_right(_read(models, of_batch, ids, mask, _put(layer, state, where)))
+    moves = sum(len(walk.moves) for walk in walks)
+    return {role: (counts / moves).tolist() for role, counts in (hits | plain).items()}
 
 
-def accuracy(models: Models, name: str, walks: Sequence[Walk], batch_size: int = 64) -> float:
-    """The share of right next moves along the reference solution, of a model as it is."""
-    models.switch(name)
-    hits = sum(
-        _right_moves(models, [walks[index] for index in chosen], ids, mask)
-        for chosen, ids, mask in batches(walks, batch_size)
-    )
-    return hits / sum(len(walk.moves) for walk in walks)
-
-
-def _hidden_states(models: Models, name: str, ids, mask) -> list:
-    """Every layer's hidden states (batch, tokens, width) of one model, from the embedding's output on."""
-    states = []
-    models.switch(name)
-
-    def keep(site, layer, hidden):
-        states.append(hidden)
-
-    with watching(models, keep):
-        _logits(models, ids, mask)
-    return states
-
-
-def _right_moves(models: Models, walks: Sequence[Walk], ids, mask, layer=None, state=None, patched=None) -> int:
-    """How many moves of a batch the model finds the likeliest; if a layer is given, the base patched at it."""
+def _put(layer: int, state, where) -> Callable:
+    """A visitor that replaces what stands at a layer, where it is wanted."""
     import torch
 
     def put(site, here, hidden):
-        return torch.where(patched[..., None].to(hidden.device), state, hidden) if here == layer else None
+        return torch.where(where[..., None], state, hidden) if here == layer else None
 
-    if layer is None:
-        logits = _logits(models, ids, mask)
-    else:
-        models.switch(BASE)
-        with watching(models, put):
-            logits = _logits(models, ids, mask)
-    likeliest = logits.argmax(-1).cpu().numpy()
-    return sum(int((likeliest[row, walk.moves] == walk.ids[walk.moves + 1]).sum()) for row, walk in enumerate(walks))
+    return put
 
 
-def _logits(models: Models, ids, mask):
-    import torch
-
-    device = models.model.device
-    with torch.inference_mode():
-        return models.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
-
-
-def _where(walks: Sequence[Walk], shape: tuple[int, int], role: str):
+def _positions(walks: Sequence[Walk], shape: tuple[int, int], role: str):
     """The positions of a role in a batch, bool (batch, tokens)."""
     import torch
 
-    place = torch.arange(shape[1])
-    last = torch.tensor([walk.last_prompt for walk in walks])[:, None]
-    if role == "all":
-        return torch.ones(shape, dtype=torch.bool)
-    return place < last if role == "prompt" else place >= last
+    before = torch.arange(shape[1]) < torch.tensor([walk.last_prompt for walk in walks])[:, None]
+    return before if role == "prompt" else ~before
+
+
+def _read(models: Models, walks: Sequence[Walk], ids, mask, visit: Callable | None = None) -> list[np.ndarray]:
+    """Let the model that is switched on read a batch: for each walk `_right`."""
+    import torch
+
+    last: dict = {}
+
+    def keep(site, layer, hidden):
+        changed = visit(site, layer, hidden) if visit else None
+        if layer == len(models.layers):
+            last["states"] = hidden if changed is None else changed
+        return changed
+
+    device = models.model.device
+    with watching(models, keep), torch.inference_mode():
+        models.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, logits_to_keep=1)
+    ends = states_at(last["states"], [np.array([walk.answer_end]) for walk in walks])
+    return _right(models, walks, states_at(last["states"], [walk.moves for walk in walks]), ends)
+
+
+def _right(models: Models, walks: Sequence[Walk], moves: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:
+    """For each walk, bool (moves + 1,): whether each move, and then the end, is the likeliest token.
+
+    Args:
+        moves: float32 (sum of moves, width), the last layer's states.
+        ends: float32 (walks, width).
+    """
+    chosen, stops = (
+        np.concatenate([logits.argmax(-1).cpu().numpy() for _, logits in read_out(models, states)])
+        for states in (moves, ends)
+    )
+    right = chosen == np.concatenate([walk.ids[walk.moves + 1] for walk in walks])
+    ended = np.isin(stops, models.ends)
+    parts = np.split(right, np.cumsum([len(walk.moves) for walk in walks])[:-1])
+    return [np.append(part, stop) for part, stop in zip(parts, ended)]
+
+
+def _moves_right(right: Sequence[np.ndarray]) -> int:
+    return sum(int(each[:-1].sum()) for each in right)
+
+
+def _answers(models: Models, rows: Sequence[dict], walks: Sequence[Walk], right: Sequence[np.ndarray]) -> list[str]:
+    """The reference solution where the model gives it, and what it generates elsewhere."""
+    texts = [models.tokenizer.decode(walk.ids[walk.last_prompt + 1 :], skip_special_tokens=True) for walk in walks]
+    others = [index for index, each in enumerate(right) if not each.all()]
+    if others:
+        longest = max(open_positions(Maze.from_ascii(rows[index]["maze"])) for index in others)
+        budget = answer_budget(models.tokenizer, longest, style_of(rows[0]["prompt"]))
+        prompts = [rows[index]["prompt"] for index in others]
+        for index, text in zip(others, generate(models.model, models.tokenizer, prompts, budget, batch_size=128)):
+            texts[index] = text
+    return texts

@@ -30,6 +30,7 @@ class Walk:
         goal: token of G.
         maze: int64 (tokens of the map,).
         moves: int64 (moves,), for each move the token before it: where the model decides on it.
+        answer_end: the last token.
         cells: int64 (`CELLS`,), tokens of open cells.
         cell_places: int64 (`CELLS`, 2), their rows and columns.
         path: the solution, in letters without spaces.
@@ -41,6 +42,7 @@ class Walk:
     goal: int
     maze: np.ndarray
     moves: np.ndarray
+    answer_end: int
     cells: np.ndarray
     cell_places: np.ndarray
     path: str
@@ -87,6 +89,7 @@ def _locate(row: dict, tokenizer, rng: np.random.Generator) -> Walk:
         goal=token_at(maze.goal),
         maze=np.arange(first_token(offsets, first), last_token(offsets, first + len(shown) - 1) + 1),
         moves=np.array([last_token(offsets, len(prompt) + character) for character in parting]) - 1,
+        answer_end=len(encoded["input_ids"]) - 1,
         cells=np.array([token_at(place) for place in places]),
         cell_places=places,
         path=path,

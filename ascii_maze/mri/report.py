@@ -13,23 +13,27 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import AsciiMazeError, UsageError
 from ..evaluation import load_mazes
 from ..files import write_text
 from . import patching
 from .activations import Activations, changes_nothing, extract
 from .analysis import HEADLINE, Report, ask_probes, compare_similarity, patch_layers, valid_share
-from .figures import CaptionedFigure, appendix_figures, method_figures, overview_figures
+from .figures import appendix_figures, method_figures, overview_figures
 from .labels import maze_labels
 from .lens import logit_lens, next_token_kl
 from .models import BASE, Models, load_models
 from .page import save_figure, write_page
 from .positions import Walk, locate_walks
+from .region_figures import CaptionedFigure, region_figures
+from .regions import compare_regions
 from .tables import tables, to_csv
 from .weights import overlaps, updates
 
 # Fewer mazes leave nothing to split into training and held-out ones.
 LEAST_MAZES = 20
+# What of a comparison of regions is numbers; the rest is what its figures are drawn from.
+REGION_NUMBERS = ("models", "metrics", "explained", "labels", "left_out", "settings")
 VERSIONS = ("ascii-maze", "torch", "transformers", "peft", "scikit-learn", "scipy", "numpy")
 
 
@@ -43,7 +47,27 @@ def write_report(
     seed: int = 0,
     report: Report | None = None,
 ) -> dict:
-    """Compare adapters with their base, and write report.html, figures, tables and mri.json.
+    """Compare adapters with their base, and write report.html, figures, tables and mri.json; arguments as `measure`'s.
+
+    Returns:
+        What mri.json holds.
+    """
+    report = report or (lambda what, done, total: None)
+    results, regions = measure(base, adapters, dataset, split, limit, seed, report)
+    draw_report(results, regions, out, report)
+    return results
+
+
+def measure(
+    base: str,
+    adapters: dict[str, str],
+    dataset: str,
+    split: str,
+    limit: int | None,
+    seed: int,
+    report: Report,
+) -> tuple[dict, list[CaptionedFigure]]:
+    """Every number of the report, and the figures of the regions.
 
     Args:
         base: `tiny`, a folder or a Hub id.
@@ -53,25 +77,23 @@ def write_report(
         seed: of the probes' splits, the chosen cells and the regions.
         report: called with what is being done, steps done and steps in all.
 
-    Returns:
-        What mri.json holds.
-
     Raises:
         UsageError: no adapter, one of another base, too few mazes, or mazes longer than the model's context.
         AsciiMazeError: something cannot be loaded, or activations are not finite.
     """
-    report = report or (lambda what, done, total: None)
+    if not adapters:
+        raise UsageError("no adapter to compare with the base; give --adapter NAME=FOLDER, once or more")
     rows = load_mazes(dataset, split, limit)
     if len(rows) < LEAST_MAZES:
         raise UsageError(f"{len(rows)} mazes are too few to tell anything; give at least {LEAST_MAZES}")
     models = load_models(base, adapters)
     walks = locate_walks(rows, models.tokenizer, seed)
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".activations-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ascii-maze-") as folder:
         activations = extract(models, walks, Path(folder), report=report)
-        solved = walk_mazes(models, rows, report)
+        solved = walk_mazes(models, activations, rows, walks, report)
         results = analyse(models, activations, rows, walks, solved, seed, report)
-        regions = find_regions(activations, maze_labels(rows, walks, solved), results, seed)
+        labels = region_labels(maze_labels(rows, walks, solved))
+        regions = find_regions(activations, labels, results, seed, report)
     results["settings"] = {
         "base": base,
         "adapters": adapters,
@@ -83,16 +105,16 @@ def write_report(
         "read at": HEADLINE,
         "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
     }
-    draw_report(results, regions, out, report)
-    return results
+    return results, regions
 
 
-def walk_mazes(models: Models, rows: Sequence[dict], report: Report) -> dict[str, np.ndarray]:
+def walk_mazes(
+    models: Models, activations: Activations, rows: Sequence[dict], walks: Sequence[Walk], report: Report
+) -> dict[str, np.ndarray]:
     """Let every model answer: model -> bool (n,), whether the answer is valid."""
     solved = {}
     for done, name in enumerate(models.names, 1):
-        models.switch(name)
-        solved[name] = patching.solved(rows, patching.answers(models, rows))
+        solved[name] = patching.solved(rows, patching.own_answers(models, activations, name, rows, walks))
         report("answers", done, len(models.names))
     return solved
 
@@ -126,16 +148,41 @@ def analyse(
         "overlaps": overlaps(of_weights),
         "patching": patch_layers(models, rows, walks, solved, report),
         "regions": {},
+        "regions_by_label": {},
         "missing": {f"the probe of '{question}'": reason for question, reason in unasked.items()},
     }
 
 
 def find_regions(
-    activations: Activations, labels: dict[str, np.ndarray], results: dict, seed: int
+    activations: Activations, labels: dict[str, np.ndarray], results: dict, seed: int, report: Report
 ) -> list[CaptionedFigure]:
-    """Put the regions into the results, or why they are missing; returns their figures."""
-    results["missing"]["activation regions"] = "llm-mri is not wired in yet"
-    return []
+    """Put the regions into the results, for every label that tells two groups of mazes apart, or why they are missing.
+
+    Returns:
+        The figures of the first label.
+    """
+    figures: list[CaptionedFigure] = []
+    for done, (label, values) in enumerate(labels.items(), 1):
+        names, codes = np.unique(values, return_inverse=True)
+        try:
+            found = compare_regions(activations, codes, [f"{label} {name}" for name in names], HEADLINE, seed)
+        except UsageError as error:
+            results["missing"][f"activation regions by {label}"] = str(error)
+            continue
+        except AsciiMazeError as error:  # without llm-mri there are none at all
+            results["missing"]["activation regions"] = str(error)
+            break
+        results["regions"] = results["regions"] or found["models"]
+        results["regions_by_label"][label] = {key: found[key] for key in REGION_NUMBERS}
+        figures = figures or list(region_figures(found))
+        report("regions", done, len(labels))
+    return figures
+
+
+def region_labels(labels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The labels as few names each: distances as near and far, about their median."""
+    far = labels["distance"] > np.median(labels["distance"])
+    return {**labels, "distance": np.where(far, "far", "near")}
 
 
 def draw_report(results: dict, regions: Sequence[CaptionedFigure], out: Path, report: Report) -> None:

@@ -51,7 +51,7 @@ def tables(results: dict) -> dict[str, list[dict]]:
             for role in ("prompt", "answer")
             for layer in layers
         ],
-        "regions": list(_leaves(results["regions"])),
+        "regions": list(_leaves(results["regions_by_label"])),
     }
 
 

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from ascii_maze.inference import answer_budget, generate
+from ascii_maze.metrics.path_validity.maze import Maze
+from ascii_maze.mri import patching
+from ascii_maze.mri.activations import batches
+from ascii_maze.mri.lens import logit_lens, next_token_kl
+from ascii_maze.mri.models import watching
+from ascii_maze.policies import open_positions
+
+from .conftest import LAYERS
+
+
+def generated(models, rows) -> list[str]:
+    """Answers of the model that is switched on, all of them generated."""
+    budget = answer_budget(models.tokenizer, max(open_positions(Maze.from_ascii(row["maze"])) for row in rows))
+    return generate(models.model, models.tokenizer, [row["prompt"] for row in rows], budget)
+
+
+def logits(models, ids, mask, visit=None) -> np.ndarray:
+    import torch
+
+    with watching(models, visit or (lambda *seen: None)), torch.inference_mode():
+        return models.model(input_ids=ids, attention_mask=mask).logits.numpy()
+
+
+@pytest.mark.parametrize("name", ["one", "high"])
+def test_patching_every_layer_restores_the_answers_of_the_fine_tune_exactly(models, rows, walks, activations, name):
+    models.switch(name)
+    own = generated(models, rows)
+    models.switch("base")
+    assert own != generated(models, rows)
+    assert patching.patched_answers(models, name, LAYERS, rows, walks) == own
+    assert patching.own_answers(models, activations, name, rows, walks) == own
+
+
+def test_patching_before_the_adapter_changes_nothing(models, rows, walks):
+    models.switch("base")
+    base = generated(models, rows)
+    for layer in (0, 1):
+        assert patching.patched_answers(models, "high", layer, rows, walks) == base
+
+
+@pytest.mark.parametrize("layer", range(LAYERS + 1))
+def test_the_adapter_up_to_a_layer_is_the_base_with_the_states_of_that_layer(models, walks, layer):
+    _, ids, mask = next(batches(walks, 8))
+    states = []
+    models.switch("one")
+    logits(models, ids, mask, lambda site, here, hidden: states.append(hidden))
+    models.switch("base")
+    patched = logits(models, ids, mask, lambda site, here, hidden: states[layer] if here == layer else None)
+    models.switch("one", range(layer + 1))
+    np.testing.assert_allclose(logits(models, ids, mask), patched, atol=1e-5)
+
+
+def test_a_reference_solution_that_is_likeliest_is_not_generated(models, rows, walks, monkeypatch):
+    right = [np.ones(len(walk.moves) + 1, dtype=bool) for walk in walks]
+    monkeypatch.setattr(patching, "generate", None)
+    assert patching._answers(models, rows, walks, right) == [row["solution"] for row in rows]
+
+
+def test_accuracy_by_role_goes_from_the_base_s_to_the_fine_tune_s(models, walks):
+    of = patching.patched_accuracy(models, "one", walks)
+    assert of["prompt"][LAYERS] == of["base"][0]  # what follows the last layer looks at no other token
+    assert of["answer"][LAYERS] == of["fine_tune"][0]
+    assert of["prompt"][0] == of["answer"][0] == of["base"][0]
+    assert of["base"] != of["fine_tune"]
+
+
+def test_the_lens_on_the_last_layer_is_the_model_s_own_answer(models, walks, activations):
+    lens = logit_lens(models, activations, walks)
+    for name in ("base", "one"):
+        models.switch(name)
+        probabilities = []
+        for chosen, ids, mask in batches(walks, 8):
+            table = logits(models, ids, mask).astype(np.float64)
+            table = np.exp(table - table.max(-1, keepdims=True))
+            table /= table.sum(-1, keepdims=True)
+            for row, index in enumerate(chosen):
+                walk = walks[index]
+                probabilities += table[row, walk.moves, walk.ids[walk.moves + 1]].tolist()
+        assert lens[name]["probability"][LAYERS] == pytest.approx(np.mean(probabilities), rel=1e-4)
+    assert lens["zero"] == lens["base"]
+    assert lens["copy"] == lens["one"]
+
+
+def test_divergence_is_zero_without_a_change_and_positive_with_one(models, activations):
+    kl = next_token_kl(models, activations)
+    assert kl["zero"] == {"from_base": 0.0, "to_fine_tune": 0.0}
+    assert kl["copy"] == kl["one"]
+    assert min(kl["one"].values()) > 0.01
+    assert kl["one"]["from_base"] != kl["one"]["to_fine_tune"]
+
+
+def test_an_adapter_is_at_work_where_it_has_weights(models):
+    assert models.stages("one") == {1, 2, 3}

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from ascii_maze.errors import AsciiMazeError
+from ascii_maze.mri.probes import probe
+
+MAZES = np.repeat(np.arange(120), 5)
+
+
+def planted(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Noise with one direction that tells the label: activations and labels."""
+    rng = np.random.default_rng(0)
+    x, value = rng.normal(size=(600, 20)), rng.normal(size=600)
+    x += 3 * np.outer(value, rng.normal(size=20))
+    labels = {"number": value, "bool": value > 0, "name": np.array(list("ULDR"))[np.digitize(value, [-0.7, 0, 0.7])]}
+    return x, labels[kind]
+
+
+@pytest.mark.parametrize(("kind", "least", "most"), [("number", 0.95, 0.1), ("bool", 0.95, 0.65), ("name", 0.6, 0.4)])
+def test_a_planted_feature_is_found_and_the_control_finds_none(kind, least, most):
+    x, labels = planted(kind)
+    found = probe(x, labels, MAZES, seed=0)
+    assert found["measure"] == ("r2" if kind == "number" else "accuracy")
+    assert found["score"] > least
+    assert found["control"] < most
+    assert found["ci"][0] <= found["score"] <= found["ci"][1]
+
+
+def test_what_is_not_there_is_not_found():
+    rng = np.random.default_rng(1)
+    found = probe(rng.normal(size=(600, 20)), rng.integers(0, 2, 600) == 1, MAZES, seed=0)
+    assert found["ci"][0] < 0.5 < found["ci"][1] + 0.05
+
+
+def test_mazes_and_not_rows_are_held_out():
+    # Rows of one maze share a value that is in x and tells their label: to be known only by who has seen the maze.
+    rng = np.random.default_rng(2)
+    labels = np.repeat(rng.integers(0, 2, 120) == 1, 5)
+    x = np.eye(120)[MAZES]
+    found = probe(x, labels, MAZES, seed=0)
+    assert found["score"] < 0.75
+    assert found["rows"] == [84 * 5, 36 * 5]
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    x, labels = planted("bool")
+    assert probe(x, labels, MAZES, seed=3) == probe(x, labels, MAZES, seed=3)
+    assert probe(x, labels, MAZES, seed=3) != probe(x, labels, MAZES, seed=4)
+
+
+def test_bad_input_is_named():
+    x, labels = planted("bool")
+    with pytest.raises(AsciiMazeError, match="one label only, True: nothing to tell apart"):
+        probe(x, np.ones(600, dtype=bool), MAZES, seed=0)
+    with pytest.raises(AsciiMazeError, match="9 mazes are too few"):
+        probe(x[:45], labels[:45], MAZES[:45], seed=0)
+    x[7, 3] = np.nan
+    with pytest.raises(AsciiMazeError, match="not finite"):
+        probe(x, labels, MAZES, seed=0)
