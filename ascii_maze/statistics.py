@@ -3,6 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -132,7 +133,8 @@ def length_curve(lengths: Sequence[int], valid: Sequence[bool]) -> dict | None:
         warnings.simplefilter("ignore", PerfectSeparationWarning)
         fit = GLM(y.astype(float), add_constant(x), family=families.Binomial()).fit()
     (intercept, slope), covariance = fit.params, fit.cov_params()
-    curve = {"intercept": float(intercept), "slope": float(slope), "half_length": None, "half_length_ci": None}
+    curve: dict[str, Any] = {"intercept": float(intercept), "slope": float(slope)}
+    curve |= {"half_length": None, "half_length_ci": None}
     if slope >= 0:
         return curve
     half = -intercept / slope

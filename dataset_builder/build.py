@@ -136,8 +136,12 @@ def _process_map(workers: int) -> Iterator[Callable]:
 def _follow_parent() -> None:
     """Leave Ctrl-C to the parent process, and end when it is gone: killed, it could not end its workers itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    threading.Thread(target=_end_after, args=(multiprocessing.parent_process(),), daemon=True).start()
+
+
+def _end_after(parent) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def plan(config: BuildConfig, out: Path, report: Callable[[str, int, int], None] | None = None) -> dict[Kind, int]:

@@ -34,5 +34,5 @@ def measured_at_the_end(history: list[dict]) -> str:
         "eval_optimal": "shortest",
         "eval_pair_accuracy": "pairs ranked rightly",
     }
-    last = next((line for line in reversed(history) if rates.keys() & line.keys()), {})
+    last: dict = next((line for line in reversed(history) if rates.keys() & line.keys()), {})
     return ", ".join(f"{100 * last[key]:.1f} % {name}" for key, name in rates.items() if key in last)
