@@ -3,6 +3,7 @@
 A kind bears the name that it has among the rejected answers of the dataset (`preferences.KINDS`), where it is there.
 """
 
+from math import inf
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -49,8 +50,8 @@ def failure_of(maze: Maze, completion: str) -> Failure | None:
     walk = follow(maze, moves)
     trail = walk.positions
     # Where there is no way to the goal, every move is as wrong as any other.
-    left = [maze.distances.get(place) for place in trail]
-    wrong = next((k for k in range(1, len(left)) if left[k] is None or left[k] >= left[k - 1]), None)
+    left = [maze.distances.get(place, inf) for place in trail]
+    wrong = next((k for k in range(1, len(left)) if left[k] >= left[k - 1]), None)
     if walk.crash:
         return Failure("wall", len(trail), _junction(maze, trail, len(trail)))
     if maze.goal in trail[:-1] and trail[-1] != maze.goal:

@@ -80,7 +80,7 @@ class PromptStyle:
     @property
     def system_prompt(self) -> str:
         """The rules, the constant system message."""
-        wall, opened = STYLES[self.maze]
+        wall, opened = tuple(STYLES[self.maze])
         opened = _BLANK[self.language] if opened == " " else f"'{opened}'"
         return _RULES[self.language].format(wall=wall, open=opened) + _TASKS[self.answer, self.language]
 

@@ -7,6 +7,7 @@ samples of a maze stand together, as many for each.
 import itertools
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -170,7 +171,8 @@ def length_curve(lengths: Sequence[int], valid: Sequence[bool]) -> dict | None:
         warnings.simplefilter("ignore", PerfectSeparationWarning)
         fit = GLM(counts, add_constant(places), family=families.Binomial()).fit()
     (intercept, slope), covariance = fit.params, fit.cov_params()
-    curve = {"intercept": float(intercept), "slope": float(slope), "half_length": None, "half_length_ci": None}
+    curve: dict[str, Any] = {"intercept": float(intercept), "slope": float(slope)}
+    curve |= {"half_length": None, "half_length_ci": None}
     if slope >= 0:
         return curve
     half = -intercept / slope

@@ -153,14 +153,18 @@ def _start_worker(config: BuildConfig) -> None:
     the rows of one maze and forget them, so that the kernels are loaded while the parent plans.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    threading.Thread(target=_end_after, args=(multiprocessing.parent_process(),), daemon=True).start()
     import pyarrow.parquet  # noqa: F401
 
     kind = next(iter(by_kind(config)))
     found = candidates(config, kind, 0, 1)
     one = Chosen(found[FINGERPRINT], np.zeros(1, np.uint16), found[INDEX])
     list(tables(config, [kind], one))
+
+
+def _end_after(parent) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def plan(config: BuildConfig, out: Path, report: Callable[[str, int, int], None] | None = None) -> dict[Kind, int]:

@@ -122,7 +122,7 @@ def render_samples(config: BuildConfig) -> str:
         (maze,) = mazes_at(
             kind.generator, kind.width, kind.height, np.arange(1), config.seed, kind.braid, kind.endpoints
         )
-        drawn.append((str(kind), maze, maze.solve()))
+        drawn.append((str(kind), maze, maze.solve() or ""))
     return to_sheet(drawn)
 
 

@@ -267,6 +267,9 @@ def check_crowded(config: BuildConfig, kinds: dict[Kind, list[Quota]], hashed: d
         reached[kind] = max(reached[kind], first + count)
         return candidates(config, kind, first, count)
 
+    def found_within(part: Part, kind: Kind) -> np.ndarray:
+        return within(found[kind], part)
+
     for part in parts(config):
-        choose(config, part, kinds, hashed, lambda kind, part=part: within(found[kind], part), read_on)
+        choose(config, part, kinds, hashed, functools.partial(found_within, part), read_on)
     return reached

@@ -89,7 +89,7 @@ class Quota(NamedTuple):
     kind: Kind
     least: int
     most: int | None
-    count: int
+    count: int  # type: ignore[assignment]  # tuples have a method of this name, which nobody calls here
 
     def __str__(self) -> str:
         length = f"{self.least}-{'' if self.most is None else self.most}"

@@ -5,6 +5,7 @@ from the policy that is to be trained teach more than made-up ones (Tajwar et al
 should leverage suboptimal, on-policy data", ICML 2024). A maze stays out if no answer arrives, or if all are as good.
 """
 
+import functools
 import hashlib
 import json
 import shutil
@@ -84,6 +85,10 @@ def _pairs(config: BuildConfig, out: Path, split: str, walker: tuple, samples: i
     files = sorted((out / "prompts").glob(f"{split}-*.parquet"))
     source = pyarrow.concat_tables([pyarrow.parquet.read_table(file) for file in files])
     pairs, places = [], []
+
+    def asked(start: int, done: int) -> None:
+        report(f"asking, {split}", start + done, len(source))
+
     for start in range(0, len(source), CHUNK):
         rows = source.slice(start, CHUNK).to_pylist()
         longest = max(open_positions(Maze.from_ascii(row["maze"])) for row in rows)
@@ -96,7 +101,7 @@ def _pairs(config: BuildConfig, out: Path, split: str, walker: tuple, samples: i
             TEMPERATURE,
             # Another seed for every chunk, none of them another's neighbour.
             int.from_bytes(hashlib.blake2b(f"{config.seed}/{split}/{start}".encode(), digest_size=6).digest()),
-            report=lambda done, start=start: report(f"asking, {split}", start + done, len(source)),
+            report=functools.partial(asked, start),
         )
         for place, (row, completions) in enumerate(zip(rows, answers)):
             pair = best_and_worse(Maze.from_ascii(row["maze"]), completions, row["id"])
@@ -130,4 +135,6 @@ def best_and_worse(maze: Maze, completions: list[str], key: str) -> tuple[str, s
     if not best[0][0] or not worse:
         return None
     pick = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) % len(worse)
-    return best[1], worse[pick], failure_of(maze, worse[pick]).kind
+    failure = failure_of(maze, worse[pick])
+    assert failure, "worse than a valid answer, and yet a shortest path"
+    return best[1], worse[pick], failure.kind

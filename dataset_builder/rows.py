@@ -53,7 +53,7 @@ def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints:
     solution = _answers(letters, offsets, mazes, PLAIN)
     # What is wrong with an answer hangs on the maze alone, not on where it stands in the dataset.
     keys = kernels.item_keys(config.seed, "rejected", kind.width, kind.height, fingerprints)
-    *rejected, kinds = reject(mazes, letters, offsets, keys, config.rejected)
+    worse, worse_offsets, kinds = reject(mazes, letters, offsets, keys, config.rejected)
     count = len(indices)
     columns = {
         "id": _fixed_width(_hexadecimal(fingerprints)),
@@ -65,7 +65,7 @@ def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints:
         **dict(zip(Facts._fields, map(pyarrow.array, kernels.facts(mazes.open, letters, offsets).T))),
         "prompt": _in_style(maze, style),
         "answer": solution if style.answer == "letters" else _answers(letters, offsets, mazes, style),
-        "rejected": _answers(*rejected, mazes, style),
+        "rejected": _answers(worse, worse_offsets, mazes, style),
         "rejected_kind": pyarrow.array(list(KINDS)).take(pyarrow.array(kinds)),
     }
     return pyarrow.table(columns)

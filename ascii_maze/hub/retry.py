@@ -87,7 +87,7 @@ def explain(error: Exception, where: str, endpoint: str) -> str:
         return f"{where} is not there, or this account may not see it ({said})"
     if status == 412:
         return f"others keep committing to {where}; gave up after {TRIES} tries, try again later"
-    if status == 429:
+    if response is not None and status == 429:
         seconds = response.headers.get("Retry-After")
         return f"the Hub has had too many requests of this account; wait {f'{seconds} s' if seconds else 'a while'}"
     if _is_dropped(cause) or (status or 0) >= 500:

@@ -58,7 +58,8 @@ class Corpus:
         self._left[size] = mazes[count:], keys[count:]
         mazes, keys, max_moves = mazes[:count], keys[:count], max_moves_of(size)
         if habits:
-            return habit_batch(mazes, keys, max_moves, self.config.solvers, tuple(self.config.patience))
+            least, most = self.config.patience
+            return habit_batch(mazes, keys, max_moves, self.config.solvers, (least, most))
         return skill_batch(mazes, keys, max_moves, self.config.wander)
 
 

@@ -51,7 +51,7 @@ def judge(maze_text: str, completion: str, style: PromptStyle = PLAIN) -> Terms:
     closed = score.progress * maze.distances.get(maze.start, 0)
     legal_moves = score.legal_prefix * len(moves)
     progress = score.progress * closed / legal_moves if legal_moves else 0.0
-    if not score.valid:
+    if score.excess_moves is None:  # not valid
         return Terms(progress=progress)
     answer = format_answer(moves, style, maze.start)
     as_asked = completion.strip() in (answer, f"<answer>{answer}</answer>")

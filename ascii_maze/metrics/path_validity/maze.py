@@ -177,7 +177,8 @@ class Maze:
         It is the least of the 16 candidates: those with fewer columns first, then as text. Split decisions and
         duplicates go by the hash of this form; `ascii_maze.kernels.canonicalise` is the same for batches.
         """
-        return "\n".join(min(self.variants(), key=lambda rows: (len(rows[0]), rows)))
+        least = min(self.variants(), key=lambda rows: (len(rows[0]), rows))
+        return "\n".join(least)
 
     def variants(self) -> list[tuple[str, ...]]:
         """The rows of the 16 mazes that count as this one: turned, mirrored, and each with S and G swapped."""

@@ -151,7 +151,7 @@ def score_moves(maze: Maze, moves: str) -> PathScore:
         reaches_goal=reaches_goal,
         valid=valid,
         optimal=False,
-        excess_moves=len(moves) - shortest if valid else None,
+        excess_moves=len(moves) - shortest if valid and shortest is not None else None,
         legal_prefix=last_legal / len(moves),
         progress=0.0 if shortest is None or left is None else max(0.0, 1 - left / shortest),
         wall_hits=wall_hits,

@@ -57,9 +57,9 @@ def to_svg(maze: Maze, moves: str = "", scale: int = 12) -> str:
             f'<text class="letter" x="{x}" y="{y}" dy=".35em" font-size="{scale * 0.6:g}">{kind[0].upper()}</text>'
         )
     if walk.crash:
-        x, y = walk.crash[1] * scale, walk.crash[0] * scale
+        left, top = walk.crash[1] * scale, walk.crash[0] * scale
         arm = scale - 4
-        parts.append(f'<path class="crash" d="M{x + 2} {y + 2}l{arm} {arm}m0 -{arm}l-{arm} {arm}"/>')
+        parts.append(f'<path class="crash" d="M{left + 2} {top + 2}l{arm} {arm}m0 -{arm}l-{arm} {arm}"/>')
     return "".join(parts) + "</svg>"
 
 
