@@ -11,33 +11,23 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-import random
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from .elsewhere import is_predictions, open_predictions
+from .answers import Report, answer_all
 from .errors import AsciiMazeError, UsageError
-from .failures import decision_points, failure_of
 from .files import UNFINISHED, write_text
-from .inference import Decoding, answer_budget, load_walker, split_revision
+from .inference import Decoding, split_revision
 from .metrics.path_validity.maze import Maze
-from .metrics.path_validity.scoring import parse_moves, read_maze, score_path
 from .policies import POLICIES, open_positions
-from .predictions import join_parts, read_scores, write_part
-from .prompts import format_answer, style_of
+from .predictions import join_parts, read_scores
 from .report import render_markdown
-from .statistics import break_down, count_failures, length_curve, paired_tests, summarise
+from .statistics import break_down, count_failures, length_curve, paired_tests, summarise, verdicts
 
-BATCHES_OF_A_PART = 16
 PACKAGES = (
     "ascii-maze", "accelerate", "bitsandbytes", "datasets", "peft", "tokenizers", "torch", "transformers", "vllm"
 )  # fmt: skip
-
-Report = Callable[[str, int, int], None]
-# The completions of some rows of the dataset, so many for each; told where it stands, for its seed, and reporting.
-Answerer = Callable[[list[dict], str, Callable[[int], None]], list[list[str]]]
 
 
 def evaluate(
@@ -104,14 +94,9 @@ def evaluate(
         parts[name] = answer_all(name, models.get(name), asked, decoding, cut, folder, report)
         if name in models:
             facts[name] = json.loads((folder / "facts.json").read_text())
-    scores = {name: {split: read_scores(files) for split, files in of.items()} for name, of in parts.items()}
     prompt = next(rows[0]["prompt"] for rows, _ in asked.values())
-    results = {
-        "models": {name: {split: summarise_split(rows) for split, rows in of.items()} for name, of in scores.items()},
-        "analysis": {name: {split: analyse_split(rows) for split, rows in of.items()} for name, of in scores.items()},
-        "paired": paired_tests(list(models), splits, scores),
-        "settings": {**settings, "system_prompt": prompt[0]["content"], "prompt": prompt, "loaded": facts},
-    }
+    settings |= {"system_prompt": prompt[0]["content"], "prompt": prompt, "loaded": facts}
+    results = {**measure(parts, list(models), splits), "settings": settings}
     files = [file for name in parts for split in splits for file in parts[name][split]]
     join_parts(files, out / "predictions.parquet")
     write_text(out / "report.md", render_markdown(results))
@@ -183,129 +168,22 @@ def identity(settings: dict, max_new_tokens: int | None) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def answer_all(
-    name: str,
-    location: str | None,
-    asked: dict[str, tuple],
-    decoding: Decoding,
-    cut: tuple[int | None, int],
-    folder: Path,
-    report: Report,
-) -> dict[str, list[Path]]:
-    """Have every maze answered that has not been yet, and write the parts and facts.json.
+def measure(
+    parts: dict[str, dict[str, list[Path]]], models: list[str], splits: Sequence[str]
+) -> dict[str, dict | list]:
+    """All figures, from the parts of each model and split, one after the other.
 
     Args:
-        location: of the model; None for a trivial policy.
-        cut: the tokens of an answer if they are given, and the open positions of the roomiest maze.
-        folder: for the parts.
-
-    Returns:
-        Split -> its parts, in order.
+        models: those that are tested against each other.
     """
-    size = max(1, BATCHES_OF_A_PART * decoding.batch_size // decoding.samples)
-    total, done, answer = sum(count for _, count in asked.values()), 0, None
-    parts: dict[str, list[Path]] = {split: [] for split in asked}
-    for split, (rows, count) in asked.items():
-        for start in range(0, count, size):
-            chunk = range(start, min(start + size, count))
-            part = folder / f"{split}-{start:09}.parquet"
-            parts[split].append(part)
-            if not part.exists():
-                answer = answer or open_answerer(name, location, asked, decoding, cut, folder)
-                mazes = rows.select(chunk).to_list()
-                completions = answer(mazes, f"{split}/{start}", lambda n, before=done: report(name, before + n, total))
-                write_part(part, score_rows(name, split, mazes, completions))
-            done += len(chunk)
-            report(name, done, total)
-    return parts
-
-
-def open_answerer(
-    name: str,
-    location: str | None,
-    asked: dict[str, tuple],
-    decoding: Decoding,
-    cut: tuple[int | None, int],
-    folder: Path,
-) -> Answerer:
-    """What answers mazes: a policy, a file or a model; what is to be known of it goes to facts.json."""
-    if location is None:
-        return lambda rows, place, report: [[policy_answer(name, row)] for row in rows]
-    if is_predictions(location):
-        answers = open_predictions(Path(location), asked, decoding.samples)
-        facts = {"sha256": digest_of(Path(location))}
-        write_text(folder / "facts.json", json.dumps(facts))
-        return lambda rows, place, report: answers(rows)
-    walker = load_walker(location)
-    prompt = next(rows[0]["prompt"] for rows, _ in asked.values())
-    tokens = cut[0] or answer_budget(walker.tokenizer, cut[1], style_of(prompt))
-    text = walker.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-    facts = {**walker.facts, "max_new_tokens": tokens, "rendered_prompt": text}
-    write_text(folder / "facts.json", json.dumps(facts))
-
-    def answer(rows: list[dict], place: str, report: Callable[[int], None]) -> list[list[str]]:
-        # Another seed for every part, none of them another's neighbour.
-        seed = hashlib.blake2b(f"{decoding.seed}/{place}".encode(), digest_size=6).digest()
-        here = decoding._replace(seed=int.from_bytes(seed))
-        return walker.complete([row["prompt"] for row in rows], tokens, here, report)
-
-    return answer
-
-
-def digest_of(path: Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def policy_answer(name: str, row: dict) -> str:
-    """What a trivial policy answers; its randomness is fixed by its name and the maze."""
-    seed = hashlib.blake2b(f"{name}/{row['id']}".encode(), digest_size=8).digest()
-    return format_answer(POLICIES[name](read_maze(row["maze"]), random.Random(seed)))
-
-
-def score_rows(name: str, split: str, rows: list[dict], completions: list[list[str]]) -> list[dict]:
-    """The rows of predictions.parquet for one model and some mazes of a split.
-
-    Args:
-        completions: the samples of each maze.
-    """
-    return [scored for row, answers in zip(rows, completions) for scored in score_answers(name, split, row, answers)]
-
-
-def score_answers(name: str, split: str, row: dict, completions: list[str]) -> Iterator[dict]:
-    """One row for each sample; `vote` marks the one that speaks for the walk that most of them take."""
-    maze = read_maze(row["maze"])
-    walks = [parse_moves(completion, maze.start) for completion in completions]
-    solution = parse_moves(row.get("solution") or "")
-    voted = majority(walks)
-    facts = {"generator": row.get("generator"), "path_length": row.get("path_length")}
-    facts["decision_points"] = decision_points(maze)
-    for sample, completion in enumerate(completions):
-        failure = failure_of(maze, completion) or (None, None, None)
-        yield {
-            "id": row["id"],
-            "model": name,
-            "split": split,
-            "size": f"{row['width']}x{row['height']}",
-            **facts,
-            "maze": row["maze"],
-            "sample": sample,
-            "completion": completion,
-            **score_path(maze, completion).to_dict(),
-            "exact": None if solution is None else walks[sample] == solution,
-            "vote": sample == voted,
-            **dict(zip(("failure", "failure_move", "failure_junction"), failure)),
-        }
-
-
-def majority(walks: Sequence[str | None]) -> int:
-    """The place of the first sample that takes the most frequent walk (Wang et al., 2023); of several, the earliest.
-
-    What is no path has no vote, unless there is nothing else.
-    """
-    votes = Counter(walk for walk in walks if walk is not None)
-    return walks.index(max(votes, key=votes.__getitem__)) if votes else 0
+    summaries, analyses, outcomes = {}, {}, {}
+    for name, of in parts.items():
+        summaries[name], analyses[name], outcomes[name] = {}, {}, {}
+        for split, files in of.items():
+            rows = read_scores(files)
+            summaries[name][split], analyses[name][split] = summarise_split(rows), analyse_split(rows)
+            outcomes[name][split] = verdicts(rows)
+    return {"models": summaries, "analysis": analyses, "paired": paired_tests(models, splits, outcomes)}
 
 
 def summarise_split(rows) -> dict:

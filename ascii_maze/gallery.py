@@ -31,10 +31,13 @@ def verdict(row: dict) -> str:
 
 
 def pick_mazes(predictions: Sequence[dict], models: Sequence[str], count: int) -> list[list[dict]]:
-    """The first mazes on which the models differ, then any others: for each, one row per model."""
+    """The first mazes on which the models differ, then any others: for each, one row per model.
+
+    Of several samples it is the one that speaks for the majority.
+    """
     by_maze: dict[tuple[str, str], dict[str, dict]] = {}
     for row in predictions:
-        if row["model"] in models:
+        if row["model"] in models and row["vote"]:
             by_maze.setdefault((row["split"], row["id"]), {})[row["model"]] = row
     groups = [[rows[model] for model in models if model in rows] for rows in by_maze.values()]
     return sorted(groups, key=lambda rows: len({row["valid"] for row in rows}) < 2)[:count]

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from .errors import AsciiMazeError
 from .prompts import PLAIN, Message, PromptStyle, format_answer
 
+FIRST_STAGE = 8  # tokens, see `_generate`
+
 
 class Source(NamedTuple):
     """Where a model is to be had, and how it is to be loaded.
@@ -271,17 +273,51 @@ def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, report, dec
         batch = tokenizer([texts[i] for i in indices], return_tensors="pt", padding=True, add_special_tokens=False)
         batch = batch.to(model.device)
         with torch.inference_mode():
-            output = model.generate(
-                input_ids=batch["input_ids"],
-                attention_mask=batch["attention_mask"],
-                max_new_tokens=max_new_tokens,
-                pad_token_id=tokenizer.pad_token_id,
-                **decoding,
-            )
-        answers = tokenizer.batch_decode(output[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+            tokens = _generate(model, tokenizer, batch["input_ids"], batch["attention_mask"], max_new_tokens, decoding)
+        answers = tokenizer.batch_decode(tokens, skip_special_tokens=True)
         each = len(answers) // len(indices)
         for place, index in enumerate(indices):
             completions[index] = answers[place * each : (place + 1) * each]
         if report:
             report(start + len(indices))
     return completions
+
+
+def _generate(model, tokenizer, tokens, mask, max_new_tokens: int, decoding: dict) -> list[list[int]]:
+    """New tokens of each row: `model.generate`, in stages after which the rows that have ended are left out.
+
+    A few endless answers would otherwise cost as much as if all were as long. Stages are of 8, 8, 16, 32 tokens...
+    """
+    import torch
+
+    # Several processes with sharded weights must call `generate` equally often.
+    alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
+    width, cache, answers = tokens.shape[1], None, {}
+    ends = torch.as_tensor(model.generation_config.eos_token_id, device=tokens.device).reshape(-1)
+    rows = torch.arange(len(tokens) * decoding.get("num_return_sequences", 1))
+    while True:
+        made = tokens.shape[1] - width
+        stage = min(max(made, FIRST_STAGE), max_new_tokens - made) if alone else max_new_tokens
+        output = model.generate(
+            input_ids=tokens,
+            attention_mask=mask,
+            past_key_values=cache,
+            max_new_tokens=stage,
+            pad_token_id=tokenizer.pad_token_id,
+            return_dict_in_generate=True,
+            **decoding,
+        )
+        tokens, cache = output.sequences, output.past_key_values
+        running = ~torch.isin(tokens[:, width + made :], ends).any(dim=1)
+        if tokens.shape[1] - width >= max_new_tokens:
+            running[:] = False
+        answers |= {
+            row: tokens[place, width:].tolist() for place, row in enumerate(rows.tolist()) if not running[place]
+        }
+        if not running.any():
+            return [answers[row] for row in sorted(answers)]
+        mask = mask.repeat_interleave(len(tokens) // len(mask), dim=0)
+        mask = torch.cat([mask, mask.new_ones(len(mask), tokens.shape[1] - mask.shape[1])], dim=1)[running]
+        tokens, rows = tokens[running], rows[running.cpu()]
+        cache.batch_select_indices(running.nonzero().squeeze(1))
+        decoding = {**decoding, "num_return_sequences": 1}

@@ -35,6 +35,16 @@ def sample_rows(results: dict) -> list[tuple[str, ...]]:
     return table
 
 
+def exact_rates(results: dict) -> dict[str, dict[str, float]]:
+    """Split -> model -> share of answers that are the dataset's own solution, where there are solutions."""
+    rates: dict[str, dict[str, float]] = {}
+    for name, by_split in results["models"].items():
+        for split, summary in by_split.items():
+            if "exact" in summary:
+                rates.setdefault(split, {})[name] = summary["exact"]
+    return rates
+
+
 def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
 
@@ -53,6 +63,9 @@ def render_markdown(results: dict) -> str:
         "Rates in per cent; 95 % intervals are Wilson's. `shortest`: as short as a path can be. `arrives`: ends on G, "
         "blocked moves ignored.",
     ]
+    for split, rates in exact_rates(results).items():
+        said = ", ".join(f"{name} {100 * rate:.1f}" for name, rate in rates.items())
+        lines.append(f"- {split}: equal to the reference solution, move for move: {said}")
     for test in results["paired"]:
         lines.append(
             f"- {test['split']}: {test['a']} alone solves {test['only_a']}, {test['b']} alone {test['only_b']} "

@@ -73,15 +73,15 @@ def break_down(rows) -> dict[str, dict[str, dict]]:
         table["generator"][name] = summarise(cell)
     for fact in ("path_length", "decision_points"):
         known = rows[rows[fact].notna()]
-        ranks = known[fact].map(lambda number: octave(int(number)))
-        table[fact] = {name: summarise(known[ranks == (rank, name)]) for rank, name in sorted(set(ranks))}
+        ranks = np.frexp(known[fact].to_numpy(dtype=float))[1]  # the exponent, 4 for all of 8-15
+        table[fact] = {octave(rank): summarise(known[ranks == rank]) for rank in np.unique(ranks).tolist()}
     return table
 
 
-def octave(number: int) -> tuple[int, str]:
-    """The cell of a number in a breakdown: its rank and its name, as (4, `8-15`)."""
-    low, high = 1 << max(number.bit_length() - 1, 0), (1 << number.bit_length()) - 1
-    return number.bit_length(), str(number) if number < 2 else f"{low}-{high}"
+def octave(rank: int) -> str:
+    """The name of a cell of a breakdown: 4 is `8-15`, 0 is `0`."""
+    low, high = 1 << max(rank - 1, 0), (1 << rank) - 1
+    return str(high) if rank < 2 else f"{low}-{high}"
 
 
 def count_failures(rows) -> dict[str, int]:
@@ -92,26 +92,25 @@ def count_failures(rows) -> dict[str, int]:
     return {kind: int(counts[kind]) for kind in FAILURES if counts.get(kind, 0)}
 
 
-def paired_tests(models: Sequence[str], splits: Sequence[str], scores: dict[str, dict]) -> list[dict]:
+def paired_tests(models: Sequence[str], splits: Sequence[str], outcomes: dict[str, dict]) -> list[dict]:
     """Exact McNemar tests between every two models on the same mazes, Holm-corrected over the table; see `verdicts`.
 
     Beside each stands how many times as often `b` is valid as `a`, with a 95 % interval; see `ratio`.
 
     Args:
-        scores: model -> split -> rows, of the same mazes in the same order.
+        outcomes: model -> split -> bool (n,), which of the same mazes in the same order it solves.
     """
     from statsmodels.stats.contingency_tables import mcnemar
     from statsmodels.stats.multitest import multipletests
 
     tests = []
     for split in splits:
-        outcomes = {name: verdicts(scores[name][split]) for name in models}
         for one, two in itertools.combinations(models, 2):
-            only_one = int(np.sum(outcomes[one] & ~outcomes[two]))
-            only_two = int(np.sum(outcomes[two] & ~outcomes[one]))
+            first, second = outcomes[one][split], outcomes[two][split]
+            only_one, only_two = int(np.sum(first & ~second)), int(np.sum(second & ~first))
             p = float(mcnemar([[0, only_one], [only_two, 0]], exact=True).pvalue) if only_one + only_two else 1.0
             test = {"split": split, "a": one, "b": two, "only_a": only_one, "only_b": only_two, "p": p}
-            tests.append({**test, **ratio(outcomes[one], outcomes[two])})
+            tests.append({**test, **ratio(first, second)})
     if tests:
         for test, corrected in zip(tests, multipletests([test["p"] for test in tests], method="holm")[1]):
             test["p_holm"] = float(corrected)
@@ -165,9 +164,11 @@ def length_curve(lengths: Sequence[int], valid: Sequence[bool]) -> dict | None:
         return None
     if x[y].max() <= x[~y].min() or x[~y].max() <= x[y].min():
         return None
+    places, cells = np.unique(x, return_inverse=True)  # the fit is the same over counts, and small
+    counts = np.stack([np.bincount(cells, weights=y), np.bincount(cells, weights=~y)], axis=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PerfectSeparationWarning)
-        fit = GLM(y.astype(float), add_constant(x), family=families.Binomial()).fit()
+        fit = GLM(counts, add_constant(places), family=families.Binomial()).fit()
     (intercept, slope), covariance = fit.params, fit.cov_params()
     curve = {"intercept": float(intercept), "slope": float(slope), "half_length": None, "half_length_ci": None}
     if slope >= 0:

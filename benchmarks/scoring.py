@@ -1,5 +1,7 @@
 """Answers scored in a second: `score_path` beside reasoning-gym's scorer, the metric beside exact_match.
 
+`score_paths` is `score_path` in bulk: the same scores, as a list.
+
     pip install reasoning-gym
     python benchmarks/scoring.py                                # exact_match comes from the Hub
     python benchmarks/scoring.py --exact-match FOLDER           # or from a copy of its module
@@ -19,6 +21,7 @@ from types import SimpleNamespace
 import evaluate
 
 from ascii_maze import generate_mazes, metric_path, score_path
+from ascii_maze.metrics.path_validity.bulk import score_paths
 
 
 def answers(solutions: list[str]) -> list[str]:
@@ -99,6 +102,7 @@ def main() -> None:
             ("half of them wrong", cases.given, cases.spoken),
         ):
             direct = {"score_path": lambda given=given, cases=cases: list(map(score_path, cases.texts, given))}
+            direct["score_paths"] = lambda given=given, cases=cases: score_paths(cases.texts, given)
             if gym:
                 direct["reasoning-gym"] = lambda spoken=spoken, cases=cases: gym(cases.entries, spoken)
             through = {

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 
+import pyarrow.parquet
 import pytest
 
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "numba", "numpy", "pyarrow")
@@ -62,6 +63,7 @@ def test_nothing_imports_torch_before_a_model_is_needed(module):
         (["train", "recipes/tiny/stf.yaml"], "did you mean 'recipes/tiny/sft.yaml'"),
         (["evaluate", "a=tiny", "a=tiny"], "the name 'a' is taken"),
         (["evaluate", "wall_follower=tiny"], "the name 'wall_follower' is taken"),
+        (["evaluate", "tiny", "--samples", "0"], "--samples"),
         (["study", "nothing.yaml"], "no such study file"),
         (["show", "nothing.txt"], "cannot read nothing.txt"),
         (["show", "nothing.parquet"], "cannot read nothing.parquet"),
@@ -104,3 +106,19 @@ def test_build_as_json(tmp_path):
     done = run("build", "demo", "--out", tmp_path / "data", "--limit", "8", "--json")
     assert json.loads(done.stdout)["rows"]["sft/train"] == 8
     assert json.loads((tmp_path / "data" / "build.json").read_text())["seed"] == 0
+
+
+def test_evaluate_scores_a_file_of_predictions_as_json(dataset, tmp_path):
+    rows = pyarrow.parquet.read_table(next((dataset / "prompts").glob("test-*"))).to_pylist()
+    answers = "".join(json.dumps({"id": row["id"], "completion": row["solution"]}) + "\n" for row in rows)
+    (tmp_path / "made.jsonl").write_text(answers)
+    words = ["--dataset", dataset, "--out", tmp_path / "out", "--json"]
+    done = run("evaluate", f"made={tmp_path / 'made.jsonl'}", *words)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert results == json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["models"]["made"]["test"]["optimal"] == 1
+    assert {path.name for path in (tmp_path / "out" / "figures").iterdir()} >= {"validity_by_size.png"}
+    refused = run("evaluate", f"made={tmp_path / 'made.jsonl'}", "--split", "test_larger", *words)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
+    assert "there is no such maze in split 'test_larger'" in refused.stderr

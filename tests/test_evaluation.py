@@ -6,9 +6,10 @@ import sys
 import pyarrow.parquet
 import pytest
 
-from ascii_maze import evaluation
+from ascii_maze import answers, evaluation
+from ascii_maze.answers import majority, score_rows
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.evaluation import evaluate, load_mazes, majority, score_rows
+from ascii_maze.evaluation import evaluate, load_mazes
 from ascii_maze.gallery import group_by_failure, pick_mazes, write_gallery
 from ascii_maze.metrics.path_validity.scoring import PathScore
 
@@ -35,6 +36,8 @@ def test_baselines_alone(dataset, tmp_path):
     assert set(PathScore.__dataclass_fields__) <= set(predictions[0])
     report = (tmp_path / "report.md").read_text()
     assert "| test | all | shortest_path | 12 | 100.0 | 75.8 - 100.0 |" in report
+    assert "- test: equal to the reference solution, move for move: random_walk " in report
+    assert results["models"]["shortest_path"]["test"]["exact"] == 1.0  # without loops there is but one
     analysis = results["analysis"]["one_direction"]["test"]
     optimal = results["models"]["one_direction"]["test"]["optimal"]
     assert sum(analysis["failures"].values()) == round(12 * (1 - optimal))
@@ -92,11 +95,16 @@ def test_gallery_shows_first_where_models_differ():
     assert [group[0]["id"] for group in pick_mazes(rows, ["a", "b"], 2)] == [1, 0]
 
 
+def test_gallery_shows_the_sample_that_has_the_vote():
+    rows = [row(valid, sample=place, vote=place == 1) for place, valid in enumerate((False, True, False))]
+    assert pick_mazes(rows, ["m"], 1) == [[rows[1]]]
+
+
 def test_gallery_shows_every_kind_of_failure_with_its_counts():
     maze = {"id": "x", "maze": "S  \n # \n  G", "width": 1, "height": 1}
-    answers = ["R R D D", "D D R R", "no idea", "U", "R R"]
-    mazes = [maze | {"id": str(number)} for number in range(len(answers))]
-    rows = score_rows("a", "test", mazes, [[answer] for answer in answers])
+    given = ["R R D D", "D D R R", "no idea", "U", "R R"]
+    mazes = [maze | {"id": str(number)} for number in range(len(given))]
+    rows = score_rows("a", "test", mazes, [[answer] for answer in given])
     rows += score_rows("b", "test", [maze], [["U"]])
     groups = group_by_failure(rows, ["a", "b"])
     assert [(group["title"], group["counts"]) for group in groups] == [
@@ -112,11 +120,11 @@ def test_gallery_shows_every_kind_of_failure_with_its_counts():
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import ascii_maze.evaluation
+import ascii_maze.answers, ascii_maze.evaluation
 def report(name, done, total):
     if name == "base" and done > 8:
         os.kill(os.getpid(), signal.SIGKILL)
-ascii_maze.evaluation.BATCHES_OF_A_PART = 1
+ascii_maze.answers.BATCHES_OF_A_PART = 1
 ascii_maze.evaluation.evaluate(
     {"base": "tiny"}, sys.argv[1], ["test"], Path(sys.argv[2]), 14, 16, samples=2, max_new_tokens=9, report=report
 )
@@ -129,7 +137,7 @@ def test_after_kill_9_the_same_call_goes_on_to_the_same_files(dataset, tmp_path,
     assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / "results.json").exists()
     assert len(list((tmp_path / "killed").rglob("*.parquet"))) == 1
-    monkeypatch.setattr(evaluation, "BATCHES_OF_A_PART", 1)
+    monkeypatch.setattr(answers, "BATCHES_OF_A_PART", 1)
     for out in ("killed", "whole"):
         evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path / out, 14, 16, samples=2, max_new_tokens=9)
     for name in ("results.json", "predictions.parquet", "report.md"):
@@ -139,7 +147,7 @@ def test_after_kill_9_the_same_call_goes_on_to_the_same_files(dataset, tmp_path,
 
 
 def test_what_is_answered_is_not_asked_again(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "BATCHES_OF_A_PART", 1)
+    monkeypatch.setattr(answers, "BATCHES_OF_A_PART", 1)
     answered = []
 
     def answer(name, row):
@@ -153,10 +161,10 @@ def test_what_is_answered_is_not_asked_again(dataset, tmp_path, monkeypatch):
         return "U"
 
     monkeypatch.setattr(evaluation, "POLICIES", {"greedy": None})
-    monkeypatch.setattr(evaluation, "policy_answer", answer)
+    monkeypatch.setattr(answers, "policy_answer", answer)
     with pytest.raises(KeyboardInterrupt):
         evaluate({}, str(dataset), ["test"], tmp_path, 14, 4)
-    monkeypatch.setattr(evaluation, "policy_answer", answer_on)
+    monkeypatch.setattr(answers, "policy_answer", answer_on)
     evaluate({}, str(dataset), ["test"], tmp_path, 14, 4)
     ids = [row["id"] for row in load_mazes(str(dataset), "test", 14)]
     assert [key for _, key in answered] == ids[:11] + ids[8:]

@@ -1,4 +1,5 @@
 import random
+from functools import lru_cache
 
 import networkx
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ascii_maze import Maze, MazeError, generate_mazes, score_path
+from ascii_maze.metrics.path_validity.bulk import score_paths
 from ascii_maze.metrics.path_validity.maze import STYLES
 from ascii_maze.metrics.path_validity.scoring import UNPARSED, extract_answer, parse_moves
 from ascii_maze.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle, format_answer, prompt_messages, style_of
@@ -15,8 +17,9 @@ from .test_maze import maps
 OPEN = "#####\n#S  #\n# # #\n#  G#\n#####"  # a square loop of eight
 
 
-def independent_score(text: str, moves: str) -> dict:
-    """The same facts, from a networkx graph of the map and a naive walk; shares no code with the scorer."""
+@lru_cache(maxsize=8)
+def graph_of(text: str):
+    """A networkx graph of the open positions, the start, the goal, and how far every position is from the goal."""
     lines = text.split("\n")
     free = {(r, c): symbol for r, line in enumerate(lines) for c, symbol in enumerate(line) if symbol != "#"}
     graph = networkx.Graph()
@@ -25,7 +28,12 @@ def independent_score(text: str, moves: str) -> dict:
     graph.add_edges_from(((r, c), (r, c + 1)) for r, c in free if (r, c + 1) in free)
     start = next(place for place, symbol in free.items() if symbol == "S")
     goal = next(place for place, symbol in free.items() if symbol == "G")
-    to_goal = networkx.single_source_shortest_path_length(graph, goal)
+    return graph, start, goal, networkx.single_source_shortest_path_length(graph, goal)
+
+
+def independent_score(text: str, moves: str) -> dict:
+    """The same facts, from a networkx graph of the map and a naive walk; shares no code with the scorer."""
+    graph, start, goal, to_goal = graph_of(text)
     here, trail, hits, legal_until, legal_place = start, [start], 0, None, start
     for k, move in enumerate(moves):
         there = (here[0] + {"U": -1, "D": 1}.get(move, 0), here[1] + {"L": -1, "R": 1}.get(move, 0))
@@ -107,30 +115,42 @@ def random_map(rng: random.Random) -> str:
     return "\n".join("".join(symbols[r * columns : (r + 1) * columns]) for r in range(rows))
 
 
-def compare_with_an_independent_checker(count: int, rng: random.Random) -> set[tuple]:
-    """Score so many random pairs both ways; returns the kinds of outcomes that there were."""
+def random_pairs(count: int, rng: random.Random):
+    """(map, answer, its moves or None where it is no path): five of every map, of lattices and of any map."""
     each = count // 40
     lattices = [text for n in (2, 3, 4, 5) for text in generate_mazes("depth_first", n, n, each, n).to_ascii()]
-    lattices += generate_mazes("percolation", 5, 5, each, 0).to_ascii()  # with loops
-    texts = lattices + [random_map(rng) for _ in range(count // 5 - len(lattices))]
-    kinds = set()
-    for text in texts:
+    lattices += generate_mazes("percolation", 5, 5, each, 0).to_ascii()
+    for text in lattices + [random_map(rng) for _ in range(count // 5 - len(lattices))]:
         maze = Maze.from_ascii(text)
         for _ in range(5):
             moves = moves_for(maze, rng)
             if rng.random() < 0.1:
-                assert score_path(text, answer := hostile(moves, rng)) == UNPARSED, (text, answer)
-                continue
-            expected, answer = independent_score(text, moves), written(moves, rng)
-            assert score_path(text, answer).to_dict() == expected, (text, answer)
-            kinds.add((expected["legal"], expected["reaches_goal"], expected["optimal"]))
-    assert len(texts) * 5 == count
-    return kinds
+                yield text, hostile(moves, rng), None
+            else:
+                yield text, written(moves, rng), moves
 
 
-def test_agrees_with_an_independent_checker_on_20000_pairs():
-    kinds = compare_with_an_independent_checker(20_000, random.Random(0))
+def test_agrees_with_an_independent_checker_on_100000_pairs():
+    """One by one and in bulk, on maps with loops, without a way, and with answers that are none."""
+    pairs = list(random_pairs(100_000, random.Random(0)))
+    together = score_paths([text for text, _, _ in pairs], [answer for _, answer, _ in pairs])
+    kinds, loops, no_way, junk = set(), 0, 0, 0
+    for (text, answer, moves), in_bulk in zip(pairs, together, strict=True):
+        score = score_path(text, answer)
+        assert in_bulk == score, (text, answer)
+        if moves is None:
+            assert score == UNPARSED, (text, answer)
+            junk += 1
+            continue
+        expected = independent_score(text, moves)
+        assert score.to_dict() == expected, (text, answer)
+        kinds.add((expected["legal"], expected["reaches_goal"], expected["optimal"]))
+        graph, start, _, to_goal = graph_of(text)
+        loops += graph.number_of_edges() >= graph.number_of_nodes()
+        no_way += start not in to_goal
+    assert len(pairs) == 100_000
     assert len(kinds) == 5  # every combination that can be
+    assert min(loops, no_way, junk) > 4_000
 
 
 def test_large_maps_agree_too():

@@ -5,6 +5,7 @@ import yaml
 
 from ascii_maze.errors import UsageError
 from ascii_maze.launch import train
+from ascii_maze.policies import POLICIES
 from ascii_maze.study import DEMO, Study, load_study, run_study
 
 
@@ -25,7 +26,8 @@ def test_a_small_study_from_dataset_to_page(tmp_path):
     results = run_study(study, tmp_path / "out", 1, lambda words: train(words[0], [*words[1:], *short]), progress)
     assert list(results["models"])[:2] == ["base", "sft"]
     assert results["models"]["sft"]["test"]["n"] == 4
-    assert list(dict.fromkeys(stages)) == ["surveying", "hashing mazes", "writing parquet", "base", "sft"]
+    building = ["surveying", "hashing mazes", "writing parquet"]
+    assert list(dict.fromkeys(stages)) == [*building, "base", "sft", *POLICIES]
     page = (tmp_path / "out" / "report.html").read_text()
     # Each maze by each model, and each answer once more among those of its kind.
     assert page.count("<svg") == 2 * (2 * 4)

@@ -15,11 +15,18 @@ MOVES = MappingProxyType({"U": (-1, 0), "D": (1, 0), "L": (0, -1), "R": (0, 1)})
 STYLES = MappingProxyType({"hash": "# ", "dots": "#.", "blocks": "█ "})
 
 _ALPHABETS = tuple(style + START + GOAL + "\n" for style in STYLES.values())
+_ASCII = _ALPHABETS[0].encode()
 _BITS = bytes.maketrans(b"# SG", b"0111")
 
 
 class MazeError(ValueError):
-    """Text that is not a maze. The message tells the row, the column (both from 1) and what was expected."""
+    """Text that is not a maze. The message tells the row, the column (both from 1) and what was expected.
+
+    Attributes:
+        index: which text it was, where there were several.
+    """
+
+    index: int | None = None
 
 
 class Facts(NamedTuple):
@@ -51,7 +58,9 @@ class Maze:
         text = text.replace("\r\n", "\n").removesuffix("\n")
         lines, width = text.split("\n"), (text + "\n").index("\n")
         breaks = "\n" * (len(lines) - 1)
-        alphabet = next((alphabet for alphabet in _ALPHABETS if not text.strip(alphabet)), None)
+        alphabet = _ALPHABETS[0]
+        if not text.isascii() or text.encode().translate(None, _ASCII):
+            alphabet = next((alphabet for alphabet in _ALPHABETS if not text.strip(alphabet)), None)
         rectangular = text[width :: width + 1] == breaks and len(text) == len(lines) * (width + 1) - 1
         if alphabet is None or not rectangular or text.count(START) != 1 or text.count(GOAL) != 1:
             raise MazeError(_what_is_wrong(lines))

@@ -1,12 +1,11 @@
 """The metric `path_validity` for `evaluate`: does a path through an ASCII maze arrive, and as soon as it can?"""
 
-from operator import attrgetter
-
 import datasets
 import evaluate
 
+from .bulk import rows_of, score_columns
 from .maze import MazeError
-from .scoring import FIELDS, PathScore, score_path
+from .scoring import FIELDS
 
 _DESCRIPTION = """
 Whether paths through ASCII mazes are legal, arrive, and are as short as a path can be. A reference is the text of a
@@ -85,27 +84,15 @@ class PathValidity(evaluate.Metric):
         super().add(prediction=storable(prediction), reference=storable(reference), **kwargs)
 
     def _compute(self, predictions: list[str], references: list[str], per_item: bool = False) -> dict:
-        scores = score_all(predictions, references)
-        result: dict = {"n": len(scores)}
-        for name in FIELDS:
-            values = [value for value in map(attrgetter(name), scores) if value is not None]
+        try:
+            columns = score_columns(references, predictions)
+        except MazeError as error:
+            raise ValueError(f"references[{error.index}] is not a maze: {error}") from error
+        result: dict = {"n": len(predictions)}
+        for name, column in columns.items():
+            values = (column[columns["valid"]] if name == "excess_moves" else column).tolist()
             result[name] = sum(values) / len(values) if values else None
-        return {**result, "items": [score.to_dict() for score in scores]} if per_item else result
-
-
-def score_all(predictions: list[str], references: list[str]) -> list[PathScore]:
-    """Score each prediction against its maze.
-
-    Raises:
-        ValueError: a reference is not a maze, with its index.
-    """
-    scores: list[PathScore] = []
-    try:
-        for prediction, reference in zip(predictions, references):
-            scores.append(score_path(reference, prediction))
-    except MazeError as error:
-        raise ValueError(f"references[{len(scores)}] is not a maze: {error}") from error
-    return scores
+        return {**result, "items": [dict(zip(FIELDS, row)) for row in rows_of(columns)]} if per_item else result
 
 
 def check_text(references: list) -> None:

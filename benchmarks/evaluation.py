@@ -1,0 +1,130 @@
+"""What an evaluation costs: time beside a loop of `model.generate` over single prompts, memory over many mazes.
+
+    python benchmarks/evaluation.py speed --mazes 64 --model tiny
+    python benchmarks/evaluation.py memory --mazes 2000 --mazes 20000
+
+`speed`: greedy, as many threads as there are cores; both must give the same answers, token for token, and it says so.
+`memory`: peak memory of one process for each number of mazes, which scores the trivial policies and a file of as many
+predictions; pages of mapped files, which the system can drop at any time, stand beside it (Linux).
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from ascii_maze.evaluation import load_mazes
+from ascii_maze.inference import generate, load_model
+from dataset_builder.build import build
+from dataset_builder.config import BuildConfig
+
+MEASURED = """
+import resource, sys, threading
+from pathlib import Path
+from ascii_maze.evaluation import evaluate
+dataset, predictions, out = sys.argv[1:]
+own = [0]
+done = threading.Event()
+def watch():
+    while not done.wait(0.01):
+        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+        own[0] = max(own[0], int(line.split()[1]))
+watcher = threading.Thread(target=watch)
+watcher.start()
+evaluate({"made": predictions}, dataset, ["test"], Path(out))
+done.set()
+watcher.join()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, own[0])
+"""
+
+
+def make_dataset(folder: Path, count: int) -> Path:
+    """5x5 depth-first mazes, so many of them in `test`."""
+    splits = {"train": 64, "validation": 64, "test": count}
+    config = BuildConfig(name="many", sizes={"5x5": 1}, generators={"depth_first": 1}, splits=splits)
+    build(config, folder)
+    return folder
+
+
+def one_by_one(model, tokenizer, prompts: list, max_new_tokens: int) -> list[str]:
+    """The loop that one writes first."""
+    answers = []
+    for prompt in prompts:
+        text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        inputs = tokenizer(text, return_tensors="pt", add_special_tokens=False)
+        with torch.inference_mode():
+            output = model.generate(
+                **inputs, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id
+            )
+        answers.append(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+    return answers
+
+
+def measure_speed(name: str, count: int, rounds: int) -> None:
+    """Print a table of medians over alternating rounds."""
+    model, tokenizer = load_model(name)
+    with tempfile.TemporaryDirectory() as folder:
+        prompts = [row["prompt"] for row in load_mazes(str(make_dataset(Path(folder) / "data", count)), "test", count)]
+    ways = {
+        "loop of model.generate": lambda: one_by_one(model, tokenizer, prompts, 64),
+        "evaluate": lambda: generate(model, tokenizer, prompts, 64),
+    }
+    seconds: dict[str, list[float]] = {what: [] for what in ways}
+    for _ in range(rounds):
+        answers = []
+        for what, way in ways.items():
+            began = time.perf_counter()
+            answers.append(way())
+            seconds[what].append(time.perf_counter() - began)
+        if answers[0] != answers[1]:
+            sys.exit("the answers differ")
+    times = {what: statistics.median(of) for what, of in seconds.items()}
+    first = next(iter(times.values()))
+    print("| what | s | mazes/s | times as fast |\n|---|---|---|---|")
+    for what, time_taken in times.items():
+        print(f"| {what} | {time_taken:.2f} | {count / time_taken:.1f} | {first / time_taken:.1f} |")
+    print(f"\n{count} mazes, {torch.get_num_threads()} threads; the same answers in every round")
+
+
+def measure_memory(counts: list[int]) -> None:
+    """Print a table of peaks."""
+    print("| mazes | peak, MB | times the first | with mapped files, MB |\n|---|---|---|---|")
+    first = None
+    for count in counts:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            dataset = make_dataset(folder / "data", count)
+            rows = load_mazes(str(dataset), "test", None)
+            with (folder / "made.jsonl").open("w") as file:
+                file.writelines(json.dumps({"id": row["id"], "completion": row["solution"]}) + "\n" for row in rows)
+            words = [sys.executable, "-c", MEASURED, dataset, folder / "made.jsonl", folder / "out"]
+            done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True)
+            resident, own = (int(kilobytes) / 1024 for kilobytes in done.stdout.split()[-2:])
+            first = first or own
+            print(f"| {len(rows):,} | {own:.0f} | {own / first:.2f} | {resident:.0f} |", flush=True)
+
+
+def main() -> None:
+    """Print what is asked for, as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["speed", "memory"])
+    parser.add_argument("--mazes", type=int, action="append")
+    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    print(f"{platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}\n")
+    if options.what == "speed":
+        measure_speed(options.model, (options.mazes or [64])[0], options.rounds)
+    else:
+        measure_memory(options.mazes or [2000, 20_000])
+
+
+if __name__ == "__main__":
+    main()
