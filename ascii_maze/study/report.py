@@ -7,6 +7,7 @@ from pathlib import Path
 from ..failures import FAILURES
 from ..files import write_text
 from ..gallery import pick_mazes, walk_of
+from ..mri.edges import ALL
 from ..policies import POLICIES
 from .figures import colours_of, inside_figure, learning_figure, length_figure, reward_figure, validity_figure
 from .plan import Study, to_yaml
@@ -90,14 +91,16 @@ def inside_rows(results: dict) -> list[dict]:
     rows = []
     for name, by_layer in mri["drift"].items():
         cell = results["models"].get(name, {}).get(split)
-        regions = mri.get("regions", {}).get(name, {})
+        found = mri.get("regions", {}).get(name)
         rows.append(
             {
                 "name": name,
                 "valid": f"{100 * cell['valid']:.1f}" if cell else "",
                 "drift": _extreme(by_layer, max),
                 "cka": _extreme(mri["cka"][name], min),
-                **{key: regions.get(key, "") for key in ("edges_gained", "edges_lost", "edges_kept", "noise_floor")},
+                "edges": "+{edges_gained} -{edges_lost} ={edges_kept}".format(**found) if found else "",
+                "edges_agree": _agreement(found, "edges"),
+                "regions_agree": _agreement(found, "regions"),
             }
         )
     return rows
@@ -107,6 +110,14 @@ def _extreme(by_layer: list[float | None], which: Callable) -> str:
     """The largest or smallest figure and its layer; where all mazes are alike, as in an embedding, there is none."""
     found = [(value, layer) for layer, value in enumerate(by_layer) if value is not None]
     return "{:.3f} at layer {}".format(*which(found)) if found else ""
+
+
+def _agreement(found: dict | None, what: str) -> str:
+    """How far edges or regions of fine-tune and base agree on different prompts, and of the base with itself."""
+    if not found:
+        return ""
+    of_all = found[what][ALL]
+    return f"{of_all['across_halves']:.2f} ({of_all['noise_floor']:.2f})"
 
 
 def failure_rows(study: Study, out: Path) -> list[tuple[str, str, str]]:
