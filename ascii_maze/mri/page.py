@@ -8,8 +8,7 @@ from html import escape
 from pathlib import Path
 
 from ..files import replacing, write_text
-from .figures import TIP
-from .region_figures import CaptionedFigure
+from .figures import TIP, CaptionedFigure
 
 # The same numbers give the same bytes; text stays text.
 SVG = {"svg.hashsalt": "ascii-maze", "svg.fonttype": "none", "text.parse_math": False}
