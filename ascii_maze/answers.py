@@ -53,7 +53,11 @@ def answer_all(
             if not part.exists():
                 answer = answer or open_answerer(name, location, asked, decoding, cut, folder)
                 mazes = rows.select(chunk).to_list()
-                completions = answer(mazes, f"{split}/{start}", lambda n, before=done: report(name, before + n, total))
+
+                def tell(n: int, before: int = done) -> None:
+                    report(name, before + n, total)
+
+                completions = answer(mazes, f"{split}/{start}", tell)
                 write_part(part, score_rows(name, split, mazes, completions))
             done += len(chunk)
             report(name, done, total)
@@ -73,8 +77,7 @@ def open_answerer(
         return lambda rows, place, report: [[policy_answer(name, row)] for row in rows]
     if is_predictions(location):
         answers = open_predictions(Path(location), asked, decoding.samples)
-        facts = {"sha256": digest_of(Path(location))}
-        write_text(folder / "facts.json", json.dumps(facts))
+        write_text(folder / "facts.json", json.dumps({"sha256": digest_of(Path(location))}))
         return lambda rows, place, report: answers(rows)
     walker = load_walker(location)
     prompt = next(rows[0]["prompt"] for rows, _ in asked.values())

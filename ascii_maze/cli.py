@@ -422,8 +422,18 @@ def push(
     """Publish on the Hub, in one commit that holds all or nothing; what is there already is not sent again."""
     from .hub import plan_push
 
-    of_adapter = {"base_model": base_model, "dataset": dataset, "license": license, "results": results or []}
-    plan = plan_push(kind, path, repo, public=public, revision=revision, tag=tag, **of_adapter)
+    plan = plan_push(
+        kind,
+        path,
+        repo,
+        public=public,
+        revision=revision,
+        tag=tag,
+        base_model=base_model,
+        dataset=dataset,
+        license=license,
+        results=results or [],
+    )
     if dry_run:
         print(json.dumps(plan.to_dict()) if as_json else plan.to_text())
         return

@@ -176,9 +176,10 @@ def measure(
     Args:
         models: those that are tested against each other.
     """
-    summaries, analyses, outcomes = {}, {}, {}
+    summaries: dict[str, dict] = {name: {} for name in parts}
+    analyses: dict[str, dict] = {name: {} for name in parts}
+    outcomes: dict[str, dict] = {name: {} for name in parts}
     for name, of in parts.items():
-        summaries[name], analyses[name], outcomes[name] = {}, {}, {}
         for split, files in of.items():
             rows = read_scores(files)
             summaries[name][split], analyses[name][split] = summarise_split(rows), analyse_split(rows)

@@ -79,11 +79,12 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
         if folders and not all(named.values()):
             known = ", ".join(name for content in found.values() if content for name in _locations(content))
             raise UsageError(f"{folder} says nothing of {adapter}; it knows {known}")
-        if named.get("results"):
-            model, results = named["results"], about(found["results"], named["results"], base)
+        content, name = found["results"], named.get("results")
+        if content and name:
+            model, results = name, about(content, name, base)
             solved, failed = pick_walks(folder / "predictions.parquet", model)
-        if named.get("mri"):
-            mri, model = found["mri"], model or named["mri"]
+        if name := named.get("mri"):
+            mri, model = found["mri"], model or name
     if results is None:
         return Evidence(model, mri=mri)
     return Evidence(model, results, solved, failed, mri)

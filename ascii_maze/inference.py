@@ -293,7 +293,8 @@ def _generate(model, tokenizer, tokens, mask, max_new_tokens: int, decoding: dic
 
     # Several processes with sharded weights must call `generate` equally often.
     alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
-    width, cache, answers = tokens.shape[1], None, {}
+    width, cache = tokens.shape[1], None
+    answers: dict[int, list[int]] = {}
     ends = torch.as_tensor(model.generation_config.eos_token_id, device=tokens.device).reshape(-1)
     rows = torch.arange(len(tokens) * decoding.get("num_return_sequences", 1))
     while True:

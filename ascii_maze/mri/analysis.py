@@ -54,7 +54,7 @@ def compare_similarity(activations: Activations, report: Report) -> dict:
     }
     of_base = [gram(activations.read(BASE, layer, HEADLINE)[:CKA_MAZES]) for layer in layers]
     for done, name in enumerate(names, 1):
-        rows = [[], [], [], []]
+        rows: list[list] = [[], [], [], []]
         for layer in layers:
             base, mine = (activations.read(model, layer, HEADLINE)[:CKA_MAZES] for model in (BASE, name))
             same, kernel = np.array_equal(base, mine), gram(mine)

@@ -152,8 +152,8 @@ def _mean(values: Sequence[np.ndarray]) -> tuple[float, list[float | None]]:
     table = np.array(values)
     there = ~np.isnan(table)
     sums, counts = np.where(there, table, 0.0).sum(axis=0), there.sum(axis=0)
-    total, *layers = [float(one / count) if count else None for one, count in zip(sums, counts)]
-    return total, layers
+    layers = [float(one / count) if count else None for one, count in zip(sums[1:], counts[1:])]
+    return float(sums[0] / counts[0]), layers
 
 
 def overlay(graphs: Mapping[str, "nx.DiGraph"]) -> "nx.MultiDiGraph":

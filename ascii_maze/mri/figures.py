@@ -37,7 +37,7 @@ class CaptionedFigure:
 
     Attributes:
         kind: what it shows, fit for the name of a file.
-        model: whose section it belongs to; None for the overview.
+        model: whose section it belongs to; None for the overview and the appendix.
     """
 
     kind: str
@@ -204,7 +204,7 @@ def heatmap(
     scale = Normalize(low, high)
     figure, panel = _figure(0.8 + 0.32 * len(rows), frame=False)
     for row, column in np.ndindex(values.shape):
-        value = values[row, column]
+        value = float(values[row, column])
         if not np.isfinite(value):
             continue
         fill = colour(scale(value))
@@ -223,7 +223,7 @@ def heatmap(
 
 
 def lines(
-    series: Mapping[str, Sequence[float | None]],
+    series: Mapping[str, Sequence[float]],
     measure: str,
     *,
     intervals: Mapping[str, Sequence[Sequence[float]]] | None = None,
@@ -254,11 +254,18 @@ def lines(
     if level is not None:
         panel.axhline(level[0], color=GREY, linewidth=1.1, linestyle="--", label=level[1])
     panel.set(xlabel="layer (0: embedding)", ylabel=measure)
-    panel.xaxis.get_major_locator().set_params(integer=True)
+    count_in_wholes(panel)
     if low is not None:
         panel.set_ylim(bottom=low)
     panel.legend(frameon=False, fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
     return figure
+
+
+def count_in_wholes(panel: "Axes") -> None:
+    """Let only whole numbers stand at the ticks of the horizontal axis, at matplotlib's usual steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    panel.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
 
 
 def bars(values: Mapping[str, float], measure: str) -> "Figure":

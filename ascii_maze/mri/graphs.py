@@ -5,6 +5,7 @@ an edge leads from a layer to the next.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -22,19 +23,27 @@ from .reduction import SharedBasis
 class _Layered:
     """What both kinds of graphs share; goes before llm-mri's class."""
 
+    # Of llm-mri's class.
+    hidden_states: Any
+    class_names: list[str]
+
     def build_graph(self, category_list: str | Sequence[str] | None = None, threshold: float = 0.3) -> nx.Graph:
         """The graph of one label, of all prompts if None, or several labels overlaid.
 
         Args:
             threshold: least absolute correlation of an edge between components; regions have none.
         """
-        names = [category_list] if category_list is None or isinstance(category_list, str) else list(category_list)
-        graphs = {name: self._graph_of(name, threshold) for name in names}
-        return overlay(graphs) if len(graphs) > 1 else graphs[names[0]]
+        if category_list is None or isinstance(category_list, str):
+            return self._graph_of(category_list, threshold)
+        graphs = {name: self._graph_of(name, threshold) for name in category_list}
+        return overlay(graphs) if len(graphs) > 1 else graphs[category_list[0]]
 
     def get_graph_image(self, G: nx.Graph, colormap: str | None = None, fix_node_positions: bool = True):
         """A figure of the graph, one column per layer; colours and places are fixed, whatever is asked."""
         return draw_graph(G)
+
+    def _graph_of(self, label: str | None, threshold: float) -> nx.DiGraph:
+        raise NotImplementedError
 
     def _rows(self, label: str | None) -> np.ndarray:
         labels = np.asarray(self.hidden_states["label"])

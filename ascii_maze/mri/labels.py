@@ -54,8 +54,8 @@ def cell_labels(rows: Sequence[dict], walks: Sequence[Walk]) -> dict[str, np.nda
         from_start = Maze(_swap(maze.rows), start=maze.goal, goal=maze.start).distances
         for place in walk.cell_places:
             y, x = int(place[0]), int(place[1])
-            through = from_start.get((y, x)), maze.distances.get((y, x))
-            on_path.append(None not in through and sum(through) == len(walk.path))
+            behind, ahead = from_start.get((y, x)), maze.distances.get((y, x))
+            on_path.append(behind is not None and ahead is not None and behind + ahead == len(walk.path))
             wall_north.append(y == 0 or maze.rows[y - 1][x] == WALL)
             of_maze.append(index)
     return {"on_path": np.array(on_path), "wall_north": np.array(wall_north), "maze": np.array(of_maze)}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .figures import COLOURS, GREY
+from .figures import COLOURS, GREY, count_in_wholes
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -23,7 +23,7 @@ def new_figure(height: float, columns: int = 1, rows: int = 1) -> tuple["Figure"
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained", facecolor="white")
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for panel in panels:
         panel.set_facecolor("none")  # the page may be dark
     return figure, panels
@@ -102,7 +102,7 @@ def finish_panel(panel: "Axes", graph: "nx.Graph") -> None:
     )
     panel.set(xlabel="layer", ylabel="component", yticks=[], ylim=(-1.05, 0.05))
     panel.set_xlim(-0.3, graph.graph["layers"] - 0.7)
-    panel.xaxis.get_major_locator().set_params(integer=True)
+    count_in_wholes(panel)
     panel.spines["left"].set_visible(False)
     if panel.get_legend_handles_labels()[0]:
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
@@ -138,7 +138,7 @@ def mosaic(
         for left in lefts:
             outline(panel, left, top, GREY, size)
     middle = (size - 1) / 2
-    panel.set_xticks([layer * step + middle for layer in range(layers)], range(layers))
+    panel.set_xticks([layer * step + middle for layer in range(layers)], [str(layer) for layer in range(layers)])
     panel.set_yticks([top + middle for top, _ in places.values()], list(places))
     panel.set_xlabel("layer (0: embeddings)")
     panel.spines[:].set_visible(False)

@@ -23,6 +23,10 @@ class SharedBasis:
         borders: by name, where the cells of its grid begin and end, float64 (gridsize + 1, 2); of 2 components only.
     """
 
+    # Of llm-mri's class.
+    n_components: int
+    gridsize: int
+
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.bases: dict = {}
@@ -63,6 +67,10 @@ class SharedBasis:
     def get_reduction(self, dataset: np.ndarray) -> np.ndarray:
         """Rows in a basis of their own, for llm-mri's Evaluation; the random state holds here too."""
         return self._estimator().fit_transform(np.asarray(dataset, dtype=np.float64))
+
+    def _estimator(self):
+        """What reduces, not fitted yet, with scikit-learn's methods."""
+        raise NotImplementedError
 
     def _sample(self, rows: np.ndarray) -> np.ndarray:
         return rows

@@ -1,12 +1,12 @@
 """Figures of what `compare_regions` returned: regions as heatmaps, graphs of components, and what changed in both."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .edges import ALL, overlay
-from .figures import COLOURS, GREY, CaptionedFigure
+from .figures import COLOURS, GREY, CaptionedFigure, count_in_wholes
 from .panels import BLUE, ORANGE, STYLE, draw_edges, finish_panel, graph_panel, mosaic, new_figure, outline
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ def region_figures(result: dict) -> Iterator[CaptionedFigure]:
     overview = {"regions_overview": _overview, "regions_by_layer": _by_layer}
     of_one = {"regions": _regions, "graphs": _graphs, "labels_overlaid": _labels_overlaid}
     of_two = {"regions_changed": _regions_changed, "edges_changed": _edges_changed}
-    wanted = [(kind, None, draw) for kind, draw in overview.items()]
+    wanted: list[tuple[str, str | None, Callable[..., tuple[Figure, str]]]] = [
+        (kind, None, draw) for kind, draw in overview.items()
+    ]
     for model in result["grids"]:
         kinds = of_one if model == result["base"] else {**of_one, **of_two}
         wanted += [(kind, model, draw) for kind, draw in kinds.items()]
@@ -65,7 +67,7 @@ def _by_layer(result: dict) -> tuple["Figure", str]:
             line = _with_gaps(table["across_halves"])
             panel.plot(line, marker=marker, markersize=4, linewidth=1.2, color=color, label=name)
         panel.set(title=title, xlabel="layer", ylim=(-0.03, 1.03))
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        count_in_wholes(panel)
     panels[0].set_ylabel("agreement with the base (Jaccard)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     return figure, (

@@ -85,7 +85,9 @@ def overlaps(updates_by_name: dict[str, list[dict]]) -> list[dict]:
         others = {update["module"]: update for update in second}
         for mine in first:
             theirs = others.get(mine["module"])
-            shared = None if theirs is None else overlap(mine["columns"], theirs["columns"])
+            if theirs is None:
+                continue
+            shared = overlap(mine["columns"], theirs["columns"])
             if shared is not None:
                 larger = max(mine["columns"].shape[1], theirs["columns"].shape[1])
                 place = {key: mine[key] for key in ("module", "layer", "kind")}

@@ -10,6 +10,7 @@ from ..gallery import pick_mazes, walk_of
 from ..mri.edges import ALL
 from ..policies import POLICIES
 from .figures import colours_of, inside_figure, learning_figure, length_figure, reward_figure, validity_figure
+from .markdown import render_markdown
 from .plan import Study, to_yaml
 from .results import read_json, seed_folder
 from .view import clock
@@ -39,11 +40,9 @@ def write_report(results: dict, study: Study, out: Path) -> None:
         "failures": failure_rows(study, out),
         "kinds": FAILURES,
     }
-    write_text(out / "report.md", _render("study.md.jinja", context, escape=False))
-    write_text(
-        out / "report.html",
-        _render("study.html.jinja", {**context, **figures_of(results, study, out), "mazes": mazes_of(study, out)}),
-    )
+    write_text(out / "report.md", render_markdown(context))
+    page = {**context, **figures_of(results, study, out), "mazes": mazes_of(study, out)}
+    write_text(out / "report.html", _render_page(page))
 
 
 def table_of(results: dict) -> list[dict]:
@@ -171,11 +170,11 @@ def _evaluation(study: Study, out: Path) -> dict:
     return read_json(seed_folder(study, out, study.seeds[0]) / "evaluation" / "results.json")
 
 
-def _render(template: str, context: dict, escape: bool = True) -> str:
+def _render_page(context: dict) -> str:
     from jinja2 import PackageLoader
     from jinja2.sandbox import SandboxedEnvironment
 
     environment = SandboxedEnvironment(
-        loader=PackageLoader("ascii_maze", "templates"), autoescape=escape, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("ascii_maze", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template(template).render(context)
+    return environment.get_template("study.html.jinja").render(context)

@@ -96,7 +96,6 @@ def check_adapter(adapter: str, model_args) -> None:
         config = PeftConfig.from_pretrained(adapter)
     except (OSError, ValueError) as error:
         raise _cannot_load("adapter", adapter, error) from error
-    check_adapter_weights(adapter)
     base = config.base_model_name_or_path
     if resolve_model(base or "") != resolve_model(model_args.model_name_or_path or ""):
         raise UsageError(
@@ -108,6 +107,7 @@ def check_adapter(adapter: str, model_args) -> None:
         wanted, found = getattr(model_args, key), getattr(config, name, None)
         if wanted != found:
             raise UsageError(f"{key} is {wanted}, and '{adapter}', which this run starts from, has {found}")
+    check_adapter_weights(adapter)
 
 
 def check_adapter_weights(adapter: str, revision: str | None = None) -> None:

@@ -86,9 +86,16 @@ def publish(out: Path, destination: Destination) -> None:
 
     if not destination.wanted:
         return
-    where = {"public": destination.public, "revision": destination.revision, "base_model": destination.base_model}
     try:
-        pushed = push(plan_push("adapter", out, destination.repo, **where))
+        plan = plan_push(
+            "adapter",
+            out,
+            destination.repo,
+            public=destination.public,
+            revision=destination.revision,
+            base_model=destination.base_model,
+        )
+        pushed = push(plan)
     except AsciiMazeError as error:
         later = f"the run in {out} is whole, and this pushes it later: {destination.command(out)}"
         raise type(error)(f"not pushed: {error}; {later}") from error

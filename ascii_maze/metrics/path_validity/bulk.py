@@ -82,7 +82,7 @@ def score_columns(mazes: Sequence[str], completions: Sequence[str]) -> Columns:
     return columns
 
 
-def _score_chunk(mazes: list[str], completions: list[str], size: int, width: int) -> tuple[np.ndarray, Columns | None]:
+def _score_chunk(mazes: list[str], completions: list[str], size: int, width: int) -> tuple[np.ndarray, Columns]:
     """Which answers could be scored, and the columns for these.
 
     Args:

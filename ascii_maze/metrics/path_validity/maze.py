@@ -58,7 +58,7 @@ class Maze:
         text = text.replace("\r\n", "\n").removesuffix("\n")
         lines, width = text.split("\n"), (text + "\n").index("\n")
         breaks = "\n" * (len(lines) - 1)
-        alphabet = _ALPHABETS[0]
+        alphabet: str | None = _ALPHABETS[0]
         if not text.isascii() or text.encode().translate(None, _ASCII):
             alphabet = next((alphabet for alphabet in _ALPHABETS if not text.strip(alphabet)), None)
         rectangular = text[width :: width + 1] == breaks and len(text) == len(lines) * (width + 1) - 1
