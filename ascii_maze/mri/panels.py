@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .figures import COLOURS, GREY
+
 if TYPE_CHECKING:
     import networkx as nx
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTH = 7.5  # inches: 1200 pixels at 160 to the inch
-# Told apart by readers who do not see red and green.
-BLUE, ORANGE, GREEN, PINK = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+BLUE, ORANGE = COLOURS[:2]
+# Names are shown as they are, also with dollar signs.
+STYLE = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
 
 
 def new_figure(height: float, columns: int = 1, rows: int = 1) -> tuple["Figure", Sequence["Axes"]]:
@@ -20,24 +23,33 @@ def new_figure(height: float, columns: int = 1, rows: int = 1) -> tuple["Figure"
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained", facecolor="white")
-    return figure, figure.subplots(rows, columns, squeeze=False).ravel()
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel in panels:
+        panel.set_facecolor("none")  # the page may be dark
+    return figure, panels
 
 
 def draw_graph(graph: "nx.Graph") -> "Figure":
     """A graph of `graphs`, one column per layer; see `graph_panel`."""
-    figure, (panel,) = new_figure(4.2)
-    graph_panel(panel, graph)
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        figure, (panel,) = new_figure(4.2)
+        graph_panel(panel, graph)
     return figure
 
 
 def draw_grid(counts: np.ndarray, title: str) -> "Figure":
     """Prompts in each cell, int (columns, rows), as a heatmap with the numbers in it."""
-    figure, (panel,) = new_figure(6.0)
-    panel.imshow(counts.T, origin="lower", cmap="Blues")
-    for column, row in np.argwhere(counts):
-        color = "white" if 2 * counts[column, row] > counts.max() else "black"
-        panel.text(column, row, counts[column, row], ha="center", va="center", color=color)
-    panel.set(title=title, xlabel="component 1", ylabel="component 2")
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        figure, (panel,) = new_figure(6.0)
+        panel.imshow(counts.T, origin="lower", cmap="Blues")
+        for column, row in np.argwhere(counts):
+            color = "white" if 2 * counts[column, row] > counts.max() else "black"
+            panel.text(column, row, counts[column, row], ha="center", va="center", color=color)
+        panel.set(title=title, xlabel="component 1", ylabel="component 2")
     return figure
 
 
@@ -47,7 +59,7 @@ def graph_panel(panel: "Axes", graph: "nx.Graph") -> None:
         names = graph.graph["label_names"]
         for rank, name in enumerate(names):
             edges = [edge for edge in graph.edges(keys=True) if edge[2] == name]
-            color = (BLUE, ORANGE, GREEN, PINK)[rank % 4]
+            color = COLOURS[rank % len(COLOURS)]
             draw_edges(panel, graph, edges, color, shift=0.012 * (rank - (len(names) - 1) / 2))
             panel.plot([], [], color=color, label=name)
     else:
@@ -84,7 +96,7 @@ def finish_panel(panel: "Axes", graph: "nx.Graph") -> None:
         [data["layer"] for _, data in nodes],
         [-data["place"] for _, data in nodes],
         s=[12 if some else 4 for some in tied],
-        c=["0.2" if some else "0.75" for some in tied],
+        c=["black" if some else GREY for some in tied],
         zorder=3,
         linewidths=0,
     )
@@ -124,7 +136,7 @@ def mosaic(
     image = panel.imshow(picture, cmap=cmap, interpolation="nearest", **scale)
     for top, lefts in places.values():
         for left in lefts:
-            outline(panel, left, top, "0.8", size)
+            outline(panel, left, top, GREY, size)
     middle = (size - 1) / 2
     panel.set_xticks([layer * step + middle for layer in range(layers)], range(layers))
     panel.set_yticks([top + middle for top, _ in places.values()], list(places))

@@ -1,32 +1,17 @@
 """Figures of what `compare_regions` returned: regions as heatmaps, graphs of components, and what changed in both."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .edges import ALL, overlay
-from .panels import BLUE, ORANGE, draw_edges, finish_panel, graph_panel, mosaic, new_figure, outline
+from .figures import COLOURS, GREY, CaptionedFigure
+from .panels import BLUE, ORANGE, STYLE, draw_edges, finish_panel, graph_panel, mosaic, new_figure, outline
 
 if TYPE_CHECKING:
     import networkx as nx
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class CaptionedFigure:
-    """A figure, with one sentence on how to read it.
-
-    Attributes:
-        kind: what it shows, fit for the name of a file.
-        model: whose section it belongs to; None for the overview.
-    """
-
-    kind: str
-    model: str | None
-    caption: str
-    figure: "Figure"
 
 
 def region_figures(result: dict) -> Iterator[CaptionedFigure]:
@@ -40,9 +25,8 @@ def region_figures(result: dict) -> Iterator[CaptionedFigure]:
     for model in result["grids"]:
         kinds = of_one if model == result["base"] else {**of_one, **of_two}
         wanted += [(kind, model, draw) for kind, draw in kinds.items()]
-    style = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
     for kind, model, draw in wanted:
-        with rc_context(style):
+        with rc_context(STYLE):
             figure, caption = draw(result) if model is None else draw(result, model)
         yield CaptionedFigure(kind, model, caption, figure)
 
@@ -53,8 +37,10 @@ def _overview(result: dict) -> tuple["Figure", str]:
     places = range(len(models))
     for panel, kind in zip(panels, ("edges", "regions")):
         tables = [model[kind][ALL] for model in models.values()]
-        panel.axvspan(*tables[0]["noise_range"], color="0.9", label="base, half against half: range")
-        panel.axvline(tables[0]["noise_floor"], color="0.5", label="base, half against half: mean")
+        panel.axvspan(
+            *tables[0]["noise_range"], color=GREY, alpha=0.3, linewidth=0, label="base, half against half: range"
+        )
+        panel.axvline(tables[0]["noise_floor"], color=GREY, label="base, half against half: mean")
         across = [table["across_halves"] for table in tables]
         panel.plot(across, places, "o", color=BLUE, label="fine-tune on one half against base on the other")
         panel.set_yticks(places, models if panel is panels[0] else [""] * len(models))
@@ -75,7 +61,7 @@ def _by_layer(result: dict) -> tuple["Figure", str]:
         floor = _with_gaps(next(iter(tables.values()))["noise_floor"])
         panel.plot(floor, "--", color="black", zorder=3, label="base, half against half")
         for rank, (name, table) in enumerate(tables.items()):
-            marker, color = "osD^v<>"[rank % 7], f"C{rank % 10}"
+            marker, color = "osD^v<>"[rank % 7], COLOURS[rank % len(COLOURS)]
             line = _with_gaps(table["across_halves"])
             panel.plot(line, marker=marker, markersize=4, linewidth=1.2, color=color, label=name)
         panel.set(title=title, xlabel="layer", ylim=(-0.03, 1.03))
@@ -154,7 +140,7 @@ def _edges_changed(result: dict, model: str) -> tuple["Figure", str]:
     signed = [{(u, v, sign) for u, v, sign in graph.edges(data="sign")} for graph in (base, other)]
     kept, lost, gained = signed[0] & signed[1], signed[0] - signed[1], signed[1] - signed[0]
     for name, edges, graph, color in (
-        ("kept", kept, base, "0.8"),
+        ("kept", kept, base, GREY),
         ("lost", lost, base, ORANGE),
         ("gained", gained, other, BLUE),
     ):

@@ -1,12 +1,13 @@
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.mri.edges import ALL
-from ascii_maze.mri.regions import compare_regions
+from ascii_maze.mri.regions import LLM_MRI, compare_regions
 
 from .made import Made
 
@@ -175,3 +176,7 @@ def test_without_llm_mri_one_line_says_how_to_add_it(monkeypatch):
         AsciiMazeError, match=r"pip install 'ascii-maze\[mri\]' && pip install --no-deps llm-mri==0.2.1"
     ):
         compare(Made())
+
+
+def test_the_version_named_is_the_one_that_set_up_installs():
+    assert LLM_MRI in (Path(__file__).parents[2] / "constraints.txt").read_text().split()
