@@ -187,6 +187,8 @@ def heatmap(
     """One cell per number, float (rows, columns); NaN stays empty.
 
     Args:
+        low: of the colours; 0.9 or the least number, if that is less, by default.
+        high: of the colours; the greatest number by default.
         reverse: brighter is less.
         signed: orange is above 0, blue below.
     """
@@ -198,7 +200,8 @@ def heatmap(
     if signed:
         high = max(abs(numbers).max(initial=0), 1e-9)
         low = -high
-    low = numbers.min(initial=np.inf) if low is None else low
+    if low is None:  # of likenesses: differences in the last digits are to look small
+        low = numbers.min(initial=0.9)
     high = max(numbers.max(initial=-np.inf) if high is None else high, low + 1e-9)
     colour = colormaps["PuOr_r" if signed else "viridis_r" if reverse else "viridis"]
     scale = Normalize(low, high)
@@ -273,7 +276,7 @@ def bars(values: Mapping[str, float], measure: str) -> "Figure":
     figure, panel = _figure(0.7 + 0.32 * len(values), frame=False)
     for row, (name, value) in enumerate(values.items()):
         panel.barh(row, value, color=COLOURS[row % len(COLOURS)], height=0.6)[0].set_gid(f"{TIP}{name}: {value:.4g}")
-        panel.text(value, row, f" {_short(value)}", va="center", fontsize=8)
+        panel.text(value, row, f" {value:.2g}", va="center", fontsize=8)
     panel.set_yticks(range(len(values)), list(values))
     panel.set(xlabel=measure, ylim=(len(values) - 0.5, -0.5), xlim=(0, 1.15 * max([*values.values(), 1e-9])))
     panel.tick_params(axis="y", length=0)

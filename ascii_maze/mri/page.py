@@ -8,17 +8,17 @@ from html import escape
 from pathlib import Path
 
 from ..files import replacing, write_text
-from .figures import TIP, CaptionedFigure
+from .figures import TIP, WIDTH, CaptionedFigure
 
 # The same numbers give the same bytes; text stays text.
 SVG = {"svg.hashsalt": "ascii-maze", "svg.fonttype": "none", "text.parse_math": False}
 
 
-def save_figure(drawn: CaptionedFigure, folder: Path) -> dict[str, str]:
+def save_figure(drawn: CaptionedFigure, folder: Path) -> dict:
     """Write a figure as PNG and SVG.
 
     Returns:
-        `name`, of the files without suffix; `svg`, for the page; `caption`.
+        `name`, of the files without suffix; `svg`, for the page; `caption`; `wide`, needs the whole width of the page.
     """
     from matplotlib import rc_context
 
@@ -30,7 +30,12 @@ def save_figure(drawn: CaptionedFigure, folder: Path) -> dict[str, str]:
         drawn.figure.savefig(svg, format="svg", metadata={"Date": None})
     text = with_titles(svg.getvalue())
     write_text(folder / f"{name}.svg", text)
-    return {"name": name, "svg": inline_svg(text, name), "caption": drawn.caption}
+    return {
+        "name": name,
+        "svg": inline_svg(text, name),
+        "caption": drawn.caption,
+        "wide": drawn.figure.get_figwidth() > WIDTH,
+    }
 
 
 def with_titles(svg: str) -> str:

@@ -89,7 +89,7 @@ def test_the_same_seed_gives_the_same_numbers(adapters, dataset, report, numbers
 
 def test_every_figure_is_in_the_page_and_a_png_and_an_svg(report):
     page = (report / "report.html").read_text()
-    names = re.findall(r'<figure id="([^"]+)">', page)
+    names = re.findall(r'<figure id="([^"]+)"', page)
     assert {"drift", "cka", "patching", "random_drift", "zero_weights", "effective_rank"} <= set(names)
     files = {path.name for path in (report / "figures").iterdir()}
     assert files == {f"{name}.{suffix}" for name in names for suffix in ("png", "svg")}
@@ -135,7 +135,7 @@ def test_a_browser_has_nothing_to_complain_of(report, tmp_path, width):
         check=True,
     )
     assert "CONSOLE" not in done.stderr
-    assert done.stdout.count('class="zoomable"') == done.stdout.count("<figure")  # its script has run to the end
+    assert done.stdout.count('zoomable"') == done.stdout.count("<figure ")  # its script has run to the end
 
 
 def test_what_cannot_be_compared_is_said_in_one_line(adapters, dataset, tmp_path, monkeypatch, capsys):
