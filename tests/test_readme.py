@@ -110,6 +110,7 @@ def help_of(words: list[str]) -> None:
 
 # The first that matches is what is done with a line.
 HOW = (
+    (r"(lm-eval|inspect|python -m dataset_builder)", help_of),
     (r"make ", plan_of_make),
     (r"hf ", help_of),
     (r"accelerate launch ", read_as_a_launch),
