@@ -5,13 +5,13 @@ them, which a browser shows with or without JavaScript.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .analysis import DRIFT_POSITIONS, QUESTIONS
 from .models import BASE
-from .region_figures import CaptionedFigure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +29,21 @@ NAMES = {
     "maze_mean": "mean over the map",
     "moves": "moves of the answer",
 }
+
+
+@dataclass(frozen=True)
+class CaptionedFigure:
+    """A figure, with one sentence on how to read it.
+
+    Attributes:
+        kind: what it shows, fit for the name of a file.
+        model: whose section it belongs to; None for the overview and the appendix.
+    """
+
+    kind: str
+    model: str | None
+    caption: str
+    figure: "Figure"
 
 
 def overview_figures(results: dict) -> Iterator[CaptionedFigure]:

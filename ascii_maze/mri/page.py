@@ -8,8 +8,7 @@ from html import escape
 from pathlib import Path
 
 from ..files import replacing, write_text
-from .figures import TIP, WIDTH
-from .region_figures import CaptionedFigure
+from .figures import TIP, WIDTH, CaptionedFigure
 
 # The same numbers give the same bytes; text stays text.
 SVG = {"svg.hashsalt": "ascii-maze", "svg.fonttype": "none", "text.parse_math": False}
@@ -31,12 +30,8 @@ def save_figure(drawn: CaptionedFigure, folder: Path) -> dict:
         drawn.figure.savefig(svg, format="svg", metadata={"Date": None})
     text = with_titles(svg.getvalue())
     write_text(folder / f"{name}.svg", text)
-    return {
-        "name": name,
-        "svg": inline_svg(text, name),
-        "caption": drawn.caption,
-        "wide": drawn.figure.get_figwidth() > WIDTH,
-    }
+    wide = drawn.figure.get_figwidth() > WIDTH
+    return {"name": name, "svg": inline_svg(text, name), "caption": drawn.caption, "wide": wide}
 
 
 def with_titles(svg: str) -> str:

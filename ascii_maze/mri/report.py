@@ -19,13 +19,13 @@ from ..files import write_text
 from . import patching
 from .activations import Activations, changes_nothing, extract
 from .analysis import HEADLINE, Report, ask_probes, compare_similarity, patch_layers, valid_share
-from .figures import appendix_figures, method_figures, overview_figures
+from .figures import CaptionedFigure, appendix_figures, method_figures, overview_figures
 from .labels import maze_labels
 from .lens import logit_lens, next_token_kl
 from .models import BASE, Models, load_models
 from .page import save_figure, write_page
 from .positions import Walk, locate_walks
-from .region_figures import CaptionedFigure, region_figures
+from .region_figures import region_figures
 from .regions import compare_regions
 from .tables import tables, to_csv
 from .weights import overlaps, updates
