@@ -30,12 +30,8 @@ def save_figure(drawn: CaptionedFigure, folder: Path) -> dict:
         drawn.figure.savefig(svg, format="svg", metadata={"Date": None})
     text = with_titles(svg.getvalue())
     write_text(folder / f"{name}.svg", text)
-    return {
-        "name": name,
-        "svg": inline_svg(text, name),
-        "caption": drawn.caption,
-        "wide": drawn.figure.get_figwidth() > WIDTH,
-    }
+    wide = drawn.figure.get_figwidth() > WIDTH
+    return {"name": name, "svg": inline_svg(text, name), "caption": drawn.caption, "wide": wide}
 
 
 def with_titles(svg: str) -> str:
