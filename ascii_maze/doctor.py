@@ -75,7 +75,7 @@ def to_table(checks: list[Check]):
     table.add_column("for", overflow="fold")
     for check in checks:
         colour = colours.get(check.state, "red" if check.required else "yellow")
-        table.add_row(check.name, f"[{colour}]{check.state}[/]", escape(check.found), escape(check.purpose))
+        table.add_row(escape(check.name), f"[{colour}]{check.state}[/]", escape(check.found), escape(check.purpose))
     return table
 
 

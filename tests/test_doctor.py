@@ -5,15 +5,15 @@ import sys
 
 import pytest
 from packaging.requirements import Requirement
+from rich.console import Console
 
+from ascii_maze import doctor
 from ascii_maze.doctor import check_device, check_folder, check_package, check_packages, in_order
-
-TINKERED = {"raises": "raise ImportError('its library is of another CUDA')", "aborts": "import os; os.abort()"}
 
 
 def test_the_command_tries_what_it_says_and_exits_1_where_4_bit_layers_fail(tmp_path):
     environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_TOKEN": "hf_" + 34 * "x"}
-    for how, program in {"sound": "", **TINKERED}.items():
+    for how, program in {"sound": "", "aborts": "import os; os.abort()"}.items():
         (tmp_path / how).mkdir()
         if program:
             (tmp_path / how / "bitsandbytes.py").write_text(program)
@@ -37,8 +37,7 @@ def test_the_command_tries_what_it_says_and_exits_1_where_4_bit_layers_fail(tmp_
         assert done.stderr == "ascii-maze: 4-bit training must be mended before anything runs\n"
         assert four_bit["state"] == "broken"
         assert four_bit["fix"].endswith("bitsandbytes")
-        wanted = "ImportError: its library is of another CUDA" if how == "raises" else "ended by signal 6"
-        assert four_bit["found"] == wanted
+        assert four_bit["found"] == "ended by signal 6"
 
 
 def test_a_torch_that_does_not_import_is_told_without_what_hangs_on_it(tmp_path, monkeypatch):
@@ -47,6 +46,34 @@ def test_a_torch_that_does_not_import_is_told_without_what_hangs_on_it(tmp_path,
     (check,) = check_device()
     assert check.found == "OSError: libc10.so: cannot open shared object file"
     assert not in_order([check])
+
+
+def test_a_probe_that_hangs_is_given_up(monkeypatch):
+    monkeypatch.setattr(doctor, "PROBE_SECONDS", 0.001)
+    (check,) = check_device()
+    assert check.found == "no answer in 0.001 s"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "driver", "state", "fix"),
+    [("1 x H100, 80 GiB", True, "ok", ""), ("", True, "broken", "torch"), ("", False, "missing", "")],
+)
+def test_a_gpu_is_there_not_seen_by_torch_or_missing(monkeypatch, gpu, driver, state, fix):
+    told = {"torch": "2.13.0", "gpu": gpu, "4-bit": "forward and backward"}
+    monkeypatch.setattr(doctor, "run_probe", lambda: (told, ""))
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/nvidia-smi" if driver else None)
+    checks = {check.name: check for check in check_device()}
+    assert checks["GPU"].state == state
+    assert checks["GPU"].fix.endswith(fix)
+    assert bool(checks["GPU"].fix) == bool(fix)
+    assert in_order(list(checks.values()))
+
+
+def test_the_table_shows_what_was_found_as_it_is(capsys):
+    check = doctor.Check("[red]", "broken", True, "[/] of any kind", "a test")
+    Console().print(doctor.to_table([check, check._replace(state="ok"), check._replace(required=False)]))
+    shown = capsys.readouterr().out
+    assert shown.count("[red]") == shown.count("[/] of any kind") == 3
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,7 @@ HOW = (
 )
 
 
+@pytest.mark.slow  # through HOW, where the look for processes does not reach
 @pytest.mark.parametrize(
     "line", dict.fromkeys(line for page in ("README.md", "CONTRIBUTING.md") for line in commands(page))
 )
