@@ -20,7 +20,7 @@ CKA_MAZES = 2_000
 RSA_MAZES = 500
 # Mazes that patched models walk, each once per adapter and layer; and those whose moves are counted.
 PATCHED_WALKS = 100
-PATCHED_READS = 48
+PATCHED_READS = 24
 # What is probed: question -> (position, label).
 QUESTIONS = {
     "next move": ("moves", "next_move"),

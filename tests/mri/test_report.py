@@ -8,12 +8,22 @@ import pytest
 
 from ascii_maze.cli import main
 from ascii_maze.errors import UsageError
+from ascii_maze.mri import analysis
 from ascii_maze.mri.report import measure, write_report
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", autouse=True)
+def few_patched():
+    """Patching is most of the time that a small report takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(analysis, "PATCHED_WALKS", 8)
+        patch.setattr(analysis, "PATCHED_READS", 4)
+        yield
+
+
+@pytest.fixture(scope="module")
 def adapters(tmp_path_factory):
     """Adapters of `tiny` that nobody has trained: `zero`, as PEFT makes them, and `random`."""
     import torch
@@ -36,7 +46,7 @@ def adapters(tmp_path_factory):
     return {name: str(folder / name) for name in ("zero", "random")}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def report(adapters, dataset, tmp_path_factory):
     """The folder of a report on both."""
     out = tmp_path_factory.mktemp("mri")
@@ -44,7 +54,7 @@ def report(adapters, dataset, tmp_path_factory):
     return out
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def numbers(report):
     return json.loads((report / "mri.json").read_text())
 
