@@ -360,6 +360,7 @@ def _figure(height: float, frame: bool = True) -> tuple["Figure", "Axes"]:
     with rc_context({"font.size": 9, "text.parse_math": False}):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         panel = figure.subplots()
+        panel.set_facecolor("none")  # in the page, its ground shows through
         for side, spine in panel.spines.items():
             spine.set_visible(frame and side in ("left", "bottom"))
     return figure, panel
