@@ -126,7 +126,11 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
 
 
 def find_model(name: str, task: str = "CAUSAL_LM") -> Source:
-    """What there is of a name; see `load_model`."""
+    """What there is of a name; see `load_model`.
+
+    Raises:
+        AsciiMazeError: nothing can be of that name, or it is for another task.
+    """
     import torch
     from peft import PeftConfig
     from trl import ModelConfig

@@ -31,14 +31,17 @@ class Wishes:
 
 
 def read(content: Content) -> bytes:
+    """What is in a file, or the bytes that go in its place."""
     return content if isinstance(content, bytes) else content.read_bytes()
 
 
 def size(content: Content) -> int:
+    """Bytes that are sent."""
     return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
 def sha256(content: Content) -> str:
+    """The digest in hexadecimal, as the Hub and build.json give it."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
     with content.open("rb") as file:
@@ -70,6 +73,7 @@ def read_json(contents: dict[str, Content], path: str) -> dict[str, Any]:
 
 
 def to_json(values: Any) -> bytes:
+    """Values as the content of a JSON file."""
     return json.dumps(values, indent=2).encode()
 
 

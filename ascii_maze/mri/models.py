@@ -185,6 +185,9 @@ def watching(models: Models, visit: Callable[[str, int, Any], Any], parts: bool 
         visit: called with `hidden`, `attention` or `mlp`, the layer (0 is the embedding's output, 1 the first decoder
             layer's) and the tensor (batch, tokens, width); what it returns, if anything, goes on instead.
         parts: also show what attention and MLP of each layer add to the stream.
+
+    Raises:
+        AsciiMazeError: with `parts`, where they cannot be told.
     """
 
     def after(site: str, layer: int):
@@ -208,14 +211,14 @@ def watching(models: Models, visit: Callable[[str, int, Any], Any], parts: bool 
         return arguments, {**keywords, "hidden_states": changed}
 
     handles = [models.layers[0].register_forward_pre_hook(before, with_kwargs=True)]
-    for number, layer in enumerate(models.layers, 1):
-        handles.append(layer.register_forward_hook(after("hidden", number)))
-        for site, names in (("attention", ATTENTION), ("mlp", MLP)) if parts else ():
-            part = next((child for name, child in layer.named_children() if name in names), None)
-            if part is None:
-                raise AsciiMazeError(f"cannot tell the {site} of a {type(layer).__name__}")
-            handles.append(part.register_forward_hook(after(site, number)))
     try:
+        for number, layer in enumerate(models.layers, 1):
+            handles.append(layer.register_forward_hook(after("hidden", number)))
+            for site, names in (("attention", ATTENTION), ("mlp", MLP)) if parts else ():
+                part = next((child for name, child in layer.named_children() if name in names), None)
+                if part is None:
+                    raise AsciiMazeError(f"cannot tell the {site} of a {type(layer).__name__}")
+                handles.append(part.register_forward_hook(after(site, number)))
         yield
     finally:
         for handle in handles:

@@ -125,7 +125,11 @@ def run_stage(mine: Progress, key: str, finished: set[str], out: Path, tick: Cal
 
 @contextlib.contextmanager
 def started(stage: Stage, finished: set[str], sink) -> Iterator[subprocess.Popen]:
-    """The stage's command as a process, which is ended if the block is left early."""
+    """The stage's command as a process, which is ended if the block is left early.
+
+    Raises:
+        AsciiMazeError: there is no such program.
+    """
     words = [*([] if stage.launcher else [sys.executable, "-m", "ascii_maze"]), *stage.words(finished)]
     environment = {**os.environ, FOLLOW: "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
     try:
