@@ -25,6 +25,8 @@ def save_figure(drawn: CaptionedFigure, folder: Path) -> dict:
     name = drawn.kind if drawn.model is None else f"{drawn.model}_{drawn.kind}"
     svg = io.StringIO()
     with rc_context(SVG):
+        drawn.figure.draw_without_rendering()
+        drawn.figure.set_layout_engine("none")  # laid out once for both files
         with replacing(folder / f"{name}.png") as temporary:
             drawn.figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
         drawn.figure.savefig(svg, format="svg", metadata={"Date": None})
