@@ -1,7 +1,11 @@
-"""A page with the table of results and some mazes as each model walked them. Self-contained; everything is escaped."""
+"""The page of an evaluation: its table, and some mazes as each model walked them.
 
-from collections.abc import Sequence
-from itertools import zip_longest
+One file, from which no request goes out; everything that a model wrote is escaped. However many predictions there are,
+they are read as a stream, and no more of them is kept than is shown.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from .failures import FAILURES, failure_of
@@ -10,9 +14,14 @@ from .metrics.path_validity.scoring import parse_moves, read_maze
 from .metrics.path_validity.svg import to_svg
 from .report import TABLE_HEADER, table_rows
 
+# What is read of a prediction to show it.
+COLUMNS = ("id", "model", "split", "maze", "completion", "valid", "excess_moves")
 SHOWN_CHARACTERS = 400
+MAZES = 12
 # Walks shown of each kind.
 EXAMPLES = 8
+# Of each split so many mazes are searched for those on which the models differ.
+SEARCHED = 10_000
 
 
 def verdict(row: dict) -> str:
@@ -30,34 +39,86 @@ def verdict(row: dict) -> str:
     return FAILURES[failure.kind] + place + ("" if failure.junction is None else f", junction {failure.junction}")
 
 
-def pick_mazes(predictions: Sequence[dict], models: Sequence[str], count: int) -> list[list[dict]]:
-    """The first mazes on which the models differ, then any others: for each, one row per model.
+def names_in(path: Path, column: str) -> list[str]:
+    """The different values of a column of predictions.parquet, in the order of the file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no parquet, or has no such column.
+    """
+    from pyarrow.dataset import dataset
+
+    batches = dataset(path).to_batches(columns=[column])
+    return list(dict.fromkeys(name for batch in batches for name in batch[column].unique().to_pylist()))
+
+
+def pick_mazes(path: Path, models: Sequence[str], count: int) -> list[list[dict]]:
+    """Mazes of every split, first those on which the models differ: for each maze, one row per model.
 
     Of several samples it is the one that speaks for the majority.
+
+    Args:
+        path: predictions.parquet, in which every model walks the same mazes in the same order.
+        count: mazes in all.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no parquet, or lacks a column.
     """
-    by_maze: dict[tuple[str, str], dict[str, dict]] = {}
-    for row in predictions:
-        if row["model"] in models and row["vote"]:
-            by_maze.setdefault((row["split"], row["id"]), {})[row["model"]] = row
-    groups = [[rows[model] for model in models if model in rows] for rows in by_maze.values()]
-    return sorted(groups, key=lambda rows: len({row["valid"] for row in rows}) < 2)[:count]
+    splits = names_in(path, "split")
+    picked: list[list[dict]] = []
+    for number, split in enumerate(splits):
+        wanted = -(-(count - len(picked)) // (len(splits) - number))
+        differ: list[list[dict]] = []
+        alike: list[list[dict]] = []
+        for rows in islice(zip(*(_votes(path, model, split) for model in models)), SEARCHED):
+            if len({row["valid"] for row in rows}) > 1:
+                differ.append(list(rows))
+            elif len(alike) < wanted:
+                alike.append(list(rows))
+            if len(differ) == wanted:
+                break
+        picked += [*differ, *alike][:wanted]
+    return picked
 
 
-def group_by_failure(predictions: Sequence[dict], models: Sequence[str]) -> list[dict]:
+def _votes(path: Path, model: str, split: str) -> Iterator[dict]:
+    """The rows of one model in one split, maze by maze; of several samples the one that has the vote."""
+    from pyarrow.dataset import dataset, field
+
+    chosen = (field("model") == model) & (field("split") == split) & field("vote")
+    batches = dataset(path).to_batches(
+        columns=list(COLUMNS), filter=chosen, batch_size=100, batch_readahead=1, fragment_readahead=1
+    )
+    for batch in batches:
+        yield from batch.to_pylist()
+
+
+def group_by_failure(path: Path, models: Sequence[str]) -> list[dict]:
     """For shortest paths and for each kind of failure that occurs: what it is, how often each model does it, examples.
 
     The examples go round the models, so that each that has any is seen.
+
+    Args:
+        path: predictions.parquet.
     """
-    groups = []
+    from pyarrow.dataset import dataset, field
+
+    predictions, groups = dataset(path), []
     for kind in (None, *FAILURES):
-        rows = {
-            model: [row for row in predictions if row["model"] == model and row["failure"] == kind] for model in models
-        }
-        turns = [row for turn in zip_longest(*(rows[model][:EXAMPLES] for model in models)) for row in turn if row]
+        failed = field("failure").is_null() if kind is None else field("failure") == kind
+        chosen = {model: failed & (field("model") == model) for model in models}
+        counts = {model: predictions.count_rows(filter=mine) for model, mine in chosen.items()}
+        examples = [
+            predictions.head(EXAMPLES, columns=list(COLUMNS), filter=mine).to_pylist()
+            for model, mine in chosen.items()
+            if counts[model]
+        ]
+        turns = [row for turn in zip_longest(*examples) for row in turn if row]
         if turns:
-            counts = ", ".join(f"{model} {len(of_model)}" for model, of_model in rows.items())
             title = "a shortest path" if kind is None else FAILURES[kind]
-            groups.append({"title": title, "counts": counts, "walks": [walk_of(row) for row in turns[:EXAMPLES]]})
+            said = ", ".join(f"{model} {count:,}" for model, count in counts.items())
+            groups.append({"title": title, "counts": said, "walks": [walk_of(row) for row in turns[:EXAMPLES]]})
     return groups
 
 
@@ -74,21 +135,24 @@ def walk_of(row: dict) -> dict:
     return {
         "svg": Markup(to_svg(maze, moves)),  # noqa: S704, numbers alone come from the row
         "model": row["model"],
+        "split": row["split"],
         "valid": row["valid"],
         "verdict": verdict(row),
         "completion": row["completion"][:SHOWN_CHARACTERS],
     }
 
 
-def write_gallery(
-    path: Path, title: str, results: dict, predictions: Sequence[dict], models: Sequence[str], count: int = 12
-) -> None:
-    """Write the page.
+def walks_side_by_side(path: Path, models: Sequence[str], count: int) -> list[list[dict]]:
+    """The mazes of `pick_mazes` as a page shows them: for each, the walk of every model."""
+    return [[walk_of(row) for row in rows] for rows in pick_mazes(path, models, count)]
+
+
+def write_gallery(out: Path, results: dict) -> None:
+    """Write gallery.html, on which every model but the trivial policies is seen.
 
     Args:
-        results: what `evaluate` returned.
-        predictions: rows of predictions.parquet.
-        models: whose walks are drawn, side by side.
+        out: where `evaluate` has put predictions.parquet.
+        results: what it returned.
     """
     from jinja2 import PackageLoader
     from jinja2.sandbox import SandboxedEnvironment
@@ -96,14 +160,13 @@ def write_gallery(
     environment = SandboxedEnvironment(
         loader=PackageLoader("ascii_maze", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    mazes = [[walk_of(row) for row in rows] for rows in pick_mazes(predictions, models, count)]
-    settings = results["settings"]
+    predictions, models = out / "predictions.parquet", list(results["settings"]["models"])
     page = environment.get_template("gallery.html.jinja").render(
-        title=title,
-        subtitle=f"{settings['dataset']}, {settings['decoding']} decoding. Rates in per cent with Wilson's intervals.",
+        settings=results["settings"],
+        models=models,
         header=TABLE_HEADER,
         table=table_rows(results),
-        mazes=mazes,
+        mazes=walks_side_by_side(predictions, models, MAZES),
         kinds=group_by_failure(predictions, models),
     )
-    write_text(path, page)
+    write_text(out / "gallery.html", page)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..failures import FAILURES
 from ..files import write_text
-from ..gallery import pick_mazes, walk_of
+from ..gallery import walks_side_by_side
 from ..mri.edges import ALL
 from ..policies import POLICIES
 from .figures import colours_of, inside_figure, learning_figure, length_figure, reward_figure, validity_figure
@@ -34,7 +34,6 @@ def write_report(results: dict, study: Study, out: Path) -> None:
         "table": table_of(results),
         "failed": [stage for stage in results["stages"] if stage["state"] in ("failed", "left out")],
         "inside": inside_rows(results),
-        "started": study.seeds[0],
         "commands": [stage["command"] for stage in results["stages"]],
         "seconds": clock(sum(stage["seconds"] for stage in results["stages"])),
         "failures": failure_rows(study, out),
@@ -157,13 +156,11 @@ def figures_of(results: dict, study: Study, out: Path) -> dict:
 
 def mazes_of(study: Study, out: Path) -> list[list[dict]]:
     """Mazes on which the models differ, each as every model of the first seed walks it."""
-    path = seed_folder(study, out, study.seeds[0]) / "evaluation" / "predictions.parquet"
-    if not path.is_file():
+    evaluated = _evaluation(study, out)
+    predictions = seed_folder(study, out, study.seeds[0]) / "evaluation" / "predictions.parquet"
+    if not evaluated or not predictions.is_file():
         return []
-    import pyarrow.parquet
-
-    predictions = pyarrow.parquet.read_table(path).to_pylist()
-    return [[walk_of(row) for row in rows] for rows in pick_mazes(predictions, ["base", *study.recipes], MAZES)]
+    return walks_side_by_side(predictions, list(evaluated["settings"]["models"]), MAZES)
 
 
 def _evaluation(study: Study, out: Path) -> dict:
