@@ -4,8 +4,9 @@ One file, from which no request goes out; everything that a model wrote is escap
 they are read as a stream, and no more of them is kept than is shown.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 
 from .failures import FAILURES, failure_of
@@ -21,7 +22,7 @@ MAZES = 12
 # Walks shown of each kind.
 EXAMPLES = 8
 # Of each split so many mazes are searched for those on which the models differ.
-SEARCHED = 10_000
+SEARCHED = 1_000
 
 
 def verdict(row: dict) -> str:
@@ -46,10 +47,19 @@ def names_in(path: Path, column: str) -> list[str]:
         OSError: the file cannot be read.
         ValueError: it is no parquet, or has no such column.
     """
-    from pyarrow.dataset import dataset
+    return list(
+        dict.fromkeys(name for batch in _batches(path, (column,)) for name in batch[column].unique().to_pylist())
+    )
 
-    batches = dataset(path).to_batches(columns=[column])
-    return list(dict.fromkeys(name for batch in batches for name in batch[column].unique().to_pylist()))
+
+def _batches(path: Path, columns: Sequence[str]) -> Iterator:
+    """Some columns of predictions.parquet, a thousand rows at a time."""
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        if missing := [name for name in columns if name not in file.schema_arrow.names]:
+            raise ValueError(f"no column {', '.join(missing)}")
+        yield from file.iter_batches(batch_size=1000, columns=list(columns))
 
 
 def pick_mazes(path: Path, models: Sequence[str], count: int) -> list[list[dict]]:
@@ -65,33 +75,19 @@ def pick_mazes(path: Path, models: Sequence[str], count: int) -> list[list[dict]
         OSError: the file cannot be read.
         ValueError: it is no parquet, or lacks a column.
     """
-    splits = names_in(path, "split")
+    walked: dict[str, dict[str, list[dict]]] = {}
+    for batch in _batches(path, (*COLUMNS, "vote")):
+        columns = (batch[name].to_pylist() for name in ("split", "model", "vote"))
+        for place, (split, model, vote) in enumerate(zip(*columns)):
+            rows = walked.setdefault(split, {name: [] for name in models}).get(model)
+            if vote and rows is not None and len(rows) < SEARCHED:
+                rows += batch.slice(place, 1).to_pylist()
     picked: list[list[dict]] = []
-    for number, split in enumerate(splits):
-        wanted = -(-(count - len(picked)) // (len(splits) - number))
-        differ: list[list[dict]] = []
-        alike: list[list[dict]] = []
-        for rows in islice(zip(*(_votes(path, model, split) for model in models)), SEARCHED):
-            if len({row["valid"] for row in rows}) > 1:
-                differ.append(list(rows))
-            elif len(alike) < wanted:
-                alike.append(list(rows))
-            if len(differ) == wanted:
-                break
-        picked += [*differ, *alike][:wanted]
+    for number, by_model in enumerate(walked.values()):
+        wanted = -(-(count - len(picked)) // (len(walked) - number))
+        groups = [list(rows) for rows in zip(*by_model.values())]
+        picked += sorted(groups, key=lambda rows: len({row["valid"] for row in rows}) < 2)[:wanted]
     return picked
-
-
-def _votes(path: Path, model: str, split: str) -> Iterator[dict]:
-    """The rows of one model in one split, maze by maze; of several samples the one that has the vote."""
-    from pyarrow.dataset import dataset, field
-
-    chosen = (field("model") == model) & (field("split") == split) & field("vote")
-    batches = dataset(path).to_batches(
-        columns=list(COLUMNS), filter=chosen, batch_size=100, batch_readahead=1, fragment_readahead=1
-    )
-    for batch in batches:
-        yield from batch.to_pylist()
 
 
 def group_by_failure(path: Path, models: Sequence[str]) -> list[dict]:
@@ -102,23 +98,21 @@ def group_by_failure(path: Path, models: Sequence[str]) -> list[dict]:
     Args:
         path: predictions.parquet.
     """
-    from pyarrow.dataset import dataset, field
-
-    predictions, groups = dataset(path), []
+    counts: Counter[tuple[str, str | None]] = Counter()
+    first: dict[tuple[str, str | None], list[dict]] = {}
+    for batch in _batches(path, (*COLUMNS, "failure")):
+        for place, key in enumerate(zip(batch["model"].to_pylist(), batch["failure"].to_pylist())):
+            counts[key] += 1
+            if counts[key] <= EXAMPLES:
+                first.setdefault(key, []).extend(batch.slice(place, 1).to_pylist())
+    groups = []
     for kind in (None, *FAILURES):
-        failed = field("failure").is_null() if kind is None else field("failure") == kind
-        chosen = {model: failed & (field("model") == model) for model in models}
-        counts = {model: predictions.count_rows(filter=mine) for model, mine in chosen.items()}
-        examples = [
-            predictions.head(EXAMPLES, columns=list(COLUMNS), filter=mine).to_pylist()
-            for model, mine in chosen.items()
-            if counts[model]
-        ]
-        turns = [row for turn in zip_longest(*examples) for row in turn if row]
-        if turns:
+        turns = zip_longest(*(first.get((model, kind), ()) for model in models))
+        walks = [walk_of(row) for turn in turns for row in turn if row][:EXAMPLES]
+        if walks:
             title = "a shortest path" if kind is None else FAILURES[kind]
-            said = ", ".join(f"{model} {count:,}" for model, count in counts.items())
-            groups.append({"title": title, "counts": said, "walks": [walk_of(row) for row in turns[:EXAMPLES]]})
+            said = ", ".join(f"{model} {counts[model, kind]:,}" for model in models)
+            groups.append({"title": title, "counts": said, "walks": walks})
     return groups
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ascii_maze import gallery
 from ascii_maze.answers import score_rows
+from ascii_maze.errors import UsageError
 from ascii_maze.gallery import group_by_failure, pick_mazes
 from ascii_maze.predictions import write_part
 from ascii_maze.show import from_predictions
@@ -76,6 +77,12 @@ def test_show_draws_the_walks_of_models_and_not_of_policies(tmp_path):
     path = predictions(tmp_path / "p.parquet", {(name, "test"): [RIGHT] for name in ("a", "greedy", "b")})
     ((one, two),) = from_predictions(path, 4)
     assert (one[0], one[2], two[0]) == ("a: shortest path", "RRDD", "b: shortest path")
+
+
+def test_a_parquet_of_something_else_is_one_line(tmp_path):
+    pyarrow.parquet.write_table(pyarrow.table({"model": ["a"]}), tmp_path / "p.parquet")
+    with pytest.raises(UsageError, match=r"cannot read .*p\.parquet: no column id, split, maze"):
+        from_predictions(tmp_path / "p.parquet", 4)
 
 
 @pytest.fixture(scope="module")
