@@ -14,6 +14,7 @@ from .files import write_text
 from .metrics.path_validity.scoring import parse_moves, read_maze
 from .metrics.path_validity.svg import to_svg
 from .report import TABLE_HEADER, table_rows
+from .templating import PAGES, render
 
 # What is read of a prediction to show it.
 COLUMNS = ("id", "model", "split", "maze", "completion", "valid", "excess_moves")
@@ -148,19 +149,13 @@ def write_gallery(out: Path, results: dict) -> None:
         out: where `evaluate` has put predictions.parquet.
         results: what it returned.
     """
-    from jinja2 import PackageLoader
-    from jinja2.sandbox import SandboxedEnvironment
-
-    environment = SandboxedEnvironment(
-        loader=PackageLoader("ascii_maze", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
     predictions, models = out / "predictions.parquet", list(results["settings"]["models"])
-    page = environment.get_template("gallery.html.jinja").render(
-        settings=results["settings"],
-        models=models,
-        header=TABLE_HEADER,
-        table=table_rows(results),
-        mazes=walks_side_by_side(predictions, models, MAZES),
-        kinds=group_by_failure(predictions, models),
-    )
-    write_text(out / "gallery.html", page)
+    context = {
+        "settings": results["settings"],
+        "models": models,
+        "header": (TABLE_HEADER[0], *TABLE_HEADER[2:]),
+        "table": [(split, *cells) for split, size, *cells in table_rows(results) if size == "all"],
+        "mazes": walks_side_by_side(predictions, models, MAZES),
+        "kinds": group_by_failure(predictions, models),
+    }
+    write_text(out / "gallery.html", render(PAGES / "gallery.html.jinja", context))
