@@ -2,9 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from html import escape
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from .policies import POLICIES
@@ -13,17 +12,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # The same numbers give the same bytes; text stays text, also with dollar signs; the page's ground shows through.
-SETTINGS: Mapping = MappingProxyType(
-    {
-        "svg.hashsalt": "ascii-maze",
-        "svg.fonttype": "none",
-        "text.parse_math": False,
-        "font.size": 9,
-        "axes.facecolor": "none",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-    }
-)
+SETTINGS: dict = {
+    "svg.hashsalt": "ascii-maze",
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 9,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
 GREY = "#8a8f98"
 # Seen on white and on black, and told apart without red and green (Okabe & Ito).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7f5fd0")
