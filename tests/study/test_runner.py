@@ -1,7 +1,6 @@
 """Stages of a line of Python each, as real processes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ascii_maze.errors import UsageError
-from ascii_maze.study.plan import Stage
-from ascii_maze.study.runner import FOLLOW, code_digest, last_line, run_stages
+from ascii_maze.study.plan import OUT, Stage
+from ascii_maze.study.runner import FOLLOW, last_line, run_stages
 
 # Appends a line to a journal, so that a test sees how often it has run, and writes the sum of what came before.
 WORK = """
@@ -149,19 +148,21 @@ def test_killed_at_twenty_moments_it_ends_as_if_it_had_not_been(tmp_path):
         assert json.loads((tmp_path / "killed" / "stages" / f"{name}.json").read_text())["finished"]
 
 
-def test_a_command_ends_with_the_study_that_started_it(tmp_path):
+@pytest.mark.parametrize("seconds", [0, 1.5])  # the command has not begun to watch its parent yet, or it has
+def test_a_command_ends_with_the_study_that_started_it(seconds):
     forever = "import time; from ascii_maze.study.runner import follow_parent; follow_parent(); time.sleep(600)"
-    starter = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', sys.argv[1]]).wait()"
-    parent = subprocess.Popen(
-        [sys.executable, "-c", starter, forever],
-        env={**os.environ, FOLLOW: "1"},
-        stdout=subprocess.PIPE,
-    )  # fmt: skip
-    time.sleep(1.5)
-    child = int(subprocess.check_output(["pgrep", "-P", str(parent.pid)]))
+    starter = f"""
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], env={{**os.environ, "{FOLLOW}": str(os.getpid())}})
+print(child.pid, flush=True)
+child.wait()
+"""
+    parent = subprocess.Popen([sys.executable, "-c", starter, forever], stdout=subprocess.PIPE)
+    child = int(parent.stdout.readline())
+    time.sleep(seconds)
     parent.kill()
     parent.wait()
-    for _ in range(100):
+    for _ in range(300):
         if not Path(f"/proc/{child}").exists():
             break
         time.sleep(0.1)
@@ -178,5 +179,34 @@ def test_a_second_study_waits_for_the_first(tmp_path):
     assert sum("another study is at work" in text for text in told) == 1
 
 
-def test_the_program_is_part_of_what_a_stage_depends_on():
-    assert len(code_digest()) == 64
+def placed(out: Path, name: str, program: str, keeps_names: bool) -> Stage:
+    """A stage that names the study's folder as those of a plan do."""
+    return Stage(
+        name, (f"{OUT}/{name}/product",), Path(name, "product"), names={OUT: str(out)},
+        launcher=(sys.executable, "-c", program), keeps_names=keeps_names,
+    )  # fmt: skip
+
+
+# Writes what it had begun, and ends as its first word says.
+BEGIN = """
+import pathlib, sys
+out = pathlib.Path(sys.argv[1])
+out.parent.mkdir(parents=True, exist_ok=True)
+with (out.parent / "begun").open("a") as begun: begun.write(str(out.parent.parent.name) + " ")
+if out.parent.parent.name == "old" and out.parent.name != "whole": sys.exit("cut")
+out.write_text((out.parent / "begun").read_text())
+"""
+
+
+def test_a_study_that_has_moved_keeps_what_is_finished_and_goes_on_with_the_rest(tmp_path):
+    def stages(out: Path) -> list[Stage]:
+        return [placed(out, name, BEGIN, name == "bound") for name in ("whole", "free", "bound")]
+
+    old, new = tmp_path / "old", tmp_path / "new"
+    assert states(run_stages(stages(old), old)) == {"whole": "done", "free": "failed", "bound": "failed"}
+    old.rename(new)
+    assert states(run_stages(stages(new), new)) == {"whole": "kept", "free": "done", "bound": "done"}
+    assert (new / "free" / "product").read_text() == "old new "
+    assert (new / "bound" / "product").read_text() == "new "
+    told = (new / "stages" / "bound.log").read_text()
+    assert told == f"made anew: it was begun as {old / 'bound'}, and cut there\n"
