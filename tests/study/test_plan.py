@@ -35,6 +35,7 @@ def test_stages_stand_after_those_that_they_start_from():
     assert words[words.index("--adapter_name_or_path") + 1] == "out/sft"
     assert words[words.index("--reward_model_name_or_path") + 1] == "out/reward"
     assert words[words.index("--model_name_or_path") + 1] == "tiny"
+    assert all(stage.keeps_names == name.startswith("train-") for name, stage in stages.items())
 
 
 def test_only_walkers_that_are_there_are_evaluated():

@@ -75,6 +75,25 @@ def test_a_command_that_makes_nothing_has_failed(tmp_path):
     assert states(run_stages([stage(tmp_path, "a", program="pass")], tmp_path)) == {"a": "failed"}
 
 
+def test_a_command_that_fails_after_all_is_run_again(tmp_path):
+    stages = [stage(tmp_path, "a", program=f"{WORK}\nsys.exit(len(sys.argv) == 2)"), stage(tmp_path, "b")]
+    assert states(run_stages(stages, tmp_path)) == {"a": "failed", "b": "done"}
+    assert states(run_stages(stages, tmp_path)) == {"a": "failed", "b": "kept"}
+    assert journal(tmp_path) == ["a", "b", "a"]
+
+
+def test_while_it_runs_nothing_says_that_it_is_finished_and_its_seconds_add_up(tmp_path):
+    record = tmp_path / "stages" / "a.json"
+    program = f"{WORK}\nout.write_text(pathlib.Path({str(record)!r}).read_text())"
+    run_stages([stage(tmp_path, "a", program=program)], tmp_path)
+    assert not json.loads((tmp_path / "a" / "product").read_text())["finished"]
+    values = json.loads(record.read_text())
+    record.write_text(json.dumps({**values, "finished": False, "seconds": 1000}))
+    (progress,) = run_stages([stage(tmp_path, "a", program=program)], tmp_path)
+    assert progress.seconds > 1000
+    assert json.loads(record.read_text())["seconds"] > 1000
+
+
 def test_what_is_used_is_used_where_it_is_there(tmp_path):
     both = {name: (str(tmp_path / name / "product"),) for name in "ab"}
     summed = Stage(
@@ -167,6 +186,38 @@ child.wait()
             break
         time.sleep(0.1)
     assert not Path(f"/proc/{child}").exists()
+
+
+# As what a launcher has started: it knows of no study, and goes on when that is killed.
+ALONE = """
+import sys, time
+from pathlib import Path
+from ascii_maze.study.runner import run_stages
+from tests.study.test_runner import stage
+program = '''
+import pathlib, sys, time
+out = pathlib.Path(sys.argv[1])
+out.parent.mkdir(parents=True, exist_ok=True)
+journal = out.parent.parent / "journal"
+with journal.open("a") as file: file.write("begun ")
+time.sleep(3)
+with journal.open("a") as file: file.write("ended ")
+out.write_text("")
+'''
+run_stages([stage(Path(sys.argv[1]), "a", program=program)], Path(sys.argv[1]))
+"""
+
+
+def test_a_study_waits_for_what_a_killed_one_has_left_running(tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", ALONE, str(tmp_path)]
+    first = subprocess.Popen(command, cwd=root)
+    while first.poll() is None and not (tmp_path / "journal").exists():
+        time.sleep(0.01)
+    first.kill()
+    first.wait()
+    subprocess.run(command, cwd=root, check=True, timeout=60)
+    assert journal(tmp_path) == ["begun", "ended"] * 2
 
 
 def test_a_second_study_waits_for_the_first(tmp_path):
