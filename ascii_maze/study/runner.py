@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import AsciiMazeError, UsageError
+from ..errors import AsciiMazeError, UsageError, printable
 from ..files import write_text
 from .plan import Stage
 from .source import source_digest
@@ -29,6 +30,10 @@ from .source import source_digest
 # In the environment of a command, the process of the study that started it: it ends when that does.
 FOLLOW = "ASCII_MAZE_FOLLOW_PARENT"
 TICK = 0.5  # seconds
+TAIL = 8192  # bytes of a log
+# What moves the cursor of a terminal; and lines that are of the past: a bar at its end, the figures of a step.
+STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+OVER = re.compile(r"100%\||^\{")
 
 
 @dataclass
@@ -122,7 +127,7 @@ def run_stage(mine: Progress, key: str, finished: set[str], out: Path, tick: Cal
                 mine.seconds, mine.note = before + time.monotonic() - began, last_line(log)
                 tick()
     failed = process.returncode != 0 or not product.is_file()
-    mine.state, mine.note = "failed" if failed else "done", last_line(log) if failed else ""
+    mine.state, mine.note = "failed" if failed else "done", why_failed(process.returncode, log) if failed else ""
     remember(not failed)
 
 
@@ -224,10 +229,16 @@ def read_record(out: Path, stage: Stage) -> dict:
     return {}
 
 
+def why_failed(code: int, log: Path) -> str:
+    """What ended a command: a signal, as when memory has run out, or else what it said last."""
+    return f"ended by signal {-code}, {signal.strsignal(-code)}" if code < 0 else last_line(log)
+
+
 def last_line(log: Path) -> str:
-    """The newest line that a command has printed, as a terminal would show it."""
+    """The newest line of a log that says what a command is at, without what would steer a terminal."""
     with contextlib.suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4096))
-        lines = file.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        file.seek(max(0, log.stat().st_size - TAIL))
+        text = STEERING.sub("", file.read().decode("utf-8", "replace"))
+        lines = [printable(line.strip()) for line in re.split(r"[\r\n]+", text)]
+        return next((line for line in reversed(lines) if line and not OVER.search(line)), "")
     return ""

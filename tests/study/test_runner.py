@@ -94,6 +94,28 @@ def test_while_it_runs_nothing_says_that_it_is_finished_and_its_seconds_add_up(t
     assert json.loads(record.read_text())["seconds"] > 1000
 
 
+def test_a_command_that_was_killed_says_so(tmp_path):
+    killed = "import os; print('at work', flush=True); os.kill(os.getpid(), 9)"
+    (progress,) = run_stages([stage(tmp_path, "a", program=killed)], tmp_path)
+    assert (progress.state, progress.note) == ("failed", "ended by signal 9, Killed")
+
+
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        ("first\nlast\n\n", "last"),
+        ("\r 27%|##  | 4/15\r\n\r100%|####| 1/1\x1b[A\n{'loss': '0.1'}\n", "27%|##  | 4/15"),
+        ("\x1b[A\x1b[31mred\x1b[0m\x07", "red\\x07"),
+        ("100%|####| 57/57", ""),
+        ("", ""),
+    ],
+)
+def test_the_newest_line_that_says_what_goes_on(tmp_path, log, line):
+    (tmp_path / "log").write_text(log)
+    assert last_line(tmp_path / "log") == line
+    assert last_line(tmp_path / "none") == ""
+
+
 def test_what_is_used_is_used_where_it_is_there(tmp_path):
     both = {name: (str(tmp_path / name / "product"),) for name in "ab"}
     summed = Stage(
