@@ -85,8 +85,10 @@ def run_stages(
             keys[stage.name] = key_of(stage, finished, keys)
             record = read_record(out, stage)
             known = record.get("key") == keys[stage.name]
-            mine.seconds = record.get("seconds", 0.0) if known else 0.0
-            if known and record.get("finished") and (out / stage.product).is_file() and not missing:
+            stands = known and record.get("finished") and (out / stage.product).is_file()
+            cut = known and not record.get("finished")
+            mine.seconds = record.get("seconds", 0.0) if stands or cut else 0.0
+            if stands and not missing:
                 mine.state = "kept"
             elif only is not None and stage.name != only:
                 mine.note = "not asked for"

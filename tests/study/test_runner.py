@@ -61,7 +61,11 @@ def test_a_product_that_is_gone_is_made_again(tmp_path):
     stages = [stage(tmp_path, "a"), stage(tmp_path, "b", "a")]
     run_stages(stages, tmp_path)
     (tmp_path / "a" / "product").unlink()
-    assert states(run_stages(stages, tmp_path)) == {"a": "done", "b": "kept"}
+    record = tmp_path / "stages" / "a.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "seconds": 1000}))
+    progress = run_stages(stages, tmp_path)
+    assert states(progress) == {"a": "done", "b": "kept"}
+    assert progress[0].seconds < 1000  # they are of what is gone
 
 
 def test_a_failure_costs_what_needs_it_alone(tmp_path):
