@@ -201,7 +201,15 @@ def count(value) -> int:
     return isinstance(value, int | float)
 
 
-def render(command: str, timeline: dict, killed: list[tuple[Moment, str]], whole: dict, wrong: list[str]) -> str:
+def resumed(out: Path) -> list[str]:
+    """Trainings whose last attempt went on from a checkpoint."""
+    logs = {name: out / "stages" / f"train-{name}.log" for name in METHODS}
+    return [name for name, log in logs.items() if "going on from" in log.read_text(errors="replace")]
+
+
+def render(
+    command: str, timeline: dict, killed: list[tuple[Moment, str]], went_on: list[str], whole: dict, wrong: list[str]
+) -> str:
     """The page: what was killed when, and what agreed."""
     from importlib.metadata import version
 
@@ -209,7 +217,8 @@ def render(command: str, timeline: dict, killed: list[tuple[Moment, str]], whole
     lines = [
         f"# A study killed at {len(killed)} moments\n",
         f"`{command}`, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {packages}.",
-        f"Seconds are the processors'. Left alone it took {timeline['']:.0f}.\n",
+        f"Seconds are the processors'. Left alone it took {timeline['']:.0f}. At their last start these trainings went on",
+        f"from a checkpoint: {', '.join(went_on) or 'none'}; the others had none yet, or were not killed.\n",
         *(["Something differs:\n", *(f"- {line}" for line in wrong[:20])] if wrong else [agreed(whole)]),
         "\n| | killed at | seconds into it | what was killed | newest line of its log |\n|---|---|---|---|---|",
     ]
@@ -266,7 +275,7 @@ def main() -> None:
     whole = figures(options.out / "alone")
     wrong = differences(whole, figures(options.out / "killed"))
     command = f"python benchmarks/kills.py --kills {options.kills} --seed {options.seed}"
-    page = render(command, timeline, killed, whole, wrong)
+    page = render(command, timeline, killed, resumed(options.out / "killed"), whole, wrong)
     options.page.write_text(page)
     print(page)
     sys.exit(1 if wrong else 0)
