@@ -38,6 +38,7 @@ class Study:
         splits: to evaluate on.
         seeds: of training; every method is trained with each.
         limit: mazes evaluated per split; None for all.
+        batch_size: answers generated at once in the evaluation.
         mri_split: whose mazes the models are looked into on.
         mri_limit: how many of them; 0 for no look inside.
         overrides: keys of every recipe, over what it says itself.
@@ -51,6 +52,7 @@ class Study:
     splits: list[str]
     seeds: list[int] = field(default_factory=lambda: [0])
     limit: int | None = None
+    batch_size: int = 64
     mri_split: str = "test"
     mri_limit: int = 300
     overrides: dict = field(default_factory=dict)
@@ -179,6 +181,7 @@ def plan(study: Study, out: Path, workers: int = 1) -> list[Stage]:
                     *("--dataset", f"{OUT}/dataset", "--out", f"{OUT}/{folder / 'evaluation'}"),
                     *(word for split in study.splits for word in ("--split", split)),
                     *(("--limit", str(study.limit)) if study.limit else ()),
+                    *("--batch-size", str(study.batch_size)),
                 ),
                 product=folder / "evaluation" / "results.json",
                 names=here,
