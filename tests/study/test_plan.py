@@ -44,7 +44,7 @@ def test_only_walkers_that_are_there_are_evaluated():
     assert set(evaluate.uses) == {"train-sft", "train-dpo", "train-rlhf"}
     assert evaluate.shell({"build", "train-sft", "train-reward"}) == (
         "ascii-maze evaluate base=tiny --dataset out/dataset --out out/evaluation "
-        "--split test --split test_larger --limit 7 sft=out/sft"
+        "--split test --split test_larger --limit 7 --batch-size 64 sft=out/sft"
     )
 
 
