@@ -220,8 +220,8 @@ def render(
         f"`{command}`, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {packages}.",
         f"Seconds are the processors'. Left alone it took {timeline['']:.0f}.",
         f"Trainings that went on from a checkpoint: {', '.join(sorted(went_on)) or 'none'}.",
-        "Not compared: times, paths, memory, and the `train_loss` of a run's last line, which the trainer takes over the",
-        "steps since its newest start.\n",
+        "Not compared: times, paths, memory, and the `train_loss` of a run's last line, which the trainer takes over",
+        "the steps since its newest start.\n",
         *(["Something differs:\n", *(f"- {line}" for line in wrong[:20])] if wrong else [agreed(whole)]),
         "\n| | killed at | seconds into it | what was killed | newest line of its log |\n|---|---|---|---|---|",
     ]
