@@ -58,7 +58,8 @@ STUDY = {
     "overrides": OVERRIDES,
 }
 # What differs between two runs of the same: what they took, where they lie, and which of their stages were resumed.
-VARIES = re.compile(r"seconds|memory|runtime|per_second|step_time|^(state|note|command)$")
+# `train_loss` is the trainer's mean over the steps since it was started, and not over those before.
+VARIES = re.compile(r"seconds|memory|runtime|per_second|step_time|^(state|note|command|train_loss)$")
 POLL = 0.2  # seconds
 END = "report"  # what comes after the last stage
 
@@ -201,14 +202,14 @@ def count(value) -> int:
     return isinstance(value, int | float)
 
 
-def resumed(out: Path) -> list[str]:
-    """Trainings whose last attempt went on from a checkpoint."""
-    logs = {name: out / "stages" / f"train-{name}.log" for name in METHODS}
-    return [name for name, log in logs.items() if "going on from" in log.read_text(errors="replace")]
+def resumed(out: Path) -> set[str]:
+    """Trainings whose newest attempt went on from a checkpoint."""
+    logs = (out / "stages").glob("train-*.log")
+    return {log.stem.removeprefix("train-") for log in logs if "going on from" in log.read_text(errors="replace")}
 
 
 def render(
-    command: str, timeline: dict, killed: list[tuple[Moment, str]], went_on: list[str], whole: dict, wrong: list[str]
+    command: str, timeline: dict, killed: list[tuple[Moment, str]], went_on: set[str], whole: dict, wrong: list[str]
 ) -> str:
     """The page: what was killed when, and what agreed."""
     from importlib.metadata import version
@@ -217,8 +218,10 @@ def render(
     lines = [
         f"# A study killed at {len(killed)} moments\n",
         f"`{command}`, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {packages}.",
-        f"Seconds are the processors'. Left alone it took {timeline['']:.0f}. At their last start these trainings went on",
-        f"from a checkpoint: {', '.join(went_on) or 'none'}; the others had none yet, or were not killed.\n",
+        f"Seconds are the processors'. Left alone it took {timeline['']:.0f}.",
+        f"Trainings that went on from a checkpoint: {', '.join(sorted(went_on)) or 'none'}.",
+        "Not compared: times, paths, memory, and the `train_loss` of a run's last line, which the trainer takes over",
+        "the steps since its newest start.\n",
         *(["Something differs:\n", *(f"- {line}" for line in wrong[:20])] if wrong else [agreed(whole)]),
         "\n| | killed at | seconds into it | what was killed | newest line of its log |\n|---|---|---|---|---|",
     ]
@@ -265,17 +268,18 @@ def main() -> None:
     timeline = json.loads(known.read_text())
     stages.sort(key=timeline.__getitem__)  # as the study orders them
     print(", ".join(f"{name} {second:.1f}" for name, second in timeline.items()), flush=True)
-    killed = []
+    killed, went_on = [], set()
     for moment in draw(timeline, options.kills, options.seed):
         doing = kill_at(moment, file, options.out / "killed", stages)
         print(f"{moment}: {doing or 'was over'}", flush=True)
         killed.append((moment, doing))
+        went_on |= resumed(options.out / "killed")
     if Run(file, options.out / "killed").process.wait():
         sys.exit(f"the killed study failed; see {options.out / 'killed'}.log")
     whole = figures(options.out / "alone")
     wrong = differences(whole, figures(options.out / "killed"))
     command = f"python benchmarks/kills.py --kills {options.kills} --seed {options.seed}"
-    page = render(command, timeline, killed, resumed(options.out / "killed"), whole, wrong)
+    page = render(command, timeline, killed, went_on, whole, wrong)
     options.page.write_text(page)
     print(page)
     sys.exit(1 if wrong else 0)
