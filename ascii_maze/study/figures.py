@@ -82,6 +82,7 @@ def learning_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str
             if points:
                 panel.plot(*zip(*points), marker=".", color=colours[name], label=name)
         panel.set(xlabel="tokens read, thousands", ylabel="valid on held-out mazes, per cent", ylim=(-3, 103))
+        panel.set_xlim(left=0)
         panel.grid(alpha=0.25)
         figure.legend(loc="outside right center", frameon=False)
         return inline_svg(svg_of(figure), "learning")
