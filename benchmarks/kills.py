@@ -58,8 +58,8 @@ STUDY = {
     "overrides": OVERRIDES,
 }
 # What differs between two runs of the same: what they took, where they lie, and which of their stages were resumed.
-# `train_loss` is the trainer's mean over the steps since it was started, and not over those before.
-VARIES = re.compile(r"seconds|memory|runtime|per_second|step_time|^(state|note|command|train_loss)$")
+# Transformers' `train_loss` and TRL's `num_tokens` are of the steps since the trainer was started, `tokens` of all.
+VARIES = re.compile(r"seconds|memory|runtime|per_second|step_time|num_tokens|^(state|note|command|train_loss)$")
 POLL = 0.2  # seconds
 END = "report"  # what comes after the last stage
 
@@ -154,7 +154,7 @@ def kill_at(moment: Moment, file: Path, out: Path, stages: list[str]) -> str:
 
 def last_line(log: Path) -> str:
     """The newest line of a log; empty where there is none."""
-    lines = log.read_text(errors="replace").replace("\r", "\n").split("\n") if log.is_file() else []
+    lines = re.split(r"\r|\n|\x1b\[A", log.read_text(errors="replace")) if log.is_file() else []
     return next((line.strip()[:60] for line in reversed(lines) if line.strip()), "")
 
 
@@ -220,15 +220,17 @@ def render(
         f"`{command}`, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {packages}.",
         f"Seconds are the processors'. Left alone it took {timeline['']:.0f}.",
         f"Trainings that went on from a checkpoint: {', '.join(sorted(went_on)) or 'none'}.",
-        "Not compared: times, paths, memory, and the `train_loss` of a run's last line, which the trainer takes over",
-        "the steps since its newest start.\n",
+        "Not compared: times, paths, memory, and Transformers' `train_loss` and TRL's `num_tokens` in the logs of the",
+        "trainings, which are of the steps since the newest start; our `tokens` are of all steps, and agree.\n",
         *(["Something differs:\n", *(f"- {line}" for line in wrong[:20])] if wrong else [agreed(whole)]),
-        "\n| | killed at | seconds into it | what was killed | newest line of its log |\n|---|---|---|---|---|",
+        "\n| | moment | what was killed | it was at | newest line of its log |\n|---|---|---|---|---|",
     ]
     for number, (moment, doing) in enumerate(killed, 1):
         at, _, line = doing.partition(", ")
         what = "all processes" if moment.group else "the study"
-        lines.append(f"| {number} | {at} | {moment.seconds:.1f} | {what} | {line.replace('|', ' ')} |")
+        lines.append(
+            f"| {number} | {moment.stage} + {moment.seconds:.1f} s | {what} | {at} | {line.replace('|', ' ')} |"
+        )
     return "\n".join([*lines, ""])
 
 
