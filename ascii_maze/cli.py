@@ -43,12 +43,16 @@ def main() -> None:
 
 @contextmanager
 def progress(quiet: bool = False):
-    """A progress bar on stderr, as a function (what, done, total)."""
+    """A progress bar on stderr, or a line for each tenth where that is no terminal: a function (what, done, total)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield (lambda what, done, total: None) if quiet else tell_tenths()
+        return
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+    with Progress(*columns, console=console) as bar:
         tasks: dict[str, TaskID] = {}
 
         def report(what: str, done: int, total: int) -> None:
@@ -57,6 +61,19 @@ def progress(quiet: bool = False):
             bar.update(tasks[what], completed=done, total=total)
 
         yield report
+
+
+def tell_tenths():
+    """A function (what, done, total) that says a line on stderr at every tenth."""
+    told: dict[str, int] = {}
+
+    def report(what: str, done: int, total: int) -> None:
+        tenth = 10 * done // max(1, total)
+        if told.get(what) != tenth:
+            told[what] = tenth
+            print(f"{what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+
+    return report
 
 
 @app.command(

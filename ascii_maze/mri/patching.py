@@ -147,6 +147,6 @@ def _answers(models: Models, rows: Sequence[dict], walks: Sequence[Walk], right:
         longest = max(open_positions(Maze.from_ascii(rows[index]["maze"])) for index in others)
         budget = answer_budget(models.tokenizer, longest, style_of(rows[0]["prompt"]))
         prompts = [rows[index]["prompt"] for index in others]
-        for index, text in zip(others, generate(models.model, models.tokenizer, prompts, budget, batch_size=128)):
+        for index, text in zip(others, generate(models.model, models.tokenizer, prompts, budget, batch_size=256)):
             texts[index] = text
     return texts

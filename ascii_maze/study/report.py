@@ -17,6 +17,11 @@ from .results import read_json, seed_folder
 from .view import clock
 
 MAZES = 6
+SPLITS = {
+    "test": "test holds mazes of the trained kinds",
+    "test_larger": "test_larger larger ones",
+    "test_unseen": "test_unseen other generators'",
+}
 HEADER = ("model", "split", "n", "valid", "95 %", "shortest", "against base", "against its start", "tokens", "time")
 
 
@@ -35,6 +40,7 @@ def write_report(results: dict, study: Study, out: Path) -> None:
         "table": table_of(results),
         "failed": [stage for stage in results["stages"] if stage["state"] in ("failed", "left out")],
         "inside": inside_rows(results),
+        "splits": ", ".join(said for split, said in SPLITS.items() if split in study.splits),
         "commands": [stage["command"] for stage in results["stages"]],
         "seconds": clock(sum(stage["seconds"] for stage in results["stages"])),
         "failures": failure_rows(study, out),
@@ -87,6 +93,7 @@ def inside_rows(results: dict) -> list[dict]:
     if not mri:
         return []
     split = next(iter(next(iter(results["models"].values()), {})), None)
+    seed = str(results["settings"]["study"]["seeds"][0])  # the one whose models were looked into
     rows = []
     for name, by_layer in mri["drift"].items():
         cell = results["models"].get(name, {}).get(split)
@@ -94,7 +101,7 @@ def inside_rows(results: dict) -> list[dict]:
         rows.append(
             {
                 "name": name,
-                "valid": f"{100 * cell['valid']:.1f}" if cell else "",
+                "valid": f"{100 * cell['seeds'][seed]['valid']:.1f}" if cell and seed in cell["seeds"] else "",
                 "drift": _extreme(by_layer, max),
                 "cka": _extreme(mri["cka"][name], min),
                 "edges": "+{edges_gained} -{edges_lost} ={edges_kept}".format(**found) if found else "",

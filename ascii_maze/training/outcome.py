@@ -12,6 +12,8 @@ from .data import generates
 
 # Whose versions a run notes down.
 PACKAGES = ("ascii-maze", "torch", "transformers", "trl", "peft")
+# Counted since the trainer was last started, which differs where a run was cut and went on; `tokens` counts all.
+SINCE_START = {"train_loss", "num_tokens", "eval_num_tokens"}
 # What each panel of the learning curve shows, where the run logged it: title -> keys of the history.
 PANELS = {
     "loss": ("loss", "eval_loss"),
@@ -33,7 +35,10 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> dict:
 
     import torch
 
-    history, args = trainer.state.log_history, trainer.args
+    args = trainer.args
+    history = [
+        {key: value for key, value in line.items() if key not in SINCE_START} for line in trainer.state.log_history
+    ]
     rows = len(trainer.train_dataset) * (args.num_generations if generates(args) else 1)
     on_gpu = args.device.type == "cuda"
     return {
