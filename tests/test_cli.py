@@ -15,7 +15,7 @@ def run(*words, stdin=None, **environment):
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env={**os.environ, **environment},
     )
 

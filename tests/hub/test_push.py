@@ -153,7 +153,7 @@ def test_killed_in_mid_upload_and_started_again(hub, api, builds, run):
     # Five go at a time: when the sixth comes one is through.
     hub.fault("PUT", "/upload/", skip=5, action=lambda: os.kill(child.pid, signal.SIGKILL), drop="request")
     child = run(*words, popen=True)
-    child.communicate(timeout=60)
+    child.communicate(timeout=600)
     assert child.returncode == -signal.SIGKILL
     assert files(api) == set()
     assert hub.asked("PUT", "/upload/", 200)
