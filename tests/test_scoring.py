@@ -130,8 +130,8 @@ def random_pairs(count: int, rng: random.Random):
                 yield text, written(moves, rng), moves
 
 
-@pytest.mark.parametrize("count", [4_000, pytest.param(100_000, marks=pytest.mark.slow)])
-def test_agrees_with_an_independent_checker_on_many_pairs(count):
+@pytest.mark.parametrize(("count", "least"), [(4_000, 100), pytest.param(100_000, 4_000, marks=pytest.mark.slow)])
+def test_agrees_with_an_independent_checker_on_many_pairs(count, least):
     """One by one and in bulk, on maps with loops, without a way, and with answers that are none."""
     pairs = list(random_pairs(count, random.Random(0)))
     together = score_paths([text for text, _, _ in pairs], [answer for _, answer, _ in pairs])
@@ -151,7 +151,7 @@ def test_agrees_with_an_independent_checker_on_many_pairs(count):
         no_way += start not in to_goal
     assert len(pairs) == count
     assert len(kinds) == 5  # every combination that can be
-    assert min(loops, no_way, junk) > count // 25
+    assert min(loops, no_way, junk) > least
 
 
 def test_large_maps_agree_too():

@@ -334,8 +334,8 @@ def test_two_at_once_both_land(hub, api, push, builds):
     assert content(hub) in (content_of(builds.first), content_of(builds.other))
 
 
-@pytest.mark.parametrize("faults", [40, pytest.param(1000, marks=pytest.mark.slow)])
-def test_faults_at_random_never_show_half_a_push(hub, api, push, builds, faults):
+@pytest.mark.parametrize(("faults", "least"), [(100, 4), pytest.param(1000, 50, marks=pytest.mark.slow)])
+def test_faults_at_random_never_show_half_a_push(hub, api, push, builds, faults, least):
     """Each push completes with the right content, or says that it did not; the branch has the old or the new content,
     nothing of both, and every state that it ever had is there still.
     """
@@ -364,8 +364,8 @@ def test_faults_at_random_never_show_half_a_push(hub, api, push, builds, faults)
             states.append(commit_of(hub))
     history = hub.store.repos["dataset", REPO].history("main")
     assert [commit.oid for commit in history][::-1] == states
-    assert completed > faults / 20
-    assert failed > faults / 20
+    assert completed > least
+    assert failed > least
 
 
 def commit_of(hub):
