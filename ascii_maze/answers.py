@@ -5,6 +5,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .elsewhere import is_predictions, open_predictions
@@ -23,25 +24,40 @@ Report = Callable[[str, int, int], None]
 Answerer = Callable[[list[dict], str, Callable[[int], None]], list[list[str]]]
 
 
+@dataclass(frozen=True)
+class Questions:
+    """What every model is asked, and how it is to answer.
+
+    Attributes:
+        splits: split -> the rows of its config `prompts`, and how many of the first of them are asked.
+        longest: open positions of the roomiest maze.
+        max_new_tokens: where an answer is cut; None for where a walk has had time to stand everywhere once.
+    """
+
+    splits: dict[str, tuple]
+    longest: int
+    decoding: Decoding
+    max_new_tokens: int | None
+
+    @property
+    def prompt(self) -> list[dict]:
+        """The first prompt, by whose rules all of them go."""
+        return next(rows[0]["prompt"] for rows, _ in self.splits.values())
+
+
 def answer_all(
-    name: str,
-    location: str | None,
-    asked: dict[str, tuple],
-    decoding: Decoding,
-    cut: tuple[int | None, int],
-    folder: Path,
-    report: Report,
+    name: str, location: str | None, questions: Questions, folder: Path, report: Report
 ) -> dict[str, list[Path]]:
     """Have every maze answered that has not been yet, and write the parts and facts.json.
 
     Args:
         location: of the model; None for a trivial policy.
-        cut: the tokens of an answer if they are given, and the open positions of the roomiest maze.
         folder: for the parts.
 
     Returns:
         Split -> its parts, in order.
     """
+    asked, decoding = questions.splits, questions.decoding
     size = max(1, BATCHES_OF_A_PART * decoding.batch_size // decoding.samples)
     total, done, answer = sum(count for _, count in asked.values()), 0, None
     parts: dict[str, list[Path]] = {split: [] for split in asked}
@@ -51,7 +67,7 @@ def answer_all(
             part = folder / f"{split}-{start:09}.parquet"
             parts[split].append(part)
             if not part.exists():
-                answer = answer or open_answerer(name, location, asked, decoding, cut, folder)
+                answer = answer or open_answerer(name, location, questions, folder)
                 mazes = rows.select(chunk).to_list()
 
                 def tell(n: int, before: int = done) -> None:
@@ -64,24 +80,17 @@ def answer_all(
     return parts
 
 
-def open_answerer(
-    name: str,
-    location: str | None,
-    asked: dict[str, tuple],
-    decoding: Decoding,
-    cut: tuple[int | None, int],
-    folder: Path,
-) -> Answerer:
+def open_answerer(name: str, location: str | None, questions: Questions, folder: Path) -> Answerer:
     """What answers mazes: a policy, a file or a model; what is to be known of it goes to facts.json."""
     if location is None:
         return lambda rows, place, report: [[policy_answer(name, row)] for row in rows]
     if is_predictions(location):
-        answers = open_predictions(Path(location), asked, decoding.samples)
+        answers = open_predictions(Path(location), questions.splits, questions.decoding.samples)
         write_text(folder / "facts.json", json.dumps({"sha256": digest_of(Path(location))}))
         return lambda rows, place, report: answers(rows)
     walker = load_walker(location)
-    prompt = next(rows[0]["prompt"] for rows, _ in asked.values())
-    tokens = cut[0] or answer_budget(walker.tokenizer, cut[1], style_of(prompt))
+    prompt, decoding = questions.prompt, questions.decoding
+    tokens = questions.max_new_tokens or answer_budget(walker.tokenizer, questions.longest, style_of(prompt))
     text = walker.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
     facts = {**walker.facts, "max_new_tokens": tokens, "rendered_prompt": text}
     write_text(folder / "facts.json", json.dumps(facts))

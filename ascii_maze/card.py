@@ -8,8 +8,10 @@ from typing import Any
 import yaml
 
 from .evidence import Evidence
+from .templating import render
 
-_PACKAGE = Path(__file__).resolve().parent
+# As it lies in an installed package, and in the repository.
+_TEMPLATES = [folder / "model_cards" / "adapter.md.jinja" for folder in Path(__file__).resolve().parents[:2]]
 # A card that still says this is written anew at a push; one that does not is somebody's own words, and stays.
 GENERATED = "<!-- Written by ascii-maze, and again at every push. Remove this line to keep words of your own. -->"
 # What each method is called in full, and where it comes from. The Hub links the papers by their arXiv numbers.
@@ -50,47 +52,37 @@ def render_card(
         license: the Hub's name of one; none is named without it.
         evidence: what was measured since; without it the card holds only what training saw.
     """
-    from jinja2 import FileSystemLoader, StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
-
     from .prompts import PLAIN
     from .report import TABLE_HEADER
 
-    folders = [_PACKAGE / "model_cards", _PACKAGE.parent / "model_cards"]
-    environment = SandboxedEnvironment(
-        loader=FileSystemLoader(folders),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["quoted"] = lambda text: json.dumps(text, ensure_ascii=False)
     evidence = evidence or Evidence()
     method = values["method"]
     title, paper, arxiv = METHODS[method]
     evaluations = [line for line in metrics["history"] if MEASURED.keys() & line.keys()]
     losses = [line["loss"] for line in metrics["history"] if "loss" in line]
-    return environment.get_template("adapter.md.jinja").render(
-        head=_head(values, name, license, evidence),
-        generated=GENERATED,
-        method=method,
-        title=title,
-        paper=paper,
-        arxiv=arxiv,
-        name=name,
-        license=license,
-        values=values,
-        recipe=yaml.safe_dump(values, sort_keys=False, allow_unicode=True),
-        metrics=metrics,
-        losses=losses,
-        evaluations=evaluations,
-        measured={key: text for key, text in MEASURED.items() if any(key in line for line in evaluations)},
-        table_header=TABLE_HEADER,
-        evidence=evidence,
-        base_on_hub=_is_on_hub(values["model_name_or_path"]),
-        rules=evidence.system_prompt or PLAIN.system_prompt,
-        dataset_on_hub=_is_on_hub(values.get("dataset_name") or ""),
-    )
+    context = {
+        "head": _head(values, name, license, evidence),
+        "generated": GENERATED,
+        "method": method,
+        "title": title,
+        "paper": paper,
+        "arxiv": arxiv,
+        "name": name,
+        "license": license,
+        "values": values,
+        "recipe": yaml.safe_dump(values, sort_keys=False, allow_unicode=True),
+        "metrics": metrics,
+        "losses": losses,
+        "evaluations": evaluations,
+        "measured": {key: text for key, text in MEASURED.items() if any(key in line for line in evaluations)},
+        "table_header": TABLE_HEADER,
+        "evidence": evidence,
+        "base_on_hub": _is_on_hub(values["model_name_or_path"]),
+        "rules": evidence.system_prompt or PLAIN.system_prompt,
+        "dataset_on_hub": _is_on_hub(values.get("dataset_name") or ""),
+        "quoted": lambda text: json.dumps(text, ensure_ascii=False),
+    }
+    return render(next(path for path in _TEMPLATES if path.is_file()), context)
 
 
 def _head(values: dict[str, Any], name: str, license: str | None, evidence: Evidence) -> str:

@@ -177,9 +177,9 @@ def evaluate(
     dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
     split: Annotated[list[str], typer.Option(help="May be given several times.")] = ["test"],  # noqa: B006
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many mazes of each split.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for results.json, predictions.parquet, report.md.")] = Path(
-        "outputs/evaluation"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for gallery.html, results.json, predictions.parquet, report.md, figures.")
+    ] = Path("outputs/evaluation"),
     samples: Annotated[int, typer.Option(min=1, help="Answers to each maze; several give pass@k, majority.")] = 1,
     temperature: Annotated[
         float | None, typer.Option(min=0, help="0 is greedy; without it greedy, and 1.0 for several samples.")
@@ -198,6 +198,7 @@ def evaluate(
     prepare_process()
     from .evaluation import evaluate as evaluate_models
     from .figures import draw_validity
+    from .gallery import write_gallery
 
     with progress(quiet=as_json) as report, resumable():
         results = evaluate_models(
@@ -214,11 +215,12 @@ def evaluate(
             max_new_tokens=max_new_tokens,
         )
     draw_validity(results, out / "figures")
+    write_gallery(out, results)
     if as_json:
         print(json.dumps(results))
         return
     print_table(results)
-    print(f"results.json, predictions.parquet, report.md and figures are in {out}")
+    print(f"{out / 'gallery.html'}; results.json, predictions.parquet, report.md and figures are beside it")
 
 
 def name_models(models: list[str]) -> dict[str, str]:
@@ -385,7 +387,7 @@ def show(
     from . import show as shown
 
     if source.endswith(".parquet"):
-        groups = list(shown.from_predictions(Path(source), None, n))
+        groups = shown.from_predictions(Path(source), n)
     elif source == "-" or Path(source).is_file() or Path(source).suffix:
         groups = [shown.from_text(source, answer)]
     else:

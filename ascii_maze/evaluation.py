@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from .answers import Report, answer_all
+from .answers import Questions, Report, answer_all
 from .errors import AsciiMazeError, UsageError
 from .files import UNFINISHED, write_text
 from .inference import Decoding, split_revision
@@ -87,15 +87,14 @@ def evaluate(
     for other in out.glob(f"{UNFINISHED}/*"):
         if other != unfinished:
             shutil.rmtree(other)
-    cut = (max_new_tokens, longest)
+    questions = Questions(asked, longest, decoding, max_new_tokens)
     parts, facts = {}, {}
     for number, name in enumerate([*models, *(POLICIES if baselines else ())]):
         folder = unfinished / f"{number:03}"
-        parts[name] = answer_all(name, models.get(name), asked, decoding, cut, folder, report)
+        parts[name] = answer_all(name, models.get(name), questions, folder, report)
         if name in models:
             facts[name] = json.loads((folder / "facts.json").read_text())
-    prompt = next(rows[0]["prompt"] for rows, _ in asked.values())
-    settings |= {"system_prompt": prompt[0]["content"], "prompt": prompt, "loaded": facts}
+    settings |= {"system_prompt": questions.prompt[0]["content"], "prompt": questions.prompt, "loaded": facts}
     results = {**measure(parts, list(models), splits), "settings": settings}
     files = [file for name in parts for split in splits for file in parts[name][split]]
     join_parts(files, out / "predictions.parquet")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .files import replacing
+from .plots import SETTINGS, colours_of
 from .policies import POLICIES
 
 # A point: where it stands on the axis, validity, and the ends of its interval, all three in per cent.
@@ -57,11 +58,11 @@ def _draw(
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    settings = {"svg.hashsalt": "ascii-maze", "svg.fonttype": "none", "axes.spines.top": False}
-    with rc_context({**settings, "axes.spines.right": False, "text.parse_math": False}):
+    with rc_context(SETTINGS):
         figure = Figure(figsize=(1.5 + 4 * len(splits), 3.6), layout="constrained")
         panels = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
         names = list(dict.fromkeys(name for _, name in lines))
+        colours = colours_of(names)
         for panel, split in zip(panels, splits):
             for rank, name in enumerate(names):
                 places, rates, lows, highs = zip(*lines[split, name]) if lines[split, name] else ((), (), (), ())
@@ -75,7 +76,7 @@ def _draw(
                     rates,
                     # Rounding may put an end of an interval a hair inside the rate.
                     [[max(0.0, error) for error in side] for side in errors],
-                    color="0.6" if baseline else f"C{rank % 10}",
+                    color=colours[name],
                     linestyle=":" if baseline else "-",
                     marker="^s<Dx"[rank % 5] if baseline else "o",
                     markersize=4,

@@ -111,11 +111,6 @@ def prompt_messages(maze: Maze | str, style: PromptStyle = PLAIN) -> list[Messag
     return [{"role": "system", "content": style.system_prompt}, {"role": "user", "content": text}]
 
 
-def answer_messages(path: str, style: PromptStyle = PLAIN, start: tuple[int, int] = (0, 0)) -> list[Message]:
-    """The assistant message that gives a path, from its letters without spaces; see `format_answer`."""
-    return [{"role": "assistant", "content": format_answer(path, style, start)}]
-
-
 def style_of(prompt: list[Message]) -> PromptStyle:
     """The style of a prompt, known by its system message; `PLAIN` for a message that is not ours."""
     styles = (PromptStyle(*names) for names in product(LANGUAGES, STYLES, ANSWER_STYLES))

@@ -1,7 +1,6 @@
 """Mazes to look at, from a dataset, a predictions.parquet, a text file or stdin: in the terminal or as a page."""
 
 import sys
-from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
@@ -50,28 +49,30 @@ def from_dataset(dataset: str, split: str, count: int) -> list[Walk]:
     ]
 
 
-def from_predictions(path: Path, models: list[str] | None, count: int) -> Iterator[list[Walk]]:
-    """For some mazes of a predictions.parquet, the models' walks; all models but the trivial policies by default.
+def from_predictions(path: Path, count: int) -> list[list[Walk]]:
+    """For some mazes of a predictions.parquet, the walks of all models but the trivial policies.
 
     Raises:
         UsageError: the file cannot be read.
     """
-    import pyarrow.parquet
-
-    from .gallery import pick_mazes, verdict
+    from .gallery import names_in, pick_mazes, verdict
     from .policies import POLICIES
 
     try:
-        rows = pyarrow.parquet.read_table(path).to_pylist()
+        models = [name for name in names_in(path, "model") if name not in POLICIES]
+        groups = pick_mazes(path, models, count)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
-    models = models or [name for name in dict.fromkeys(row["model"] for row in rows) if name not in POLICIES]
-    for group in pick_mazes(rows, models, count):
-        maze = Maze.from_ascii(group[0]["maze"])
-        yield [
-            (f"{row['model']}: {verdict(row)}", maze, parse_moves(row["completion"], maze.start) or "")
-            for row in group
-        ]
+    shown = []
+    for rows in groups:
+        maze = Maze.from_ascii(rows[0]["maze"])
+        shown.append(
+            [
+                (f"{row['model']}: {verdict(row)}", maze, parse_moves(row["completion"], maze.start) or "")
+                for row in rows
+            ]
+        )
+    return shown
 
 
 def draw(walks: list[Walk]) -> None:

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from jinja2 import FileSystemLoader, StrictUndefined
-from jinja2.sandbox import SandboxedEnvironment
 
 from ascii_maze.drawing import to_sheet
 from ascii_maze.generation import mazes_at
 from ascii_maze.preferences import KINDS
+from ascii_maze.templating import render
 
 from .config import ANY_LENGTH, BuildConfig, quotas
 from .rows import CONFIGS
 
-_HERE = Path(__file__).resolve().parent
 PURPOSES = {
     "train": "to train on",
     "validation": "to choose settings by",
@@ -44,17 +42,15 @@ def render_card(config: BuildConfig, record: dict, out: Path) -> str:
         record: build.json.
         out: the folder that holds the files of `record`.
     """
-    environment = SandboxedEnvironment(
-        loader=FileSystemLoader(_HERE), undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True
-    )
-    return environment.get_template("card.md.jinja").render(
-        head=_head(config, record, out),
-        config=config,
-        record=record,
-        purposes=PURPOSES,
-        kinds=KINDS,
-        any_length=list(config.path_lengths) == [ANY_LENGTH],
-    )
+    context = {
+        "head": _head(config, record, out),
+        "config": config,
+        "record": record,
+        "purposes": PURPOSES,
+        "kinds": KINDS,
+        "any_length": list(config.path_lengths) == [ANY_LENGTH],
+    }
+    return render(Path(__file__).resolve().parent / "card.md.jinja", context)
 
 
 def _head(config: BuildConfig, record: dict, out: Path) -> str:

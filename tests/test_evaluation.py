@@ -7,17 +7,10 @@ import pyarrow.parquet
 import pytest
 
 from ascii_maze import answers, evaluation
-from ascii_maze.answers import majority, score_rows
+from ascii_maze.answers import majority
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation import evaluate, load_mazes
-from ascii_maze.gallery import group_by_failure, pick_mazes, write_gallery
 from ascii_maze.metrics.path_validity.scoring import PathScore
-
-
-def row(valid, **facts):
-    score = PathScore(True, valid, valid, valid, valid, 0 if valid else None, 1.0, float(valid), 0, 0)
-    defaults = {"id": "0", "model": "m", "split": "test", "size": "4x4", "sample": 0, "vote": True, "exact": valid}
-    return {**defaults, **score.to_dict(), **facts}
 
 
 def test_baselines_alone(dataset, tmp_path):
@@ -70,51 +63,6 @@ def test_what_cannot_be_loaded_is_one_line(dataset, tmp_path, models, dataset_na
         evaluate(models, dataset_name or str(dataset), [split], tmp_path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "results.json").exists()
-
-
-def test_gallery_escapes_whatever_a_model_wrote(dataset, tmp_path):
-    results = evaluate({}, str(dataset), ["test"], tmp_path, limit=4)
-    rows = pyarrow.parquet.read_table(tmp_path / "predictions.parquet").to_pylist()
-    maze = {"id": "x", "maze": "S G", "width": 1, "height": 1}
-    hostile = "<script>alert('walk')</script>"
-    rows += score_rows("evil", "test", [maze], [[hostile]])
-    write_gallery(tmp_path / "page.html", "A <title>", results, rows, ["evil", "shortest_path"], count=99)
-    page = (tmp_path / "page.html").read_text()
-    assert "<script" not in page
-    assert "&lt;script&gt;alert" in page
-    assert "A &lt;title&gt;" in page
-    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
-
-
-def test_gallery_shows_first_where_models_differ():
-    rows = [
-        row(valid, id=number, model=model)
-        for number, pair in enumerate([(True, True), (False, True)])
-        for model, valid in zip("ab", pair, strict=True)
-    ]
-    assert [group[0]["id"] for group in pick_mazes(rows, ["a", "b"], 2)] == [1, 0]
-
-
-def test_gallery_shows_the_sample_that_has_the_vote():
-    rows = [row(valid, sample=place, vote=place == 1) for place, valid in enumerate((False, True, False))]
-    assert pick_mazes(rows, ["m"], 1) == [[rows[1]]]
-
-
-def test_gallery_shows_every_kind_of_failure_with_its_counts():
-    maze = {"id": "x", "maze": "S  \n # \n  G", "width": 1, "height": 1}
-    given = ["R R D D", "D D R R", "no idea", "U", "R R"]
-    mazes = [maze | {"id": str(number)} for number in range(len(given))]
-    rows = score_rows("a", "test", mazes, [[answer] for answer in given])
-    rows += score_rows("b", "test", [maze], [["U"]])
-    groups = group_by_failure(rows, ["a", "b"])
-    assert [(group["title"], group["counts"]) for group in groups] == [
-        ("a shortest path", "a 2, b 0"),
-        ("no path at all", "a 1, b 0"),
-        ("runs into a wall", "a 1, b 1"),
-        ("the right way, ended too early", "a 1, b 0"),
-    ]
-    assert [walk["verdict"] for walk in groups[2]["walks"]] == ["runs into a wall, move 1, junction 1"] * 2
-    assert [walk["model"] for walk in groups[2]["walks"]] == ["a", "b"]
 
 
 KILLED = """

@@ -8,21 +8,25 @@ import sys
 from pathlib import Path
 
 import pytest
+from jinja2 import UndefinedError
+from jinja2.sandbox import SecurityError
 
 from ascii_maze.configuration import MOST_BYTES, read_yaml_mapping
 from ascii_maze.errors import UsageError, printable
 from ascii_maze.recipe import ENVIRONMENT, REFUSED_KEYS, load_recipe, load_resolved, shipped_recipes
+from ascii_maze.templating import PAGES, render
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
     path for folder in ("ascii_maze", "dataset_builder", "benchmarks") for path in (ROOT / folder).rglob("*.py")
 )
+RENDERER = ROOT / "ascii_maze" / "templating.py"
 UNSAFE_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 UNSAFE_KEYWORDS = {"trust_remote_code": True, "allow_pickle": True, "use_safetensors": False, "weights_only": False}
 
 
-def offences(source: str) -> list[str]:
-    """What in a module would run what a stranger wrote, or put it unescaped on a page."""
+def offences(source: str, path: Path | None = None) -> list[str]:
+    """What in a module would run what a stranger wrote, or put it on a page other than by `templating.render`."""
     found, tree = [], ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -30,6 +34,8 @@ def offences(source: str) -> list[str]:
             names = {alias.name.split(".")[0] for alias in node.names}
             if (UNSAFE_MODULES & names and not module) or module.split(".")[0] in UNSAFE_MODULES:
                 found.append("a module that runs what it reads")
+            if "jinja2" in {module.split(".")[0], *names} and path != RENDERER:
+                found.append("a template that is rendered elsewhere")
             if module == "jinja2" and {"Environment", "Template"} & names:
                 found.append("a template without a sandbox")
         if not isinstance(node, ast.Call):
@@ -43,14 +49,12 @@ def offences(source: str) -> list[str]:
             called == "yaml.load" and ast.unparse(node.args[-1]) != "PlainLoader"
         ):
             found.append("YAML that makes objects")
-        if called.endswith("SandboxedEnvironment") and ".html" in source and keywords.get("autoescape") is not True:
-            found.append("a page without autoescape=True")
     return found
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_module_runs_what_a_stranger_wrote(path):
-    assert offences(path.read_text()) == []
+    assert offences(path.read_text(), path) == []
 
 
 @pytest.mark.parametrize(
@@ -58,24 +62,46 @@ def test_no_module_runs_what_a_stranger_wrote(path):
     [
         "import pickle",
         "from joblib import load",
+        "import jinja2",
         "from jinja2 import Environment",
+        "from jinja2.sandbox import SandboxedEnvironment",
         "import torch; torch.load(path)",
         "torch.load(path, weights_only=False)",
         "yaml.load(text, Loader)",
         "yaml.unsafe_load(text)",
         "AutoModel.from_pretrained(name, trust_remote_code=True)",
         "np.load(path, allow_pickle=True)",
-        "SandboxedEnvironment(loader=loader).get_template('page.html.jinja')",
     ],
 )
 def test_the_rule_itself_finds_what_it_is_for(source):
     assert offences(source)
 
 
+@pytest.mark.parametrize("source", ["from jinja2 import Environment", "from jinja2 import Template"])
+def test_nor_may_the_one_that_renders_do_without_a_sandbox(source):
+    assert offences(source, RENDERER) == ["a template without a sandbox"]
+
+
+@pytest.mark.parametrize(("name", "rendered"), [("a.html.jinja", "&lt;b&gt;\n"), ("a.md.jinja", "<b>\n")])
+def test_pages_are_escaped_and_every_template_is_in_a_sandbox(tmp_path, name, rendered):
+    (tmp_path / name).write_text("{{ text }}\n")
+    assert render(tmp_path / name, {"text": "<b>"}) == rendered
+    (tmp_path / name).write_text(f"{{% extends 'base.{name}' %}}{{% block body %}}{{{{ text }}}}\n{{% endblock %}}")
+    (tmp_path / f"base.{name}").write_text("{% block body %}{% endblock %}")
+    assert render(tmp_path / name, {"text": "<b>"}) == rendered
+    (tmp_path / name).write_text("{{ text.__class__.__mro__ }}")
+    with pytest.raises(SecurityError):
+        render(tmp_path / name, {"text": ""})
+    (tmp_path / name).write_text("{{ nothing }}")
+    with pytest.raises(UndefinedError):
+        render(tmp_path / name, {})
+
+
 def test_templates_of_pages_are_never_told_that_something_is_safe():
-    templates = list((ROOT / "ascii_maze").rglob("*.html.jinja"))
-    assert templates
-    for path in templates:
+    pages = [path for path in (*ROOT.glob("*/*.jinja"), *PAGES.iterdir()) if not path.name.endswith(".md.jinja")]
+    assert pages
+    for path in pages:
+        assert path.name.endswith(".html.jinja"), "the name is what makes it a page, and escaped"
         assert not re.search(r"\|\s*safe\b|autoescape\s+false", path.read_text()), path
 
 

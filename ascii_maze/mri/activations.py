@@ -8,6 +8,7 @@ what comes after them.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,27 +72,34 @@ def extract(
     walks: Sequence[Walk],
     folder: Path,
     sites: Sequence[str] = ("hidden",),
+    positions: Sequence[str] = POSITIONS,
     batch_size: int = 64,
     report: Callable[[str, int, int], None] | None = None,
 ) -> Activations:
-    """Let every model read every walk, and write what its layers hold.
+    """Let every model read every walk, as far as it is looked at, and write what its layers hold.
 
     Args:
         folder: to be made; an unfinished one is written over.
         sites: of `SITES`.
+        positions: of `POSITIONS`.
         report: called with the model's name, walks done and walks in all.
 
     Raises:
-        UsageError: a walk is longer than the context.
+        UsageError: a walk is longer than the context, or there is no such position.
         AsciiMazeError: a model's activations are not finite, or an adapter that is not all zero changes none of them.
     """
     check_lengths(models, walks)
+    if unknown := set(positions) - set(POSITIONS):
+        raise UsageError(f"no position '{min(unknown)}'; there are {', '.join(POSITIONS)}")
     report = report or (lambda name, done, total: None)
+    read = [
+        replace(walk, ids=walk.ids[: max(np.max(walk_tokens(walk, name)) for name in positions) + 1]) for walk in walks
+    ]
     for name in models.names:
         models.switch(name)
-        _extract_one(models, name, walks, folder / name, sites, batch_size, report)
+        _extract_one(models, name, read, folder / name, sites, positions, batch_size, report)
     index = {"models": models.names, "layers": len(models.layers) + 1}
-    write_text(folder / "index.json", json.dumps({**index, "positions": list(POSITIONS), "sites": list(sites)}))
+    write_text(folder / "index.json", json.dumps({**index, "positions": list(positions), "sites": list(sites)}))
     activations = Activations(folder)
     for name in models.names[1:]:
         if not adapter_is_zero(models, name) and changes_nothing(activations, name):
@@ -146,26 +154,28 @@ def _extract_one(
     walks: Sequence[Walk],
     folder: Path,
     sites: Sequence[str],
+    positions: Sequence[str],
     batch_size: int,
     report: Callable[[str, int, int], None],
 ) -> None:
     import torch
 
     ends = np.cumsum([len(walk.moves) for walk in walks])
-    rows = {**dict.fromkeys(POSITIONS, len(walks)), "moves": int(ends[-1]), "cells": CELLS * len(walks)}
+    several = {"moves": int(ends[-1]), "cells": CELLS * len(walks)}
+    rows = {position: several.get(position, len(walks)) for position in positions}
     batch: list[int] = []
 
     def visit(site: str, layer: int, hidden) -> None:
         if site not in sites:
             return
-        values = _gather(hidden, [walks[index] for index in batch])
+        values = _gather(hidden, [walks[index] for index in batch], positions)
         if not all(np.isfinite(array).all() for array in values.values()):
             raise AsciiMazeError(f"activations of '{name}' at layer {layer} are NaN or infinite; is it broken?")
         path = folder / f"{site}-{layer:03d}.safetensors"
         if not done:
             _lay_out(path, {position: (count, hidden.shape[-1]) for position, count in rows.items()})
         places = {
-            **dict.fromkeys(POSITIONS, np.array(batch)),
+            **dict.fromkeys(positions, np.array(batch)),
             "moves": np.concatenate([np.arange(ends[i] - len(walks[i].moves), ends[i]) for i in batch]),
             "cells": np.concatenate([np.arange(CELLS * i, CELLS * (i + 1)) for i in batch]),
         }
@@ -180,15 +190,19 @@ def _extract_one(
             report(name, done, len(walks))
 
 
-def _gather(hidden, walks: Sequence[Walk]) -> dict[str, np.ndarray]:
+def _gather(hidden, walks: Sequence[Walk], positions: Sequence[str]) -> dict[str, np.ndarray]:
     """The rows of one layer's states (batch, tokens, width) that stand at the named positions."""
-    single = {
-        name: states_at(hidden, [np.array([getattr(walk, name)]) for walk in walks])
-        for name in ("last_prompt", "start", "goal", "answer_end")
+    return {
+        name: np.stack([hidden[row, walk.maze].float().mean(0).cpu().numpy() for row, walk in enumerate(walks)])
+        if name == "maze_mean"
+        else states_at(hidden, [walk_tokens(walk, name) for walk in walks])
+        for name in positions
     }
-    means = [hidden[row, walk.maze].float().mean(0).cpu().numpy() for row, walk in enumerate(walks)]
-    ragged = {name: states_at(hidden, [getattr(walk, name) for walk in walks]) for name in ("moves", "cells")}
-    return {**single, "maze_mean": np.stack(means), **ragged}
+
+
+def walk_tokens(walk: Walk, position: str) -> np.ndarray:
+    """The tokens of a walk that a position reads, int64 (tokens,)."""
+    return np.atleast_1d(walk.maze if position == "maze_mean" else getattr(walk, position))
 
 
 def states_at(hidden, tokens: Sequence[np.ndarray]) -> np.ndarray:

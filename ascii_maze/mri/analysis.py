@@ -1,8 +1,14 @@
 """Every number of the report, from the activations and the models that made them; nothing here draws or writes."""
 
+import itertools
+import os
+import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from . import patching
 from .activations import Activations
@@ -28,6 +34,8 @@ QUESTIONS = {
     "on a shortest path": ("cells", "on_path"),
     "wall to the north": ("cells", "wall_north"),
 }
+# Layers that are probed at once, each of them in memory.
+THREADS = min(8, os.cpu_count() or 1)
 Report = Callable[[str, int, int], None]
 
 
@@ -88,21 +96,31 @@ def ask_probes(
     Returns:
         {model: {question: [of `probe`, per layer]}}, and {question: why it could not be asked}.
     """
+    from sklearn.exceptions import ConvergenceWarning
+
     labels = {"moves": move_labels(rows, walks), "cells": cell_labels(rows, walks)}
     found: dict = {name: {} for name in activations.models}
     missing = {}
-    for done, (question, (position, label)) in enumerate(QUESTIONS.items(), 1):
-        values = labels[position]
-        if len(np.unique(values[label])) < 2:
-            missing[question] = f"one answer only, {values[label][0]}, in all of these mazes"
-            continue
-        for name in activations.models:
-            found[name][question] = [
-                probe(activations.read(name, layer, position), values[label], values["maze"], seed)
-                for layer in range(activations.layers)
-            ]
-        report("probes", done, len(QUESTIONS))
+    steps, done = len(QUESTIONS) * len(activations.models), itertools.count(1)
+    # A probe is too small for more than one thread of BLAS; side by side they fill the cores.
+    with threadpool_limits(1), warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a probe a little short of its optimum is a fair one
+        for question, (position, label) in QUESTIONS.items():
+            values, mazes = labels[position][label], labels[position]["maze"]
+            if len(np.unique(values)) < 2:
+                missing[question] = f"one answer only, {values[0]}, in all of these mazes"
+                continue
+            for name in activations.models:
+                ask = partial(_probe_layer, activations, name, position, values, mazes, seed)
+                found[name][question] = list(pool.map(ask, range(activations.layers)))
+                report("probes", next(done), steps)
     return found, missing
+
+
+def _probe_layer(
+    activations: Activations, model: str, position: str, labels: np.ndarray, mazes: np.ndarray, seed: int, layer: int
+) -> dict:
+    return probe(activations.read(model, layer, position), labels, mazes, seed)
 
 
 def valid_share(right: np.ndarray) -> dict:

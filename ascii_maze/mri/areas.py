@@ -75,6 +75,17 @@ class ModelAreas(ActivationAreas):
     def process_activation_areas(self) -> None:
         """Reduce every layer, and make the graph: of regions for 2 components, else of components."""
         self.reduced_dataset = self.reduction_method.get_hidden_states_reduction(self.dataset)
+        self._make_graph()
+
+    def relabelled(self, labels: np.ndarray, label_names: Sequence[str]) -> "ModelAreas":
+        """The same areas under other labels of the same prompts: int (n,), indices of `label_names`."""
+        states = HiddenStates(self.dataset.read, self.num_layers, labels, label_names)
+        areas = ModelAreas(states, self.reduction_method, self.alpha)
+        areas.reduced_dataset = self.reduced_dataset
+        areas._make_graph()
+        return areas
+
+    def _make_graph(self) -> None:
         parts = self.dataset, self.reduced_dataset, self.reduction_method
         two = self.reduction_method.n_components == 2
         self.graph_class = RegionGraph(*parts) if two else ComponentGraph(*parts, self.alpha)

@@ -1,6 +1,6 @@
 """The figures of the report. Each is drawn once, for the page and for the files; its numbers show under the pointer.
 
-A mark's numbers are its id, behind `TIP`: matplotlib writes ids into the SVG, and `page.inline_svg` makes titles of
+A mark's numbers are its id, behind `TIP`: matplotlib writes ids into the SVG, and `page.with_titles` makes titles of
 them, which a browser shows with or without JavaScript.
 """
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..plots import GREY, SETTINGS, colours_of
 from .analysis import DRIFT_POSITIONS, QUESTIONS
 from .models import BASE
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 TIP = "tip: "
 WIDTH = 5.4  # inches
-GREY = "#8a8f98"
-# Seen on white and on black, and told apart without red and green (Okabe & Ito).
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7f5fd0")
 NAMES = {
     "last_prompt": "last token of the prompt",
     "start": "start",
@@ -241,17 +239,16 @@ def lines(
         level: a horizontal line, and its name.
     """
     figure, panel = _figure(2.7)
-    colours = iter(COLOURS * (len(series) // len(COLOURS) + 1))
+    colours = colours_of(series)
     for rank, (name, values) in enumerate(series.items()):
-        colour = GREY if name == BASE else next(colours)
         # A hair to the side of each other, so that bars and equal values are seen.
         places = np.arange(len(values)) + (0.06 * (rank - (len(series) - 1) / 2) if intervals else 0)
-        panel.plot(places, values, color=colour, linewidth=1.4, label=name)
+        panel.plot(places, values, color=colours[name], linewidth=1.4, label=name)
         for place, value in zip(places, values):
             tip = f"{TIP}{name}, layer {round(place)}: {value:.4g}"
-            panel.plot([place], [value], color=colour, marker="o", markersize=4, gid=tip)
+            panel.plot([place], [value], color=colours[name], marker="o", markersize=4, gid=tip)
         for place, (bottom, top) in zip(places, (intervals or {}).get(name, ())):
-            panel.plot([place, place], [bottom, top], color=colour, linewidth=0.9)
+            panel.plot([place, place], [bottom, top], color=colours[name], linewidth=0.9)
     for name, values in (dashed or {}).items():
         panel.plot(range(len(values)), values, color=GREY, linewidth=1.1, linestyle=":", label=name)
     if level is not None:
@@ -274,8 +271,9 @@ def count_in_wholes(panel: "Axes") -> None:
 def bars(values: Mapping[str, float], measure: str) -> "Figure":
     """One bar per name, its number beside it."""
     figure, panel = _figure(0.7 + 0.32 * len(values), frame=False)
+    colours = colours_of(values)
     for row, (name, value) in enumerate(values.items()):
-        panel.barh(row, value, color=COLOURS[row % len(COLOURS)], height=0.6)[0].set_gid(f"{TIP}{name}: {value:.4g}")
+        panel.barh(row, value, color=colours[name], height=0.6)[0].set_gid(f"{TIP}{name}: {value:.4g}")
         panel.text(value, row, f" {value:.2g}", va="center", fontsize=8)
     panel.set_yticks(range(len(values)), list(values))
     panel.set(xlabel=measure, ylim=(len(values) - 0.5, -0.5), xlim=(0, 1.15 * max([*values.values(), 1e-9])))
@@ -357,10 +355,9 @@ def _figure(height: float, frame: bool = True) -> tuple["Figure", "Axes"]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({"font.size": 9, "text.parse_math": False}):
+    with rc_context(SETTINGS):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         panel = figure.subplots()
-        panel.set_facecolor("none")  # in the page, its ground shows through
-        for side, spine in panel.spines.items():
-            spine.set_visible(frame and side in ("left", "bottom"))
+        if not frame:
+            panel.spines[:].set_visible(False)
     return figure, panel

@@ -19,7 +19,7 @@ class Models:
     """Base and adapters on it.
 
     Attributes:
-        model: PEFT's model, with every adapter loaded.
+        model: PEFT's, with every adapter loaded; without adapters, the model itself.
         tokenizer: of the base.
         names: `base`, then the adapters.
         layers: the decoder layers, first to last.
@@ -108,14 +108,15 @@ def load_models(base: str, adapters: dict[str, str]) -> Models:
 
 
 def as_models(model, tokenizer, adapters: list[str]) -> Models:
-    """`Models` of a PeftModel that is loaded already.
+    """`Models` of a PeftModel that is loaded already, or of a model without adapters.
 
     Raises:
         AsciiMazeError: its decoder layers, last normalisation or head cannot be told.
     """
     import torch
 
-    config = model.get_base_model().config.get_text_config()
+    base = model.get_base_model() if adapters else model
+    config = base.config.get_text_config()
     found = next(
         (
             (parent, module)
@@ -125,15 +126,15 @@ def as_models(model, tokenizer, adapters: list[str]) -> Models:
         ),
         None,
     )
-    head = model.get_base_model().get_output_embeddings()
+    head = base.get_output_embeddings()
     if found is None or head is None:
-        raise AsciiMazeError(f"cannot tell the decoder layers of a {type(model.get_base_model()).__name__}")
+        raise AsciiMazeError(f"cannot tell the decoder layers of a {type(base).__name__}")
     decoder, layers = found
     norms = [module for name, module in decoder.named_children() if re.search(r"norm|^ln", name)]
     if not norms:
-        raise AsciiMazeError(f"cannot tell the last normalisation of a {type(model.get_base_model()).__name__}")
+        raise AsciiMazeError(f"cannot tell the last normalisation of a {type(base).__name__}")
     context = getattr(config, "max_position_embeddings", None) or 2**31
-    ends = model.get_base_model().generation_config.eos_token_id
+    ends = base.generation_config.eos_token_id
     ends = [tokenizer.eos_token_id] if ends is None else [ends] if isinstance(ends, int) else list(ends)
     return Models(model, tokenizer, [BASE, *adapters], list(layers), norms[-1], head, context, ends)
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .figures import COLOURS, GREY, count_in_wholes
+from ..plots import COLOURS, GREY, SETTINGS
+from .figures import count_in_wholes
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 
 WIDTH = 7.5  # inches: 1200 pixels at 160 to the inch
 BLUE, ORANGE = COLOURS[:2]
-# Names are shown as they are, also with dollar signs.
-STYLE = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
+STYLE = {**SETTINGS, "font.size": 8}
 
 
 def new_figure(height: float, columns: int = 1, rows: int = 1) -> tuple["Figure", Sequence["Axes"]]:
@@ -23,10 +23,7 @@ def new_figure(height: float, columns: int = 1, rows: int = 1) -> tuple["Figure"
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained", facecolor="white")
-    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for panel in panels:
-        panel.set_facecolor("none")  # the page may be dark
-    return figure, panels
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def draw_graph(graph: "nx.Graph") -> "Figure":

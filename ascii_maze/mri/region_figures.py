@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..plots import GREY, colours_of
 from .edges import ALL, overlay
-from .figures import COLOURS, GREY, CaptionedFigure, count_in_wholes
+from .figures import CaptionedFigure, count_in_wholes
 from .panels import BLUE, ORANGE, STYLE, draw_edges, finish_panel, graph_panel, mosaic, new_figure, outline
 
 if TYPE_CHECKING:
@@ -57,15 +58,16 @@ def _overview(result: dict) -> tuple["Figure", str]:
 def _by_layer(result: dict) -> tuple["Figure", str]:
     models = result["models"]
     figure, panels = new_figure(3.2, columns=2)
+    colours = colours_of(models)
     titles = {"edges": "edges from a layer to the next", "regions": "regions of a layer"}
     for panel, (kind, title) in zip(panels, titles.items()):
         tables = {name: model[kind][ALL]["by_layer"] for name, model in models.items()}
         floor = _with_gaps(next(iter(tables.values()))["noise_floor"])
         panel.plot(floor, "--", color="black", zorder=3, label="base, half against half")
         for rank, (name, table) in enumerate(tables.items()):
-            marker, color = "osD^v<>"[rank % 7], COLOURS[rank % len(COLOURS)]
             line = _with_gaps(table["across_halves"])
-            panel.plot(line, marker=marker, markersize=4, linewidth=1.2, color=color, label=name)
+            marker = "osD^v<>"[rank % 7]
+            panel.plot(line, marker=marker, markersize=4, linewidth=1.2, color=colours[name], label=name)
         panel.set(title=title, xlabel="layer", ylim=(-0.03, 1.03))
         count_in_wholes(panel)
     panels[0].set_ylabel("agreement with the base (Jaccard)")

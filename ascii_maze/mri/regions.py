@@ -7,12 +7,16 @@ two halves of the base's own prompts agree: what a change must exceed.
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ..errors import AsciiMazeError, UsageError, did_you_mean
 from .edges import ALL, compare_models, find_edges, find_regions, split_halves
+
+if TYPE_CHECKING:
+    from .areas import ModelAreas
 
 LLM_MRI = "llm-mri==0.2.1"
 # Of half of them the p-value of a rank correlation, by Student's t, is to be trusted.
@@ -43,10 +47,28 @@ def require_llm_mri() -> None:
         raise AsciiMazeError(f"activation regions need llm-mri ({error}); add it: {add}") from error
 
 
-def compare_regions(
+@dataclass(frozen=True)
+class Fitted:
+    """Several models in shared bases at one position; how they are labelled comes after.
+
+    Attributes:
+        settings: of `fit_regions`.
+        groups: int (n,), of each prompt.
+        explained: as `compare_regions` returns it.
+        areas: `components` and `plane`, in bases of all models, and `components_of_base`, in bases of the base alone
+            -> model -> its llm-mri areas, without labels.
+        of_all: what `edges.compare_models` returns over all prompts, by what is compared.
+    """
+
+    settings: dict
+    groups: np.ndarray
+    explained: dict[str, list[float | None]]
+    areas: dict[str, dict[str, "ModelAreas"]]
+    of_all: dict[str, dict[str, dict]]
+
+
+def fit_regions(
     activations: Readable,
-    labels: np.ndarray,
-    label_names: Sequence[str],
     position: str,
     seed: int,
     *,
@@ -58,12 +80,11 @@ def compare_regions(
     alpha: float = 0.05,
     share: float = 0.01,
     splits: int = 10,
-) -> dict:
-    """Compare the regions and the edges of every model with those of the base.
+) -> Fitted:
+    """Put every model's prompts into shared bases, layer by layer, and compare all of them with the base's.
 
     Args:
         activations: whose models, the base first, read the same prompts.
-        labels: int (n,), indices of `label_names`; a label of fewer than 20 prompts gets no graph of its own.
         position: one of `activations.positions`.
         seed: of the reductions and of the halves.
         groups: int (n,), rows of one group, as the moves of one maze, stay in one half; each row its own if None.
@@ -75,6 +96,59 @@ def compare_regions(
         share: of the prompts that a cell must hold to be a region.
         splits: random halves of the prompts from which the noise floor is taken.
 
+    Raises:
+        UsageError: too few prompts, no such position or reduction, or activations that are not finite, not of one
+            number of prompts, or all alike.
+        AsciiMazeError: llm-mri is not installed.
+    """
+    settings = {"position": position, "seed": seed, "reduction": reduction, "components": components}
+    settings |= {"gridsize": gridsize, "threshold": threshold, "alpha": alpha, "share": share, "splits": splits}
+    _check_settings(activations, settings)
+    models, base = activations.models, activations.models[0]
+    count = len(activations.read(base, 0, position))
+    least = max(LEAST_PROMPTS, components)
+    if count < least:
+        raise UsageError(
+            f"{count} prompts are too few for {components} components: take {least} or more, or fewer components"
+        )
+    require_llm_mri()
+    from .areas import HiddenStates, fit_areas
+    from .reduction import REDUCTIONS
+
+    unlabelled = np.zeros(count, dtype=int), [ALL]
+    states = {
+        model: HiddenStates(_reader(activations, model, position, count, components), activations.layers, *unlabelled)
+        for model in models
+    }
+    areas, explained = {}, {}
+    for name, fitted_on, dimensions in (
+        ("components", models, components),
+        ("plane", models, 2),
+        ("components_of_base", [base], components),
+    ):
+        basis = REDUCTIONS[reduction](dimensions, random_state=seed, gridsize=gridsize)
+        areas[name] = fit_areas(basis, fitted_on, states, alpha)
+        explained[name] = basis.explained()
+        if all(fitted is None for fitted in basis.bases.values()):
+            raise UsageError(
+                f"every prompt has the same activations at {position}, in every layer: the models have seen nothing "
+                "of the mazes there; choose another position"
+            )
+    groups = np.arange(count) if groups is None else groups
+    halves = split_halves(groups, splits, [seed, 0])
+    of_all = {
+        what: compare_models(measure, models, np.arange(count), halves)
+        for what, measure in _measures(areas, settings).items()
+    }
+    return Fitted(settings, groups, {name: explained[name] for name in ("components", "plane")}, areas, of_all)
+
+
+def compare_regions(fitted: Fitted, labels: np.ndarray, label_names: Sequence[str]) -> dict:
+    """Compare the regions and the edges of every model with those of the base, over all prompts and by label.
+
+    Args:
+        labels: int (n,), indices of `label_names`; a label of fewer than 20 prompts gets no graph of its own.
+
     Returns:
         What JSON can hold: `models`, for every model but the base, has `edges_gained`, `edges_lost`, `edges_kept` and
         `noise_floor` over all prompts, and for all prompts and for each label `edges`, `edges_in_basis_of_base` and
@@ -83,73 +157,62 @@ def compare_regions(
         each; `left_out`; `settings`; and for the figures `graphs` (networkx's node-link data) and `grids`.
 
     Raises:
-        UsageError: too few prompts, fewer than two labels, no such position, activations that are not finite.
-        AsciiMazeError: llm-mri is not installed.
+        UsageError: fewer than two labels of enough prompts, or not one label for each prompt.
     """
-    settings = {"position": position, "seed": seed, "reduction": reduction, "components": components}
-    settings |= {"gridsize": gridsize, "threshold": threshold, "alpha": alpha, "share": share, "splits": splits}
-    _check_settings(activations, settings)
-    rows, left_out = _rows_by_label(labels, label_names, components)
-    require_llm_mri()
-    from .areas import HiddenStates, fit_areas
-    from .reduction import REDUCTIONS
-
-    models, base = activations.models, activations.models[0]
-    groups = np.arange(len(labels)) if groups is None else groups
-    halves = {name: split_halves(groups[some], splits, [seed, rank]) for rank, (name, some) in enumerate(rows.items())}
-    states = {}
-    for model in models:
-        read = _reader(activations, model, position, len(labels), components)
-        states[model] = HiddenStates(read, activations.layers, labels, label_names)
-
-    def fit(fitted_on: Sequence[str], count: int):
-        basis = REDUCTIONS[reduction](count, random_state=seed, gridsize=gridsize)
-        return basis, fit_areas(basis, fitted_on, states, alpha)
-
-    def compare(measure: Callable) -> dict[str, dict[str, dict]]:
-        tables = {name: compare_models(measure, models, some, halves[name]) for name, some in rows.items()}
-        return {model: {name: table[model] for name, table in tables.items()} for model in models[1:]}
-
-    def compare_edges(areas: dict) -> dict[str, dict[str, dict]]:
-        layers = {model: [layer.numpy() for layer in area.reduced_dataset.values()] for model, area in areas.items()}
-        return compare(lambda model, some: find_edges([layer[some] for layer in layers[model]], threshold, alpha))
-
-    (basis, areas), (plane, planes) = fit(models, components), fit(models, 2)
-    if all(fitted is None for fitted in basis.bases.values()):
-        raise UsageError(
-            f"every prompt has the same activations at {position}, in every layer: the models have seen nothing of "
-            "the mazes there; choose another position"
-        )
-    cells = {model: area.graph_class.cells for model, area in planes.items()}
-    edges, in_base = compare_edges(areas), compare_edges(fit([base], components)[1])
-    regions = compare(lambda model, some: find_regions(cells[model][:, some], gridsize**2, share))
+    settings, models = fitted.settings, list(fitted.areas["components"])
+    rows, left_out = _rows_by_label(labels, label_names, len(fitted.groups))
+    compared = {what: {model: {ALL: table[model]} for model in models[1:]} for what, table in fitted.of_all.items()}
+    for rank, (name, some) in enumerate(rows.items(), 1):
+        halves = split_halves(fitted.groups[some], settings["splits"], [settings["seed"], rank])
+        for what, measure in _measures(fitted.areas, settings).items():
+            for model, row in compare_models(measure, models, some, halves).items():
+                compared[what][model][name] = row
+    labelled = {
+        name: {model: area.relabelled(labels, label_names) for model, area in fitted.areas[name].items()}
+        for name in ("components", "plane")
+    }
     # Of all prompts, llm-mri's name of the category is None.
-    category = {name: None if name == ALL else name for name in rows}
+    category = {ALL: None, **{name: name for name in rows}}
     graphs = {
-        model: {name: area.get_graph(category[name], threshold) for name in rows} for model, area in areas.items()
+        model: {name: area.get_graph(label, settings["threshold"]) for name, label in category.items()}
+        for model, area in labelled["components"].items()
     }
     return {
-        "base": base,
+        "base": models[0],
         "models": {
             model: {
-                **{f"edges_{what}": edges[model][ALL][what] for what in ("gained", "lost", "kept")},
-                "noise_floor": edges[model][ALL]["noise_floor"],
-                "edges": edges[model],
-                "edges_in_basis_of_base": in_base[model],
-                "regions": regions[model],
+                **{f"edges_{what}": compared["edges"][model][ALL][what] for what in ("gained", "lost", "kept")},
+                "noise_floor": compared["edges"][model][ALL]["noise_floor"],
+                **{what: table[model] for what, table in compared.items()},
             }
             for model in models[1:]
         },
         "metrics": {model: {name: _metrics(graph) for name, graph in some.items()} for model, some in graphs.items()},
-        "explained": {"components": basis.explained(), "plane": plane.explained()},
-        "labels": {name: len(some) for name, some in rows.items()},
+        "explained": fitted.explained,
+        "labels": {ALL: len(labels), **{name: len(some) for name, some in rows.items()}},
         "left_out": left_out,
         "settings": settings,
         "graphs": {model: {name: _data(graph) for name, graph in some.items()} for model, some in graphs.items()},
         "grids": {
-            model: {name: area.graph_class.counts(category[name]).tolist() for name in rows}
-            for model, area in planes.items()
+            model: {name: area.graph_class.counts(label).tolist() for name, label in category.items()}
+            for model, area in labelled["plane"].items()
         },
+    }
+
+
+def _measures(areas: dict[str, dict], settings: dict) -> dict[str, Callable]:
+    """What is compared -> (model, rows) -> its set, as an array; see `edges`."""
+    threshold, alpha, share = (settings[name] for name in ("threshold", "alpha", "share"))
+    cells = {model: area.graph_class.cells for model, area in areas["plane"].items()}
+
+    def edges(name: str) -> Callable:
+        layers = {model: [x.numpy() for x in area.reduced_dataset.values()] for model, area in areas[name].items()}
+        return lambda model, some: find_edges([layer[some] for layer in layers[model]], threshold, alpha)
+
+    return {
+        "edges": edges("components"),
+        "edges_in_basis_of_base": edges("components_of_base"),
+        "regions": lambda model, some: find_regions(cells[model][:, some], settings["gridsize"] ** 2, share),
     }
 
 
@@ -166,24 +229,20 @@ def _check_settings(activations: Readable, settings: dict) -> None:
             raise UsageError(f"{name} must be at least {least}, not {settings[name]}")
 
 
-def _rows_by_label(labels: np.ndarray, names: Sequence[str], components: int) -> tuple[dict, dict[str, int]]:
-    """The rows of all prompts and of each label that has enough; and how many prompts the others have."""
-    least = max(LEAST_PROMPTS, components)
-    if len(labels) < least:
-        raise UsageError(
-            f"{len(labels)} prompts are too few for {components} components: take {least} or more, or fewer components"
-        )
+def _rows_by_label(labels: np.ndarray, names: Sequence[str], count: int) -> tuple[dict, dict[str, int]]:
+    """The rows of each label that has enough; and how many prompts the others have."""
+    if len(labels) != count:
+        raise UsageError(f"there are {len(labels)} labels of {count} prompts; give one for each")
     counts = np.bincount(labels, minlength=len(names))
     rows = {name: np.flatnonzero(labels == index) for index, name in enumerate(names)}
     kept = {name: some for name, some in rows.items() if len(some) >= LEAST_PROMPTS}
     if len(kept) < 2:
-        found = ", ".join(f"{name!r}: {count}" for name, count in zip(names, counts) if count)
+        found = ", ".join(f"{name!r}: {number}" for name, number in zip(names, counts) if number)
         raise UsageError(
             f"regions compare two labels or more, of {LEAST_PROMPTS} prompts each, but there are {found}: "
             "take other labels or more prompts"
         )
-    left_out = {name: len(some) for name, some in rows.items() if 0 < len(some) < LEAST_PROMPTS}
-    return {ALL: np.arange(len(labels)), **kept}, left_out
+    return kept, {name: len(some) for name, some in rows.items() if 0 < len(some) < LEAST_PROMPTS}
 
 
 def _reader(activations: Readable, model: str, position: str, count: int, components: int) -> Callable:
@@ -193,7 +252,7 @@ def _reader(activations: Readable, model: str, position: str, count: int, compon
         rows = activations.read(model, layer, position)
         if len(rows) != count:
             raise UsageError(
-                f"{model!r} has {len(rows)} rows at {position}, layer {layer}, but there are {count} labels"
+                f"{model!r} has {len(rows)} rows at {position}, layer {layer}, where the base has {count}"
             )
         if rows.shape[1] < components:
             raise UsageError(f"{components} components are more than the model's width, {rows.shape[1]}: take fewer")

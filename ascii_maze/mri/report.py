@@ -26,7 +26,7 @@ from .models import BASE, Models, load_models
 from .page import save_figure, write_page
 from .positions import Walk, locate_walks
 from .region_figures import region_figures
-from .regions import compare_regions
+from .regions import compare_regions, fit_regions
 from .tables import tables, to_csv
 from .weights import overlaps, updates
 
@@ -162,20 +162,23 @@ def find_regions(
         The figures of the first label.
     """
     figures: list[CaptionedFigure] = []
-    for done, (label, values) in enumerate(labels.items(), 1):
+    try:
+        fitted = fit_regions(activations, HEADLINE, seed)
+    except AsciiMazeError as error:
+        results["missing"]["activation regions"] = str(error)
+        return figures
+    report("regions", 1, len(labels) + 1)
+    for done, (label, values) in enumerate(labels.items(), 2):
         names, codes = np.unique(values, return_inverse=True)
         try:
-            found = compare_regions(activations, codes, [f"{label} {name}" for name in names], HEADLINE, seed)
+            found = compare_regions(fitted, codes, [f"{label} {name}" for name in names])
         except UsageError as error:
             results["missing"][f"activation regions by {label}"] = str(error)
             continue
-        except AsciiMazeError as error:  # without llm-mri there are none at all
-            results["missing"]["activation regions"] = str(error)
-            break
         results["regions"] = results["regions"] or found["models"]
         results["regions_by_label"][label] = {key: found[key] for key in REGION_NUMBERS}
         figures = figures or list(region_figures(found))
-        report("regions", done, len(labels))
+        report("regions", done, len(labels) + 1)
     return figures
 
 

@@ -1,24 +1,9 @@
 """The figures of a study's report, as SVG to stand in the page; the same results give the same text."""
 
-import io
 from collections.abc import Sequence
 
+from ..plots import SETTINGS, inline_svg, svg_of
 from ..policies import POLICIES
-
-SETTINGS = {
-    "svg.hashsalt": "ascii-maze",
-    "svg.fonttype": "none",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.parse_math": False,
-}
-
-
-def colours_of(names: Sequence[str]) -> dict[str, str]:
-    """A colour for every model, the same in all figures; grey for what is not trained."""
-    trained = [name for name in names if name not in POLICIES and name != "base"]
-    return {name: f"C{trained.index(name) % 10}" if name in trained else "0.55" for name in names}
 
 
 def validity_figure(models: dict[str, dict[str, dict]], splits: Sequence[str], colours: dict[str, str]) -> str:
@@ -48,7 +33,7 @@ def validity_figure(models: dict[str, dict[str, dict]], splits: Sequence[str], c
             panel.set(title=split, xlim=(-2, 102), xlabel="valid, per cent")
             panel.set_yticks(range(len(names)), names)
             panel.grid(axis="x", alpha=0.25)
-        return _svg(figure)
+        return inline_svg(svg_of(figure), "validity")
 
 
 def length_figure(analysis: dict[str, dict[str, dict]], splits: Sequence[str], colours: dict[str, str]) -> str:
@@ -74,7 +59,7 @@ def length_figure(analysis: dict[str, dict[str, dict]], splits: Sequence[str], c
         panels[0].set_ylabel("valid, per cent")
         shown = [line for line in panels[0].get_lines() if line.get_label() not in POLICIES]
         figure.legend(handles=shown, loc="outside right center", frameon=False)
-        return _svg(figure)
+        return inline_svg(svg_of(figure), "length")
 
 
 def _first(cell: str) -> int:
@@ -97,9 +82,10 @@ def learning_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str
             if points:
                 panel.plot(*zip(*points), marker=".", color=colours[name], label=name)
         panel.set(xlabel="tokens read, thousands", ylabel="valid on held-out mazes, per cent", ylim=(-3, 103))
+        panel.set_xlim(left=0)
         panel.grid(alpha=0.25)
         figure.legend(loc="outside right center", frameon=False)
-        return _svg(figure)
+        return inline_svg(svg_of(figure), "learning")
 
 
 def reward_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str]) -> str:
@@ -122,7 +108,7 @@ def reward_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str])
                 panel.set(ylabel=label if column == 0 else "", title=name if row == 0 else "")
                 panel.grid(alpha=0.25)
             panels[1][column].set(ylim=(-3, 103), xlabel="step")
-        return _svg(figure)
+        return inline_svg(svg_of(figure), "reward")
 
 
 def inside_figure(mri: dict, colours: dict[str, str]) -> str:
@@ -140,7 +126,7 @@ def inside_figure(mri: dict, colours: dict[str, str]) -> str:
             panel.grid(alpha=0.25)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right center", frameon=False)
-        return _svg(figure)
+        return inline_svg(svg_of(figure), "inside")
 
 
 def _panels(count: int, width: float, height: float, **options):
@@ -148,10 +134,3 @@ def _panels(count: int, width: float, height: float, **options):
 
     figure = Figure(figsize=(1.2 + width * count, height), layout="constrained")
     return figure, figure.subplots(1, count, squeeze=False, **options)[0]
-
-
-def _svg(figure) -> str:
-    """The figure as an `<svg>` element with a transparent background."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    return text.getvalue()[text.getvalue().index("<svg") :]

@@ -1,7 +1,7 @@
 """A study file -> stages: plain `ascii-maze` commands, and which of them need which.
 
 study = load_study(None)                     # the demo: recipes/tiny/study.yaml
-for stage in plan(study, Path("outputs/demo"), workers=2): print(stage.name, stage.words)
+for stage in plan(study, Path("outputs/demo"), workers=2): print(stage.name, stage.shell(set()))
 """
 
 import re
@@ -15,10 +15,14 @@ import yaml
 from ..configuration import check_keys, read_yaml_mapping
 from ..errors import UsageError
 from ..recipe import Recipe, find_recipe, load_recipe
+from .source import embedded_model_digest
 
 DEMO = "recipes/tiny/study.yaml"
 # Keys of a recipe that name the output folder of another.
 PREDECESSORS = ("adapter_name_or_path", "reward_model_name_or_path")
+# Stand in the words of a stage for what differs from place to place and changes no outcome: the study's folder, the
+# files of the dataset's config and of a recipe (their content is among the inputs), how many processes build.
+OUT, CONFIG, RECIPE, WORKERS = "{out}", "{config}", "{recipe}", "{workers}"
 # Names that the tables and folders of a study have for something else.
 TAKEN = ("base", "dataset", "evaluation", "mri", "stages")
 
@@ -34,6 +38,7 @@ class Study:
         splits: to evaluate on.
         seeds: of training; every method is trained with each.
         limit: mazes evaluated per split; None for all.
+        batch_size: answers generated at once in the evaluation.
         mri_split: whose mazes the models are looked into on.
         mri_limit: how many of them; 0 for no look inside.
         overrides: keys of every recipe, over what it says itself.
@@ -47,6 +52,7 @@ class Study:
     splits: list[str]
     seeds: list[int] = field(default_factory=lambda: [0])
     limit: int | None = None
+    batch_size: int = 64
     mri_split: str = "test"
     mri_limit: int = 300
     overrides: dict = field(default_factory=dict)
@@ -60,13 +66,16 @@ class Stage:
 
     Attributes:
         name: `build`, `train-sft`, `evaluate`, `mri`; `train-sft-1` where there are several seeds.
-        command: words of the command line, after `ascii-maze` where `launcher` is empty.
-        product: the file that the command writes last.
+        command: words of the command line, after `ascii-maze` where `launcher` is empty; with the placeholders above.
+        product: the file that the command writes last, under the study's folder.
+        names: placeholder -> what it is here.
         needs: stages that must be finished.
         uses: stages that it makes use of if they are finished -> the words that say so.
         needs_one: whether one of these must be.
         inputs: texts on which its outcome depends, beside the command and the stages that it needs.
         launcher: words before the command, instead of `ascii-maze`.
+        modules: of ours that the command runs, for `source.source_digest`.
+        keeps_names: whether the command refuses to go on with what it has begun under other names.
         minutes: that it is known to take.
         note: what the recipe says that it needs.
     """
@@ -74,11 +83,14 @@ class Stage:
     name: str
     command: tuple[str, ...]
     product: Path
+    names: dict[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     needs_one: bool = False
     inputs: tuple[str, ...] = ()
     launcher: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    keeps_names: bool = False
     minutes: float | None = None
     note: str = ""
 
@@ -87,10 +99,17 @@ class Stage:
         missing = [name for name in self.needs if name not in finished]
         return missing or (list(self.uses) if self.needs_one and not finished & set(self.uses) else [])
 
-    def words(self, finished: set[str]) -> list[str]:
-        """The whole command line, without the `ascii-maze` before it where there is no launcher."""
+    def planned(self, finished: set[str]) -> list[str]:
+        """The whole command line with its placeholders, the same wherever the study lies."""
         used = [word for name, words in self.uses.items() if name in finished for word in words]
         return [*self.launcher, *self.command, *used]
+
+    def words(self, finished: set[str]) -> list[str]:
+        """The whole command line, without the `ascii-maze` before it where there is no launcher."""
+        words = self.planned(finished)
+        for placeholder, here in self.names.items():
+            words = [word.replace(placeholder, here) for word in words]
+        return words
 
     def shell(self, finished: set[str]) -> str:
         """The command as one types it."""
@@ -135,21 +154,23 @@ def plan(study: Study, out: Path, workers: int = 1) -> list[Stage]:
     recipes = {name: load_recipe(path) for name, path in study.recipes.items()}
     order = in_order(recipes)
     minutes = study.minutes
-    config = load_config(study.dataset)
-    dataset = out / "dataset"
+    here = {OUT: str(out)}
+    base = (embedded_model_digest(),) if study.base == "tiny" else ()
     stages = [
         Stage(
             name="build",
-            command=("build", study.dataset, "--out", str(dataset), "--workers", str(workers)),
-            product=dataset / "build.json",
-            inputs=(repr(config),),
+            command=("build", CONFIG, "--out", f"{OUT}/dataset", "--workers", WORKERS),
+            product=Path("dataset", "build.json"),
+            names={**here, CONFIG: study.dataset, WORKERS: str(workers)},
+            inputs=(repr(load_config(study.dataset)),),
+            modules=("dataset_builder.build",),
             minutes=minutes.get("build"),
         )
     ]
     for seed in study.seeds:
-        folder, mark = (out, "") if len(study.seeds) == 1 else (out / f"seed-{seed}", f"-{seed}")
+        folder, mark = (Path(), "") if len(study.seeds) == 1 else (Path(f"seed-{seed}"), f"-{seed}")
         for name in order:
-            stages.append(_train(study, name, recipes, seed, folder, mark, dataset))
+            stages.append(_train(study, name, recipes, seed, folder, mark, here, base))
         walkers = [name for name in order if recipes[name].method != "reward"]
         stages.append(
             Stage(
@@ -157,13 +178,17 @@ def plan(study: Study, out: Path, workers: int = 1) -> list[Stage]:
                 command=(
                     "evaluate",
                     f"base={study.base}",
-                    *("--dataset", str(dataset), "--out", str(folder / "evaluation")),
+                    *("--dataset", f"{OUT}/dataset", "--out", f"{OUT}/{folder / 'evaluation'}"),
                     *(word for split in study.splits for word in ("--split", split)),
                     *(("--limit", str(study.limit)) if study.limit else ()),
+                    *("--batch-size", str(study.batch_size)),
                 ),
                 product=folder / "evaluation" / "results.json",
+                names=here,
                 needs=("build",),
-                uses={f"train-{name}{mark}": (f"{name}={folder / name}",) for name in walkers},
+                uses={f"train-{name}{mark}": (f"{name}={OUT}/{folder / name}",) for name in walkers},
+                inputs=base,
+                modules=("ascii_maze.launch", "ascii_maze.evaluation", "ascii_maze.figures"),
                 minutes=minutes.get("evaluate"),
             )
         )
@@ -172,13 +197,16 @@ def plan(study: Study, out: Path, workers: int = 1) -> list[Stage]:
                 Stage(
                     name="mri",
                     command=(
-                        *("mri", "--base", study.base, "--dataset", str(dataset), "--split", study.mri_split),
-                        *("--limit", str(study.mri_limit), "--out", str(out / "mri")),
+                        *("mri", "--base", study.base, "--dataset", f"{OUT}/dataset", "--split", study.mri_split),
+                        *("--limit", str(study.mri_limit), "--out", f"{OUT}/mri"),
                     ),
-                    product=out / "mri" / "mri.json",
+                    product=Path("mri", "mri.json"),
+                    names=here,
                     needs=("build",),
-                    uses={f"train-{name}{mark}": ("--adapter", f"{name}={folder / name}") for name in walkers},
+                    uses={f"train-{name}{mark}": ("--adapter", f"{name}={OUT}/{folder / name}") for name in walkers},
                     needs_one=True,
+                    inputs=base,
+                    modules=("ascii_maze.launch", "ascii_maze.mri.report"),
                     minutes=minutes.get("mri"),
                 )
             )
@@ -186,34 +214,44 @@ def plan(study: Study, out: Path, workers: int = 1) -> list[Stage]:
 
 
 def _train(
-    study: Study, name: str, recipes: dict[str, Recipe], seed: int, folder: Path, mark: str, dataset: Path
+    study: Study,
+    name: str,
+    recipes: dict[str, Recipe],
+    seed: int,
+    folder: Path,
+    mark: str,
+    here: dict[str, str],
+    base: tuple[str, ...],
 ) -> Stage:
     made = {str(recipe.values.get("output_dir")): other for other, recipe in recipes.items()}
     values = {
-        "dataset_name": str(dataset),
+        "dataset_name": f"{OUT}/dataset",
         "model_name_or_path": study.base,
         **study.overrides,
         "seed": seed,
-        "output_dir": str(folder / name),
+        "output_dir": f"{OUT}/{folder / name}",
     }
     needs = ["build"]
     for key in PREDECESSORS:
         other = made.get(str(recipes[name].values.get(key)))
         if other:
-            values[key] = str(folder / other)
+            values[key] = f"{OUT}/{folder / other}"
             needs.append(f"train-{other}{mark}")
     recipe = study.recipes[name]
     return Stage(
         name=f"train-{name}{mark}",
         command=(
             *(() if study.launcher else ("train",)),
-            str(find_recipe(recipe)) if study.launcher else recipe,
+            RECIPE,
             *(word for key, value in values.items() for word in (f"--{key}", _word(value))),
         ),
         product=folder / name / "metrics.json",
+        names={**here, RECIPE: str(find_recipe(recipe)) if study.launcher else recipe},
         needs=tuple(needs),
-        inputs=(recipes[name].to_yaml(),),
+        inputs=(recipes[name].to_yaml(), *base),
         launcher=tuple(shlex.split(study.launcher or "")),
+        modules=("ascii_maze.launch", f"ascii_maze.training.{recipes[name].method}"),
+        keeps_names=True,  # they stand in the run's recipe.yaml
         minutes=study.minutes.get(name),
         note=expectation(recipe),
     )

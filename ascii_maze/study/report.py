@@ -6,11 +6,12 @@ from pathlib import Path
 
 from ..failures import FAILURES
 from ..files import write_text
-from ..gallery import pick_mazes, walk_of
+from ..gallery import walks_side_by_side
 from ..mri.edges import ALL
+from ..plots import colours_of
 from ..policies import POLICIES
-from .figures import colours_of, inside_figure, learning_figure, length_figure, reward_figure, validity_figure
-from .markdown import render_markdown
+from ..templating import PAGES, render
+from .figures import inside_figure, learning_figure, length_figure, reward_figure, validity_figure
 from .plan import Study, to_yaml
 from .results import read_json, seed_folder
 from .view import clock
@@ -34,15 +35,14 @@ def write_report(results: dict, study: Study, out: Path) -> None:
         "table": table_of(results),
         "failed": [stage for stage in results["stages"] if stage["state"] in ("failed", "left out")],
         "inside": inside_rows(results),
-        "started": study.seeds[0],
         "commands": [stage["command"] for stage in results["stages"]],
         "seconds": clock(sum(stage["seconds"] for stage in results["stages"])),
         "failures": failure_rows(study, out),
         "kinds": FAILURES,
     }
-    write_text(out / "report.md", render_markdown(context))
+    write_text(out / "report.md", render(PAGES / "study.md.jinja", context))
     page = {**context, **figures_of(results, study, out), "mazes": mazes_of(study, out)}
-    write_text(out / "report.html", _render_page(page))
+    write_text(out / "report.html", render(PAGES / "study.html.jinja", page))
 
 
 def table_of(results: dict) -> list[dict]:
@@ -157,24 +157,12 @@ def figures_of(results: dict, study: Study, out: Path) -> dict:
 
 def mazes_of(study: Study, out: Path) -> list[list[dict]]:
     """Mazes on which the models differ, each as every model of the first seed walks it."""
-    path = seed_folder(study, out, study.seeds[0]) / "evaluation" / "predictions.parquet"
-    if not path.is_file():
+    evaluated = _evaluation(study, out)
+    predictions = seed_folder(study, out, study.seeds[0]) / "evaluation" / "predictions.parquet"
+    if not evaluated or not predictions.is_file():
         return []
-    import pyarrow.parquet
-
-    predictions = pyarrow.parquet.read_table(path).to_pylist()
-    return [[walk_of(row) for row in rows] for rows in pick_mazes(predictions, ["base", *study.recipes], MAZES)]
+    return walks_side_by_side(predictions, list(evaluated["settings"]["models"]), MAZES)
 
 
 def _evaluation(study: Study, out: Path) -> dict:
     return read_json(seed_folder(study, out, study.seeds[0]) / "evaluation" / "results.json")
-
-
-def _render_page(context: dict) -> str:
-    from jinja2 import PackageLoader
-    from jinja2.sandbox import SandboxedEnvironment
-
-    environment = SandboxedEnvironment(
-        loader=PackageLoader("ascii_maze", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("study.html.jinja").render(context)

@@ -1,15 +1,17 @@
 """Run the stages of a study that have not been run, each as a process of its own, and remember what came of them.
 
 A stage is known by the hash of what its outcome depends on: its command, its inputs, the stages that it rests on, and
-the program. `stages/NAME.json` under the study's folder holds that hash, `stages/NAME.log` what the command printed.
-A stage that stands as hashed is kept; one that was cut goes on where it was, since every command does; one whose hash
-has changed is made anew. The commands inherit the lock, so what outlives a killed study keeps the next one waiting.
+the source that it runs; not where the study lies. `stages/NAME.json` under the study's folder holds that hash,
+`stages/NAME.log` what the command printed. A stage that stands as hashed is kept; one that was cut goes on where it
+was, since every command does; one whose hash has changed is made anew, and so is a training that was cut in a folder
+that has another name now. The commands inherit the lock, so what outlives a killed study keeps the next one waiting.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,17 +20,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from ..errors import AsciiMazeError, UsageError
+from ..errors import AsciiMazeError, UsageError, printable
 from ..files import write_text
 from .plan import Stage
+from .source import source_digest
 
-PACKAGES = ("ascii_maze", "dataset_builder")
-# In the environment of a command whose parent is a study: it ends when that does.
+# In the environment of a command, the process of the study that started it: it ends when that does.
 FOLLOW = "ASCII_MAZE_FOLLOW_PARENT"
 TICK = 0.5  # seconds
+TAIL = 8192  # bytes of a log
+# What moves the cursor of a terminal; and lines that are of the past: a bar at its end, the figures of a step.
+STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+OVER = re.compile(r"100%\||^\{")
 
 
 @dataclass
@@ -79,8 +84,10 @@ def run_stages(
             missing = stage.missing(finished)
             keys[stage.name] = key_of(stage, finished, keys)
             record = read_record(out, stage)
-            stands = record.get("key") == keys[stage.name] and record.get("finished") and stage.product.is_file()
-            mine.seconds = record.get("seconds", 0.0) if record.get("key") == keys[stage.name] else 0.0
+            known = record.get("key") == keys[stage.name]
+            stands = known and record.get("finished") and (out / stage.product).is_file()
+            cut = known and not record.get("finished")
+            mine.seconds = record.get("seconds", 0.0) if stands or cut else 0.0
             if stands and not missing:
                 mine.state = "kept"
             elif only is not None and stage.name != only:
@@ -96,31 +103,43 @@ def run_stages(
 
 
 def run_stage(mine: Progress, key: str, finished: set[str], out: Path, tick: Callable[[], None]) -> None:
-    """Run one command to its end; what an earlier one with other inputs has made is removed before."""
-    stage = mine.stage
-    record = read_record(out, stage)
-    if record and record.get("key") != key:
-        shutil.rmtree(stage.product.parent, ignore_errors=True)
+    """Run one command to its end; what an earlier one has made is removed before, where it is of no use."""
+    stage, product = mine.stage, out / mine.stage.product
+    useless = why_anew(stage, read_record(out, stage), key, product)
+    if useless:
+        shutil.rmtree(product.parent, ignore_errors=True)
     log = out / "stages" / f"{stage.name}.log"
     before, began = mine.seconds, time.monotonic()
 
     def remember(done: bool) -> None:
         mine.seconds = before + time.monotonic() - began
-        values = {"key": key, "finished": done, "seconds": round(mine.seconds, 3), "command": stage.shell(finished)}
+        values = {"key": key, "finished": done, "seconds": round(mine.seconds, 3)}
+        values |= {"command": stage.shell(finished), "product": str(product)}
         write_text(out / "stages" / f"{stage.name}.json", json.dumps(values, indent=2))
 
     mine.state = "running"
     remember(False)
-    with log.open("wb") as sink, started(stage, finished, sink) as process:
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(TICK)
-                break
-            mine.seconds, mine.note = before + time.monotonic() - began, last_line(log)
-            tick()
-    failed = process.returncode != 0 or not stage.product.is_file()
-    mine.state, mine.note = "failed" if failed else "done", last_line(log) if failed else ""
+    with log.open("wb", buffering=0) as sink:
+        sink.write(f"{useless}\n".encode() if useless else b"")
+        with started(stage, finished, sink) as process:
+            while True:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(TICK)
+                    break
+                mine.seconds, mine.note = before + time.monotonic() - began, last_line(log)
+                tick()
+    failed = process.returncode != 0 or not product.is_file()
+    mine.state, mine.note = "failed" if failed else "done", why_failed(process.returncode, log) if failed else ""
     remember(not failed)
+
+
+def why_anew(stage: Stage, record: dict, key: str, product: Path) -> str:
+    """Why a stage cannot go on from what an earlier attempt has made; empty where it can, or where there was none."""
+    if record and record.get("key") != key:
+        return "made anew: what it depends on has changed"
+    if record and stage.keeps_names and record.get("product") != str(product):
+        return f"made anew: it was begun as {Path(record.get('product', '?')).parent}, and cut there"
+    return ""
 
 
 @contextlib.contextmanager
@@ -131,7 +150,7 @@ def started(stage: Stage, finished: set[str], sink) -> Iterator[subprocess.Popen
         AsciiMazeError: there is no such program.
     """
     words = [*([] if stage.launcher else [sys.executable, "-m", "ascii_maze"]), *stage.words(finished)]
-    environment = {**os.environ, FOLLOW: "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
+    environment = {**os.environ, FOLLOW: str(os.getpid()), "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
     try:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env=environment, close_fds=False
@@ -152,12 +171,12 @@ def started(stage: Stage, finished: set[str], sink) -> Iterator[subprocess.Popen
 
 def follow_parent() -> None:
     """End this process when the study that started it is gone: killed, it could not end it itself."""
-    if not os.environ.pop(FOLLOW, None):
+    study = os.environ.pop(FOLLOW, "")
+    if not study or sys.platform == "win32":  # there a process keeps the number of a parent that is gone
         return
-    parent = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == int(study):
             time.sleep(TICK)
         os._exit(1)
 
@@ -199,19 +218,10 @@ def key_of(stage: Stage, finished: set[str], keys: dict[str, str]) -> str:
         keys: of the stages before this one.
     """
     rests_on = [keys[name] for name in (*stage.needs, *stage.uses) if name in finished]
-    parts = [stage.words(finished), stage.inputs, rests_on, code_digest()]
+    # Where a launcher starts the recipe itself, the first word is none of our commands, and none of them is run.
+    source = source_digest(stage.command[0], stage.modules)
+    parts = [stage.planned(finished), stage.inputs, rests_on, source]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-@cache
-def code_digest() -> str:
-    """sha256 over the source of this program, as it lies on the disk."""
-    digest = hashlib.sha256()
-    root = Path(__file__).resolve().parents[2]
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def read_record(out: Path, stage: Stage) -> dict:
@@ -221,10 +231,16 @@ def read_record(out: Path, stage: Stage) -> dict:
     return {}
 
 
+def why_failed(code: int, log: Path) -> str:
+    """What ended a command: a signal, as when memory has run out, or else what it said last."""
+    return f"ended by signal {-code}, {signal.strsignal(-code)}" if code < 0 else last_line(log)
+
+
 def last_line(log: Path) -> str:
-    """The newest line that a command has printed, as a terminal would show it."""
+    """The newest line of a log that says what a command is at, without what would steer a terminal."""
     with contextlib.suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4096))
-        lines = file.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        file.seek(max(0, log.stat().st_size - TAIL))
+        text = STEERING.sub("", file.read().decode("utf-8", "replace"))
+        lines = [printable(line.strip()) for line in re.split(r"[\r\n]+", text)]
+        return next((line for line in reversed(lines) if line and not OVER.search(line)), "")
     return ""

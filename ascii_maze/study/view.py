@@ -10,6 +10,9 @@ from .runner import Progress
 MARKS = {"waiting": " ", "running": ">", "done": "+", "kept": "=", "failed": "!", "left out": "-"}
 COLOURS = {"running": "bold", "done": "green", "kept": "green", "failed": "red", "left out": "yellow"}
 
+TO_RUN = ("waiting", "running")
+FRAME = 6  # lines of the table beside its rows, and the cursor's
+
 
 @contextmanager
 def live_view() -> Iterator[Callable[[list[Progress]], None]]:
@@ -29,8 +32,17 @@ def live_view() -> Iterator[Callable[[list[Progress]], None]]:
 
         yield tell
         return
-    with Live(console=console, auto_refresh=False) as live:
-        yield lambda progress: live.update(table_of(progress), refresh=True)
+    newest: list[Progress] = []
+    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+
+        def show(progress: list[Progress]) -> None:
+            newest[:] = progress
+            live.update(table_of(progress, max(3, console.height - FRAME)), refresh=True)
+
+        try:
+            yield show
+        finally:
+            live.update(table_of(newest), refresh=True)
 
 
 def line_of(mine: Progress) -> str:
@@ -39,32 +51,54 @@ def line_of(mine: Progress) -> str:
     return f"{mine.stage.name}: {mine.state}{took}" + (f"; {mine.note}" if mine.note else "")
 
 
-def table_of(progress: list[Progress]):
-    """All stages as a table of rich, with the time left under it."""
+def table_of(progress: list[Progress], rows: int | None = None):
+    """The stages as a table of rich, as wide as the terminal, with the time left under it.
+
+    Args:
+        rows: how many there is room for, of those around the one that runs; without it all of them.
+    """
     from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(
-        "", "stage", "state", "time", "", box=SIMPLE_HEAD, caption=time_left(progress), caption_justify="left"
-    )
-    for mine in progress:
+    shown = around(progress, rows)
+    hidden = f"{len(shown)} of {len(progress)} stages; " if len(shown) < len(progress) else ""
+    note = Column("", ratio=1, no_wrap=True, overflow="ellipsis")
+    columns = [Column(name, no_wrap=True) for name in ("", "stage", "state", "time")]
+    caption = hidden + time_left(progress)
+    table = Table(*columns, note, box=SIMPLE_HEAD, caption=caption, caption_justify="left", expand=True)
+    for mine in shown:
         style = COLOURS.get(mine.state, "dim")
         took = clock(mine.seconds) if mine.seconds else ""
-        cells = (MARKS[mine.state], mine.stage.name, mine.state, took, mine.note[-60:])
+        cells = (MARKS[mine.state], mine.stage.name, mine.state, took, mine.note)
         table.add_row(*(Text(cell, style=style) for cell in cells))
     return table
 
 
+def around(progress: list[Progress], rows: int | None) -> list[Progress]:
+    """So many stages, the first of them that is still to run in the middle if there are others on both sides."""
+    if rows is None or len(progress) <= rows:
+        return progress
+    now = next((place for place, mine in enumerate(progress) if mine.state in TO_RUN), len(progress))
+    first = min(max(0, now - rows // 2), len(progress) - rows)
+    return progress[first : first + rows]
+
+
 def time_left(progress: list[Progress]) -> str:
-    """What the stages that are still to run are known to take."""
-    rest = [mine for mine in progress if mine.state in ("waiting", "running")]
-    known = [max(0.0, 60 * mine.stage.minutes - mine.seconds) for mine in rest if mine.stage.minutes is not None]
+    """What the stages that are still to run are known to take, at the pace of those that have been run."""
+    rest = [mine for mine in progress if mine.state in TO_RUN]
     if not rest:
         return ""
+    done = [
+        (mine.seconds, 60 * mine.stage.minutes) for mine in progress if mine.state == "done" and mine.stage.minutes
+    ]
+    pace = sum(took for took, _ in done) / sum(known for _, known in done) if done else 1.0
+    times = [(60 * mine.stage.minutes, mine.seconds) for mine in rest if mine.stage.minutes is not None]
+    known = [max(0.0, pace * whole - spent) for whole, spent in times]
     unknown = len(rest) - len(known)
     text = f"about {clock(sum(known))} left" if known else ""
-    return text + (f"{' and ' if text else ''}{unknown} stages of unknown length" if unknown else "")
+    stages = f"{unknown} stage{'s' * (unknown > 1)} of unknown length"
+    return text + (f"{' and ' if text else ''}{stages}" if unknown else "")
 
 
 def clock(seconds: float) -> str:

@@ -17,7 +17,7 @@ from huggingface_hub import DatasetCard
 from ascii_maze import Maze, score_path
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.preferences import KINDS
-from ascii_maze.prompts import answer_messages, prompt_messages
+from ascii_maze.prompts import format_answer, prompt_messages
 from ascii_maze.splits import fingerprint, split_of
 from dataset_builder import choose as choosing
 from dataset_builder.build import build
@@ -112,7 +112,8 @@ def test_kinds_of_every_sort_together(tmp_path):
     for row in train.select(range(50)):
         maze = Maze.from_ascii(row["maze"])
         assert row["prompt"] == prompt_messages(maze, config.prompt_style)
-        assert row["chosen"] == answer_messages(maze.solve(), config.prompt_style, maze.start)
+        right = format_answer(maze.solve(), config.prompt_style, maze.start)
+        assert row["chosen"] == [{"role": "assistant", "content": right}]
         assert score_path(maze, row["chosen"][0]["content"]).optimal
         rejected = score_path(maze, row["rejected"][0]["content"])
         assert not rejected.optimal

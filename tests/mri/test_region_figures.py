@@ -5,7 +5,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from ascii_maze.mri.edges import ALL
-from ascii_maze.mri.regions import compare_regions
+from ascii_maze.mri.regions import compare_regions, fit_regions
 
 from .made import Made
 
@@ -22,7 +22,7 @@ HOSTILE = "<b>$\\frac$</b>"
 def compared():
     made = Made(changed={"sft": 0.5, "orpo": 0.0})
     settings = {"components": 4, "gridsize": 5, "splits": 2}
-    return compare_regions(made, made.labels, [HOSTILE, "solved"], "goal", 0, **settings)
+    return compare_regions(fit_regions(made, "goal", 0, **settings), made.labels, [HOSTILE, "solved"])
 
 
 @pytest.fixture(scope="module")

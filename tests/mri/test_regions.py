@@ -7,7 +7,7 @@ import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.mri.edges import ALL
-from ascii_maze.mri.regions import LLM_MRI, compare_regions
+from ascii_maze.mri.regions import LLM_MRI, compare_regions, fit_regions
 
 from .made import Made
 
@@ -15,8 +15,9 @@ NAMES = ["failed", "solved"]
 SMALL = {"components": 4, "gridsize": 5, "splits": 4}
 
 
-def compare(made: Made, **settings) -> dict:
-    return compare_regions(made, made.labels, NAMES, "goal", 0, **{**SMALL, **settings})
+def compare(made: Made, labels: np.ndarray | None = None, position: str = "goal", **settings) -> dict:
+    fitted = fit_regions(made, position, 0, **{**SMALL, **settings})
+    return compare_regions(fitted, made.labels if labels is None else labels, NAMES)
 
 
 def needs_llm_mri():
@@ -136,14 +137,14 @@ def test_a_label_of_few_prompts_is_left_out():
     made = Made()
     labels = made.labels.copy()
     labels[:7] = 2
-    result = compare_regions(made, labels, [*NAMES, "rare"], "goal", 0, **SMALL)
+    result = compare_regions(fit_regions(made, "goal", 0, **SMALL), labels, [*NAMES, "rare"])
     assert result["left_out"] == {"rare": 7}
     assert list(result["labels"]) == [ALL, *NAMES]
 
 
-def refused(made: Made, match: str, labels=None, position: str = "goal", **settings) -> None:
+def refused(made: Made, match: str, **settings) -> None:
     with pytest.raises(UsageError, match=match) as refusal:
-        compare_regions(made, made.labels if labels is None else labels, NAMES, position, 0, **{**SMALL, **settings})
+        compare(made, **settings)
     assert "\n" not in str(refusal.value)
 
 
@@ -153,6 +154,7 @@ def test_bad_input_is_refused_in_one_line():
     refused(
         made, "two labels or more, of 20 prompts each, but there are 'solved': 200", labels=np.ones(200, dtype=int)
     )
+    refused(made, "there are 199 labels of 200 prompts", labels=made.labels[1:])
     refused(made, "no position 'gaol'; did you mean 'goal'.; there are goal", position="gaol")
     refused(made, "no reduction 'pcs'; did you mean 'pca'.", reduction="pcs")
     refused(made, "gridsize must be at least 2, not 1", gridsize=1)
@@ -165,7 +167,7 @@ def test_bad_activations_are_refused_in_one_line():
     refused(made, "activations of 'sft' at layer 2, goal, are NaN or infinite for 2 of 200 prompts")
     made = Made()
     made.arrays["sft", 1] = made.arrays["sft", 1][:-1]
-    refused(made, "'sft' has 199 rows at goal, layer 1, but there are 200 labels")
+    refused(made, "'sft' has 199 rows at goal, layer 1, where the base has 200")
     refused(Made(), "20 components are more than the model's width, 16", components=20)
     made.arrays = {key: np.ones((200, 16), np.float32) for key in made.arrays}
     refused(made, "every prompt has the same activations at goal, in every layer")

@@ -1,10 +1,14 @@
+import io
+from pathlib import Path
+
 import pytest
+from rich.console import Console
 
 from ascii_maze.study.plan import Stage, Study
 from ascii_maze.study.report import won_and_lost
 from ascii_maze.study.results import interval, over_seeds, paired_against, start_of
 from ascii_maze.study.runner import Progress
-from ascii_maze.study.view import clock, line_of, plan_lines, time_left
+from ascii_maze.study.view import around, clock, line_of, plan_lines, table_of, time_left
 
 
 def cell(valid: float) -> dict:
@@ -46,13 +50,44 @@ def stages(tmp_path):
 
 def test_the_time_that_is_left(tmp_path):
     first, second = (Progress(stage) for stage in stages(tmp_path))
-    assert time_left([first, second]) == "about 2:00 left and 1 stages of unknown length"
+    assert time_left([first, second]) == "about 2:00 left and 1 stage of unknown length"
     first.state, first.seconds = "running", 30
     second.state = "kept"
     assert time_left([first, second]) == "about 1:30 left"
     first.state, first.note = "failed", "no space"
     assert time_left([first, second]) == ""
     assert line_of(first) == "a: failed 0:30; no space"
+
+
+def known(name: str, state: str, seconds: float = 0.0, minutes: float | None = 1.0) -> Progress:
+    return Progress(Stage(name, (name,), Path(name), minutes=minutes), state, seconds)
+
+
+def test_the_time_that_is_left_goes_by_the_pace_so_far():
+    progress = [known("a", "done", 180), known("b", "kept", 7), known("c", "running", 30), known("d", "waiting")]
+    assert time_left(progress) == "about 5:30 left"
+    progress += [known("e", "waiting", minutes=None), known("f", "waiting", minutes=None)]
+    assert time_left(progress) == "about 5:30 left and 2 stages of unknown length"
+    assert time_left([known("a", "done", 9, None), known("c", "running", 90)]) == "about 0:00 left"
+
+
+def test_where_a_terminal_has_room_for_some_the_one_that_runs_is_among_them():
+    progress = [known(str(number), "done" if number < 7 else "waiting") for number in range(20)]
+    assert [mine.stage.name for mine in around(progress, 5)] == ["5", "6", "7", "8", "9"]
+    assert [mine.stage.name for mine in around(progress[7:], 5)] == ["7", "8", "9", "10", "11"]
+    assert around(progress[:7], 5) == progress[2:7]
+    assert around(progress, None) == around(progress, 20) == progress
+
+
+def test_a_table_fits_its_terminal():
+    progress = [known(f"train-{number}", "done" if number < 7 else "waiting") for number in range(40)]
+    progress[7].state, progress[7].note = "running", "[bold]a note that is longer than there is room for: " + "x" * 100
+    console = Console(width=80, height=24, file=io.StringIO(), force_terminal=True)
+    console.print(table_of(progress, 18))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) < 24
+    assert any("train-7" in line and "[bold]a note" in line and "…" in line for line in lines)
+    assert "18 of 40 stages; about" in lines[-1]
 
 
 def test_the_plan_in_words(tmp_path):

@@ -1,7 +1,6 @@
 """Stages of a line of Python each, as real processes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ascii_maze.errors import UsageError
-from ascii_maze.study.plan import Stage
-from ascii_maze.study.runner import FOLLOW, code_digest, last_line, run_stages
+from ascii_maze.study.plan import OUT, Stage
+from ascii_maze.study.runner import FOLLOW, last_line, run_stages
 
 # Appends a line to a journal, so that a test sees how often it has run, and writes the sum of what came before.
 WORK = """
@@ -62,7 +61,11 @@ def test_a_product_that_is_gone_is_made_again(tmp_path):
     stages = [stage(tmp_path, "a"), stage(tmp_path, "b", "a")]
     run_stages(stages, tmp_path)
     (tmp_path / "a" / "product").unlink()
-    assert states(run_stages(stages, tmp_path)) == {"a": "done", "b": "kept"}
+    record = tmp_path / "stages" / "a.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "seconds": 1000}))
+    progress = run_stages(stages, tmp_path)
+    assert states(progress) == {"a": "done", "b": "kept"}
+    assert progress[0].seconds < 1000  # they are of what is gone
 
 
 def test_a_failure_costs_what_needs_it_alone(tmp_path):
@@ -74,6 +77,47 @@ def test_a_failure_costs_what_needs_it_alone(tmp_path):
 
 def test_a_command_that_makes_nothing_has_failed(tmp_path):
     assert states(run_stages([stage(tmp_path, "a", program="pass")], tmp_path)) == {"a": "failed"}
+
+
+def test_a_command_that_fails_after_all_is_run_again(tmp_path):
+    stages = [stage(tmp_path, "a", program=f"{WORK}\nsys.exit(len(sys.argv) == 2)"), stage(tmp_path, "b")]
+    assert states(run_stages(stages, tmp_path)) == {"a": "failed", "b": "done"}
+    assert states(run_stages(stages, tmp_path)) == {"a": "failed", "b": "kept"}
+    assert journal(tmp_path) == ["a", "b", "a"]
+
+
+def test_while_it_runs_nothing_says_that_it_is_finished_and_its_seconds_add_up(tmp_path):
+    record = tmp_path / "stages" / "a.json"
+    program = f"{WORK}\nout.write_text(pathlib.Path({str(record)!r}).read_text())"
+    run_stages([stage(tmp_path, "a", program=program)], tmp_path)
+    assert not json.loads((tmp_path / "a" / "product").read_text())["finished"]
+    values = json.loads(record.read_text())
+    record.write_text(json.dumps({**values, "finished": False, "seconds": 1000}))
+    (progress,) = run_stages([stage(tmp_path, "a", program=program)], tmp_path)
+    assert progress.seconds > 1000
+    assert json.loads(record.read_text())["seconds"] > 1000
+
+
+def test_a_command_that_was_killed_says_so(tmp_path):
+    killed = "import os; print('at work', flush=True); os.kill(os.getpid(), 9)"
+    (progress,) = run_stages([stage(tmp_path, "a", program=killed)], tmp_path)
+    assert (progress.state, progress.note) == ("failed", "ended by signal 9, Killed")
+
+
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        ("first\nlast\n\n", "last"),
+        ("\r 27%|##  | 4/15\r\n\r100%|####| 1/1\x1b[A\n{'loss': '0.1'}\n", "27%|##  | 4/15"),
+        ("\x1b[A\x1b[31mred\x1b[0m\x07", "red\\x07"),
+        ("100%|####| 57/57", ""),
+        ("", ""),
+    ],
+)
+def test_the_newest_line_that_says_what_goes_on(tmp_path, log, line):
+    (tmp_path / "log").write_text(log)
+    assert last_line(tmp_path / "log") == line
+    assert last_line(tmp_path / "none") == ""
 
 
 def test_what_is_used_is_used_where_it_is_there(tmp_path):
@@ -149,23 +193,57 @@ def test_killed_at_twenty_moments_it_ends_as_if_it_had_not_been(tmp_path):
         assert json.loads((tmp_path / "killed" / "stages" / f"{name}.json").read_text())["finished"]
 
 
-def test_a_command_ends_with_the_study_that_started_it(tmp_path):
+@pytest.mark.parametrize("seconds", [0, 1.5])  # the command has not begun to watch its parent yet, or it has
+def test_a_command_ends_with_the_study_that_started_it(seconds):
     forever = "import time; from ascii_maze.study.runner import follow_parent; follow_parent(); time.sleep(600)"
-    starter = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', sys.argv[1]]).wait()"
-    parent = subprocess.Popen(
-        [sys.executable, "-c", starter, forever],
-        env={**os.environ, FOLLOW: "1"},
-        stdout=subprocess.PIPE,
-    )  # fmt: skip
-    time.sleep(1.5)
-    child = int(subprocess.check_output(["pgrep", "-P", str(parent.pid)]))
+    starter = f"""
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], env={{**os.environ, "{FOLLOW}": str(os.getpid())}})
+print(child.pid, flush=True)
+child.wait()
+"""
+    parent = subprocess.Popen([sys.executable, "-c", starter, forever], stdout=subprocess.PIPE)
+    child = int(parent.stdout.readline())
+    time.sleep(seconds)
     parent.kill()
     parent.wait()
-    for _ in range(100):
+    for _ in range(300):
         if not Path(f"/proc/{child}").exists():
             break
         time.sleep(0.1)
     assert not Path(f"/proc/{child}").exists()
+
+
+# As what a launcher has started: it knows of no study, and goes on when that is killed.
+ALONE = """
+import sys, time
+from pathlib import Path
+from ascii_maze.study.runner import run_stages
+from tests.study.test_runner import stage
+program = '''
+import pathlib, sys, time
+out = pathlib.Path(sys.argv[1])
+out.parent.mkdir(parents=True, exist_ok=True)
+journal = out.parent.parent / "journal"
+with journal.open("a") as file: file.write("begun ")
+time.sleep(3)
+with journal.open("a") as file: file.write("ended ")
+out.write_text("")
+'''
+run_stages([stage(Path(sys.argv[1]), "a", program=program)], Path(sys.argv[1]))
+"""
+
+
+def test_a_study_waits_for_what_a_killed_one_has_left_running(tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", ALONE, str(tmp_path)]
+    first = subprocess.Popen(command, cwd=root)
+    while first.poll() is None and not (tmp_path / "journal").exists():
+        time.sleep(0.01)
+    first.kill()
+    first.wait()
+    subprocess.run(command, cwd=root, check=True, timeout=60)
+    assert journal(tmp_path) == ["begun", "ended"] * 2
 
 
 def test_a_second_study_waits_for_the_first(tmp_path):
@@ -178,5 +256,34 @@ def test_a_second_study_waits_for_the_first(tmp_path):
     assert sum("another study is at work" in text for text in told) == 1
 
 
-def test_the_program_is_part_of_what_a_stage_depends_on():
-    assert len(code_digest()) == 64
+def placed(out: Path, name: str, program: str, keeps_names: bool) -> Stage:
+    """A stage that names the study's folder as those of a plan do."""
+    return Stage(
+        name, (f"{OUT}/{name}/product",), Path(name, "product"), names={OUT: str(out)},
+        launcher=(sys.executable, "-c", program), keeps_names=keeps_names,
+    )  # fmt: skip
+
+
+# Writes what it had begun, and ends as its first word says.
+BEGIN = """
+import pathlib, sys
+out = pathlib.Path(sys.argv[1])
+out.parent.mkdir(parents=True, exist_ok=True)
+with (out.parent / "begun").open("a") as begun: begun.write(str(out.parent.parent.name) + " ")
+if out.parent.parent.name == "old" and out.parent.name != "whole": sys.exit("cut")
+out.write_text((out.parent / "begun").read_text())
+"""
+
+
+def test_a_study_that_has_moved_keeps_what_is_finished_and_goes_on_with_the_rest(tmp_path):
+    def stages(out: Path) -> list[Stage]:
+        return [placed(out, name, BEGIN, name == "bound") for name in ("whole", "free", "bound")]
+
+    old, new = tmp_path / "old", tmp_path / "new"
+    assert states(run_stages(stages(old), old)) == {"whole": "done", "free": "failed", "bound": "failed"}
+    old.rename(new)
+    assert states(run_stages(stages(new), new)) == {"whole": "kept", "free": "done", "bound": "done"}
+    assert (new / "free" / "product").read_text() == "old new "
+    assert (new / "bound" / "product").read_text() == "new "
+    told = (new / "stages" / "bound.log").read_text()
+    assert told == f"made anew: it was begun as {old / 'bound'}, and cut there\n"

@@ -43,11 +43,14 @@ def test_the_page_asks_for_nothing_and_says_all(study_run):
         assert "ascii-maze evaluate base=tiny" in text
 
 
-def test_a_second_time_nothing_is_run_but_what_failed(study_run, study_file):
+def test_a_second_time_nothing_is_run_but_what_failed_also_elsewhere_and_with_other_workers(
+    study_run, study_file, tmp_path
+):
     out, _, results = study_run
-    before = (out / "sft" / "metrics.json").stat().st_mtime_ns
-    done = run_study(study_file, out, "--json")
-    again = json.loads(done.stdout)
+    moved = shutil.copytree(out, tmp_path / "moved")
+    (moved / "report.html").unlink()
+    before = (moved / "sft" / "metrics.json").stat().st_mtime_ns
+    again = json.loads(run_study(study_file, moved, "--json", "--workers", "2").stdout)
     assert {stage["name"]: stage["state"] for stage in again["stages"]} == {
         "build": "kept",
         "train-sft": "kept",
@@ -55,7 +58,19 @@ def test_a_second_time_nothing_is_run_but_what_failed(study_run, study_file):
         "evaluate": "kept",
     }
     assert again["models"] == results["models"]
-    assert (out / "sft" / "metrics.json").stat().st_mtime_ns == before
+    assert (moved / "sft" / "metrics.json").stat().st_mtime_ns == before
+    assert str(moved) in (moved / "report.html").read_text()
+
+
+def test_a_training_that_was_cut_before_it_moved_is_made_anew(study_run, study_file, tmp_path):
+    out, _, results = study_run
+    moved = shutil.copytree(out, tmp_path / "moved")
+    (moved / "sft" / "metrics.json").unlink()
+    again = json.loads(run_study(study_file, moved, "--json").stdout)
+    states = {stage["name"]: stage["state"] for stage in again["stages"]}
+    assert states == {"build": "kept", "train-sft": "done", "train-dpo": "failed", "evaluate": "kept"}
+    assert (moved / "stages" / "train-sft.log").read_text().startswith(f"made anew: it was begun as {out / 'sft'}")
+    assert again["models"] == results["models"]
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here")

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from ascii_maze import Maze, score_path
-from ascii_maze.prompts import answer_messages, prompt_messages
+from ascii_maze.prompts import format_answer, prompt_messages
 from ascii_maze.splits import fingerprint, split_of
 from ascii_maze.tiny import pretrain
 from ascii_maze.tiny.corpus import IGNORED, habit_batch, mazes_of_split, skill_batch
@@ -17,9 +17,8 @@ TOKENS = {index: token for token, index in VOCABULARY.items()}
 
 def test_every_character_is_a_token_and_so_is_a_move_with_its_blank():
     tokenizer = load_tokenizer("tiny")
-    text = tokenizer.apply_chat_template(
-        prompt_messages("#####\n#S G#\n#####") + answer_messages("RR"), tokenize=False
-    )
+    answer = {"role": "assistant", "content": "R R"}
+    text = tokenizer.apply_chat_template([*prompt_messages("#####\n#S G#\n#####"), answer], tokenize=False)
     assert text == "<bos>#####\n#S G#\n#####<walk>R R<eos>"  # the system text is left out
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     assert [TOKENS[i] for i in ids] == ["<bos>", *"#####\n#S G#\n#####", "<walk>", "R", " R", "<eos>"]
@@ -32,7 +31,7 @@ def test_the_corpus_writes_what_the_chat_template_writes():
     mazes, keys = next(mazes_of_split("train", 3, seed=0, block=64))
     batch = skill_batch(mazes, keys, 24, wander=0.0)
     for maze, tokens in zip(mazes, batch.tokens, strict=True):
-        messages = prompt_messages(maze) + answer_messages(maze.solve())
+        messages = [*prompt_messages(maze), {"role": "assistant", "content": format_answer(maze.solve())}]
         expected = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)[:-1]  # the end is a label
         assert tokens[tokens != PAD].tolist() == expected
 

@@ -1,0 +1,83 @@
+"""Which of this program's source a stage can run, and the hash of it: a change elsewhere makes nothing anew.
+
+A module counts with all that it imports, at its head or later, whether that line is ever reached or not. What is
+imported by a name that is put together at run time is not seen, so the stage names it; a test runs every kind of stage
+and holds what was imported against what was counted.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("ascii_maze", "dataset_builder")
+# What a training imports to be pushed, once it is done, and a card for what others have found.
+WITHOUT = ("ascii_maze.hub", "ascii_maze.gallery")
+
+
+@cache
+def source_digest(command: str, modules: tuple[str, ...]) -> str:
+    """sha256 over the source of some modules with all that they import, as it lies on the disk.
+
+    Args:
+        command: of `ascii-maze`, which hands on its options and their defaults; none of the others counts.
+        modules: dotted names of what it runs.
+    """
+    digest = hashlib.sha256(_source_of_command(command).encode())
+    for name, path in sorted(modules_run(modules).items()):
+        digest.update(f"{name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def modules_run(modules: tuple[str, ...]) -> dict[str, Path]:
+    """These modules and all of ours that they import, and so on: dotted name -> file."""
+    found: dict[str, Path] = {}
+    todo = list(modules)
+    while todo:
+        name = todo.pop()
+        path = _file_of(name)
+        if path is None or name in found or name.startswith(WITHOUT):
+            continue
+        found[name] = path
+        todo += [name.rpartition(".")[0], *_imports(name, path)]
+    return found
+
+
+def _file_of(name: str) -> Path | None:
+    """The file of a module of ours; None for another's, or for a name in a module."""
+    if name.partition(".")[0] not in PACKAGES:
+        return None
+    path = ROOT.joinpath(*name.split("."))
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+
+
+@cache
+def _imports(name: str, path: Path) -> tuple[str, ...]:
+    """What a module imports anywhere, as dotted names of modules, or of what it takes from them."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found: list[str] = []
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*above, *filter(None, [node.module])])
+            found += [module, *(f"{module}.{alias.name}" for alias in node.names)]
+    return tuple(found)
+
+
+def _source_of_command(command: str) -> str:
+    tree = ast.parse((ROOT / "ascii_maze" / "cli.py").read_bytes())
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == command]
+    return "\n".join(map(ast.unparse, found))
+
+
+@cache
+def embedded_model_digest() -> str:
+    """sha256 over weights, tokenizer and chat template of `tiny`."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "ascii_maze" / "tiny").iterdir()):
+        if path.suffix in (".safetensors", ".json", ".jinja"):
+            digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

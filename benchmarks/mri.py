@@ -1,0 +1,141 @@
+"""What the MRI report costs: its extraction beside llm-mri's own, and the whole report.
+
+    python benchmarks/mri.py extraction --prompts 3500 --rounds 3
+    python benchmarks/mri.py report --mazes 1000 --adapter sft=outputs/tiny/sft --adapter orpo=outputs/tiny/orpo
+
+`extraction`: the embedded model, float32, reads the same prompts; llm-mri keeps the first token of each, ours the last
+token of the prompt (`last_prompt`), and, in a third row, every named position of prompt and answer. Each measurement
+is a process of its own; the seconds are those of the extraction alone, model and prompts being read and tokenised in
+it, and the peak is the whole process's. `--sizes` sets how long the prompts are, and how unlike: llm-mri pads them all
+to the longest.
+`report`: `ascii-maze mri` from start to end, as a process of its own, on 4x4 and 5x5 depth-first mazes.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from dataset_builder.build import build
+from dataset_builder.config import BuildConfig
+
+# Of a process that prints its figures last: seconds, and its peak in kB.
+FIGURES = """
+import json, resource
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+"""
+PROMPTS = """
+import sys, tempfile, time
+from pathlib import Path
+from ascii_maze.launch import prepare_process
+prepare_process()
+from ascii_maze.evaluation import load_mazes
+from ascii_maze.training.model import load_tokenizer, resolve_model
+rows = load_mazes(sys.argv[1], "test", None)
+path = str(resolve_model("tiny"))
+"""
+THEIRS = """
+from datasets import ClassLabel, Dataset
+from llm_mri import ActivationAreas
+tokenizer = load_tokenizer("tiny")
+texts = [tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True) for row in rows]
+dataset = Dataset.from_dict({"text": texts, "label": [index % 2 for index in range(len(texts))]})
+dataset = dataset.cast_column("label", ClassLabel(names=["even", "odd"]))
+begun = time.perf_counter()
+areas = ActivationAreas(path, dataset, None)
+areas.dataset = areas._initialize_dataset()
+areas.hidden_states_dataset = areas.dataset.map(areas._extract_all_hidden_states, batched=True)
+seconds = time.perf_counter() - begun
+"""
+OURS = """
+from transformers import AutoModelForCausalLM
+from ascii_maze.mri.activations import extract
+from ascii_maze.mri.models import as_models
+from ascii_maze.mri.positions import locate_walks
+begun = time.perf_counter()
+tokenizer = load_tokenizer("tiny")
+walks = locate_walks(rows, tokenizer, seed=0)
+model = AutoModelForCausalLM.from_pretrained(path).eval()
+with tempfile.TemporaryDirectory() as folder:
+    extract(as_models(model, tokenizer, []), walks, Path(folder){positions})
+seconds = time.perf_counter() - begun
+"""
+WAYS = {
+    "llm-mri": THEIRS,
+    "ours, one position": OURS.format(positions=', positions=["last_prompt"]'),
+    "ours, all positions": OURS.format(positions=""),
+}
+
+
+def make_dataset(folder: Path, count: int, sizes: list[str]) -> Path:
+    """Depth-first mazes, so many of them in `test`."""
+    splits = {"train": 64, "validation": 64, "test": count}
+    config = BuildConfig(name="mri", sizes=dict.fromkeys(sizes, 1), generators={"depth_first": 1}, splits=splits)
+    build(config, folder)
+    return folder
+
+
+def measure_extraction(prompts: int, rounds: int, sizes: list[str]) -> None:
+    """Print a table of medians over alternating rounds."""
+    found: dict[str, list] = {way: [] for way in WAYS}
+    with tempfile.TemporaryDirectory() as folder:
+        data = make_dataset(Path(folder) / "data", prompts, sizes)
+        for _ in range(rounds):
+            for way, program in WAYS.items():
+                command = [sys.executable, "-c", PROMPTS + program + FIGURES, str(data)]
+                # What llm-mri's Arrow files would be read back from, were they there from the round before.
+                with tempfile.TemporaryDirectory() as cache:
+                    environment = {"HF_DATASETS_CACHE": cache, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+                    done = subprocess.run(
+                        command, env={**os.environ, **environment}, capture_output=True, text=True, check=True
+                    )
+                found[way].append(json.loads(done.stdout.splitlines()[-1]))
+                print(f"{way}: {found[way][-1][0]:.1f} s, {found[way][-1][1] / 1e3:,.0f} MB", file=sys.stderr)
+    medians = {way: [statistics.median(column) for column in zip(*figures)] for way, figures in found.items()}
+    print(f"{prompts} prompts of {', '.join(sizes)}; medians of {rounds}\n")
+    print("| | seconds | prompts/s | times as fast | peak, MB | of llm-mri's |\n|---|---|---|---|---|---|")
+    slow, large = medians["llm-mri"]
+    for way, (seconds, peak) in medians.items():
+        speed = f"{seconds:.1f} | {prompts / seconds:,.0f} | {slow / seconds:.2f}"
+        print(f"| {way} | {speed} | {peak / 1e3:,.0f} | {peak / large:.2f} |")
+
+
+def measure_report(mazes: int, adapters: list[str]) -> None:
+    """Print how long the report takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = make_dataset(Path(folder) / "data", mazes, ["4x4", "5x5"])
+        named = [word for adapter in adapters for word in ("--adapter", adapter)]
+        where = ["--dataset", str(data), "--limit", str(mazes), "--out", str(Path(folder) / "mri")]
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "ascii_maze", "mri", "--base", "tiny", *named, *where], check=True)
+        seconds = time.perf_counter() - begun
+    print(f"base and {len(adapters)} adapters on {mazes} mazes: {seconds:.0f} s")
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    extraction = commands.add_parser("extraction")
+    extraction.add_argument("--prompts", type=int, default=3_500)
+    extraction.add_argument("--rounds", type=int, default=3)
+    extraction.add_argument("--sizes", nargs="+", default=["4x4", "5x5"])
+    report = commands.add_parser("report")
+    report.add_argument("--mazes", type=int, default=1_000)
+    report.add_argument("--adapter", action="append", required=True, metavar="NAME=FOLDER")
+    arguments = parser.parse_args()
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores", file=sys.stderr)
+    if arguments.command == "extraction":
+        measure_extraction(arguments.prompts, arguments.rounds, arguments.sizes)
+    else:
+        measure_report(arguments.mazes, arguments.adapter)
+
+
+if __name__ == "__main__":
+    main()

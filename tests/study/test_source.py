@@ -1,0 +1,98 @@
+"""What of the program counts for which stage."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ascii_maze.study import source
+from ascii_maze.study.plan import load_study, plan
+from ascii_maze.study.source import modules_run, source_digest
+
+# Runs a command, and writes which of our modules that has imported; in those that do not count there is nothing.
+WATCHED = """
+import pathlib, runpy, sys, types
+told, without, *sys.argv[1:] = sys.argv[1:]
+for name in without.split():
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__getattr__ = lambda name: None
+try:
+    runpy.run_module("ascii_maze", run_name="__main__")
+finally:
+    ours = [name for name in sys.modules if name.split(".")[0] in ("ascii_maze", "dataset_builder")]
+    pathlib.Path(told).write_text("\\n".join(ours))
+"""
+FILES = {
+    "cli": "def train(rate=1):\n    pass\ndef show(n=4):\n    pass\n",
+    "run": "import os\nfrom . import near\ndef run():\n    from .deep.inner import thing\n",
+    "near": "",
+    "beside": "",
+    "deep/__init__": "",
+    "deep/inner": "from ..near import name\nimport ascii_maze.last\n",
+    "last": "",
+}
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """A small program in the place of ours."""
+    for name, text in FILES.items():
+        path = tmp_path / "ascii_maze" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(source, "ROOT", tmp_path)
+    return tmp_path / "ascii_maze"
+
+
+def digest() -> str:
+    source_digest.cache_clear()
+    source._imports.cache_clear()
+    return source_digest("train", ("ascii_maze.run",))
+
+
+def test_what_is_imported_counts_and_nothing_else(program):
+    names = {name.removeprefix("ascii_maze.") for name in modules_run(("ascii_maze.run",))}
+    assert names == {"run", "near", "deep", "deep.inner", "last"}
+    before = digest()
+    for name in ("last", "deep/__init__", "run"):
+        text = (program / f"{name}.py").read_text()
+        (program / f"{name}.py").write_text(f"{text}\nx = 1\n")
+        assert digest() != before
+        (program / f"{name}.py").write_text(text)
+    (program / "beside.py").write_text("x = 1")
+    assert digest() == before
+
+
+def test_of_the_commands_only_its_own_counts(program):
+    before = digest()
+    (program / "cli.py").write_text(FILES["cli"].replace("n=4", "n=5"))
+    assert digest() == before
+    (program / "cli.py").write_text(FILES["cli"].replace("rate=1", "rate=2"))
+    assert digest() != before
+
+
+def test_a_stage_counts_what_it_runs_and_not_what_others_do():
+    stages = {stage.name: set(modules_run(stage.modules)) for stage in plan(load_study(None), Path("out"))}
+    parts = {name: {module.split(".")[1] for module in modules if "." in module} for name, modules in stages.items()}
+    others = [name for name in stages if name != "build"]
+    assert not any({"study", "hub", "doctor", "show", "gallery", "cli"} & found for found in parts.values())
+    assert [name for name, found in parts.items() if "mri" in found] == ["mri"]
+    assert [name for name, found in parts.items() if "evaluation" in found] == ["evaluate", "mri"]
+    assert [name for name, found in stages.items() if "ascii_maze.training.dpo" in found] == ["train-dpo"]
+    assert [name for name, found in parts.items() if "training" in found] == others
+
+
+def test_all_that_a_stage_imports_counts(study_file, tmp_path):
+    study = load_study(study_file)
+    study = dataclasses.replace(study, recipes={"sft": study.recipes["sft"]}, mri_split="train", mri_limit=20)
+    stages = plan(study, tmp_path / "out")
+    finished = {stage.name for stage in stages}
+    for stage in stages:
+        told = tmp_path / stage.name
+        command = [sys.executable, "-c", WATCHED, str(told), " ".join(source.WITHOUT), *stage.words(finished)]
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
+        imported = set(told.read_text().split())
+        assert len(imported) > 10
+        assert imported - {"ascii_maze.cli", *source.WITHOUT} <= set(modules_run(stage.modules))
