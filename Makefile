@@ -4,6 +4,9 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= outputs/demo
+# So many tests at a time; WORKERS=0 runs them one after another, in one process.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadgroup
 
 .PHONY: setup demo test test-fast style quality coverage cards
 .DEFAULT_GOAL := demo
@@ -23,11 +26,11 @@ demo: setup
 	$(BIN)/ascii-maze study --out $(OUT)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # What neither trains nor starts a process (tests/conftest.py marks the others), for while you work.
 test-fast: setup
-	$(BIN)/python -m pytest -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 style: setup
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
@@ -37,7 +40,7 @@ quality: setup
 
 # Lines that no test reaches; the whole suite, so as long as `make test` and a fifth more.
 coverage: setup
-	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+	$(PYTEST) --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 # The cards of what is released, from model_cards/released.json; RUNS=outputs/methods/seed-0 measures first.
 cards: setup

@@ -21,6 +21,10 @@ os.environ["HF_EVALUATE_CACHE"] = os.environ["HF_MODULES_CACHE"] = f"{CACHE.name
 os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"  # evaluate tells an outside address of every metric that it loads
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+# The processes of pytest-xdist share the cores, and threads that spin while they wait take them from the others.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # What a test names that trains or starts a process; see below.
 SLOW = {"subprocess", "ascii_maze.launch", "multiprocessing"}
 # The same examples every time, however slow the machine.
@@ -51,12 +55,16 @@ def dataset(tmp_path_factory):
 def pytest_collection_modifyitems(items):
     """Mark as slow every test that trains or starts a process, itself, by a helper or by a fixture.
 
-    What takes long for another reason says `@pytest.mark.slow` itself.
+    What takes long for another reason says `@pytest.mark.slow` itself. Tests of one file go to one process of
+    pytest-xdist, and so do those of several that share a run that trains, which is so made once.
     """
     for item in items:
-        fixtures = [definitions[-1].func for definitions in item._fixtureinfo.name2fixturedefs.values()]
-        if any(trains_or_starts_a_process(function) for function in (item.function, *fixtures)):
+        fixtures = [definitions[-1] for definitions in item._fixtureinfo.name2fixturedefs.values()]
+        slow = [fixture for fixture in fixtures if trains_or_starts_a_process(fixture.func)]
+        if slow or trains_or_starts_a_process(item.function):
             item.add_marker("slow")
+        shared = [fixture.baseid for fixture in slow if fixture.scope == "session"]
+        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.location[0]))
 
 
 def trains_or_starts_a_process(function) -> bool:

@@ -6,6 +6,8 @@ import sys
 import pyarrow.parquet
 import pytest
 
+from ascii_maze.cli import main
+
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "numba", "numpy", "pyarrow")
 
 
@@ -15,7 +17,7 @@ def run(*words, stdin=None, **environment):
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env={**os.environ, **environment},
     )
 
@@ -123,3 +125,48 @@ def test_evaluate_scores_a_file_of_predictions_as_json(dataset, tmp_path):
     refused = run("evaluate", f"made={tmp_path / 'made.jsonl'}", "--split", "test_larger", *words)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
     assert "there is no such maze in split 'test_larger'" in refused.stderr
+
+
+def said_by(monkeypatch, capsys, *words) -> str:
+    """What a command prints in this process."""
+    monkeypatch.setattr("sys.argv", ["ascii-maze", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (None, 0)
+    return capsys.readouterr().out
+
+
+def test_merge_says_what_the_model_walks_before_and_after(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def merge(*arguments):
+        asked.append(arguments[:-1])
+        return {"mazes": 8, "before": 0.625, "after": 0.75}
+
+    monkeypatch.setattr("ascii_maze.training.merge.merge_adapter", merge)
+    words = ("merge", "outputs/sft", "--out", tmp_path, "--dataset", "mazes", "--limit", 8, "--margin", 0.1)
+    told = said_by(monkeypatch, capsys, *words)
+    assert told == f"{tmp_path}: 62.5 % valid before merging, 75.0 % after\n"
+    assert json.loads(said_by(monkeypatch, capsys, *words, "--json")) == {"mazes": 8, "before": 0.625, "after": 0.75}
+    assert asked == [("outputs/sft", tmp_path, "mazes", "validation", 8, 0.1)] * 2
+
+
+def test_mri_says_where_each_fine_tune_drifts_most_and_what_is_missing(tmp_path, monkeypatch, capsys):
+    results = {
+        "models": ["base", "sft"],
+        "drift": {"sft": [0.0, 0.5, 0.25]},
+        "missing": {"regions": "llm-mri is not installed"},
+    }
+
+    def write_report(base, adapters, dataset, split, out, limit, seed, report):
+        assert (base, adapters, split, limit, seed) == ("tiny", {"sft": "outputs/sft"}, "test", 1000, 5)
+        (out / "mri.json").write_text(json.dumps(results))
+        return results
+
+    monkeypatch.setattr("ascii_maze.mri.report.write_report", write_report)
+    words = ("mri", "--adapter", "sft=outputs/sft", "--out", tmp_path, "--seed", 5)
+    told = said_by(monkeypatch, capsys, *words).splitlines()
+    assert told[0] == "sft: layer 1 drifts most, 0.50 of the base's norm"
+    assert told[1] == "not in the report: regions: llm-mri is not installed"
+    assert str(tmp_path / "report.html") in told[2]
+    assert json.loads(said_by(monkeypatch, capsys, *words, "--json")) == results

@@ -1,12 +1,19 @@
 """Every public function, class and method says what it does, and what of ours it raises itself."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for folder in ("ascii_maze", "dataset_builder") for path in (ROOT / folder).rglob("*.py"))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The tree of a module."""
+    return ast.parse(path.read_text())
 
 
 def public(tree: ast.AST, inside: str = ""):
@@ -33,16 +40,16 @@ def raised(function: ast.AST, errors: set[str]) -> set[str]:
     return {node.id for node in calls if isinstance(node, ast.Name)} & errors
 
 
+@cache
 def our_errors() -> set[str]:
     """The names of every error class of the project."""
-    trees = [ast.parse(path.read_text()) for path in SOURCES]
-    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    classes = [node for path in SOURCES for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef)]
     return {node.name for node in classes if node.name.endswith("Error")}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_what_is_public_says_what_it_does_and_what_it_raises(path):
-    tree, errors = ast.parse(path.read_text()), our_errors()
+    tree, errors = parsed(path), our_errors()
     silent = [name for name, node in public(tree) if ast.get_docstring(node) is None]
     assert silent == []
     functions = [

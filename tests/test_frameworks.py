@@ -9,6 +9,7 @@ from ascii_maze.statistics import RATES
 from ascii_maze.training.model import TINY
 
 MAZES, TOKENS = 12, 40
+pytestmark = pytest.mark.slow  # to import them takes as long as anything here
 
 
 @pytest.fixture(scope="module")

@@ -198,6 +198,6 @@ def run(hub, tmp_path):
         command = [sys.executable, *map(str, words)]
         if popen:
             return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-        return subprocess.run(command, capture_output=True, timeout=120, **options)
+        return subprocess.run(command, capture_output=True, timeout=600, **options)
 
     return start

@@ -12,7 +12,7 @@ def contract(hub, tests, namespace):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     environment |= {"ASCII_MAZE_CONTRACT": namespace, "HF_TOKEN": WRITE, "HF_ENDPOINT": hub.url}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/hub/test_push.py", "-k", tests]
-    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
 
 def test_it_runs_what_can_be_had_of_any_hub_and_cleans_up(hub):

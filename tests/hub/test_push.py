@@ -153,7 +153,7 @@ def test_killed_in_mid_upload_and_started_again(hub, api, builds, run):
     # Five go at a time: when the sixth comes one is through.
     hub.fault("PUT", "/upload/", skip=5, action=lambda: os.kill(child.pid, signal.SIGKILL), drop="request")
     child = run(*words, popen=True)
-    child.communicate(timeout=60)
+    child.communicate(timeout=600)
     assert child.returncode == -signal.SIGKILL
     assert files(api) == set()
     assert hub.asked("PUT", "/upload/", 200)
@@ -334,7 +334,8 @@ def test_two_at_once_both_land(hub, api, push, builds):
     assert content(hub) in (content_of(builds.first), content_of(builds.other))
 
 
-def test_a_thousand_faults_at_random_never_show_half_a_push(hub, api, push, builds):
+@pytest.mark.parametrize(("faults", "least"), [(100, 4), pytest.param(1000, 50, marks=pytest.mark.slow)])
+def test_faults_at_random_never_show_half_a_push(hub, api, push, builds, faults, least):
     """Each push completes with the right content, or says that it did not; the branch has the old or the new content,
     nothing of both, and every state that it ever had is there still.
     """
@@ -344,7 +345,7 @@ def test_a_thousand_faults_at_random_never_show_half_a_push(hub, api, push, buil
     kinds += [{"drop": "request"}, {"drop": "answer"}]
     api.create_repo(REPO, repo_type="dataset", private=True)
     states, completed, failed = [commit_of(hub)], 0, 0
-    while hub.fired < 1000:
+    while hub.fired < faults:
         for _ in range(choose.randint(1, 5)):
             method, path = choose.choice(requests)
             times = choose.choice([1, 2, 3, 30])
@@ -363,8 +364,8 @@ def test_a_thousand_faults_at_random_never_show_half_a_push(hub, api, push, buil
             states.append(commit_of(hub))
     history = hub.store.repos["dataset", REPO].history("main")
     assert [commit.oid for commit in history][::-1] == states
-    assert completed > 50
-    assert failed > 50
+    assert completed > least
+    assert failed > least
 
 
 def commit_of(hub):

@@ -129,6 +129,7 @@ def columns(rows: np.ndarray) -> HiddenStates:
     return HiddenStates(lambda layer: rows, 1, np.zeros(len(rows), dtype=int), NAMES)
 
 
+@pytest.mark.slow  # UMAP compiles itself anew in every process
 def test_fault_9_umap_took_no_notice_of_its_random_state():
     rows = np.random.default_rng(5).normal(size=(40, 8)).astype(np.float32)
     assert np.ptp([UMAP(2, random_state=1).get_reduction(rows) for _ in range(2)], axis=0).max() > 0.1

@@ -90,6 +90,7 @@ def test_the_same_seed_gives_the_same_numbers(reduction):
     assert compare(made, reduction=reduction) == compare(made, reduction=reduction)
 
 
+@pytest.mark.slow  # UMAP compiles itself anew in every process
 def test_umap_gives_the_same_numbers_twice_and_copies_are_the_same():
     needs_llm_mri()
     from ascii_maze.mri.reduction import SharedUMAP

@@ -141,7 +141,7 @@ def test_a_browser_has_nothing_to_complain_of(report, tmp_path, width):
         [browser, *common, f"--window-size={width},900", "--dump-dom", page],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=True,
     )
     assert "CONSOLE" not in done.stderr

@@ -40,7 +40,7 @@ def run_study(file, out, *words):
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=600,
     )
 
 

@@ -84,7 +84,7 @@ def test_a_browser_shows_it_without_an_error(study_run, tmp_path, width):
         ["chromium", *options, f"--screenshot={tmp_path / 'page.png'}", f"file://{out / 'report.html'}"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert (tmp_path / "page.png").stat().st_size > 10_000
     assert "CONSOLE" not in done.stderr

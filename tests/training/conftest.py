@@ -30,7 +30,7 @@ def launch(words, **environment) -> subprocess.CompletedProcess:
         env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
 
 
