@@ -21,10 +21,17 @@ MRI = {
     "cka": {"sft": [None, 0.9, 0.95], "dpo": [None, None, None]},
     "regions": {"sft": REGIONS},
 }
-RESULTS = {"models": {"base": {"test": {"valid": 0.1}}, "sft": {"test": {"valid": 0.6543}}}, "mri": MRI}
+RESULTS = {
+    "models": {
+        "base": {"test": {"valid": 0.1, "seeds": {"3": {"valid": 0.1}, "4": {"valid": 0.1}}}},
+        "sft": {"test": {"valid": 0.7, "seeds": {"3": {"valid": 0.6543}, "4": {"valid": 0.7457}}}},
+    },
+    "mri": MRI,
+    "settings": {"study": {"seeds": [3, 4]}},
+}
 
 
-def test_what_changed_inside_stands_beside_what_changed_outside():
+def test_what_changed_inside_stands_beside_what_changed_outside_with_the_same_seed():
     assert inside_rows(RESULTS) == [
         {
             "name": "sft",
