@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OUT ?= outputs/demo
 # So many tests at a time; WORKERS=0 runs them one after another, in one process.
 WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadgroup
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
 .PHONY: setup demo test test-fast style quality coverage cards
 .DEFAULT_GOAL := demo

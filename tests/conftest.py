@@ -27,6 +27,7 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # What a test names that trains or starts a process; see below.
 SLOW = {"subprocess", "ascii_maze.launch", "multiprocessing"}
+TOGETHER = "tests/training/"
 # The same examples every time, however slow the machine.
 PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("repeatable", **PATIENT, derandomize=True)
@@ -55,16 +56,25 @@ def dataset(tmp_path_factory):
 def pytest_collection_modifyitems(items):
     """Mark as slow every test that trains or starts a process, itself, by a helper or by a fixture.
 
-    What takes long for another reason says `@pytest.mark.slow` itself. Tests of one file go to one process of
-    pytest-xdist, and so do those of several that share a run that trains, which is so made once.
+    What takes long for another reason says `@pytest.mark.slow` itself.
     """
     for item in items:
-        fixtures = [definitions[-1] for definitions in item._fixtureinfo.name2fixturedefs.values()]
-        slow = [fixture for fixture in fixtures if trains_or_starts_a_process(fixture.func)]
-        if slow or trains_or_starts_a_process(item.function):
+        fixtures = [definitions[-1].func for definitions in item._fixtureinfo.name2fixturedefs.values()]
+        if any(trains_or_starts_a_process(function) for function in (item.function, *fixtures)):
             item.add_marker("slow")
-        shared = [fixture.baseid for fixture in slow if fixture.scope == "session"]
-        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.location[0]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give a process of pytest-xdist whole files, and the whole of `training`, so that its runs are made once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            return TOGETHER if file.startswith(TOGETHER) else file
+
+    return ByFile(config, log)
 
 
 def trains_or_starts_a_process(function) -> bool:
