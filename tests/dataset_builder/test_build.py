@@ -198,6 +198,7 @@ import os, signal, sys
 from pathlib import Path
 from dataset_builder import build as builder, choose
 from tests.dataset_builder.test_build import CONFIG
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job starts without
 choose.PART_ROWS = 20
 written = builder.write_part
 def dies_after_the_second(job):

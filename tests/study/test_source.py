@@ -18,6 +18,7 @@ told, without, *sys.argv[1:] = sys.argv[1:]
 for name in without.split():
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__getattr__ = lambda name: None
+    sys.modules[name].write_gallery = lambda out, results: None
 try:
     runpy.run_module("ascii_maze", run_name="__main__")
 finally:
