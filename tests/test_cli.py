@@ -170,3 +170,17 @@ def test_mri_says_where_each_fine_tune_drifts_most_and_what_is_missing(tmp_path,
     assert told[1] == "not in the report: regions: llm-mri is not installed"
     assert str(tmp_path / "report.html") in told[2]
     assert json.loads(said_by(monkeypatch, capsys, *words, "--json")) == results
+
+
+def test_progress_says_a_line_at_every_tenth_where_there_is_no_terminal(capsys):
+    from ascii_maze.cli import progress
+
+    with progress() as report:
+        for done in range(0, 1001, 7):
+            report("sft", done, 1000)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["sft: 0 of 1,000", "sft: 105 of 1,000"]
+    assert len(lines) == 10
+    with progress(quiet=True) as report:
+        report("sft", 1, 1)
+    assert capsys.readouterr().err == ""
