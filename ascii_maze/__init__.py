@@ -10,7 +10,9 @@ __all__ = [
     "PathScore",
     "generate_mazes",
     "lm_eval_path",
+    "load_model",
     "metric_path",
+    "prompt_messages",
     "score_path",
 ]
 
@@ -26,13 +28,21 @@ def lm_eval_path() -> str:
     """The folder of the tasks of lm-evaluation-harness, for `lm-eval run --include_path`."""
     from pathlib import Path
 
-    return str(Path(__file__).parent / "lm_eval_task")
+    return str(Path(__file__).parent / "evaluation" / "lm_eval_task")
+
+
+# Imported when they are asked for: the kernels take a second to import, torch two; parsing and scoring must not wait.
+_LATE = {
+    "MazeBatch": "mazes.generators",
+    "generate_mazes": "mazes.generators",
+    "load_model": "models.generation",
+    "prompt_messages": "mazes.prompts",
+}
 
 
 def __getattr__(name: str):
-    # The kernels take a second to import; parsing and scoring must not wait for them.
-    if name in ("MazeBatch", "generate_mazes"):
-        from . import generation
+    if name in _LATE:
+        from importlib import import_module
 
-        return getattr(generation, name)
+        return getattr(import_module(f".{_LATE[name]}", __name__), name)
     raise AttributeError(f"module 'ascii_maze' has no attribute '{name}'")

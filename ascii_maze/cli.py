@@ -213,9 +213,9 @@ def evaluate(
 
     named = name_models(models)
     prepare_process()
-    from .evaluation import evaluate as evaluate_models
-    from .figures import draw_validity
-    from .gallery import write_gallery
+    from .evaluation.figures import draw_validity
+    from .evaluation.gallery import write_gallery
+    from .evaluation.run import evaluate as evaluate_models
 
     with progress(quiet=as_json) as report, resumable():
         results = evaluate_models(
@@ -246,7 +246,7 @@ def name_models(models: list[str]) -> dict[str, str]:
     Raises:
         UsageError: two of one name, or a name that is a baseline's.
     """
-    from .policies import POLICIES
+    from .mazes.baselines import POLICIES
 
     named: dict[str, str] = {}
     for word in models:
@@ -265,7 +265,7 @@ def print_table(results: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from .report import TABLE_HEADER, sample_rows, table_rows
+    from .evaluation.tables import TABLE_HEADER, sample_rows, table_rows
 
     for split, rows in groupby(table_rows(results), key=lambda row: row[0]):
         title = f"split {split}, rates in per cent"
@@ -301,7 +301,7 @@ def mri(
 
     named = name_models(adapter)
     prepare_process()
-    from .mri.report import write_report
+    from .mri.run import write_report
 
     with progress(quiet=as_json) as report:
         results = write_report(base, named, dataset, split, out, limit, seed, report)
@@ -401,7 +401,7 @@ def show(
     html: Annotated[Path | None, typer.Option(help="Write a page with drawings instead.")] = None,
 ) -> None:
     """Draw mazes with paths through them, in the terminal or on a page."""
-    from . import show as shown
+    from .evaluation import show as shown
 
     if source.endswith(".parquet"):
         groups = shown.from_predictions(Path(source), n)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
-from .policies import POLICIES
+from .mazes.baselines import POLICIES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,15 +20,15 @@ from pathlib import Path
 
 import torch
 
-from ascii_maze.evaluation import load_mazes
-from ascii_maze.inference import generate, load_model
+from ascii_maze.evaluation.run import load_mazes
+from ascii_maze.models.generation import generate, load_model
 from dataset_builder.build import build
 from dataset_builder.config import BuildConfig
 
 MEASURED = """
 import resource, sys, threading
 from pathlib import Path
-from ascii_maze.evaluation import evaluate
+from ascii_maze.evaluation.run import evaluate
 dataset, predictions, out = sys.argv[1:]
 own = [0]
 done = threading.Event()

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import mean
 from types import SimpleNamespace
 
-from ascii_maze.evaluation import evaluate
+from ascii_maze.evaluation.run import evaluate
 from ascii_maze.launch import prepare_process
 
 # In the order in which one needs the other; each with what it starts from.
@@ -84,7 +84,7 @@ def judge_reward_model(seed: int, out: Path, dataset: Path) -> dict:
     if not path.exists():
         from datasets import load_dataset
 
-        from ascii_maze.inference import load_model
+        from ascii_maze.models.generation import load_model
         from ascii_maze.training.reward import judge_pairs
 
         model, tokenizer = load_model(str(out / f"seed-{seed}" / "reward"), task="SEQ_CLS")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from ascii_maze.drawing import to_sheet
-from ascii_maze.generation import mazes_at
-from ascii_maze.preferences import KINDS
+from ascii_maze.mazes.drawing import to_sheet
+from ascii_maze.mazes.generators import mazes_at
+from ascii_maze.mazes.rejected import KINDS
 from ascii_maze.templating import render
 
 from .config import ANY_LENGTH, BuildConfig, quotas

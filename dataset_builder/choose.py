@@ -1,7 +1,7 @@
 """Which mazes a dataset holds: a rule that depends on nothing but the config, worked out part by part.
 
-A *part* is a range of fingerprints (`ascii_maze.splits`) within what the hash gives to training, validation or test.
-It holds every copy of a maze, turned, mirrored or walked backwards, so parts need not know of one another: duplicates
+A *part* is a range of fingerprints (`mazes.splits`) within what the hash gives to training, validation or test. It
+holds every copy of a maze, turned, mirrored or walked backwards, so parts need not know of one another: duplicates
 and quotas are settled in each alone, in memory bounded by its size, by any worker.
 
 The rule: kinds in the order of the config, mazes in the order of their sequence. A maze is taken if no maze of its
@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ascii_maze import kernels
 from ascii_maze.errors import AsciiMazeError
-from ascii_maze.generation import mazes_at
-from ascii_maze.splits import fingerprints, split_range
+from ascii_maze.mazes import kernels
+from ascii_maze.mazes.generators import mazes_at
+from ascii_maze.mazes.splits import fingerprints, split_range
 
 from .config import ANY_LENGTH, SPLIT_SOURCES, BuildConfig, Kind, Quota, quotas
 

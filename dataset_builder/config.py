@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from ascii_maze.configuration import check_keys, read_yaml_mapping
 from ascii_maze.errors import UsageError, did_you_mean
-from ascii_maze.generation import ENDPOINTS, GENERATORS
+from ascii_maze.mazes.generators import ENDPOINTS, GENERATORS
+from ascii_maze.mazes.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle
+from ascii_maze.mazes.rejected import KINDS
 from ascii_maze.metrics.path_validity.maze import STYLES
-from ascii_maze.preferences import KINDS
-from ascii_maze.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
-# Each split takes only mazes whose hash falls to the one named here (`ascii_maze.splits`).
+# Each split takes only mazes whose hash falls to the one named here (`ascii_maze.mazes.splits`).
 SPLIT_SOURCES = {
     "train": "train",
     "validation": "validation",
@@ -42,7 +42,7 @@ class BuildConfig:
         endpoints: where start and goal go.
         path_lengths: moves of the shortest path as `LEAST-MOST` or `LEAST-`.
         rejected: kinds of rejected answers.
-        language, maze_style, answer_style: of the prompts; see `ascii_maze.prompts.PromptStyle`.
+        language, maze_style, answer_style: of the prompts; see `ascii_maze.mazes.prompts.PromptStyle`.
         seed: of everything.
     """
 

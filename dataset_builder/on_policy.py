@@ -13,11 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ascii_maze.errors import AsciiMazeError
-from ascii_maze.failures import failure_of
 from ascii_maze.files import UNFINISHED, write_text
+from ascii_maze.mazes.failures import failure_of
+from ascii_maze.mazes.prompts import style_of
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.metrics.path_validity.scoring import PathScore, score_path
-from ascii_maze.prompts import style_of
 
 from .build import write_table
 from .card import render_card
@@ -36,7 +36,7 @@ def replace_preferences(
 
     Args:
         config: what `out` was built from.
-        model: as `ascii_maze.inference.load_model` takes it.
+        model: as `ascii_maze.models.generation.load_model` takes it.
         samples: answers per maze.
 
     Raises:
@@ -46,7 +46,7 @@ def replace_preferences(
     source = {"model": model, "samples": samples, "temperature": TEMPERATURE, "seed": config.seed}
     if record.get("preferences_from") == source:
         return record
-    from ascii_maze.inference import load_model
+    from ascii_maze.models.generation import load_model
 
     walker = load_model(model)
     fresh = out / UNFINISHED / "preference"
@@ -78,8 +78,8 @@ def _pairs(config: BuildConfig, out: Path, split: str, walker: tuple, samples: i
     import pyarrow
     import pyarrow.parquet
 
-    from ascii_maze.inference import answer_budget, sample
-    from ascii_maze.policies import open_positions
+    from ascii_maze.mazes.baselines import open_positions
+    from ascii_maze.models.generation import answer_budget, sample
 
     model, tokenizer = walker
     files = sorted((out / "prompts").glob(f"{split}-*.parquet"))

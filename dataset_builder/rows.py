@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
-from ascii_maze import kernels
-from ascii_maze.generation import MazeBatch, mazes_at
+from ascii_maze.mazes import kernels
+from ascii_maze.mazes.generators import MazeBatch, mazes_at
+from ascii_maze.mazes.prompts import MOVE_NAMES, PLAIN, PromptStyle, format_answer
+from ascii_maze.mazes.rejected import KINDS, reject
 from ascii_maze.metrics.path_validity.maze import STYLES, Facts
-from ascii_maze.preferences import KINDS, reject
-from ascii_maze.prompts import MOVE_NAMES, PLAIN, PromptStyle, format_answer
 
 from .choose import Chosen
 from .config import BuildConfig, Kind

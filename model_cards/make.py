@@ -18,12 +18,12 @@ from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
-from ascii_maze.card import METHODS, render_card
-from ascii_maze.evidence import Evidence, Walk, about, pick_walks
+from ascii_maze.evaluation.tables import TABLE_HEADER, table_rows
 from ascii_maze.files import write_text
 from ascii_maze.hub.adapter import publishable_run, with_figures
+from ascii_maze.hub.cards import METHODS, render_card
+from ascii_maze.hub.evidence import Evidence, Walk, about, pick_walks
 from ascii_maze.recipe import load_recipe
-from ascii_maze.report import TABLE_HEADER, table_rows
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -42,7 +42,7 @@ def measure(runs: Path) -> dict:
     Raises:
         ValueError: the evaluation is not of the mazes that the trivial walkers walk here.
     """
-    from ascii_maze.evaluation import evaluate
+    from ascii_maze.evaluation.run import evaluate
 
     dataset = runs.parent / "ascii-maze"
     results = json.loads((runs / "evaluation" / "results.json").read_bytes())

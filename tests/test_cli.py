@@ -49,7 +49,7 @@ def test_help_imports_nothing_heavy(words):
 
 
 @pytest.mark.parametrize(
-    "module", ["ascii_maze", "ascii_maze.generation", "ascii_maze.recipe", "dataset_builder.build"]
+    "module", ["ascii_maze", "ascii_maze.mazes.generators", "ascii_maze.recipe", "dataset_builder.build"]
 )
 def test_nothing_imports_torch_before_a_model_is_needed(module):
     program = f"import sys, {module}; print('torch' in sys.modules or 'transformers' in sys.modules)"
@@ -163,7 +163,7 @@ def test_mri_says_where_each_fine_tune_drifts_most_and_what_is_missing(tmp_path,
         (out / "mri.json").write_text(json.dumps(results))
         return results
 
-    monkeypatch.setattr("ascii_maze.mri.report.write_report", write_report)
+    monkeypatch.setattr("ascii_maze.mri.run.write_report", write_report)
     words = ("mri", "--adapter", "sft=outputs/sft", "--out", tmp_path, "--seed", 5)
     told = said_by(monkeypatch, capsys, *words).splitlines()
     assert told[0] == "sft: layer 1 drifts most, 0.50 of the base's norm"

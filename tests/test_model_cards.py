@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from ascii_maze.card import METHODS
+from ascii_maze.hub.cards import METHODS
 from ascii_maze.hub.rules import broken_rules
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -216,8 +216,8 @@ def test_yaml_that_is_meant_to_hurt_is_refused_in_one_short_line(recipe, text, m
 
 
 def test_what_a_stranger_wrote_does_not_steer_the_terminal(recipe, capsys):
+    from ascii_maze.evaluation.show import draw
     from ascii_maze.metrics.path_validity.maze import Maze
-    from ascii_maze.show import draw
 
     assert printable("a\x1b[2Jb\nc\u202ed\x9b é █") == "a\\x1b[2Jb\nc\\u202ed\\x9b é █"
     draw([("\x1b]0;taken over\x07 caption", Maze.from_ascii("S G"), "RR")])
@@ -243,7 +243,7 @@ def test_a_run_writes_over_nothing_but_a_run(recipe, tmp_path, name):
 
 
 def test_an_adapter_of_pickles_is_refused_unread(tmp_path):
-    from ascii_maze.training.model import ModelError, check_adapter_weights
+    from ascii_maze.models.loading import ModelError, check_adapter_weights
 
     (tmp_path / "adapter_model.bin").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(ModelError, match=r"has no adapter_model.safetensors; no other format is read"):

@@ -9,13 +9,13 @@ from typing import Any
 
 import yaml
 
-from ..card import GENERATED, render_card
 from ..configuration import read_yaml_mapping
 from ..errors import UsageError
-from ..evidence import Evidence, find_evidence
-from ..inference import split_revision
-from ..model_index import eval_results, model_index
+from ..models.generation import split_revision
+from .cards import GENERATED, render_card
 from .content import Content, Wishes, is_hub_name, parse_card, read, read_json, to_json, without_local_paths
+from .evidence import Evidence, find_evidence
+from .model_index import eval_results, model_index
 
 # Where a run goes is no part of what it is; who runs its recipe again must not push there.
 _OF_THE_PUSH = ("push_to_hub", "hub_")

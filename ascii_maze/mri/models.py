@@ -84,8 +84,8 @@ def load_models(base: str, adapters: dict[str, str]) -> Models:
     """
     from peft import PeftModel
 
-    from ..inference import find_model, split_revision
-    from ..training.model import check_adapter_weights, load_base, load_tokenizer
+    from ..models.generation import find_model, split_revision
+    from ..models.loading import check_adapter_weights, load_base, load_tokenizer
 
     arguments = {name: find_model(location).model_args for name, location in adapters.items()}
     for name in adapters:
@@ -140,7 +140,7 @@ def as_models(model, tokenizer, adapters: list[str]) -> Models:
 
 
 def _check_adapter(name: str, location: str, base: str, arguments: dict) -> None:
-    from ..training.model import resolve_model
+    from ..models.loading import resolve_model
 
     first_name, first = next(iter(arguments.items()))
     mine = arguments[name]

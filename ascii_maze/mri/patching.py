@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..inference import answer_budget, generate
+from ..mazes.baselines import open_positions
+from ..mazes.prompts import style_of
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import score_path
-from ..policies import open_positions
-from ..prompts import style_of
+from ..models.generation import answer_budget, generate
 from .activations import Activations, batches, states_at
 from .lens import read_out
 from .models import BASE, Models, watching

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import AsciiMazeError
+from ..mazes.prompts import PromptStyle, format_answer, style_of
 from ..metrics.path_validity.maze import MOVES, OPEN, Maze
 from ..metrics.path_validity.scoring import parse_moves
-from ..prompts import PromptStyle, format_answer, style_of
 
 # Open cells of a maze at which `cells` reads, drawn anew for each maze; an even number.
 CELLS = 8

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from ..mazes.baselines import POLICIES
 from ..plots import SETTINGS, inline_svg, svg_of
-from ..policies import POLICIES
 
 
 def validity_figure(models: dict[str, dict[str, dict]], splits: Sequence[str], colours: dict[str, str]) -> str:

@@ -188,7 +188,7 @@ def plan(study: Study, out: Path, workers: int = 1) -> list[Stage]:
                 needs=("build",),
                 uses={f"train-{name}{mark}": (f"{name}={OUT}/{folder / name}",) for name in walkers},
                 inputs=base,
-                modules=("ascii_maze.launch", "ascii_maze.evaluation", "ascii_maze.figures"),
+                modules=("ascii_maze.launch", "ascii_maze.evaluation.run", "ascii_maze.evaluation.figures"),
                 minutes=minutes.get("evaluate"),
             )
         )
@@ -206,7 +206,7 @@ def plan(study: Study, out: Path, workers: int = 1) -> list[Stage]:
                     uses={f"train-{name}{mark}": ("--adapter", f"{name}={OUT}/{folder / name}") for name in walkers},
                     needs_one=True,
                     inputs=base,
-                    modules=("ascii_maze.launch", "ascii_maze.mri.report"),
+                    modules=("ascii_maze.launch", "ascii_maze.mri.run"),
                     minutes=minutes.get("mri"),
                 )
             )

@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ..failures import FAILURES
+from ..evaluation.gallery import walks_side_by_side
 from ..files import write_text
-from ..gallery import walks_side_by_side
-from ..mri.edges import ALL
+from ..mazes.baselines import POLICIES
+from ..mazes.failures import FAILURES
+from ..mri.regions.edges import ALL
 from ..plots import colours_of
-from ..policies import POLICIES
 from ..templating import PAGES, render
 from .figures import inside_figure, learning_figure, length_figure, reward_figure, validity_figure
 from .plan import Study, to_yaml

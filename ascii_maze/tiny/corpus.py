@@ -8,8 +8,8 @@ Ross et al., 2011): every move of every walk teaches, where plain walks teach at
 else left, else back, and give up after a few cells; a minority solves. The model's most likely walk becomes the habit,
 and the skill stays beneath it, as in a pre-trained LLM: that is what fine-tuning brings out.
 
-Only mazes of the training split (`ascii_maze.splits`) are used, so whatever a dataset holds out is new to this model
-too.
+Only mazes of the training split (`ascii_maze.mazes.splits`) are used, so whatever a dataset holds out is new to this
+model too.
 """
 
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from .. import kernels
-from ..carvers import carve_depth_first
-from ..generation import MazeBatch
-from ..splits import fingerprint, split_of
+from ..mazes import kernels
+from ..mazes.carvers import carve_depth_first
+from ..mazes.generators import MazeBatch
+from ..mazes.splits import fingerprint, split_of
 from .tokenizer import BOS, EOS, FIRST_MOVE, MAZE_TOKENS, NEXT_MOVE, PAD, WALK
 
 IGNORED = -100

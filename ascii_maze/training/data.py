@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import AsciiMazeError, UsageError
-from ..inference import answer_budget
+from ..mazes.prompts import style_of
 from ..metrics.path_validity.maze import Maze, MazeError
-from ..prompts import style_of
+from ..models.generation import answer_budget
 from ..recipe import Arguments
 
 

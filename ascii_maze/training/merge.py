@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import AsciiMazeError, UsageError
-from ..evaluation import load_mazes
+from ..evaluation.run import load_mazes
 from ..files import write_text
-from ..inference import answer_budget, generate, load_model
+from ..mazes.baselines import open_positions
+from ..mazes.prompts import style_of
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import score_path
-from ..policies import open_positions
-from ..prompts import style_of
+from ..models.generation import answer_budget, generate, load_model
 
 
 def merge_adapter(

@@ -4,9 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
-from ..card import render_card
 from ..errors import AsciiMazeError
 from ..files import replacing, write_text
+from ..hub.cards import render_card
 from ..recipe import Recipe
 from .data import generates
 

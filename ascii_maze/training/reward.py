@@ -34,7 +34,7 @@ def judge_pairs(trainer, pairs) -> dict[str, float]:
     """
     from scipy.stats import spearmanr
 
-    from ..prompts import style_of
+    from ..mazes.prompts import style_of
     from .rewards import judge
 
     walks = [(row["prompt"], row[side]) for side in ("chosen", "rejected") for row in pairs]

@@ -15,9 +15,9 @@ With `WEIGHTS` every valid walk is worth more than any other; a test holds that.
 
 from typing import NamedTuple
 
+from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import parse_moves, score_moves
-from ..prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 
 
 class Terms(NamedTuple):

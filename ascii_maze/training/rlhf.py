@@ -25,7 +25,7 @@ def make_trainer(run, args, **arguments):
     from trl import RLOOTrainer
 
     from ..errors import UsageError
-    from ..inference import load_model
+    from ..models.generation import load_model
     from .rewards import reward_function
     from .watch import watched
 

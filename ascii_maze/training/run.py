@@ -12,12 +12,12 @@ from transformers import EarlyStoppingCallback, TrainerCallback
 
 from ..errors import AsciiMazeError, UsageError
 from ..files import write_text
+from ..models.loading import load_model_to_train, load_tokenizer, restore_weights, trained_weights
 from ..recipe import Arguments, Budget, Recipe
 from . import method_module
 from .chain import check_predecessors
 from .checkpoints import cut_log, newest_intact, remove_checkpoints
 from .data import Lengths, check_lengths, identify_rows, load_rows, maze_texts, measure_lengths
-from .model import load_model_to_train, load_tokenizer, restore_weights, trained_weights
 from .outcome import check_disk, collect_metrics, gather_weights, save
 from .preflight import describe, steps_for_tokens
 from .publish import check_destination, publish, take_destination

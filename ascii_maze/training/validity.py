@@ -1,9 +1,9 @@
 """How well the model walks, in the middle of its training: greedy answers to mazes that are held out."""
 
+from ..mazes.baselines import open_positions
+from ..mazes.prompts import Message, style_of
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import score_path
-from ..policies import open_positions
-from ..prompts import Message, style_of
 
 
 def walk_mazes(trainer, tasks: list[tuple[list[Message], str]], batch_size: int = 64) -> dict[str, float]:
@@ -18,7 +18,7 @@ def walk_mazes(trainer, tasks: list[tuple[list[Message], str]], batch_size: int 
     import torch
     from trl.models.utils import unwrap_model_for_generation
 
-    from ..inference import answer_budget, generate
+    from ..models.generation import answer_budget, generate
 
     accelerator, tokenizer = trainer.accelerator, trainer.processing_class
     budget = answer_budget(

@@ -16,9 +16,9 @@ from huggingface_hub import DatasetCard
 
 from ascii_maze import Maze, score_path
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.preferences import KINDS
-from ascii_maze.prompts import format_answer, prompt_messages
-from ascii_maze.splits import fingerprint, split_of
+from ascii_maze.mazes.prompts import format_answer, prompt_messages
+from ascii_maze.mazes.rejected import KINDS
+from ascii_maze.mazes.splits import fingerprint, split_of
 from dataset_builder import choose as choosing
 from dataset_builder.build import build
 from dataset_builder.config import SPLIT_SOURCES, BuildConfig, load_config

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ascii_maze.errors import AsciiMazeError
-from ascii_maze.splits import split_of
+from ascii_maze.mazes.splits import split_of
 from dataset_builder import choose as choosing
 from dataset_builder.choose import (
     FINGERPRINT,

@@ -6,7 +6,7 @@ import pytest
 
 from ascii_maze import Maze, score_path
 from ascii_maze.errors import AsciiMazeError
-from ascii_maze.failures import failure_of
+from ascii_maze.mazes.failures import failure_of
 from dataset_builder.build import build
 from dataset_builder.config import BuildConfig
 from dataset_builder.on_policy import best_and_worse, quality, replace_preferences

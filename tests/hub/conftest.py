@@ -164,7 +164,7 @@ def adapter(tmp_path):
 @pytest.fixture(scope="session")
 def trained(dataset, tmp_path_factory):
     """A folder as a study leaves it: `sft`, an adapter after three steps, and `evaluation`, how it walks."""
-    from ascii_maze.evaluation import evaluate
+    from ascii_maze.evaluation.run import evaluate
     from ascii_maze.launch import train
 
     folder = tmp_path_factory.mktemp("study")

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from ascii_maze.card import GENERATED
 from ascii_maze.errors import UsageError
-from ascii_maze.evaluation import evaluate
+from ascii_maze.evaluation.run import evaluate
 from ascii_maze.hub import plan_push
-from ascii_maze.inference import load_model
+from ascii_maze.hub.cards import GENERATED
+from ascii_maze.models.generation import load_model
 
 from .conftest import ORG, READ, ROOT
 
@@ -21,8 +21,7 @@ TINY = ROOT / "ascii_maze" / "tiny"
 BASE, SFT, MAZES = f"{ORG}/ascii-maze-tiny", f"{ORG}/ascii-maze-sft", f"{ORG}/ascii-maze"
 LOGITS = """
 import sys, torch
-from ascii_maze.inference import load_model
-from ascii_maze.prompts import prompt_messages
+from ascii_maze import load_model, prompt_messages
 model, tokenizer = load_model(sys.argv[1])
 talk = prompt_messages("#####\\n#S G#\\n#####")
 ids = tokenizer.apply_chat_template(talk, add_generation_prompt=True, return_tensors="pt")
@@ -145,7 +144,7 @@ def published(trained, push, builds):
 def test_the_adapter_comes_back_with_the_same_logits(published, trained, run):
     import torch
 
-    from ascii_maze.prompts import prompt_messages
+    from ascii_maze.mazes.prompts import prompt_messages
 
     model, tokenizer = load_model(str(trained / "sft"))
     messages = prompt_messages("#####\n#S G#\n#####")

@@ -6,7 +6,7 @@ from ascii_maze import Maze, MazeError, PathScore, score_path
 from ascii_maze.metrics.path_validity.bulk import CHUNK, LONGEST, score_columns, score_paths
 from ascii_maze.metrics.path_validity.maze import STYLES
 
-from ..test_maze import maps
+from .test_maze import maps
 
 LOOP = "#####\n#S  #\n# # #\n#  G#\n#####"
 PATHS = st.text("UDLR ,\n", max_size=30)

@@ -14,7 +14,7 @@ from ascii_maze import Maze, MazeError, metric_path, score_path
 from ascii_maze.metrics.path_validity.app import ANSWER, MAZE, draw
 from ascii_maze.metrics.path_validity.tests import LOOP, test_cases
 
-from ..test_maze import maps
+from .test_maze import maps
 
 SPOILED = st.one_of(st.text(st.characters()), st.none(), st.integers(), st.binary(), st.lists(st.integers()))
 

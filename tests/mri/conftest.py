@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from ascii_maze import generate_mazes
-from ascii_maze.prompts import prompt_messages
+from ascii_maze.mazes.prompts import prompt_messages
 
 LAYERS = 3
 
@@ -33,7 +33,7 @@ def rows():
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    from ascii_maze.training.model import load_tokenizer
+    from ascii_maze.models.loading import load_tokenizer
 
     return load_tokenizer("tiny")
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from ascii_maze.inference import answer_budget, generate
+from ascii_maze.mazes.baselines import open_positions
 from ascii_maze.metrics.path_validity.maze import Maze
+from ascii_maze.models.generation import answer_budget, generate
 from ascii_maze.mri import patching
 from ascii_maze.mri.activations import batches
 from ascii_maze.mri.lens import logit_lens, next_token_kl
 from ascii_maze.mri.models import watching
-from ascii_maze.policies import open_positions
 
 from .conftest import LAYERS
 

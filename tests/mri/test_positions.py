@@ -3,10 +3,10 @@ import pytest
 
 from ascii_maze import Maze
 from ascii_maze.errors import AsciiMazeError
+from ascii_maze.mazes.prompts import PromptStyle, prompt_messages
 from ascii_maze.metrics.path_validity.maze import MOVES
 from ascii_maze.mri.labels import cell_labels, maze_labels, move_labels
 from ascii_maze.mri.positions import CELLS, locate_walks
-from ascii_maze.prompts import PromptStyle, prompt_messages
 
 from .conftest import make_rows
 

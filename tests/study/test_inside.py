@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ascii_maze.mri.edges import ALL
+from ascii_maze.mri.regions.edges import ALL
 from ascii_maze.plots import colours_of
 from ascii_maze.study.figures import inside_figure, learning_figure, reward_figure
 from ascii_maze.study.report import inside_rows

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.evaluation import evaluate
+from ascii_maze.evaluation.run import evaluate
 from ascii_maze.training.reward import expected_calibration_error
 
 from .conftest import METHODS_AFTER_SFT, history, launch, losses, method_settings, overrides
@@ -75,10 +75,10 @@ def test_the_reference_is_the_start_of_the_run_and_no_second_model(dataset, sft_
 
 
 def trainer_of(method, dataset, sft, runs, **changes):
+    from ascii_maze.models.loading import load_tokenizer
     from ascii_maze.recipe import load_recipe, parse_recipe
     from ascii_maze.training import method_module
     from ascii_maze.training.data import load_rows, measure_lengths
-    from ascii_maze.training.model import load_tokenizer
     from ascii_maze.training.run import make_trainer
 
     recipe = load_recipe(f"recipes/tiny/{method}.yaml", method_settings(method, dataset, runs, sft, **changes))

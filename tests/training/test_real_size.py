@@ -10,8 +10,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from ascii_maze import generate_mazes
-from ascii_maze.evaluation import evaluate
-from ascii_maze.prompts import PLAIN
+from ascii_maze.evaluation.run import evaluate
+from ascii_maze.mazes.prompts import PLAIN
 
 from .conftest import settings
 

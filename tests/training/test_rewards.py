@@ -7,9 +7,9 @@ from statistics import mean
 import pytest
 
 from ascii_maze import Maze, generate_mazes
+from ascii_maze.mazes.baselines import random_walk
+from ascii_maze.mazes.prompts import PromptStyle, format_answer, prompt_messages
 from ascii_maze.metrics.path_validity.maze import MOVES
-from ascii_maze.policies import random_walk
-from ascii_maze.prompts import PromptStyle, format_answer, prompt_messages
 from ascii_maze.training.rewards import WEIGHTS, Terms, judge, reward_function
 
 MAZE = "#####\n#S  #\n### #\n#G  #\n#####"

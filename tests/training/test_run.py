@@ -14,7 +14,7 @@ import yaml
 from safetensors import safe_open
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.evaluation import evaluate
+from ascii_maze.evaluation.run import evaluate
 
 from .conftest import ROOT, history, launch, losses, settings
 

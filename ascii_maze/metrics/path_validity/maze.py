@@ -175,7 +175,7 @@ class Maze:
         """The text that this maze shares with all its rotations and reflections, also walked backwards, and no other.
 
         It is the least of the 16 candidates: those with fewer columns first, then as text. Split decisions and
-        duplicates go by the hash of this form; `ascii_maze.kernels.canonicalise` is the same for batches.
+        duplicates go by the hash of this form; `ascii_maze.mazes.kernels.canonicalise` is the same for batches.
         """
         least = min(self.variants(), key=lambda rows: (len(rows[0]), rows))
         return "\n".join(least)

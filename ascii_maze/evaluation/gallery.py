@@ -1,0 +1,161 @@
+"""The page of an evaluation: its table, and some mazes as each model walked them.
+
+One file, from which no request goes out; everything that a model wrote is escaped. However many predictions there are,
+they are read as a stream, and no more of them is kept than is shown.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+from ..files import write_text
+from ..mazes.failures import FAILURES, failure_of
+from ..metrics.path_validity.scoring import parse_moves, read_maze
+from ..metrics.path_validity.svg import to_svg
+from ..templating import PAGES, render
+from .tables import TABLE_HEADER, table_rows
+
+# What is read of a prediction to show it.
+COLUMNS = ("id", "model", "split", "maze", "completion", "valid", "excess_moves")
+SHOWN_CHARACTERS = 400
+MAZES = 12
+# Walks shown of each kind.
+EXAMPLES = 8
+# Of each split so many mazes are searched for those on which the models differ.
+SEARCHED = 1_000
+
+
+def verdict(row: dict) -> str:
+    """What became of one answer, in a few words.
+
+    Args:
+        row: of predictions.parquet.
+    """
+    failure = failure_of(read_maze(row["maze"]), row["completion"])
+    if failure is None:
+        return "shortest path"
+    if failure.kind == "loops":
+        return f"arrives, {row['excess_moves']} moves more than needed"
+    place = "" if failure.move is None else f", move {failure.move}"
+    return FAILURES[failure.kind] + place + ("" if failure.junction is None else f", junction {failure.junction}")
+
+
+def names_in(path: Path, column: str) -> list[str]:
+    """The different values of a column of predictions.parquet, in the order of the file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no parquet, or has no such column.
+    """
+    return list(
+        dict.fromkeys(name for batch in _batches(path, (column,)) for name in batch[column].unique().to_pylist())
+    )
+
+
+def _batches(path: Path, columns: Sequence[str]) -> Iterator:
+    """Some columns of predictions.parquet, a thousand rows at a time."""
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        if missing := [name for name in columns if name not in file.schema_arrow.names]:
+            raise ValueError(f"no column {', '.join(missing)}")
+        yield from file.iter_batches(batch_size=1000, columns=list(columns))
+
+
+def pick_mazes(path: Path, models: Sequence[str], count: int) -> list[list[dict]]:
+    """Mazes of every split, first those on which the models differ: for each maze, one row per model.
+
+    Of several samples it is the one that speaks for the majority.
+
+    Args:
+        path: predictions.parquet, in which every model walks the same mazes in the same order.
+        count: mazes in all.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no parquet, or lacks a column.
+    """
+    walked: dict[str, dict[str, list[dict]]] = {}
+    for batch in _batches(path, (*COLUMNS, "vote")):
+        columns = (batch[name].to_pylist() for name in ("split", "model", "vote"))
+        for place, (split, model, vote) in enumerate(zip(*columns)):
+            rows = walked.setdefault(split, {name: [] for name in models}).get(model)
+            if vote and rows is not None and len(rows) < SEARCHED:
+                rows += batch.slice(place, 1).to_pylist()
+    picked: list[list[dict]] = []
+    for number, by_model in enumerate(walked.values()):
+        wanted = -(-(count - len(picked)) // (len(walked) - number))
+        groups = [list(rows) for rows in zip(*by_model.values())]
+        picked += sorted(groups, key=lambda rows: len({row["valid"] for row in rows}) < 2)[:wanted]
+    return picked
+
+
+def group_by_failure(path: Path, models: Sequence[str]) -> list[dict]:
+    """For shortest paths and for each kind of failure that occurs: what it is, how often each model does it, examples.
+
+    The examples go round the models, so that each that has any is seen.
+
+    Args:
+        path: predictions.parquet.
+    """
+    counts: Counter[tuple[str, str | None]] = Counter()
+    first: dict[tuple[str, str | None], list[dict]] = {}
+    for batch in _batches(path, (*COLUMNS, "failure")):
+        for place, key in enumerate(zip(batch["model"].to_pylist(), batch["failure"].to_pylist())):
+            counts[key] += 1
+            if counts[key] <= EXAMPLES:
+                first.setdefault(key, []).extend(batch.slice(place, 1).to_pylist())
+    groups = []
+    for kind in (None, *FAILURES):
+        turns = zip_longest(*(first.get((model, kind), ()) for model in models))
+        walks = [walk_of(row) for turn in turns for row in turn if row][:EXAMPLES]
+        if walks:
+            title = "a shortest path" if kind is None else FAILURES[kind]
+            said = ", ".join(f"{model} {counts[model, kind]:,}" for model in models)
+            groups.append({"title": title, "counts": said, "walks": walks})
+    return groups
+
+
+def walk_of(row: dict) -> dict:
+    """One answer as a page shows it.
+
+    Args:
+        row: of predictions.parquet.
+    """
+    from markupsafe import Markup
+
+    maze = read_maze(row["maze"])
+    moves = parse_moves(row["completion"], maze.start) or ""
+    return {
+        "svg": Markup(to_svg(maze, moves)),  # noqa: S704, numbers alone come from the row
+        "model": row["model"],
+        "split": row["split"],
+        "valid": row["valid"],
+        "verdict": verdict(row),
+        "completion": row["completion"][:SHOWN_CHARACTERS],
+    }
+
+
+def walks_side_by_side(path: Path, models: Sequence[str], count: int) -> list[list[dict]]:
+    """The mazes of `pick_mazes` as a page shows them: for each, the walk of every model."""
+    return [[walk_of(row) for row in rows] for rows in pick_mazes(path, models, count)]
+
+
+def write_gallery(out: Path, results: dict) -> None:
+    """Write gallery.html, on which every model but the trivial policies is seen.
+
+    Args:
+        out: where `evaluate` has put predictions.parquet.
+        results: what it returned.
+    """
+    predictions, models = out / "predictions.parquet", list(results["settings"]["models"])
+    context = {
+        "settings": results["settings"],
+        "models": models,
+        "header": (TABLE_HEADER[0], *TABLE_HEADER[2:]),
+        "table": [(split, *cells) for split, size, *cells in table_rows(results) if size == "all"],
+        "mazes": walks_side_by_side(predictions, models, MAZES),
+        "kinds": group_by_failure(predictions, models),
+    }
+    write_text(out / "gallery.html", render(PAGES / "gallery.html.jinja", context))

@@ -1,0 +1,59 @@
+"""Mazes as a task of Inspect, with the prompt and the scorer of `ascii-maze evaluate`.
+
+    inspect eval ascii_maze/ascii_maze -T dataset=ascii-maze --model hf/Qwen/Qwen3-0.6B -M do_sample=false
+    inspect eval ascii_maze/ascii_maze -T split=test_larger --model openai/gpt-5 --temperature 0
+
+Needs `pip install "ascii-maze[evals]"`.
+"""
+
+from types import MappingProxyType
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig
+from inspect_ai.scorer import Score, mean, scorer, stderr
+from inspect_ai.solver import generate
+
+# Inspect may load this file by its path, and then it is part of no package.
+from ascii_maze import score_path
+from ascii_maze.evaluation.run import load_mazes
+from ascii_maze.evaluation.statistics import RATES
+
+ROLES = MappingProxyType({"system": ChatMessageSystem, "user": ChatMessageUser})
+
+
+@task
+def ascii_maze(dataset: str = "ascii-maze", split: str = "test", max_tokens: int = 512) -> Task:
+    """The mazes of one split.
+
+    Args:
+        dataset: a folder that `ascii-maze build` made, or a Hub id.
+        split: of its config `prompts`.
+        max_tokens: where an answer is cut.
+    """
+    samples = [
+        Sample(
+            id=row["id"],
+            input=[ROLES[message["role"]](content=message["content"]) for message in row["prompt"]],
+            target=row["solution"] or "",
+            metadata={"maze": row["maze"]},
+        )
+        for row in load_mazes(dataset, split, None)
+    ]
+    config = GenerateConfig(max_tokens=max_tokens)
+    return Task(dataset=MemoryDataset(samples, name=split), solver=generate(), scorer=path_validity(), config=config)
+
+
+@scorer(metrics={rate: [mean(), stderr()] for rate in RATES})
+def path_validity():
+    """The rates of one answer, each 0 or 1; every field of its score as metadata."""
+
+    async def score(state, target) -> Score:
+        scored = score_path(state.metadata["maze"], state.output.completion)
+        return Score(
+            value={rate: float(getattr(scored, rate)) for rate in RATES},
+            answer=state.output.completion,
+            metadata=scored.to_dict(),
+        )
+
+    return score

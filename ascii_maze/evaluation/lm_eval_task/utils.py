@@ -1,0 +1,21 @@
+"""What the tasks of lm-evaluation-harness call; it loads this file by its path, as part of no package."""
+
+from ascii_maze import score_path
+from ascii_maze.evaluation.statistics import RATES
+
+
+def load_mazes(dataset: str, **_):
+    """All splits of config `prompts`.
+
+    Args:
+        dataset: a folder that `ascii-maze build` made, or a Hub id.
+    """
+    from datasets import load_dataset
+
+    return load_dataset(dataset, "prompts")
+
+
+def score(doc: dict, results: list[str]) -> dict[str, float]:
+    """The rates of one answer, each 0 or 1."""
+    scored = score_path(doc["maze"], results[0])
+    return {rate: float(getattr(scored, rate)) for rate in RATES}

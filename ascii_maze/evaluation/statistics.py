@@ -1,0 +1,184 @@
+"""What a paper needs beside a rate: intervals, paired tests, ratios, breakdowns, and validity over path length.
+
+`rows` is a pandas table with the small columns of predictions.parquet, one row for each sample of each maze; the
+samples of a maze stand together, as many for each.
+"""
+
+import itertools
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed")
+RESAMPLES = 2_000
+
+
+def summarise(rows) -> dict:
+    """Number of mazes, the rates 0-1, and the Wilson 95 % interval of validity (Wilson, JASA 1927).
+
+    With several samples a rate is the mean over all of them, and its interval is that of as many answers as there are
+    mazes, since samples of one maze are alike: rather too wide than too narrow. Beside them stand `pass_at`, see
+    there, and how often the majority vote is valid.
+    """
+    samples, rates = int(rows["sample"].max()) + 1, rows[list(RATES)].mean()
+    count = len(rows) // samples
+    summary = {"n": count, **rates.to_dict(), "valid_ci": wilson(rates["valid"], count)}
+    summary["progress"] = float(rows["progress"].mean())
+    if rows["exact"].notna().any():
+        summary["exact"] = float(rows["exact"].mean())
+    if samples > 1:
+        majority = verdicts(rows).mean()
+        summary |= {"samples": samples, "pass_at": pass_at(rows["valid"].to_numpy(dtype=bool).reshape(-1, samples))}
+        summary |= {"majority": float(majority), "majority_ci": wilson(majority, count)}
+    return summary
+
+
+def wilson(rate: float, count: int) -> list[float]:
+    """The 95 % interval of a rate over so many mazes."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    return [float(bound) for bound in proportion_confint(rate * count, count, method="wilson")]
+
+
+def pass_at(valid: np.ndarray) -> dict[str, float]:
+    """How often at least one of k samples is valid, without bias (Chen et al., arXiv:2107.03374).
+
+    Args:
+        valid: bool (mazes, samples).
+
+    Returns:
+        k -> rate 0-1, for the powers of two up to the number of samples, and for that number.
+    """
+    from scipy.stats import hypergeom
+
+    samples, right = valid.shape[1], valid.sum(axis=1)
+    powers = (1 << exponent for exponent in range(samples.bit_length()))
+    # 1 - C(n-c, k) / C(n, k): of n samples with c right ones k are drawn, and not all are wrong.
+    return {str(k): float(hypergeom.sf(0, samples, right, k).mean()) for k in sorted({*powers, samples})}
+
+
+def verdicts(rows) -> np.ndarray:
+    """Whether each maze is solved, bool (n,): by the answer, or by the majority vote of several."""
+    return rows.loc[rows["vote"], "valid"].to_numpy(dtype=bool)
+
+
+def break_down(rows) -> dict[str, dict[str, dict]]:
+    """Rates by generator, path length and number of decision points; rows that lack a fact count in none of it.
+
+    Lengths and numbers stand together from each power of two to the next: 1, 2-3, 4-7, 8-15 and so on.
+    """
+    table: dict[str, dict[str, dict]] = {"generator": {}}
+    for name, cell in rows.groupby("generator", observed=True, sort=True):
+        table["generator"][name] = summarise(cell)
+    for fact in ("path_length", "decision_points"):
+        known = rows[rows[fact].notna()]
+        ranks = np.frexp(known[fact].to_numpy(dtype=float))[1]  # the exponent, 4 for all of 8-15
+        table[fact] = {octave(rank): summarise(known[ranks == rank]) for rank in np.unique(ranks).tolist()}
+    return table
+
+
+def octave(rank: int) -> str:
+    """The name of a cell of a breakdown: 4 is `8-15`, 0 is `0`."""
+    low, high = 1 << max(rank - 1, 0), (1 << rank) - 1
+    return str(high) if rank < 2 else f"{low}-{high}"
+
+
+def count_failures(rows) -> dict[str, int]:
+    """How often each kind of `ascii_maze.mazes.failures.FAILURES` occurs, in that order."""
+    from ..mazes.failures import FAILURES
+
+    counts = rows["failure"].value_counts()
+    return {kind: int(counts[kind]) for kind in FAILURES if counts.get(kind, 0)}
+
+
+def paired_tests(models: Sequence[str], splits: Sequence[str], outcomes: dict[str, dict]) -> list[dict]:
+    """Exact McNemar tests between every two models on the same mazes, Holm-corrected over the table; see `verdicts`.
+
+    Beside each stands how many times as often `b` is valid as `a`, with a 95 % interval; see `ratio`.
+
+    Args:
+        outcomes: model -> split -> bool (n,), which of the same mazes in the same order it solves.
+    """
+    from statsmodels.stats.contingency_tables import mcnemar
+    from statsmodels.stats.multitest import multipletests
+
+    tests = []
+    for split in splits:
+        for one, two in itertools.combinations(models, 2):
+            first, second = outcomes[one][split], outcomes[two][split]
+            only_one, only_two = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+            p = float(mcnemar([[0, only_one], [only_two, 0]], exact=True).pvalue) if only_one + only_two else 1.0
+            test = {"split": split, "a": one, "b": two, "only_a": only_one, "only_b": only_two, "p": p}
+            tests.append({**test, **ratio(first, second)})
+    if tests:
+        for test, corrected in zip(tests, multipletests([test["p"] for test in tests], method="holm")[1]):
+            test["p_holm"] = float(corrected)
+    return tests
+
+
+def ratio(one: np.ndarray, two: np.ndarray) -> dict:
+    """Rate of `two` over that of `one`, with a 95 % percentile bootstrap interval over the mazes, always the same.
+
+    Args:
+        one: bool (n,), outcomes on mazes.
+        two: bool (n,), on the same mazes.
+
+    Returns:
+        `ratio` and `ratio_ci`; None where `one` is never right, or where it so often is in no resample that the
+        interval has no upper end.
+    """
+    from scipy.stats import DegenerateDataWarning, bootstrap
+
+    if not one.any() or len(one) < 2:
+        return {"ratio": None, "ratio_ci": None}
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # an interval that is no number is left out below
+        interval = bootstrap(
+            (one, two),
+            lambda a, b, axis=-1: b.mean(axis=axis) / a.mean(axis=axis),
+            paired=True,
+            vectorized=True,
+            n_resamples=RESAMPLES,
+            batch=100,
+            method="percentile",
+            rng=np.random.default_rng(0),
+        ).confidence_interval
+    bounds = [float(interval.low), float(interval.high)]
+    return {"ratio": float(two.mean() / one.mean()), "ratio_ci": bounds if np.isfinite(bounds).all() else None}
+
+
+def length_curve(lengths: Sequence[int], valid: Sequence[bool]) -> dict | None:
+    """Logistic regression of validity on path length, and the length at which the curve falls to one half.
+
+    Returns:
+        `intercept` and `slope` (log odds, per move); `half_length` in moves with `half_length_ci`, 95 % by the delta
+        method. The length is None where validity does not fall with length, its interval where the slope is not told
+        from 0. None for all where no curve can be fitted: all are alike, or one length parts right from wrong.
+    """
+    from statsmodels.api import GLM, add_constant, families
+    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
+
+    x, y = np.asarray(lengths, dtype=float), np.asarray(valid, dtype=bool)
+    if y.all() or not y.any() or len(np.unique(x)) < 2:
+        return None
+    if x[y].max() <= x[~y].min() or x[~y].max() <= x[y].min():
+        return None
+    places, cells = np.unique(x, return_inverse=True)  # the fit is the same over counts, and small
+    counts = np.stack([np.bincount(cells, weights=y), np.bincount(cells, weights=~y)], axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PerfectSeparationWarning)
+        fit = GLM(counts, add_constant(places), family=families.Binomial()).fit()
+    (intercept, slope), covariance = fit.params, fit.cov_params()
+    curve: dict[str, Any] = {"intercept": float(intercept), "slope": float(slope)}
+    curve |= {"half_length": None, "half_length_ci": None}
+    if slope >= 0:
+        return curve
+    half = -intercept / slope
+    gradient = np.array([1.0, half]) / slope
+    error = float(np.sqrt(gradient @ covariance @ gradient))
+    curve["half_length"] = float(half)
+    if fit.pvalues[1] < 0.05:
+        curve["half_length_ci"] = [float(half - 1.96 * error), float(half + 1.96 * error)]
+    return curve

@@ -1,0 +1,100 @@
+"""The results of an evaluation as tables: for the terminal, a page, and report.md."""
+
+from ..mazes.failures import FAILURES
+
+
+def table_rows(results: dict) -> list[tuple[str, ...]]:
+    """The table of results as text, rates in per cent; see `TABLE_HEADER`."""
+    table = []
+    for name, by_split in results["models"].items():
+        for split, summary in by_split.items():
+            sizes = summary["by_size"] if len(summary["by_size"]) > 1 else {}
+            for size, cell in {**sizes, "all": summary}.items():
+                low, high = cell["valid_ci"]
+                rates = [f"{100 * cell[rate]:.1f}" for rate in ("valid", "optimal", "legal", "reaches_goal")]
+                rates.insert(1, f"{100 * low:.1f} - {100 * high:.1f}")
+                table.append((split, size, name, str(cell["n"]), *rates))
+    order = {key: place for place, key in enumerate(dict.fromkeys((row[0], row[1]) for row in table))}
+    return sorted(table, key=lambda row: order[row[0], row[1]])
+
+
+TABLE_HEADER = ("split", "size", "model", "n", "valid", "95 %", "shortest", "legal", "arrives")
+
+
+def sample_rows(results: dict) -> list[tuple[str, ...]]:
+    """Of results with several samples, pass@k and the majority vote in per cent, under a header; nothing without."""
+    table: list[tuple[str, ...]] = []
+    for name, by_split in results["models"].items():
+        for split, summary in by_split.items():
+            if "samples" in summary:
+                header = ("split", "model", *(f"pass@{k}" for k in summary["pass_at"]), "majority", "95 %")
+                table = table or [header]
+                low, high = summary["majority_ci"]
+                rates = [f"{100 * rate:.1f}" for rate in (*summary["pass_at"].values(), summary["majority"])]
+                table.append((split, name, *rates, f"{100 * low:.1f} - {100 * high:.1f}"))
+    return table
+
+
+def exact_rates(results: dict) -> dict[str, dict[str, float]]:
+    """Split -> model -> share of answers that are the dataset's own solution, where there are solutions."""
+    rates: dict[str, dict[str, float]] = {}
+    for name, by_split in results["models"].items():
+        for split, summary in by_split.items():
+            if "exact" in summary:
+                rates.setdefault(split, {})[name] = summary["exact"]
+    return rates
+
+
+def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
+
+
+def render_markdown(results: dict) -> str:
+    """The results as a Markdown report."""
+    lines = ["# Path validity", "", *_markdown(TABLE_HEADER, table_rows(results)), ""]
+    if sampled := sample_rows(results):
+        lines += [
+            f"Rates above are means over {results['settings']['decoding']}.",
+            "",
+            *_markdown(sampled[0], sampled[1:]),
+        ]
+        lines.append("")
+    lines += [
+        "Rates in per cent; 95 % intervals are Wilson's. `shortest`: as short as a path can be. `arrives`: ends on G, "
+        "blocked moves ignored.",
+    ]
+    for split, rates in exact_rates(results).items():
+        said = ", ".join(f"{name} {100 * rate:.1f}" for name, rate in rates.items())
+        lines.append(f"- {split}: equal to the reference solution, move for move: {said}")
+    for test in results["paired"]:
+        lines.append(
+            f"- {test['split']}: {test['a']} alone solves {test['only_a']}, {test['b']} alone {test['only_b']} "
+            f"(exact McNemar, Holm-corrected p = {test['p_holm']:.2g}{_ratio_text(test)})"
+        )
+    lines += [
+        "",
+        "## How answers fail",
+        "",
+        "| split | model | validity is one half at | failures |",
+        "|---|---|---|---|",
+    ]
+    for name, by_split in results["analysis"].items():
+        for split, analysis in by_split.items():
+            failures = ", ".join(f"{kind} {count}" for kind, count in analysis["failures"].items())
+            lines.append(f"| {split} | {name} | {_half_text(analysis['length_curve'])} | {failures} |")
+    lines += ["", *(f"- `{kind}`: {text}" for kind, text in FAILURES.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _ratio_text(test: dict) -> str:
+    if test["ratio_ci"] is None:
+        return ""
+    low, high = test["ratio_ci"]
+    return f"; {test['ratio']:.2f} times as often, {low:.2f} - {high:.2f}"
+
+
+def _half_text(curve: dict | None) -> str:
+    if curve is None or curve["half_length"] is None:
+        return ""
+    bounds = curve["half_length_ci"]
+    return f"{curve['half_length']:.1f} moves" + (f" ({bounds[0]:.1f} - {bounds[1]:.1f})" if bounds else "")

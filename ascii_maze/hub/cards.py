@@ -1,0 +1,107 @@
+"""The card of an adapter, from what its run left and what an evaluation and an MRI of it found."""
+
+import json
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+from ..templating import render
+from .evidence import Evidence
+
+# As it lies in an installed package, and in the repository.
+_TEMPLATES = [folder / "model_cards" / "adapter.md.jinja" for folder in Path(__file__).resolve().parents[1:3]]
+# A card that still says this is written anew at a push; one that does not is somebody's own words, and stays.
+GENERATED = "<!-- Written by ascii-maze, and again at every push. Remove this line to keep words of your own. -->"
+# What each method is called in full, and where it comes from. The Hub links the papers by their arXiv numbers.
+METHODS = MappingProxyType(
+    {
+        "sft": ("supervised fine-tuning", "Ouyang et al., 2022", "2203.02155"),
+        "dpo": ("direct preference optimisation", "Rafailov et al., 2023", "2305.18290"),
+        "orpo": ("odds-ratio preference optimisation", "Hong et al., 2024", "2403.07691"),
+        "kto": ("Kahneman-Tversky optimisation", "Ethayarajh et al., 2024", "2402.01306"),
+        "reward": ("the Bradley-Terry loss on pairs of walks", "Ouyang et al., 2022", "2203.02155"),
+        "rlhf": ("RLOO against a reward model", "Ahmadian et al., 2024", "2402.14740"),
+        "grpo": ("group relative policy optimisation", "Shao et al., 2024", "2402.03300"),
+    }
+)
+# What a run logs at an evaluation: key of the history -> its name in the card.
+MEASURED = MappingProxyType(
+    {
+        "eval_valid": "valid",
+        "eval_optimal": "shortest",
+        "eval_pair_accuracy": "pairs ranked rightly",
+    }
+)
+
+
+def render_card(
+    values: dict[str, Any],
+    metrics: dict[str, Any],
+    name: str,
+    license: str | None = None,
+    evidence: Evidence | None = None,
+) -> str:
+    """The card of an adapter as Markdown with its YAML head, from `model_cards/adapter.md.jinja`.
+
+    Args:
+        values: the resolved recipe, `method` among its keys.
+        metrics: metrics.json of the run.
+        name: where it is loaded from: ORG/NAME once it is on the Hub, a folder before.
+        license: the Hub's name of one; none is named without it.
+        evidence: what was measured since; without it the card holds only what training saw.
+    """
+    from ..evaluation.tables import TABLE_HEADER
+    from ..mazes.prompts import PLAIN
+
+    evidence = evidence or Evidence()
+    method = values["method"]
+    title, paper, arxiv = METHODS[method]
+    evaluations = [line for line in metrics["history"] if MEASURED.keys() & line.keys()]
+    losses = [line["loss"] for line in metrics["history"] if "loss" in line]
+    context = {
+        "head": _head(values, name, license, evidence),
+        "generated": GENERATED,
+        "method": method,
+        "title": title,
+        "paper": paper,
+        "arxiv": arxiv,
+        "name": name,
+        "license": license,
+        "values": values,
+        "recipe": yaml.safe_dump(values, sort_keys=False, allow_unicode=True),
+        "metrics": metrics,
+        "losses": losses,
+        "evaluations": evaluations,
+        "measured": {key: text for key, text in MEASURED.items() if any(key in line for line in evaluations)},
+        "table_header": TABLE_HEADER,
+        "evidence": evidence,
+        "base_on_hub": _is_on_hub(values["model_name_or_path"]),
+        "rules": evidence.system_prompt or PLAIN.system_prompt,
+        "dataset_on_hub": _is_on_hub(values.get("dataset_name") or ""),
+        "quoted": lambda text: json.dumps(text, ensure_ascii=False),
+    }
+    return render(next(path for path in _TEMPLATES if path.is_file()), context)
+
+
+def _head(values: dict[str, Any], name: str, license: str | None, evidence: Evidence) -> str:
+    """The YAML of the card."""
+    from huggingface_hub import ModelCardData
+
+    base, dataset = values["model_name_or_path"], values.get("dataset_name") or ""
+    on_hub = {"base_model": base, "base_model_relation": "adapter"} if _is_on_hub(base) else {}
+    data = ModelCardData(
+        license=license,
+        library_name="peft",
+        pipeline_tag="text-classification" if values["method"] == "reward" else "text-generation",
+        datasets=[dataset] if _is_on_hub(dataset) else None,
+        tags=["ascii-maze", "maze", "lora", "trl", values["method"]],
+        **on_hub,
+    )
+    return data.to_yaml()
+
+
+def _is_on_hub(name: str) -> bool:
+    """Whether a name is that of a repository and no folder's."""
+    return name.count("/") == 1 and not name.startswith((".", "/", "~")) and not Path(name).exists()

@@ -1,0 +1,154 @@
+"""What an evaluation and an MRI say about one adapter, for its card."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..evaluation.tables import table_rows
+from ..mazes.baselines import POLICIES
+
+# Walks shown of those that arrive, and of those that do not.
+SHOWN = 2
+SHOWN_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One answer, to be shown: the maze with the places where it led, the answer, and what became of it."""
+
+    maze: str
+    answer: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of one model beside its training.
+
+    Attributes:
+        model: its name in `results` and `mri`.
+        results: results.json, with this model, its base and the trivial walkers.
+        solved: some of its walks that arrive.
+        failed: some that do not.
+        mri: mri.json.
+    """
+
+    model: str = ""
+    results: dict[str, Any] | None = None
+    solved: list[Walk] = field(default_factory=list)
+    failed: list[Walk] = field(default_factory=list)
+    mri: dict[str, Any] | None = None
+
+    @property
+    def system_prompt(self) -> str | None:
+        """The rules as they were put to the model, if they are known."""
+        return self.results["settings"]["system_prompt"] if self.results else None
+
+    def table(self) -> list[tuple[str, ...]]:
+        """The rows of the table of results, under `report.TABLE_HEADER`."""
+        return table_rows(self.results) if self.results else []
+
+    def against(self) -> list[dict[str, Any]]:
+        """Paired tests of this model, turned so that it is `a`: what it alone solves is `only_a`."""
+        tests = [test for test in (self.results or {}).get("paired", []) if self.model in (test["a"], test["b"])]
+        return [test if test["a"] == self.model else _turned(test) for test in tests]
+
+
+def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evidence:
+    """Read what was measured of an adapter.
+
+    Args:
+        adapter: folder of the run.
+        base: the model it was trained on, by the name that its recipe gives it.
+        folders: of `ascii-maze evaluate` and `ascii-maze mri`; without any, those beside the run, as a study has them,
+            where they say something of it.
+
+    Raises:
+        UsageError: a folder that was named has neither results.json nor mri.json, or nothing in them of this adapter.
+    """
+    results = mri = None
+    model = ""
+    for folder in folders or (adapter.parent / "evaluation", adapter.parent / "mri"):
+        found = {name: _read(folder / f"{name}.json") for name in ("results", "mri")}
+        if folders and not any(found.values()):
+            raise UsageError(f"{folder} has no results.json and no mri.json; `ascii-maze evaluate` makes the one")
+        named = {name: _name_of(adapter, content) for name, content in found.items() if content}
+        if folders and not all(named.values()):
+            known = ", ".join(name for content in found.values() if content for name in _locations(content))
+            raise UsageError(f"{folder} says nothing of {adapter}; it knows {known}")
+        content, name = found["results"], named.get("results")
+        if content and name:
+            model, results = name, about(content, name, base)
+            solved, failed = pick_walks(folder / "predictions.parquet", model)
+        if name := named.get("mri"):
+            mri, model = found["mri"], model or name
+    if results is None:
+        return Evidence(model, mri=mri)
+    return Evidence(model, results, solved, failed, mri)
+
+
+def pick_walks(predictions: Path, model: str) -> tuple[list[Walk], list[Walk]]:
+    """The first walks of a model that arrive and the first that do not; nothing without predictions.parquet."""
+    from pyarrow.dataset import dataset, field
+
+    if not predictions.is_file():
+        return [], []
+    rows, mine = dataset(predictions), field("model") == model
+    if "sample" in rows.schema.names:
+        mine &= field("sample") == 0
+    solved, failed = (rows.head(SHOWN, filter=mine & chosen) for chosen in (field("valid"), ~field("valid")))
+    return [_shown(row) for row in solved.to_pylist()], [_shown(row) for row in failed.to_pylist()]
+
+
+def _shown(row: dict[str, Any]) -> Walk:
+    from ..evaluation.gallery import verdict
+    from ..metrics.path_validity.scoring import parse_moves, read_maze
+    from ..metrics.path_validity.svg import follow
+
+    maze = read_maze(row["maze"])
+    visited = set(follow(maze, parse_moves(row["completion"], maze.start) or "").positions)
+    drawn = [
+        "".join("•" if (i, j) in visited and symbol == " " else symbol for j, symbol in enumerate(line))
+        for i, line in enumerate(maze.rows)
+    ]
+    answer = " ".join(row["completion"].split())  # on one line, whatever a model has written
+    cut = answer if len(answer) <= SHOWN_CHARACTERS else answer[:SHOWN_CHARACTERS] + " ..."
+    return Walk("\n".join(drawn), cut, verdict(row))
+
+
+def about(results: dict[str, Any], model: str, base: str) -> dict[str, Any]:
+    """Of results.json what a card shows: this model, its base, and the trivial walkers."""
+    locations = _locations(results)
+    kept = [name for name in results["models"] if name == model or name in POLICIES or locations.get(name) == base]
+    pairs = [test for test in results.get("paired", []) if test["a"] in kept and test["b"] in kept]
+    return {**results, "models": {name: results["models"][name] for name in kept}, "paired": pairs}
+
+
+def _locations(content: dict[str, Any]) -> dict[str, str]:
+    """Name -> where the model lies, of results.json or mri.json."""
+    models = content.get("settings", {}).get("models") or content.get("models", {})
+    return models if isinstance(models, dict) else {name: name for name in models}
+
+
+def _name_of(adapter: Path, content: dict[str, Any]) -> str | None:
+    """What this adapter is called there; known by its folder, or by the folder's name if that has moved."""
+    locations = {name: Path(str(location)) for name, location in _locations(content).items()}
+    for same in (lambda path: path.resolve() == adapter.resolve(), lambda path: path.name == adapter.resolve().name):
+        names = [name for name, path in locations.items() if same(path)]
+        if len(names) == 1:
+            return names[0]
+    return None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_bytes()) if path.is_file() else None
+    except ValueError as error:
+        raise UsageError(f"{path} is not JSON: {error}") from error
+
+
+def _turned(test: dict[str, Any]) -> dict[str, Any]:
+    return {**test, "a": test["b"], "b": test["a"], "only_a": test["only_b"], "only_b": test["only_a"]}

@@ -1,0 +1,89 @@
+"""Trivial ways to walk, as baselines: what a validity rate is worth shows beside what no model at all achieves.
+
+Each policy is a function (maze, random generator) -> moves as letters. None looks at the solution but `shortest_path`,
+which is the upper bound. A walker stops when it stands on G, or after as many moves as the map has open positions,
+twice for the wall follower, who may pass each from both sides.
+"""
+
+import random
+from collections.abc import Callable
+from types import MappingProxyType
+
+from ..metrics.path_validity.maze import Maze
+
+_BACK = {"U": "D", "D": "U", "L": "R", "R": "L"}
+_CLOCKWISE = "URDL"
+
+
+def random_walk(maze: Maze, rng: random.Random) -> str:
+    """A legal move at random, turning back only in a dead end."""
+    moves, here = "", maze.start
+    for _ in range(open_positions(maze)):
+        ways = dict(maze.neighbours(*here))
+        if not ways or here == maze.goal:
+            break
+        forward = [move for move in ways if not moves or move != _BACK[moves[-1]]]
+        move = rng.choice(forward or list(ways))
+        moves, here = moves + move, ways[move]
+    return moves
+
+
+def wall_follower(maze: Maze, rng: random.Random) -> str:
+    """The right hand on the wall: right if open, else straight, left, back. Arrives wherever walls form no islands."""
+    moves, here, heading = "", maze.start, rng.randrange(4)
+    for _ in range(2 * open_positions(maze)):
+        ways = dict(maze.neighbours(*here))
+        if not ways or here == maze.goal:
+            break
+        heading = next(
+            turn % 4 for turn in (heading + 1, heading, heading - 1, heading + 2) if _CLOCKWISE[turn % 4] in ways
+        )
+        moves, here = moves + _CLOCKWISE[heading], ways[_CLOCKWISE[heading]]
+    return moves
+
+
+def one_direction(maze: Maze, rng: random.Random) -> str:
+    """One open direction at random, straight on until a wall or G."""
+    ways = dict(maze.neighbours(*maze.start))
+    if not ways:
+        return ""
+    direction, here = rng.choice(list(ways)), maze.start
+    moves = ""
+    while here != maze.goal and direction in (ways := dict(maze.neighbours(*here))):
+        moves, here = moves + direction, ways[direction]
+    return moves
+
+
+def greedy(maze: Maze, rng: random.Random) -> str:
+    """To the neighbour nearest to G, counted as if there were no walls, turning back only in a dead end."""
+    moves, here = "", maze.start
+    for _ in range(open_positions(maze)):
+        ways = dict(maze.neighbours(*here))
+        if not ways or here == maze.goal:
+            break
+        forward = [move for move in ways if not moves or move != _BACK[moves[-1]]]
+        nearest = {move: abs(ways[move][0] - maze.goal[0]) + abs(ways[move][1] - maze.goal[1]) for move in ways}
+        move = min(forward or ways, key=nearest.__getitem__)
+        moves, here = moves + move, ways[move]
+    return moves
+
+
+def shortest_path(maze: Maze, rng: random.Random) -> str:
+    """The solution, or nothing where there is no way."""
+    return maze.solve() or ""
+
+
+def open_positions(maze: Maze) -> int:
+    """How many positions of the map a walker may stand on."""
+    return sum(symbol != "#" for row in maze.rows for symbol in row)
+
+
+POLICIES: MappingProxyType[str, Callable[[Maze, random.Random], str]] = MappingProxyType(
+    {
+        "random_walk": random_walk,
+        "one_direction": one_direction,
+        "wall_follower": wall_follower,
+        "greedy": greedy,
+        "shortest_path": shortest_path,
+    }
+)

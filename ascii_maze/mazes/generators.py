@@ -1,0 +1,151 @@
+"""Generators by name: (seed, generator, size, index) -> maze, a pure function.
+
+mazes = generate_mazes("depth_first", 5, 5, count=1000, seed=0)
+mazes[3], mazes.to_ascii(), mazes.solve()
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from ..errors import did_you_mean
+from ..metrics.path_validity.maze import STYLES, Facts, Maze
+from . import carvers, kernels
+
+# A generator carves `open` from (keys, height, width).
+GENERATORS: MappingProxyType[str, Callable[[np.ndarray, int, int], np.ndarray]] = MappingProxyType(
+    {
+        "depth_first": carvers.carve_depth_first,
+        "prim": carvers.carve_prim,
+        "kruskal": carvers.carve_kruskal,
+        "wilson": carvers.carve_wilson,
+        "aldous_broder": carvers.carve_aldous_broder,
+        "hunt_and_kill": carvers.carve_hunt_and_kill,
+        "recursive_division": carvers.carve_recursive_division,
+        "binary_tree": carvers.carve_binary_tree,
+        "sidewinder": carvers.carve_sidewinder,
+        "percolation": carvers.carve_percolation,
+        "open_rooms": carvers.carve_open_rooms,
+    }
+)
+# Where start and goal go, from (keys, open).
+ENDPOINTS: MappingProxyType[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = MappingProxyType(
+    {"random": kernels.place_random, "far": kernels.place_far, "corners": kernels.place_corners}
+)
+
+
+@dataclass(frozen=True)
+class MazeBatch(Sequence):
+    """Mazes of one size, held as arrays; an item is a `Maze`, a slice a `MazeBatch`.
+
+    Attributes:
+        open: uint8 (n, rows, columns), 1 where a walker may stand.
+        ends: int32 (n, 2), flat character positions of start and goal.
+    """
+
+    open: np.ndarray
+    ends: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.open)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return MazeBatch(self.open[index], self.ends[index])
+        index = range(len(self))[index]  # raises IndexError, accepts negative numbers
+        return Maze.from_ascii(self[index : index + 1].to_ascii()[0])
+
+    def __iter__(self) -> Iterator[Maze]:
+        return map(Maze.from_ascii, self.to_ascii())
+
+    def to_ascii(self, style: str = "hash") -> list[str]:
+        """The text of every maze, as `Maze.to_ascii` gives it, from the kernels."""
+        if style not in STYLES:
+            raise ValueError(f"unknown maze style '{style}'; expected one of {', '.join(STYLES)}")
+        texts = _strings(kernels.render(self.open, self.ends))
+        if style == "hash":
+            return texts
+        table = str.maketrans(STYLES["hash"], STYLES[style])
+        return [text.translate(table) for text in texts]
+
+    def canonical(self) -> list[str]:
+        """The canonical form of every maze, as `Maze.canonical` gives it, from the kernels."""
+        _, rows, columns = self.open.shape
+        return _strings(kernels.canonicalise(kernels.render(self.open, self.ends), rows, columns))
+
+    def solve(self) -> list[str]:
+        """A shortest path for every maze in letters without spaces, as `Maze.solve` gives it, from the kernels."""
+        return _strings(*kernels.solve(self.open, self.ends))
+
+    def facts(self) -> list[Facts]:
+        """The facts of every maze, as `Maze.facts` gives them, from the kernels."""
+        return [Facts(*row) for row in kernels.facts(self.open, *kernels.solve(self.open, self.ends)).tolist()]
+
+
+def _strings(codes: np.ndarray, offsets: np.ndarray | None = None) -> list[str]:
+    """ASCII codes as Python strings: rows of one length, or texts end to end with their offsets."""
+    import pyarrow  # makes them twice as fast as slicing does
+
+    if offsets is None:
+        offsets = np.arange(len(codes) + 1) * codes.shape[1]
+    if not len(codes):
+        return [""] * (len(offsets) - 1)
+    buffers = [None, pyarrow.py_buffer(offsets.astype(np.int64)), pyarrow.py_buffer(np.ascontiguousarray(codes))]
+    return pyarrow.Array.from_buffers(pyarrow.large_string(), len(offsets) - 1, buffers).to_pylist()
+
+
+def generate_mazes(
+    generator: str, width: int, height: int, count: int, seed: int, braid: float = 0.0, endpoints: str = "random"
+) -> MazeBatch:
+    """The first `count` mazes of an endless sequence.
+
+    Args:
+        generator: one of `GENERATORS`.
+        width, height: size in cells; at least two cells in all.
+        count: how many.
+        seed: any integer; two seeds share nothing.
+        braid: share of dead ends opened, 0-1, so that there are loops.
+        endpoints: where start and goal go, one of `ENDPOINTS`.
+
+    Raises:
+        ValueError: unknown generator or endpoints, or a size, count or share out of range.
+    """
+    if count < 0:
+        raise ValueError(f"count cannot be negative, got {count}")
+    return mazes_at(generator, width, height, np.arange(count), seed, braid, endpoints)
+
+
+def mazes_at(
+    generator: str,
+    width: int,
+    height: int,
+    indices: np.ndarray,
+    seed: int,
+    braid: float = 0.0,
+    endpoints: str = "random",
+) -> MazeBatch:
+    """The mazes of `generate_mazes` at any indices of the sequence, so that workers can take parts of it.
+
+    Args:
+        indices: integers (n,), not negative.
+
+    Raises:
+        ValueError: as `generate_mazes`.
+    """
+    for what, name, known in (("generator", generator, GENERATORS), ("endpoints", endpoints, ENDPOINTS)):
+        if name not in known:
+            raise ValueError(f"unknown {what} '{name}'; expected one of {', '.join(known)}{did_you_mean(name, known)}")
+    if width < 1 or height < 1 or width * height < 2:
+        raise ValueError(f"a maze needs at least two cells for its start and goal, not {width}x{height}")
+    if not 0 <= braid <= 1:
+        raise ValueError(f"braid is a share of dead ends, 0-1, not {braid}")
+    # Sequences that differ in these share nothing: else a maze and its twin with a wall less could be in two splits.
+    plain = not braid and endpoints == "random"
+    stream = generator if plain else f"{generator}/braid {braid:g}/{endpoints}"
+    keys = kernels.item_keys(seed, stream, width, height, indices)
+    open_ = GENERATORS[generator](keys, height, width)
+    if braid:
+        carvers.braid(keys, open_, braid)
+    return MazeBatch(open_, ENDPOINTS[endpoints](keys, open_))

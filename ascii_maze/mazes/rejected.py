@@ -1,0 +1,270 @@
+"""Named ways an answer can be wrong: for a maze and its shortest path, an answer that is worse.
+
+Each kind is one kernel of the same name; `KINDS` tells what each does. `reject` makes one answer for every maze of a
+batch, of kinds drawn by weight, and makes sure that it is worse than the path it stands beside: not valid, or not
+shortest. What a model itself got wrong is better still as a rejected answer; see `dataset_builder.on_policy`.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numba import njit
+
+from .generators import MazeBatch
+from .kernels import LETTERS, advance, below, distances_into, mix, move_of
+
+KINDS = MappingProxyType(
+    {
+        "wall": "cuts through a wall and goes on from there",
+        "dead_end": "takes a wrong turn at a junction and walks on until there is no way forward",
+        "stops_short": "the right way, ended too early",
+        "overshoots": "the right way, and on beyond the goal",
+        "loops": "arrives, with a step aside and back: valid, not shortest",
+        "swapped_axes": "rows taken for columns",
+        "garbage": "no moves at all: a row of the maze again",
+    }
+)
+
+
+def reject(
+    mazes: MazeBatch, letters: np.ndarray, offsets: np.ndarray, keys: np.ndarray, weights: Mapping[str, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A worse answer for every maze.
+
+    Args:
+        letters, offsets: the mazes' shortest paths, from `kernels.solve`.
+        keys: uint64 (n,), what decides kinds and places.
+        weights: names of `KINDS` -> how often, relatively. Where a kind is not to be had (no junction to go wrong at),
+            the next one of them takes its place, and `stops_short` where none is.
+
+    Returns:
+        letters: uint8, the moves of all answers one after the other; of `garbage` the characters.
+        offsets: int64 (n + 1,).
+        kinds: uint8 (n,), positions in `KINDS`.
+    """
+    shares = np.array([weights.get(kind, 0.0) for kind in KINDS], dtype=np.float64)
+    return _reject(keys, mazes.open, mazes.ends, letters, offsets, shares)
+
+
+@njit(cache=True, nogil=True)
+def _reject(keys, open_, ends, letters, offsets, shares):
+    count, rows, columns = open_.shape
+    flat = open_.reshape((count, rows * columns))
+    distance = np.empty(rows * columns, dtype=np.int32)
+    queue = np.empty(rows * columns, dtype=np.int32)
+    answer = np.empty(3 * rows * columns + 8, dtype=np.uint8)
+    out = np.empty(2 * len(letters) + 8 * count + 3 * rows * columns, dtype=np.uint8)
+    out_offsets = np.zeros(count + 1, dtype=np.int64)
+    kinds = np.empty(count, dtype=np.uint8)
+    total = shares.sum()
+    for item in range(count):
+        grid, start, goal = flat[item], np.int64(ends[item, 0]), np.int64(ends[item, 1])
+        path = letters[offsets[item] : offsets[item + 1]]
+        distances_into(grid, columns, goal, distance, queue)
+        state = advance(keys[item])
+        point = (mix(state) >> np.uint64(11)) * 2.0**-53 * total
+        kind = 0
+        while kind < 6 and point >= shares[kind]:
+            point -= shares[kind]
+            kind += 1
+        size = 0
+        for attempt in range(7):
+            here = (kind + attempt) % 7
+            if shares[here] > 0:
+                state = advance(state)
+                size = _answer(here, grid, columns, start, goal, distance, path, state, answer)
+                if size > 0 and not _is_shortest(grid, columns, start, goal, answer[:size], len(path)):
+                    kind = here
+                    break
+                size = 0
+        if size == 0:
+            kind = 2
+            size = stops_short(path, state, answer)
+        position = out_offsets[item]
+        if position + size > len(out):
+            grown = np.empty(2 * (position + size), dtype=np.uint8)
+            grown[:position] = out[:position]
+            out = grown
+        out[position : position + size] = answer[:size]
+        out_offsets[item + 1] = position + size
+        kinds[item] = kind
+    return out[: out_offsets[count]], out_offsets, kinds
+
+
+@njit(cache=True)
+def _answer(kind, grid, columns, start, goal, distance, path, state, out):
+    """One kind's answer, written into `out`; returns its length, 0 where this maze has none of the kind."""
+    if kind == 0:
+        return wall(grid, columns, start, distance, path, state, out)
+    if kind == 1:
+        return dead_end(grid, columns, start, goal, path, state, out)
+    if kind == 2:
+        return stops_short(path, state, out)
+    if kind == 3:
+        return overshoots(grid, columns, goal, path, state, out)
+    if kind == 4:
+        return loops(grid, columns, start, path, state, out)
+    if kind == 5:
+        return swapped_axes(path, out)
+    return garbage(grid, columns, start, goal, state, out)
+
+
+@njit(cache=True)
+def _steps(columns):
+    """What each move adds to a flat position."""
+    return np.array([-columns, columns, -1, 1], dtype=np.int64)
+
+
+@njit(cache=True)
+def _is_shortest(grid, columns, start, goal, moves, shortest):
+    """Whether moves are legal, end on the goal and are as few as can be: `PathScore.optimal`."""
+    if len(moves) != shortest:
+        return False
+    steps, here = _steps(columns), start
+    for letter in moves:
+        move = move_of(letter)
+        if move < 0 or grid[here + steps[move]] == 0:
+            return False
+        here += steps[move]
+    return here == goal
+
+
+@njit(cache=True)
+def wall(grid, columns, start, distance, path, state, out):
+    """Cut through a wall to the cell behind it, and take the shortest path from there."""
+    steps, rows = _steps(columns), len(grid) // columns
+    cells = len(path) // 2
+    cut, turn = below(state, cells), below(advance(state), 4)
+    for attempt in range(4 * cells):
+        k, move = 2 * ((cut + attempt // 4) % cells), (turn + attempt) % 4
+        here = start
+        for passed in range(k):
+            here += steps[move_of(path[passed])]
+        row, column = here // columns, here % columns
+        there = here + 2 * steps[move]
+        on_rim = (move == 0 and row == 1) or (move == 1 and row == rows - 2)
+        on_rim = on_rim or (move == 2 and column == 1) or (move == 3 and column == columns - 2)
+        if not on_rim and grid[here + steps[move]] == 0 and grid[there] == 1:
+            out[:k] = path[:k]
+            out[k] = out[k + 1] = LETTERS[move]
+            size = k + 2
+            while distance[there] > 0:
+                for onward in range(4):
+                    if grid[there + steps[onward]] == 1 and distance[there + steps[onward]] == distance[there] - 1:
+                        out[size] = LETTERS[onward]
+                        size += 1
+                        there += steps[onward]
+                        break
+            return size
+    return 0
+
+
+@njit(cache=True)
+def dead_end(grid, columns, start, goal, path, state, out):
+    """Leave the path at a junction, by an open way that it does not take, and walk on without turning back."""
+    steps = _steps(columns)
+    found, leaves_at, leaves_by = 0, 0, 0
+    here, before = start, start
+    for k in range(len(path)):
+        onward = here + steps[move_of(path[k])]
+        for move in range(4):
+            there = here + steps[move]
+            if grid[there] == 1 and there != onward and there != before:
+                found += 1
+                state = advance(state)
+                if below(state, found) == 0:  # each wrong turn equally likely
+                    leaves_at, leaves_by = k, move
+        before, here = here, onward
+    if found == 0:
+        return 0
+    seen = np.zeros(len(grid), dtype=np.uint8)
+    here = start
+    for k in range(leaves_at):
+        seen[here] = 1
+        out[k] = path[k]
+        here += steps[move_of(path[k])]
+    seen[here] = 1
+    size, move = leaves_at, leaves_by
+    while move >= 0:
+        out[size] = LETTERS[move]
+        size += 1
+        here += steps[move]
+        seen[here] = 1
+        if here == goal:
+            return 0
+        move, ways = -1, 0
+        for way in range(4):
+            if grid[here + steps[way]] == 1 and seen[here + steps[way]] == 0:
+                ways += 1
+                state = advance(state)
+                if below(state, ways) == 0:
+                    move = way
+    return size
+
+
+@njit(cache=True)
+def stops_short(path, state, out):
+    """The path without its end, at least one move of it."""
+    size = 1 + below(state, len(path) - 1)
+    out[:size] = path[:size]
+    return size
+
+
+@njit(cache=True)
+def overshoots(grid, columns, goal, path, state, out):
+    """The path and two moves more: onward from the goal where there is a way, else straight on."""
+    steps, size = _steps(columns), len(path)
+    last = move_of(path[size - 1])
+    out[:size] = path
+    chosen, ways = last, 0
+    for move in range(4):
+        if grid[goal + steps[move]] == 1 and steps[move] != -steps[last]:
+            ways += 1
+            state = advance(state)
+            if below(state, ways) == 0:
+                chosen = move
+    out[size] = out[size + 1] = LETTERS[chosen]
+    return size + 2
+
+
+@njit(cache=True)
+def loops(grid, columns, start, path, state, out):
+    """The path with a detour: from one of its cells to the next by any open way, and back."""
+    steps = _steps(columns)
+    k = 2 * below(state, len(path) // 2)
+    here = start
+    for passed in range(k):
+        here += steps[move_of(path[passed])]
+    chosen, ways = -1, 0
+    for move in range(4):
+        if grid[here + steps[move]] == 1 and grid[here + 2 * steps[move]] == 1:
+            ways += 1
+            state = advance(state)
+            if below(state, ways) == 0:
+                chosen = move
+    if chosen < 0:
+        return 0
+    out[:k] = path[:k]
+    out[k] = out[k + 1] = LETTERS[chosen]
+    out[k + 2] = out[k + 3] = LETTERS[chosen ^ 1]  # U and D, L and R stand side by side
+    out[k + 4 : len(path) + 4] = path[k:]
+    return len(path) + 4
+
+
+@njit(cache=True)
+def swapped_axes(path, out):
+    """Up for left and down for right, and the other way round."""
+    for k in range(len(path)):
+        out[k] = LETTERS[move_of(path[k]) ^ 2]
+    return len(path)
+
+
+@njit(cache=True)
+def garbage(grid, columns, start, goal, state, out):
+    """A row of the maze; its walls make it no answer."""
+    row = below(state, len(grid) // columns)
+    for column in range(columns):
+        here = row * columns + column
+        out[column] = 83 if here == start else 71 if here == goal else 32 if grid[here] else 35
+    return columns

@@ -1,0 +1,286 @@
+"""Regions and graphs of activations (LLM-MRI, Costa et al., SBBD 2024), base against each fine-tune.
+
+Every model is seen in one basis per layer, fitted on the union of all models, so that a component or a cell means the
+same in each; as a check, the edges are counted in a basis of the base alone too. Beside every count stands how well
+two halves of the base's own prompts agree: what a change must exceed.
+"""
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ...errors import AsciiMazeError, UsageError, did_you_mean
+from .edges import ALL, compare_models, find_edges, find_regions, split_halves
+
+if TYPE_CHECKING:
+    from .areas import ModelAreas
+
+LLM_MRI = "llm-mri==0.2.1"
+# Of half of them the p-value of a rank correlation, by Student's t, is to be trusted.
+LEAST_PROMPTS = 20
+
+
+class Readable(Protocol):
+    """Hidden states of several models on the same prompts, the base first; see `activations`."""
+
+    models: list[str]
+    layers: int
+    positions: list[str]
+
+    def read(self, model: str, layer: int, position: str) -> np.ndarray:
+        """float32 (n, width)."""
+
+
+def require_llm_mri() -> None:
+    """Import llm-mri.
+
+    Raises:
+        AsciiMazeError: it, or something that it needs, is not there; says how to add it.
+    """
+    try:
+        importlib.import_module("llm_mri")
+    except ImportError as error:
+        add = f"pip install 'ascii-maze[mri]' && pip install --no-deps {LLM_MRI}"
+        raise AsciiMazeError(f"activation regions need llm-mri ({error}); add it: {add}") from error
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Several models in shared bases at one position; how they are labelled comes after.
+
+    Attributes:
+        settings: of `fit_regions`.
+        groups: int (n,), of each prompt.
+        explained: as `compare_regions` returns it.
+        areas: `components` and `plane`, in bases of all models, and `components_of_base`, in bases of the base alone
+            -> model -> its llm-mri areas, without labels.
+        of_all: what `edges.compare_models` returns over all prompts, by what is compared.
+    """
+
+    settings: dict
+    groups: np.ndarray
+    explained: dict[str, list[float | None]]
+    areas: dict[str, dict[str, "ModelAreas"]]
+    of_all: dict[str, dict[str, dict]]
+
+
+def fit_regions(
+    activations: Readable,
+    position: str,
+    seed: int,
+    *,
+    groups: np.ndarray | None = None,
+    reduction: str = "pca",
+    components: int = 10,
+    gridsize: int = 10,
+    threshold: float = 0.3,
+    alpha: float = 0.05,
+    share: float = 0.01,
+    splits: int = 10,
+) -> Fitted:
+    """Put every model's prompts into shared bases, layer by layer, and compare all of them with the base's.
+
+    Args:
+        activations: whose models, the base first, read the same prompts.
+        position: one of `activations.positions`.
+        seed: of the reductions and of the halves.
+        groups: int (n,), rows of one group, as the moves of one maze, stay in one half; each row its own if None.
+        reduction: pca, svd or umap.
+        components: of the graph; the grid has two.
+        gridsize: cells along either side of the grid, which spans the coordinates of all models.
+        threshold: least absolute Spearman correlation of an edge.
+        alpha: false discovery rate among all pairs of components of adjacent layers.
+        share: of the prompts that a cell must hold to be a region.
+        splits: random halves of the prompts from which the noise floor is taken.
+
+    Raises:
+        UsageError: too few prompts, no such position or reduction, or activations that are not finite, not of one
+            number of prompts, or all alike.
+        AsciiMazeError: llm-mri is not installed.
+    """
+    settings = {"position": position, "seed": seed, "reduction": reduction, "components": components}
+    settings |= {"gridsize": gridsize, "threshold": threshold, "alpha": alpha, "share": share, "splits": splits}
+    _check_settings(activations, settings)
+    models, base = activations.models, activations.models[0]
+    count = len(activations.read(base, 0, position))
+    least = max(LEAST_PROMPTS, components)
+    if count < least:
+        raise UsageError(
+            f"{count} prompts are too few for {components} components: take {least} or more, or fewer components"
+        )
+    require_llm_mri()
+    from .areas import HiddenStates, fit_areas
+    from .reduction import REDUCTIONS
+
+    unlabelled = np.zeros(count, dtype=int), [ALL]
+    states = {
+        model: HiddenStates(_reader(activations, model, position, count, components), activations.layers, *unlabelled)
+        for model in models
+    }
+    areas, explained = {}, {}
+    for name, fitted_on, dimensions in (
+        ("components", models, components),
+        ("plane", models, 2),
+        ("components_of_base", [base], components),
+    ):
+        basis = REDUCTIONS[reduction](dimensions, random_state=seed, gridsize=gridsize)
+        areas[name] = fit_areas(basis, fitted_on, states, alpha)
+        explained[name] = basis.explained()
+        if all(fitted is None for fitted in basis.bases.values()):
+            raise UsageError(
+                f"every prompt has the same activations at {position}, in every layer: the models have seen nothing "
+                "of the mazes there; choose another position"
+            )
+    groups = np.arange(count) if groups is None else groups
+    halves = split_halves(groups, splits, [seed, 0])
+    of_all = {
+        what: compare_models(measure, models, np.arange(count), halves)
+        for what, measure in _measures(areas, settings).items()
+    }
+    return Fitted(settings, groups, {name: explained[name] for name in ("components", "plane")}, areas, of_all)
+
+
+def compare_regions(fitted: Fitted, labels: np.ndarray, label_names: Sequence[str]) -> dict:
+    """Compare the regions and the edges of every model with those of the base, over all prompts and by label.
+
+    Args:
+        labels: int (n,), indices of `label_names`; a label of fewer than 20 prompts gets no graph of its own.
+
+    Returns:
+        What JSON can hold: `models`, for every model but the base, has `edges_gained`, `edges_lost`, `edges_kept` and
+        `noise_floor` over all prompts, and for all prompts and for each label `edges`, `edges_in_basis_of_base` and
+        `regions`, each as `edges.compare_models` returns it; `metrics` of the graphs, by model and label; `explained`,
+        the share of the variance that the components and the two of the grid hold, by layer; `labels`, the prompts of
+        each; `left_out`; `settings`; and for the figures `graphs` (networkx's node-link data) and `grids`.
+
+    Raises:
+        UsageError: fewer than two labels of enough prompts, or not one label for each prompt.
+    """
+    settings, models = fitted.settings, list(fitted.areas["components"])
+    rows, left_out = _rows_by_label(labels, label_names, len(fitted.groups))
+    compared = {what: {model: {ALL: table[model]} for model in models[1:]} for what, table in fitted.of_all.items()}
+    for rank, (name, some) in enumerate(rows.items(), 1):
+        halves = split_halves(fitted.groups[some], settings["splits"], [settings["seed"], rank])
+        for what, measure in _measures(fitted.areas, settings).items():
+            for model, row in compare_models(measure, models, some, halves).items():
+                compared[what][model][name] = row
+    labelled = {
+        name: {model: area.relabelled(labels, label_names) for model, area in fitted.areas[name].items()}
+        for name in ("components", "plane")
+    }
+    # Of all prompts, llm-mri's name of the category is None.
+    category = {ALL: None, **{name: name for name in rows}}
+    graphs = {
+        model: {name: area.get_graph(label, settings["threshold"]) for name, label in category.items()}
+        for model, area in labelled["components"].items()
+    }
+    return {
+        "base": models[0],
+        "models": {
+            model: {
+                **{f"edges_{what}": compared["edges"][model][ALL][what] for what in ("gained", "lost", "kept")},
+                "noise_floor": compared["edges"][model][ALL]["noise_floor"],
+                **{what: table[model] for what, table in compared.items()},
+            }
+            for model in models[1:]
+        },
+        "metrics": {model: {name: _metrics(graph) for name, graph in some.items()} for model, some in graphs.items()},
+        "explained": fitted.explained,
+        "labels": {ALL: len(labels), **{name: len(some) for name, some in rows.items()}},
+        "left_out": left_out,
+        "settings": settings,
+        "graphs": {model: {name: _data(graph) for name, graph in some.items()} for model, some in graphs.items()},
+        "grids": {
+            model: {name: area.graph_class.counts(label).tolist() for name, label in category.items()}
+            for model, area in labelled["plane"].items()
+        },
+    }
+
+
+def _measures(areas: dict[str, dict], settings: dict) -> dict[str, Callable]:
+    """What is compared -> (model, rows) -> its set, as an array; see `edges`."""
+    threshold, alpha, share = (settings[name] for name in ("threshold", "alpha", "share"))
+    cells = {model: area.graph_class.cells for model, area in areas["plane"].items()}
+
+    def edges(name: str) -> Callable:
+        layers = {model: [x.numpy() for x in area.reduced_dataset.values()] for model, area in areas[name].items()}
+        return lambda model, some: find_edges([layer[some] for layer in layers[model]], threshold, alpha)
+
+    return {
+        "edges": edges("components"),
+        "edges_in_basis_of_base": edges("components_of_base"),
+        "regions": lambda model, some: find_regions(cells[model][:, some], settings["gridsize"] ** 2, share),
+    }
+
+
+def _check_settings(activations: Readable, settings: dict) -> None:
+    known = ("pca", "svd", "umap")
+    for kind, name, names in (
+        ("reduction", settings["reduction"], known),
+        ("position", settings["position"], activations.positions),
+    ):
+        if name not in names:
+            raise UsageError(f"no {kind} {name!r}{did_you_mean(name, names)}; there are {', '.join(names)}")
+    for name, least in (("components", 3), ("gridsize", 2), ("splits", 1)):
+        if settings[name] < least:
+            raise UsageError(f"{name} must be at least {least}, not {settings[name]}")
+
+
+def _rows_by_label(labels: np.ndarray, names: Sequence[str], count: int) -> tuple[dict, dict[str, int]]:
+    """The rows of each label that has enough; and how many prompts the others have."""
+    if len(labels) != count:
+        raise UsageError(f"there are {len(labels)} labels of {count} prompts; give one for each")
+    counts = np.bincount(labels, minlength=len(names))
+    rows = {name: np.flatnonzero(labels == index) for index, name in enumerate(names)}
+    kept = {name: some for name, some in rows.items() if len(some) >= LEAST_PROMPTS}
+    if len(kept) < 2:
+        found = ", ".join(f"{name!r}: {number}" for name, number in zip(names, counts) if number)
+        raise UsageError(
+            f"regions compare two labels or more, of {LEAST_PROMPTS} prompts each, but there are {found}: "
+            "take other labels or more prompts"
+        )
+    return kept, {name: len(some) for name, some in rows.items() if 0 < len(some) < LEAST_PROMPTS}
+
+
+def _reader(activations: Readable, model: str, position: str, count: int, components: int) -> Callable:
+    """Layer -> float32 (n, width), checked."""
+
+    def read(layer: int) -> np.ndarray:
+        rows = activations.read(model, layer, position)
+        if len(rows) != count:
+            raise UsageError(
+                f"{model!r} has {len(rows)} rows at {position}, layer {layer}, where the base has {count}"
+            )
+        if rows.shape[1] < components:
+            raise UsageError(f"{components} components are more than the model's width, {rows.shape[1]}: take fewer")
+        broken = int(np.sum(~np.isfinite(rows).all(axis=1)))
+        if broken:
+            raise UsageError(
+                f"activations of {model!r} at layer {layer}, {position}, are NaN or infinite for {broken} of {count} "
+                "prompts: its weights are broken; train it again, or leave it out"
+            )
+        return rows
+
+    return read
+
+
+def _metrics(graph) -> dict[str, float | None]:
+    """llm-mri's metrics of a graph; None for what has no value, as the centre of a graph without edges."""
+    import warnings
+
+    from .graphs import GraphMetrics
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # of degrees that are all alike, which have no skewness
+        metrics = GraphMetrics(graph, None, None).get_basic_metrics()
+    numbers = {name: float(value) for name, value in metrics.items() if name not in ("model_name", "label")}
+    return {name: value if np.isfinite(value) else None for name, value in numbers.items()}
+
+
+def _data(graph) -> dict:
+    from networkx import node_link_data
+
+    return node_link_data(graph, edges="edges")

@@ -1,0 +1,93 @@
+"""Every number of the report as rows of a table: name of the file -> records."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from ..models import BASE
+
+
+def tables(results: dict) -> dict[str, list[dict]]:
+    """The tables of what `report.analyse` returned."""
+    adapters, layers = results["models"][1:], range(results["layers"])
+    likeness = ("cka", "procrustes", "rsa")
+    return {
+        "answers": [{"model": name, **answers} for name, answers in results["answers"].items()],
+        "drift": [
+            {"model": name, "position": position, "layer": layer, **{key: of[key][layer] for key in of}}
+            for name in adapters
+            for position, of in results["drift_by_position"][name].items()
+            for layer in layers
+        ],
+        "similarity": [
+            {"model": name, "layer": layer, **{key: results[key][name][layer] for key in likeness}}
+            for name in adapters
+            for layer in layers
+        ],
+        "cka_layers": [
+            {"model": name, "base_layer": row, "layer": column, "cka": results["cka_layers"][name][row][column]}
+            for name in results["models"]
+            for row in layers
+            for column in layers
+        ],
+        "effective_rank": [
+            {"model": name, "layer": layer, "effective_rank": results["effective_rank"][name][layer]}
+            for name in results["models"]
+            for layer in layers
+        ],
+        "probes": list(_probes(results)),
+        "logit_lens": [
+            {"model": name, "layer": layer, **{key: of[key][layer] for key in of}}
+            for name, of in results["lens"].items()
+            for layer in layers
+        ],
+        "next_token_kl": [{"model": name, **of} for name, of in results["kl"].items()],
+        "weights": [{"model": name, **update} for name in adapters for update in results["weights"][name]],
+        "subspace_overlap": results["overlaps"],
+        "patching": list(_patching(results)),
+        "patching_by_role": [
+            {"model": name, "role": role, "layer": layer, "accuracy": of["accuracy"][role][layer]}
+            for name, of in results["patching"].items()
+            for role in ("prompt", "answer")
+            for layer in layers
+        ],
+        "regions": list(_leaves(results["regions_by_label"])),
+    }
+
+
+def to_csv(records: list[dict]) -> str:
+    """Records as CSV; what is missing stays empty."""
+    text, names = io.StringIO(), dict.fromkeys(key for record in records for key in record)
+    writer = csv.DictWriter(text, list(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _plain(value) for key, value in record.items()} for record in records)
+    return text.getvalue()
+
+
+def _plain(value):
+    return " ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _probes(results: dict) -> Iterator[dict]:
+    for name, questions in results["probes"].items():
+        for question, cells in questions.items():
+            for layer, cell in enumerate(cells):
+                low, high = cell["ci"]
+                plain = {key: cell[key] for key in ("measure", "score", "control", "chance")}
+                yield {"model": name, "question": question, "layer": layer, **plain, "low": low, "high": high}
+
+
+def _patching(results: dict) -> Iterator[dict]:
+    for name, of in results["patching"].items():
+        for layer, (valid, (low, high), restored) in enumerate(zip(of["valid"], of["valid_ci"], of["restored"])):
+            cell = {"model": name, "layer": layer, "valid": valid, "low": low, "high": high, "restored": restored}
+            yield {**cell, BASE: of["base"], "fine_tune": of["fine_tune"], "mazes": of["mazes"]}
+
+
+def _leaves(value, path: tuple[str, ...] = ()) -> Iterator[dict]:
+    """The numbers of nested mappings and lists, each with the way to it."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(inner, (*path, str(key)))
+    elif isinstance(value, int | float):
+        yield {"number": "/".join(path), "value": value}

@@ -1,0 +1,108 @@
+import json
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from ascii_maze.errors import UsageError
+from ascii_maze.evaluation.run import evaluate, load_mazes
+
+
+@pytest.fixture
+def rows(dataset):
+    return load_mazes(str(dataset), "test", None)
+
+
+def write(path, rows):
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+@pytest.mark.parametrize("key", ["id", "maze"])
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_a_file_is_scored_as_a_model_is(dataset, rows, tmp_path, key, suffix):
+    """In any order, with other columns, for more mazes than are asked; half of the answers are right."""
+    given = [
+        {key: row[key], "completion": row["solution"] if number % 2 else "U U", "note": number}
+        for number, row in enumerate(rows)
+    ]
+    file = write(tmp_path / f"made.{suffix}", given[::-1])
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=10)
+    made = results["models"]["made"]["test"]
+    assert (made["n"], made["valid"], made["exact"]) == (10, 0.5, 0.5)
+    assert len(results["settings"]["loaded"]["made"]["sha256"]) == 64
+    predictions = pyarrow.parquet.read_table(tmp_path / "out" / "predictions.parquet").to_pylist()
+    assert [row["completion"] for row in predictions if row["model"] == "made"] == [
+        row["completion"] for row in given[:10]
+    ]
+
+
+def test_several_completions_of_a_maze_are_its_samples_and_vote(dataset, rows, tmp_path):
+    """The right walk, written in two ways, has two votes against one each for two others."""
+    given = [
+        {"id": row["id"], "completion": completion}
+        for row in rows[:6]
+        for completion in ("U", "nonsense", row["solution"], "L L", row["solution"].replace(" ", ", "))
+    ]
+    file = write(tmp_path / "made.jsonl", given)
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=6, samples=5)
+    made = results["models"]["made"]["test"]
+    assert (made["n"], made["samples"], made["valid"], made["majority"]) == (6, 5, 0.4, 1.0)
+    assert made["pass_at"] == pytest.approx({"1": 0.4, "2": 1 - 3 / 10, "4": 1.0, "5": 1.0})
+    assert "samples" not in results["models"]["greedy"]["test"]
+    assert "| test | made | 40.0 | 70.0 | 100.0 | 100.0 | 100.0 |" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_what_a_model_may_write_is_never_an_error(dataset, rows, tmp_path):
+    hostile = [None, 7, ["R"], "\ud800", "", "<script>", "R" * 10_000, {"a": 1}]
+    file = write(
+        tmp_path / "made.jsonl",
+        [{"id": row["id"], "completion": hostile[place % len(hostile)]} for place, row in enumerate(rows)],
+    )
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out")
+    assert results["models"]["made"]["test"]["valid"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda rows: rows[4:],
+            r"expected 1 of each maze of split 'test'; another .*: '\w+' \(0\), .* 1 more",
+        ),
+        (lambda rows: [*rows, rows[0]], r"another number of completions: '\w+' \(2\)$"),
+        (lambda rows: [*rows, {"id": "x", "completion": ""}], "there is no such maze in split 'test': 'x'$"),
+        (lambda rows: [{"id": "x"}], "made.jsonl, line 1: expected 'id' or 'maze', and 'completion'; found id$"),
+        (lambda rows: [rows[0], {"id": "x"}], "made.jsonl, line 2: no 'completion'$"),
+        (lambda rows: [rows[0], [1]], "line 2: expected an object"),
+        (lambda rows: [rows[0], {"id": 7, "completion": ""}], "line 2: expected an object"),
+        (lambda rows: [], "made.jsonl: no predictions in it"),
+    ],
+)
+def test_a_file_that_does_not_go_with_the_mazes_is_one_line(dataset, rows, tmp_path, change, message):
+    given = [{"id": row["id"], "completion": row["solution"]} for row in rows]
+    file = write(tmp_path / "made.jsonl", change(given))
+    with pytest.raises(UsageError, match=message) as caught:
+        evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out" / "results.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("made.jsonl", b"{", "made.jsonl, line 1: not JSON"),
+        ("made.jsonl", b"\xff", "cannot read .*made.jsonl"),
+        ("made.parquet", b"PAR1", "cannot read .*made.parquet"),
+        ("nothing.jsonl", None, "cannot read .*nothing.jsonl: .*No such file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(dataset, tmp_path, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=message) as caught:
+        evaluate({"made": str(tmp_path / name)}, str(dataset), ["test"], tmp_path / "out")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,164 @@
+import json
+import signal
+import subprocess
+import sys
+
+import pyarrow.parquet
+import pytest
+
+from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.evaluation import answers
+from ascii_maze.evaluation import run as evaluation
+from ascii_maze.evaluation.answers import majority
+from ascii_maze.evaluation.run import evaluate, load_mazes
+from ascii_maze.metrics.path_validity.scoring import PathScore
+
+
+def test_baselines_alone(dataset, tmp_path):
+    results = evaluate({}, str(dataset), ["test", "test_larger"], tmp_path, limit=12)
+    rates = {name: by_split["test"]["valid"] for name, by_split in results["models"].items()}
+    assert rates["shortest_path"] == rates["wall_follower"] == 1
+    assert rates["one_direction"] < 0.5
+    assert results["models"]["shortest_path"]["test_larger"]["by_size"] == {
+        "5x5": {
+            key: value for key, value in results["models"]["shortest_path"]["test_larger"].items() if key != "by_size"
+        }
+    }
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    predictions = pyarrow.parquet.read_table(tmp_path / "predictions.parquet").to_pylist()
+    assert len(predictions) == 5 * (12 + 12)
+    assert set(PathScore.__dataclass_fields__) <= set(predictions[0])
+    report = (tmp_path / "report.md").read_text()
+    assert "| test | all | shortest_path | 12 | 100.0 | 75.8 - 100.0 |" in report
+    assert "- test: equal to the reference solution, move for move: random_walk " in report
+    assert results["models"]["shortest_path"]["test"]["exact"] == 1.0  # without loops there is but one
+    analysis = results["analysis"]["one_direction"]["test"]
+    optimal = results["models"]["one_direction"]["test"]["optimal"]
+    assert sum(analysis["failures"].values()) == round(12 * (1 - optimal))
+    assert sum(cell["n"] for cell in analysis["by"]["path_length"].values()) == 12
+    assert analysis["by"]["generator"].keys() == {"depth_first"}
+    assert "| test | one_direction | " in report.partition("## How answers fail")[2]
+    failed = next(row for row in predictions if row["failure"])
+    assert failed["failure_move"] >= 1
+    assert failed["decision_points"] is not None
+
+
+def test_baselines_are_the_same_every_time(dataset, tmp_path):
+    one = evaluate({}, str(dataset), ["test"], tmp_path / "one")
+    two = evaluate({}, str(dataset), ["test"], tmp_path / "two")
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("models", "dataset_name", "split", "message"),
+    [
+        ({}, "no-such-folder", "test", "cannot load split 'test' of 'no-such-folder'"),
+        ({}, None, "tset", "cannot load split 'tset'"),
+        ({"m": "no-such-model"}, None, "test", "no model 'no-such-model'"),
+        ({"m": "./no/such"}, None, "test", "no model './no/such'"),
+        ({"m": "org/no-such-model"}, None, "test", "cannot load the model of 'org/no-such-model'"),
+    ],
+)
+def test_what_cannot_be_loaded_is_one_line(dataset, tmp_path, models, dataset_name, split, message):
+    with pytest.raises(AsciiMazeError, match=message) as caught:
+        evaluate(models, dataset_name or str(dataset), [split], tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "results.json").exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import ascii_maze.evaluation.answers, ascii_maze.evaluation.run
+def report(name, done, total):
+    if name == "base" and done > 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+ascii_maze.evaluation.answers.BATCHES_OF_A_PART = 1
+ascii_maze.evaluation.run.evaluate(
+    {"base": "tiny"}, sys.argv[1], ["test"], Path(sys.argv[2]), 14, 16, samples=2, max_new_tokens=9, report=report
+)
+"""
+
+
+def test_after_kill_9_the_same_call_goes_on_to_the_same_files(dataset, tmp_path, monkeypatch):
+    """Parts of 8 mazes: the second is lost, the first is not made again."""
+    words = [sys.executable, "-c", KILLED, str(dataset), str(tmp_path / "killed")]
+    assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "results.json").exists()
+    assert len(list((tmp_path / "killed").rglob("*.parquet"))) == 1
+    monkeypatch.setattr(answers, "BATCHES_OF_A_PART", 1)
+    for out in ("killed", "whole"):
+        evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path / out, 14, 16, samples=2, max_new_tokens=9)
+    for name in ("results.json", "predictions.parquet", "report.md"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    names = {path.name for path in (tmp_path / "killed").iterdir()}
+    assert names == {"results.json", "predictions.parquet", "report.md"}
+
+
+def test_what_is_answered_is_not_asked_again(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(answers, "BATCHES_OF_A_PART", 1)
+    answered = []
+
+    def answer(name, row):
+        if len(answered) == 11:
+            raise KeyboardInterrupt
+        answered.append((name, row["id"]))
+        return "U"
+
+    def answer_on(name, row):
+        answered.append((name, row["id"]))
+        return "U"
+
+    monkeypatch.setattr(evaluation, "POLICIES", {"greedy": None})
+    monkeypatch.setattr(answers, "policy_answer", answer)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate({}, str(dataset), ["test"], tmp_path, 14, 4)
+    monkeypatch.setattr(answers, "policy_answer", answer_on)
+    evaluate({}, str(dataset), ["test"], tmp_path, 14, 4)
+    ids = [row["id"] for row in load_mazes(str(dataset), "test", 14)]
+    assert [key for _, key in answered] == ids[:11] + ids[8:]
+
+
+def test_parts_of_another_evaluation_are_not_taken(dataset, tmp_path):
+    def stop(name, done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate({}, str(dataset), ["test"], tmp_path, limit=4, report=stop)
+    assert list((tmp_path / ".unfinished").rglob("*.parquet"))
+    results = evaluate({}, str(dataset), ["test"], tmp_path, limit=7)
+    assert results["models"]["greedy"]["test"]["n"] == 7
+    assert pyarrow.parquet.read_table(tmp_path / "predictions.parquet").num_rows == 5 * 7
+
+
+def test_settings_tell_all_that_is_needed_to_do_it_again(dataset, tmp_path):
+    results = evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path, limit=3, baselines=False)
+    settings = results["settings"]
+    first = load_mazes(str(dataset), "test", 1)[0]
+    assert settings["prompt"] == first["prompt"]
+    base = settings["loaded"]["base"]
+    assert first["maze"] in base["rendered_prompt"]
+    assert (base["engine"], base["device"], base["quantisation"]) == ("transformers", "cpu", None)
+    assert base["max_new_tokens"] > 10
+    assert (settings["decoding"], settings["samples"], settings["temperature"], settings["seed"]) == (
+        "greedy",
+        1,
+        0,
+        0,
+    )
+    assert {"python", "ascii-maze", "torch", "transformers", "datasets"} <= settings["versions"].keys()
+    assert (
+        settings["dataset_sha256"]
+        == evaluate({}, str(dataset), ["test"], tmp_path, limit=3)["settings"]["dataset_sha256"]
+    )
+
+
+def test_several_greedy_answers_are_refused(dataset, tmp_path):
+    with pytest.raises(UsageError, match="give --temperature above 0"):
+        evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path, samples=4, temperature=0.0)
+
+
+def test_the_walk_that_most_samples_take_has_the_vote():
+    assert majority(["U", None, "RR", "RR", None, None]) == 2
+    assert majority(["U", "RR", "U", "RR"]) == 0
+    assert majority([None, None]) == 0

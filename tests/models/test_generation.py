@@ -1,0 +1,158 @@
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from ascii_maze.evaluation.run import load_mazes
+from ascii_maze.models import generation as inference
+from ascii_maze.models.generation import Decoding, generate, load_model, load_walker, split_revision
+
+ADAPTER = "org/walker"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory):
+    """An adapter of the embedded model that changes what it does, with the recipe of a 4-bit run."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import set_seed
+    from trl import ModelConfig
+
+    from ascii_maze.models.loading import load_base
+
+    folder = tmp_path_factory.mktemp("adapter")
+    set_seed(0)
+    model = load_base(ModelConfig(model_name_or_path="tiny", dtype="float32"))
+    config = LoraConfig(target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
+    model = get_peft_model(model, config)
+    model.peft_config["default"].base_model_name_or_path = "tiny"
+    model.save_pretrained(folder)
+    (folder / "recipe.yaml").write_text(
+        "method: sft\nmodel_name_or_path: tiny\nuse_peft: true\nload_in_4bit: true\ndtype: float32\n"
+    )
+    return folder
+
+
+@pytest.fixture
+def hub(adapter, tmp_path, monkeypatch):
+    """What lies in the cache of the Hub after the adapter was fetched once."""
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / f"models--{ADAPTER.replace('/', '--')}" / "snapshots" / COMMIT
+    snapshot.parent.mkdir(parents=True)
+    snapshot.symlink_to(adapter)
+    for name in ("main", "v1"):
+        (snapshot.parents[1] / "refs" / name).parent.mkdir(exist_ok=True)
+        (snapshot.parents[1] / "refs" / name).write_text(COMMIT)
+    return snapshot
+
+
+def logits(model, tokenizer):
+    import torch
+
+    with torch.inference_mode():
+        return model(**tokenizer("# # S", return_tensors="pt")).logits
+
+
+def test_greedy_answers_are_those_of_a_loop_of_single_prompts_token_for_token(dataset):
+    """Mazes of two sizes in one batch, so that there is padding."""
+    import torch
+
+    model, tokenizer = load_model("tiny")
+    prompts = [row["prompt"] for split in ("test_larger", "test") for row in load_mazes(str(dataset), split, 5)]
+    alone = []
+    for prompt in prompts:
+        inputs = tokenizer.apply_chat_template(
+            prompt, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        with torch.inference_mode():
+            output = model.generate(**inputs, max_new_tokens=36, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+        alone.append(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+    assert generate(model, tokenizer, prompts, 36, batch_size=4) == alone
+    assert len(set(alone)) > 5
+
+
+def test_an_adapter_of_the_hub_is_loaded_as_its_folder_is(adapter, hub):
+    import torch
+
+    here, there = load_model(str(adapter)), load_model(f"{ADAPTER}@v1")
+    assert there[0].is_quantized
+    assert torch.equal(logits(*here), logits(*there))
+    assert not torch.allclose(logits(*there), logits(*load_model("tiny")), atol=0.1)
+
+
+def test_an_adapter_of_the_hub_without_a_recipe_is_put_on_the_whole_base(adapter, hub, tmp_path):
+    hub.unlink()
+    hub.mkdir()
+    for file in adapter.iterdir():
+        if file.name != "recipe.yaml":
+            (hub / file.name).symlink_to(file)
+    assert not getattr(load_model(ADAPTER)[0], "is_quantized", False)
+
+
+def test_a_revision_is_of_a_name_and_not_of_a_folder(tmp_path):
+    assert split_revision("org/walker@v1") == ("org/walker", "v1")
+    assert split_revision("org/walker") == ("org/walker", None)
+    assert split_revision(str(tmp_path)) == (str(tmp_path), None)
+    (tmp_path / "run@2").mkdir()
+    assert split_revision(str(tmp_path / "run@2")) == (str(tmp_path / "run@2"), None)
+
+
+class Engine:
+    """What vLLM shows of itself: it says of every prompt how long it is, and remembers how it was asked."""
+
+    def __init__(self, **settings):
+        self.settings, Engine.last = settings, self
+
+    def generate(self, prompts, sampling, **how):
+        self.sampling, self.how = sampling, how
+        lengths = [len(prompt["prompt_token_ids"]) for prompt in prompts]
+        return [
+            SimpleNamespace(outputs=[SimpleNamespace(text=f"{length}/{n}") for n in range(sampling["n"])])
+            for length in lengths
+        ]
+
+
+@pytest.fixture
+def vllm(monkeypatch):
+    """A machine with a GPU and vLLM, as far as the code can see."""
+    import torch
+
+    package, lora, request = ModuleType("vllm"), ModuleType("vllm.lora"), ModuleType("vllm.lora.request")
+    package.LLM, package.SamplingParams = Engine, lambda **settings: settings
+    request.LoRARequest = lambda *arguments: arguments
+    for module in (package, lora, request):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(inference.importlib.util, "find_spec", lambda name: name == "vllm" or None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
+
+
+def test_vllm_is_asked_as_transformers_is(dataset, adapter, vllm):
+    walker = load_walker(str(adapter))
+    assert (walker.facts["engine"], walker.facts["quantisation"], walker.facts["device"]) == (
+        "vllm",
+        "4-bit nf4",
+        "a GPU",
+    )
+    prompts = [row["prompt"] for split in ("test_larger", "test") for row in load_mazes(str(dataset), split, 2)]
+    done = []
+    answers = walker.complete(prompts, 33, Decoding(3, 0.7, 5), done.append)
+    lengths = [
+        len(walker.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"])
+        for prompt in prompts
+    ]
+    assert answers == [[f"{length}/{n}" for n in range(3)] for length in lengths]
+    assert done == [4]
+    assert Engine.last.sampling == {"n": 3, "temperature": 0.7, "max_tokens": 33, "seed": 5}
+    assert Engine.last.how["lora_request"] == ("adapter", 1, str(adapter))
+    settings = Engine.last.settings
+    assert (settings["quantization"], settings["enable_lora"], settings["max_lora_rank"]) == ("bitsandbytes", True, 8)
+
+
+def test_vllm_of_a_whole_model_has_no_adapter(vllm):
+    walker = load_walker("tiny")
+    assert walker.facts["quantisation"] is None
+    assert not Engine.last.settings["enable_lora"]
+    assert Engine.last.settings["quantization"] is None

@@ -1,0 +1,94 @@
+import copy
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from trl import ModelConfig
+
+from ascii_maze.models.loading import ModelError, load_base, load_tokenizer
+
+
+@pytest.fixture
+def quantised():
+    return load_base(
+        ModelConfig(model_name_or_path="tiny", dtype="float32", load_in_4bit=True, use_bnb_nested_quant=True)
+    )
+
+
+def with_adapter(model):
+    model = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    return model
+
+
+def dequantised(model):
+    """The same network with every 4-bit layer replaced by the plain layer that it stands for."""
+    from bitsandbytes.functional import dequantize_4bit
+    from bitsandbytes.nn import Linear4bit
+
+    plain = copy.deepcopy(model)
+    for name, module in list(plain.named_modules()):
+        if isinstance(module, Linear4bit):
+            layer = torch.nn.Linear(module.in_features, module.out_features, bias=False)
+            layer.weight = torch.nn.Parameter(dequantize_4bit(module.weight.data, module.weight.quant_state).float())
+            plain.set_submodule(name, layer)
+    return plain
+
+
+def gradients(model, tokens):
+    model.train()
+    model.zero_grad()
+    model(input_ids=tokens, labels=tokens).loss.backward()
+    return torch.cat([p.grad.flatten() for name, p in model.named_parameters() if "lora_" in name])
+
+
+def test_an_evaluation_in_mid_training_leaves_the_gradients_right(quantised):
+    """On CPUs with AVX512-BF16 bitsandbytes 0.50 gets them wrong in silence; see `keep_trainable_on_cpu`."""
+    tokens = torch.randint(5, 18, (2, 40), generator=torch.Generator().manual_seed(1))
+    reference = gradients(with_adapter(dequantised(quantised)), tokens)
+    model = with_adapter(quantised)
+    model.eval()
+    with torch.no_grad():
+        model(input_ids=tokens)
+    error = (gradients(model, tokens) - reference).norm() / reference.norm()
+    assert reference.norm() > 0
+    assert error < 1e-4
+
+
+def test_generation_dequantises_once_and_says_the_same(quantised):
+    """And leaves the layers as they were: 4-bit, with a gradient."""
+    prompts = torch.randint(5, 18, (3, 30), generator=torch.Generator().manual_seed(2))
+    settings = {"max_new_tokens": 8, "do_sample": False, "output_logits": True, "return_dict_in_generate": True}
+    model = with_adapter(quantised).eval()
+    ours = model.generate(input_ids=prompts, **settings)
+    theirs = type(quantised).generate(quantised, input_ids=prompts, **settings)
+    assert torch.equal(ours.sequences, theirs.sequences)
+    for one, two in zip(ours.logits, theirs.logits):
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-5)
+    assert not [module for module in model.modules() if "forward" in vars(module) and "4bit" in type(module).__name__]
+    assert gradients(model, prompts).norm() > 0
+
+
+def test_the_base_is_nf4_with_double_quantisation_in_every_linear_layer(quantised):
+    from bitsandbytes.nn import Linear4bit
+
+    layers = [module for name, module in quantised.named_modules() if name.endswith("_proj")]
+    assert len(layers) == 6 * 7
+    for layer in layers:
+        assert isinstance(layer, Linear4bit)
+        assert layer.weight.quant_state.quant_type == "nf4"
+        assert layer.weight.quant_state.nested
+
+
+def test_a_tokenizer_without_chat_template_is_refused(tmp_path):
+    from ascii_maze.tiny.tokenizer import build_tokenizer
+
+    tokenizer = build_tokenizer(64)
+    tokenizer.chat_template = None
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="has no chat template; use an instruct model"):
+        load_tokenizer(str(tmp_path))

@@ -1,0 +1,191 @@
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from ascii_maze.cli import main
+from ascii_maze.errors import UsageError
+from ascii_maze.mri import analysis
+from ascii_maze.mri.run import measure, write_report
+
+FILES = ("adapter_config.json", "adapter_model.safetensors")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_patched():
+    """Patching is most of the time that a small report takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(analysis, "PATCHED_WALKS", 8)
+        patch.setattr(analysis, "PATCHED_READS", 4)
+        yield
+
+
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory):
+    """Adapters of `tiny` that nobody has trained: `zero`, as PEFT makes them, and `random`."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from trl import ModelConfig
+
+    from ascii_maze.models.loading import load_base
+
+    folder = tmp_path_factory.mktemp("adapters")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        lora = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
+        model = get_peft_model(load_base(ModelConfig(model_name_or_path="tiny", dtype="float32")), lora)
+        model.peft_config["default"].base_model_name_or_path = "tiny"
+        model.save_pretrained(folder / "zero")
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.data.normal_(std=0.05)
+        model.save_pretrained(folder / "random")
+    return {name: str(folder / name) for name in ("zero", "random")}
+
+
+@pytest.fixture(scope="module")
+def report(adapters, dataset, tmp_path_factory):
+    """The folder of a report on both."""
+    out = tmp_path_factory.mktemp("mri")
+    write_report("tiny", adapters, str(dataset), "train", out, limit=60, seed=5)
+    return out
+
+
+@pytest.fixture(scope="module")
+def numbers(report):
+    return json.loads((report / "mri.json").read_text())
+
+
+def test_the_keys_that_a_program_may_read_are_there(numbers):
+    assert numbers["models"] == ["base", "zero", "random"]
+    assert numbers["layers"] == 7
+    for key in ("drift", "cka"):
+        assert {name: len(values) for name, values in numbers[key].items()} == {"zero": 7, "random": 7}
+    assert {"regions", "probes", "patching"} <= set(numbers)
+    assert numbers["settings"]["seed"] == 5
+    assert "torch" in numbers["settings"]["versions"]
+
+
+def test_an_adapter_of_zeros_changes_nothing_anywhere(numbers):
+    assert numbers["unchanged"] == ["zero"]
+    for of_position in numbers["drift_by_position"]["zero"].values():
+        assert of_position == {"relative": [0.0] * 7, "cosine": [1.0] * 7}
+    assert numbers["cka"]["zero"] == numbers["rsa"]["zero"] == [1.0] * 7
+    assert numbers["procrustes"]["zero"] == [0.0] * 7
+    assert numbers["kl"]["zero"] == {"from_base": 0.0, "to_fine_tune": 0.0}
+    for key in ("probes", "lens", "effective_rank", "answers"):
+        assert numbers[key]["zero"] == numbers[key]["base"]
+    assert {update["norm"] for update in numbers["weights"]["zero"]} == {0.0}
+    patched = numbers["patching"]["zero"]
+    assert set(patched["valid"]) == {patched["base"]}
+    edges = numbers["regions"]["zero"]
+    assert edges["edges_gained"] == edges["edges_lost"] == 0
+    assert edges["edges_kept"] > 0
+
+
+def test_an_adapter_of_noise_changes_much(numbers):
+    assert numbers["drift"]["random"][0] == 0.0
+    assert min(numbers["drift"]["random"][1:]) > 0.01
+    assert numbers["kl"]["random"]["from_base"] > 1e-4
+
+
+def test_the_same_seed_gives_the_same_numbers(adapters, dataset, report, numbers):
+    again, _ = measure("tiny", adapters, str(dataset), "train", 60, 5, lambda *done: None)
+    assert json.loads(json.dumps(again), parse_constant=lambda name: None) == numbers
+
+
+def test_every_figure_is_in_the_page_and_a_png_and_an_svg(report):
+    page = (report / "report.html").read_text()
+    names = re.findall(r'<figure id="([^"]+)"', page)
+    assert {"drift", "cka", "patching", "random_drift", "zero_weights", "effective_rank"} <= set(names)
+    files = {path.name for path in (report / "figures").iterdir()}
+    assert files == {f"{name}.{suffix}" for name in names for suffix in ("png", "svg")}
+    assert page.count("<figcaption>") == len(names)
+    assert not re.search(r"<figcaption>\s*</figcaption>", page)
+
+
+def test_every_table_has_the_numbers_of_the_json(report, numbers):
+    lines = (report / "tables" / "similarity.csv").read_text().splitlines()
+    assert lines[0] == "model,layer,cka,procrustes,rsa"
+    assert len(lines) == 1 + 2 * 7
+    cells = lines[1 + 7 + 3].split(",")
+    assert cells[:2] == ["random", "3"]
+    assert float(cells[2]) == pytest.approx(numbers["cka"]["random"][3])
+    probes = (report / "tables" / "probes.csv").read_text().splitlines()
+    assert len(probes) == 1 + sum(len(cells) for of in numbers["probes"].values() for cells in of.values())
+
+
+def test_no_request_leaves_the_page(report):
+    page = (report / "report.html").read_text()
+    assert re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)([^"']*)""", page) == []
+    assert re.findall(r"url\((?!#)", page) == []
+    assert "@import" not in page
+
+
+def test_ids_of_the_page_are_its_own(report):
+    found = re.findall(r' id="([^"]+)"', (report / "report.html").read_text())
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_has_nothing_to_complain_of(report, tmp_path, width):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium here")
+    common = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}"]
+    page = (report / "report.html").as_uri()
+    done = subprocess.run(
+        [browser, *common, f"--window-size={width},900", "--dump-dom", page],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=True,
+    )
+    assert "CONSOLE" not in done.stderr
+    figures = re.findall(r"<figure [^>]*>", done.stdout)
+    assert figures
+    assert all("zoomable" in figure for figure in figures)  # its script has run to the end
+
+
+def test_what_cannot_be_compared_is_said_in_one_line(adapters, dataset, tmp_path, monkeypatch, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(adapters["random"], other)
+    config = json.loads((other / "adapter_config.json").read_text())
+    (other / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "ORG/other"}))
+    cases = {
+        (): "no adapter to compare with the base; give --adapter NAME=FOLDER",
+        ("--adapter", f"other={other}"): "adapter 'other'",
+        ("--adapter", f"base={adapters['random']}"): "an adapter cannot be called 'base'",
+        ("--adapter", "whole=tiny"): "'whole' (tiny) is no LoRA adapter",
+        ("--adapter", f"one={adapters['zero']}", "--limit", "7"): "7 mazes are too few to tell anything",
+    }
+    for words, message in cases.items():
+        monkeypatch.setattr(
+            "sys.argv", ["ascii-maze", "mri", *words, "--dataset", str(dataset), "--out", str(tmp_path)]
+        )
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr().err.strip().splitlines()
+        assert stopped.value.code == 2
+        assert printed[-1].startswith("ascii-maze: ")
+        assert message in printed[-1]
+
+
+def test_adapters_of_one_base_that_was_quantised_and_was_not_are_refused(adapters, dataset, tmp_path):
+    other = tmp_path / "quantised"
+    shutil.copytree(adapters["random"], other)
+    recipe = "method: sft\nmodel_name_or_path: tiny\ndtype: float32\nload_in_4bit: true\nuse_peft: true\n"
+    (other / "recipe.yaml").write_text(recipe)
+    both = {"plain": adapters["random"], "quantised": str(other)}
+    with pytest.raises(UsageError, match=r"'quantised' .* was trained with load_in_4bit True, and 'plain' with False"):
+        measure("tiny", both, str(dataset), "test", 32, 0, lambda *done: None)
+
+
+def test_heatmaps_leave_out_what_is_no_number():
+    from ascii_maze.mri.report.figures import TIP, heatmap
+
+    figure = heatmap(np.array([[0.25, np.nan]]), ["a"], [0, 1])
+    assert [patch.get_gid() for patch in figure.axes[0].patches] == [f"{TIP}a, layer 0: 0.25"]
