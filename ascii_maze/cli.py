@@ -11,6 +11,7 @@ import typer
 
 from .errors import AsciiMazeError, Interrupted, UsageError, printable
 from .metrics.path_validity.maze import MazeError
+from .terminal import print_tables, progress
 
 app = typer.Typer(
     help="What does each way of fine-tuning teach a language model that walks through an ASCII maze?\n\n"
@@ -39,41 +40,6 @@ def main() -> None:
             raise
         print(f"ascii-maze: {printable(str(error))}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2))
-
-
-@contextmanager
-def progress(quiet: bool = False):
-    """A progress bar on stderr, or a line for each tenth where that is no terminal: a function (what, done, total)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield (lambda what, done, total: None) if quiet else tell_tenths()
-        return
-    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def report(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
-
-        yield report
-
-
-def tell_tenths():
-    """A function (what, done, total) that says a line on stderr at every tenth."""
-    told: dict[str, int] = {}
-
-    def report(what: str, done: int, total: int) -> None:
-        tenth = 10 * done // max(1, total)
-        if told.get(what) != tenth:
-            told[what] = tenth
-            print(f"{what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
-
-    return report
 
 
 @app.command(
@@ -110,15 +76,15 @@ def build(
 
     if push:
         check_target("dataset", push, public)  # a missing login shows now, not after the build
-    with progress(quiet=as_json) as report, resumable():
-        record = build_dataset(chosen, out, workers, report)
+    with progress(quiet=as_json) as on_progress, resumable():
+        record = build_dataset(chosen, out, workers, on_progress)
         if preferences_from:
             from .launch import prepare_process
 
             prepare_process()
             from dataset_builder.on_policy import replace_preferences
 
-            record = replace_preferences(chosen, out, preferences_from, samples, report)
+            record = replace_preferences(chosen, out, preferences_from, samples, on_progress)
     pushed = push_plan(plan_push("dataset", out, push, public=public), as_json) if push else None
     if as_json:
         print(json.dumps({**record, **({"pushed": pushed} if push else {})}))
@@ -171,8 +137,8 @@ def merge(
     prepare_process()
     from .training.merge import merge_adapter
 
-    with progress(quiet=as_json) as report:
-        figures = merge_adapter(adapter, out, dataset, split, limit, margin, report)
+    with progress(quiet=as_json) as on_progress:
+        figures = merge_adapter(adapter, out, dataset, split, limit, margin, on_progress)
     if as_json:
         print(json.dumps(figures))
         return
@@ -208,7 +174,7 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1, help="Answers generated at once.")] = 64,
     as_json: Json = False,
 ) -> None:
-    """Let models walk a split and score every path, beside trivial policies. Once killed, the same command goes on."""
+    """Let models walk a split and score every path, beside baselines. Once killed, the same command goes on."""
     from .launch import prepare_process
 
     named = name_models(models)
@@ -217,7 +183,7 @@ def evaluate(
     from .evaluation.gallery import write_gallery
     from .evaluation.run import evaluate as evaluate_models
 
-    with progress(quiet=as_json) as report, resumable():
+    with progress(quiet=as_json) as on_progress, resumable():
         results = evaluate_models(
             named,
             dataset,
@@ -225,7 +191,7 @@ def evaluate(
             out,
             limit,
             batch_size,
-            report=report,
+            on_progress=on_progress,
             samples=samples,
             temperature=temperature,
             seed=seed,
@@ -246,12 +212,12 @@ def name_models(models: list[str]) -> dict[str, str]:
     Raises:
         UsageError: two of one name, or a name that is a baseline's.
     """
-    from .mazes.baselines import POLICIES
+    from .mazes.baselines import BASELINES
 
     named: dict[str, str] = {}
     for word in models:
         name, equals, location = word.partition("=")
-        if name in named or name in POLICIES:
+        if name in named or name in BASELINES:
             raise UsageError(f"the name '{name}' is taken; give this model another: NAME={location or word}")
         named[name] = location if equals else word
     return named
@@ -259,25 +225,21 @@ def name_models(models: list[str]) -> dict[str, str]:
 
 def print_table(results: dict) -> None:
     """The table of results in the terminal, one part per split."""
-    from itertools import groupby
-
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
     from .evaluation.tables import TABLE_HEADER, sample_rows, table_rows
 
-    for split, rows in groupby(table_rows(results), key=lambda row: row[0]):
-        title = f"split {split}, rates in per cent"
-        table = Table(*TABLE_HEADER[1:], title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
-        for row in rows:
-            table.add_row(*row[1:], end_section=row[2] == "shortest_path")
-        Console().print(table)
+    rows = table_rows(results)
+    print_tables(
+        [(rates_of(split), cells, {"end_section": cells[1] == "shortest_path"}) for split, *cells in rows],
+        TABLE_HEADER[1:],
+    )
     if sampled := sample_rows(results):
-        table = Table(*sampled[0], title=results["settings"]["decoding"], title_justify="left", box=SIMPLE_HEAD)
-        for row in sampled[1:]:
-            table.add_row(*row)
-        Console().print(table)
+        decoding = results["settings"]["decoding"]
+        print_tables([(decoding, cells, {}) for cells in sampled[1:]], sampled[0])
+
+
+def rates_of(split: str) -> str:
+    """The title of a split's table."""
+    return f"split {split}, rates in per cent"
 
 
 @app.command(
@@ -303,8 +265,8 @@ def mri(
     prepare_process()
     from .mri.run import write_report
 
-    with progress(quiet=as_json) as report:
-        results = write_report(base, named, dataset, split, out, limit, seed, report)
+    with progress(quiet=as_json) as on_progress:
+        results = write_report(base, named, dataset, split, out, limit, seed, on_progress)
     if as_json:
         print((out / "mri.json").read_text(encoding="utf-8"))
         return
@@ -349,8 +311,8 @@ def study(
     from .study.runner import run_stages
     from .study.view import live_view
 
-    with resumable(), live_view() as report:
-        progress = run_stages(stages, out, stage, report)
+    with resumable(), live_view() as on_progress:
+        progress = run_stages(stages, out, stage, on_progress)
     results = gather(chosen, progress, out)
     write_report(results, chosen, out)
     failed = [mine.stage.name for mine in progress if mine.state == "failed"]
@@ -365,22 +327,20 @@ def study(
 
 def print_study(results: dict, out: Path) -> None:
     """The table of a study in the terminal, one part per split, and where everything lies."""
-    from itertools import groupby
-
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
     from .study.report import HEADER, table_of
 
     shown = [HEADER.index(name) for name in ("model", "valid", "95 %", "shortest", "against base", "time")]
-    for split, rows in groupby(table_of(results), key=lambda row: row["split"]):
-        title = f"split {split}, rates in per cent"
-        header = [HEADER[place] for place in shown]
-        table = Table(*header, title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
-        for row in rows:
-            table.add_row(*(row["cells"][place] for place in shown), style="dim" if row["baseline"] else None)
-        Console().print(table)
+    print_tables(
+        [
+            (
+                rates_of(row["split"]),
+                [row["cells"][place] for place in shown],
+                {"style": "dim" if row["baseline"] else None},
+            )
+            for row in table_of(results)
+        ],
+        [HEADER[place] for place in shown],
+    )
     print(f"report: {out / 'report.html'}; the same in words: {out / 'report.md'}; as data: {out / 'results.json'}")
 
 
@@ -466,8 +426,8 @@ def push_plan(plan, quiet: bool) -> dict:
 
     from .hub import push
 
-    with progress(quiet) as report:
-        return {**plan.to_dict(), **asdict(push(plan, report=report))}
+    with progress(quiet) as on_progress:
+        return {**plan.to_dict(), **asdict(push(plan, on_progress=on_progress))}
 
 
 def pushed_lines(pushed: dict) -> str:

@@ -2,11 +2,9 @@
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from html import escape
 from typing import TYPE_CHECKING
-
-from .mazes.baselines import POLICIES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,10 +24,10 @@ GREY = "#8a8f98"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7f5fd0")
 
 
-def colours_of(names: Iterable[str]) -> dict[str, str]:
-    """A colour for every model, by its place among those that are trained; grey for the base and the policies."""
+def colours_of(names: Iterable[str], grey: Collection[str]) -> dict[str, str]:
+    """A colour for every model, by its place among those that are not grey."""
     names = list(names)
-    trained = [name for name in names if name not in POLICIES and name != "base"]
+    trained = [name for name in names if name not in grey]
     return {name: COLOURS[trained.index(name) % len(COLOURS)] if name in trained else GREY for name in names}
 
 

@@ -19,9 +19,8 @@ import yaml
 
 from .configuration import read_yaml_mapping
 from .errors import UsageError, did_you_mean
+from .methods import METHODS
 
-# Each method is a module of this name in `ascii_maze.training`.
-METHODS = ("sft", "dpo", "orpo", "kto", "reward", "rlhf", "grpo")
 # `accelerate launch recipe.yaml` runs the file as Python; this first line is then its program and to YAML just a key.
 LAUNCHER_KEY = 'if __name__ == "__main__"'
 _NO_TOKEN = "a token does not belong in a recipe; log in with `hf auth login` instead"
@@ -60,7 +59,7 @@ class Recipe:
     """A recipe with all that it extends and all overrides applied.
 
     Attributes:
-        method: one of `METHODS`.
+        method: one of `methods.METHODS`.
         values: every other key that was set anywhere, flat.
         path: the file it was read from.
         env: variables for the process that trains. They are of a machine and not of a run, so `to_yaml` has none.
@@ -268,9 +267,7 @@ def parse_recipe(recipe: Recipe) -> Arguments:
     """
     from trl import ModelConfig, ScriptArguments
 
-    from .training import method_module
-
-    classes = (method_module(recipe.method).config_class(), ModelConfig, ScriptArguments, RunArguments)
+    classes = (METHODS[recipe.method].config_class(), ModelConfig, ScriptArguments, RunArguments)
     known = _keys_of(classes)
     for key in recipe.values:
         if key not in known:

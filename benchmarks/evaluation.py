@@ -4,7 +4,7 @@
     python benchmarks/evaluation.py memory --mazes 2000 --mazes 20000
 
 `speed`: greedy, as many threads as there are cores; both must give the same answers, token for token, and it says so.
-`memory`: peak memory of one process for each number of mazes, which scores the trivial policies and a file of as many
+`memory`: peak memory of one process for each number of mazes, which scores the baselines and a file of as many
 predictions; pages of mapped files, which the system can drop at any time, stand beside it (Linux).
 """
 

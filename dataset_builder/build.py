@@ -34,6 +34,7 @@ import numpy as np
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import UNFINISHED, replacing, write_text
 from ascii_maze.metrics.path_validity.maze import Facts
+from ascii_maze.terminal import OnProgress
 
 from .card import render_card, render_config, render_samples
 from .choose import (
@@ -63,14 +64,12 @@ DICTIONARY = (
 )
 
 
-def build(
-    config: BuildConfig, out: Path, workers: int = 1, report: Callable[[str, int, int], None] | None = None
-) -> dict:
+def build(config: BuildConfig, out: Path, workers: int = 1, on_progress: OnProgress | None = None) -> dict:
     """Build the dataset in `out`, which is then a folder that `load_dataset` reads, and return build.json.
 
     Args:
         workers: processes.
-        report: called with a stage, the steps done and the steps in all.
+        on_progress: called with a stage, the steps done and the steps in all.
 
     Raises:
         UsageError: `out` holds something else.
@@ -79,14 +78,14 @@ def build(
     done = claim(config, out)
     if done:
         return done
-    report = report or (lambda stage, step, steps: None)
+    on_progress = on_progress or (lambda stage, step, steps: None)
 
     def run(stage: str, function: Callable, jobs: list) -> None:
         for step, _ in enumerate(process_map(function, jobs)):
-            report(stage, step + 1, len(jobs))
+            on_progress(stage, step + 1, len(jobs))
 
     with _process_map(workers, config) as process_map:
-        hashed = plan(config, out, report)
+        hashed = plan(config, out, on_progress)
         run("hashing mazes", hash_mazes, [(config, out, *job) for job in hash_jobs(hashed)])
         run("writing parquet", write_part, [(config, out, hashed, part) for part in parts(config)])
     return finish(config, out)
@@ -167,7 +166,7 @@ def _end_after(parent) -> None:
     os._exit(1)
 
 
-def plan(config: BuildConfig, out: Path, report: Callable[[str, int, int], None] | None = None) -> dict[Kind, int]:
+def plan(config: BuildConfig, out: Path, on_progress: OnProgress | None = None) -> dict[Kind, int]:
     """How many mazes of each kind to hash.
 
     Raises:
@@ -180,8 +179,8 @@ def plan(config: BuildConfig, out: Path, report: Callable[[str, int, int], None]
     surveyed = []
     for asked in kinds.values():
         surveyed.append(survey(config, asked))
-        if report:
-            report("surveying", len(surveyed), len(kinds))
+        if on_progress:
+            on_progress("surveying", len(surveyed), len(kinds))
     crowded = {(kind.width, kind.height) for kind, (_, is_crowded) in zip(kinds, surveyed) if is_crowded}
     hashed = {kind: count for kind, (count, _) in zip(kinds, surveyed)}
     for size in sorted(crowded):

@@ -18,6 +18,7 @@ from ascii_maze.mazes.failures import failure_of
 from ascii_maze.mazes.prompts import style_of
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.metrics.path_validity.scoring import PathScore, score_path
+from ascii_maze.terminal import OnProgress
 
 from .build import write_table
 from .card import render_card
@@ -29,9 +30,7 @@ TEMPERATURE = 1.0
 CHUNK = 4_096
 
 
-def replace_preferences(
-    config: BuildConfig, out: Path, model: str, samples: int, report: Callable[[str, int, int], None]
-) -> dict:
+def replace_preferences(config: BuildConfig, out: Path, model: str, samples: int, on_progress: OnProgress) -> dict:
     """Make config `preference` of a built dataset anew from a model's answers; returns the new build.json.
 
     Args:
@@ -53,7 +52,7 @@ def replace_preferences(
     shutil.rmtree(fresh.parent, ignore_errors=True)
     files = {path: digest for path, digest in record["files"].items() if not path.startswith("preference/")}
     for split in config.splits:
-        table = _pairs(config, out, split, walker, samples, report)
+        table = _pairs(config, out, split, walker, samples, on_progress)
         record["rows"][f"preference/{split}"] = len(table)
         if len(table):
             name = f"{split}-00000-of-00001.parquet"
@@ -73,7 +72,7 @@ def replace_preferences(
     return record
 
 
-def _pairs(config: BuildConfig, out: Path, split: str, walker: tuple, samples: int, report: Callable):
+def _pairs(config: BuildConfig, out: Path, split: str, walker: tuple, samples: int, on_progress: Callable):
     """The table of one split."""
     import pyarrow
     import pyarrow.parquet
@@ -87,7 +86,7 @@ def _pairs(config: BuildConfig, out: Path, split: str, walker: tuple, samples: i
     pairs, places = [], []
 
     def asked(start: int, done: int) -> None:
-        report(f"asking, {split}", start + done, len(source))
+        on_progress(f"asking, {split}", start + done, len(source))
 
     for start in range(0, len(source), CHUNK):
         rows = source.slice(start, CHUNK).to_pylist()
@@ -101,7 +100,7 @@ def _pairs(config: BuildConfig, out: Path, split: str, walker: tuple, samples: i
             TEMPERATURE,
             # Another seed for every chunk, none of them another's neighbour.
             int.from_bytes(hashlib.blake2b(f"{config.seed}/{split}/{start}".encode(), digest_size=6).digest()),
-            report=functools.partial(asked, start),
+            on_progress=functools.partial(asked, start),
         )
         for place, (row, completions) in enumerate(zip(rows, answers)):
             pair = best_and_worse(Maze.from_ascii(row["maze"]), completions, row["id"])

@@ -21,8 +21,9 @@ from types import SimpleNamespace
 from ascii_maze.evaluation.tables import TABLE_HEADER, table_rows
 from ascii_maze.files import write_text
 from ascii_maze.hub.adapter import publishable_run, with_figures
-from ascii_maze.hub.cards import METHODS, render_card
-from ascii_maze.hub.evidence import Evidence, Walk, about, pick_walks
+from ascii_maze.hub.cards import render_card
+from ascii_maze.hub.evidence import Evidence, Example, about, pick_walks
+from ascii_maze.methods import METHODS
 from ascii_maze.recipe import load_recipe
 
 HERE = Path(__file__).resolve().parent
@@ -120,7 +121,7 @@ def render_method(facts: dict, name: str, method: dict) -> str:
         settings |= {key: facts[key] for key in ("decoding", "dataset_sha256", "system_prompt")}
         on_test = {model: {"test": of["test"]} for model, of in facts["models"].items()}
         results = about({"models": on_test, "paired": facts["paired"], "settings": settings}, name, BASE)
-        solved, failed = ([Walk(**walk) for walk in method[kind]] for kind in ("solved", "failed"))
+        solved, failed = ([Example(**walk) for walk in method[kind]] for kind in ("solved", "failed"))
         evidence = Evidence(name, results, solved, failed)
     text = render_card(method["recipe"], method["metrics"], repo, "apache-2.0", evidence)
     return with_figures(text, BASE, "apache-2.0", evidence, repo)[0]

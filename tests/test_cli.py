@@ -158,7 +158,7 @@ def test_mri_says_where_each_fine_tune_drifts_most_and_what_is_missing(tmp_path,
         "missing": {"regions": "llm-mri is not installed"},
     }
 
-    def write_report(base, adapters, dataset, split, out, limit, seed, report):
+    def write_report(base, adapters, dataset, split, out, limit, seed, on_progress):
         assert (base, adapters, split, limit, seed) == ("tiny", {"sft": "outputs/sft"}, "test", 1000, 5)
         (out / "mri.json").write_text(json.dumps(results))
         return results
@@ -173,14 +173,14 @@ def test_mri_says_where_each_fine_tune_drifts_most_and_what_is_missing(tmp_path,
 
 
 def test_progress_says_a_line_at_every_tenth_where_there_is_no_terminal(capsys):
-    from ascii_maze.cli import progress
+    from ascii_maze.terminal import progress
 
-    with progress() as report:
+    with progress() as on_progress:
         for done in range(0, 1001, 7):
-            report("sft", done, 1000)
+            on_progress("sft", done, 1000)
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["sft: 0 of 1,000", "sft: 105 of 1,000"]
     assert len(lines) == 10
-    with progress(quiet=True) as report:
-        report("sft", 1, 1)
+    with progress(quiet=True) as on_progress:
+        on_progress("sft", 1, 1)
     assert capsys.readouterr().err == ""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from ascii_maze.hub.cards import METHODS
 from ascii_maze.hub.rules import broken_rules
+from ascii_maze.methods import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -2,9 +2,9 @@ import pytest
 import yaml
 
 from ascii_maze.errors import UsageError
+from ascii_maze.methods import METHODS
 from ascii_maze.recipe import (
     LAUNCHER_KEY,
-    METHODS,
     RecipeError,
     find_recipe,
     load_recipe,

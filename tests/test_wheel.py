@@ -80,7 +80,8 @@ def test_a_user_s_first_commands_work_where_nothing_but_the_wheel_is(installed, 
 def test_what_ships_is_found_by_name(installed, tmp_path):
     program = (
         "import json, ascii_maze\n"
-        "from ascii_maze.recipe import METHODS, load_recipe, shipped_recipes\n"
+        "from ascii_maze.methods import METHODS\n"
+        "from ascii_maze.recipe import load_recipe, shipped_recipes\n"
         "from dataset_builder.config import load_config\n"
         "recipes = [load_recipe(f'recipes/{place}{method}.yaml') for place in ('', 'tiny/') for method in METHODS]\n"
         "print(json.dumps([len(recipes), len(shipped_recipes()), load_config('ascii-maze').name, "

@@ -1,4 +1,4 @@
-"""Answers to the mazes of an evaluation, from policies, files and models, scored and written in parts."""
+"""Answers to the mazes of an evaluation, from baselines, files and models, scored and written in parts."""
 
 import hashlib
 import json
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..files import write_text
-from ..mazes.baselines import POLICIES
+from ..mazes.baselines import BASELINES
 from ..mazes.failures import decision_points, failure_of
 from ..mazes.prompts import format_answer, style_of
 from ..metrics.path_validity.scoring import parse_moves, read_maze, score_path
 from ..models.generation import Decoding, answer_budget, load_walker
+from ..terminal import OnProgress
 from .external import is_predictions, open_predictions
 from .predictions import write_part
 
 BATCHES_OF_A_PART = 16
 
-Report = Callable[[str, int, int], None]
 # The completions of some rows of the dataset, so many for each; told where they stand, for its seed, and reporting.
 Answerer = Callable[[list[dict], str, Callable[[int], None]], list[list[str]]]
 
@@ -46,12 +46,12 @@ class Questions:
 
 
 def answer_all(
-    name: str, location: str | None, questions: Questions, folder: Path, report: Report
+    name: str, location: str | None, questions: Questions, folder: Path, on_progress: OnProgress
 ) -> dict[str, list[Path]]:
     """Have every maze answered that has not been yet, and write the parts and facts.json.
 
     Args:
-        location: of the model; None for a trivial policy.
+        location: of the model; None for a baseline.
         folder: for the parts.
 
     Returns:
@@ -71,23 +71,23 @@ def answer_all(
                 mazes = rows.select(chunk).to_list()
 
                 def tell(n: int, before: int = done) -> None:
-                    report(name, before + n, total)
+                    on_progress(name, before + n, total)
 
                 completions = answer(mazes, f"{split}/{start}", tell)
                 write_part(part, score_rows(name, split, mazes, completions))
             done += len(chunk)
-            report(name, done, total)
+            on_progress(name, done, total)
     return parts
 
 
 def open_answerer(name: str, location: str | None, questions: Questions, folder: Path) -> Answerer:
-    """What answers mazes: a policy, a file or a model; what is to be known of it goes to facts.json."""
+    """What answers mazes: a baseline, a file or a model; what is to be known of it goes to facts.json."""
     if location is None:
-        return lambda rows, place, report: [[policy_answer(name, row)] for row in rows]
+        return lambda rows, place, on_progress: [[baseline_answer(name, row)] for row in rows]
     if is_predictions(location):
         answers = open_predictions(Path(location), questions.splits, questions.decoding.samples)
         write_text(folder / "facts.json", json.dumps({"sha256": digest_of(Path(location))}))
-        return lambda rows, place, report: answers(rows)
+        return lambda rows, place, on_progress: answers(rows)
     walker = load_walker(location)
     prompt, decoding = questions.prompt, questions.decoding
     tokens = questions.max_new_tokens or answer_budget(walker.tokenizer, questions.longest, style_of(prompt))
@@ -95,11 +95,11 @@ def open_answerer(name: str, location: str | None, questions: Questions, folder:
     facts = {**walker.facts, "max_new_tokens": tokens, "rendered_prompt": text}
     write_text(folder / "facts.json", json.dumps(facts))
 
-    def answer(rows: list[dict], place: str, report: Callable[[int], None]) -> list[list[str]]:
+    def answer(rows: list[dict], place: str, on_progress: Callable[[int], None]) -> list[list[str]]:
         # Another seed for every part, none of them another's neighbour.
         seed = hashlib.blake2b(f"{decoding.seed}/{place}".encode(), digest_size=6).digest()
         here = decoding._replace(seed=int.from_bytes(seed))
-        return walker.complete([row["prompt"] for row in rows], tokens, here, report)
+        return walker.complete([row["prompt"] for row in rows], tokens, here, on_progress)
 
     return answer
 
@@ -110,10 +110,10 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def policy_answer(name: str, row: dict) -> str:
-    """What a trivial policy answers; its randomness is fixed by its name and the maze."""
+def baseline_answer(name: str, row: dict) -> str:
+    """What a baseline answers; its randomness is fixed by its name and the maze."""
     seed = hashlib.blake2b(f"{name}/{row['id']}".encode(), digest_size=8).digest()
-    return format_answer(POLICIES[name](read_maze(row["maze"]), random.Random(seed)))
+    return format_answer(BASELINES[name](read_maze(row["maze"]), random.Random(seed)))
 
 
 def score_rows(name: str, split: str, rows: list[dict], completions: list[list[str]]) -> list[dict]:

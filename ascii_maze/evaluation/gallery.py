@@ -143,7 +143,7 @@ def walks_side_by_side(path: Path, models: Sequence[str], count: int) -> list[li
 
 
 def write_gallery(out: Path, results: dict) -> None:
-    """Write gallery.html, on which every model but the trivial policies is seen.
+    """Write gallery.html, on which every model but the baselines is seen.
 
     Args:
         out: where `evaluate` has put predictions.parquet.

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from ..errors import AsciiMazeError, UsageError
 from ..files import UNFINISHED, write_text
-from ..mazes.baselines import POLICIES, open_positions
+from ..mazes.baselines import BASELINES, open_positions
 from ..metrics.path_validity.maze import Maze
 from ..models.generation import Decoding, split_revision
-from .answers import Questions, Report, answer_all
+from ..terminal import OnProgress
+from .answers import Questions, answer_all
 from .predictions import join_parts, read_scores
 from .statistics import break_down, count_failures, length_curve, paired_tests, summarise, verdicts
 from .tables import render_markdown
@@ -38,20 +39,20 @@ def evaluate(
     limit: int | None = None,
     batch_size: int = 64,
     baselines: bool = True,
-    report: Report | None = None,
+    on_progress: OnProgress | None = None,
     samples: int = 1,
     temperature: float | None = None,
     seed: int = 0,
     max_new_tokens: int | None = None,
 ) -> dict:
-    """Score every model, and the trivial policies, on the same mazes; write results.json, predictions.parquet,
+    """Score every model, and the baselines, on the same mazes; write results.json, predictions.parquet,
     report.md.
 
     Args:
         models: name in the tables -> folder, Hub id, `tiny`, or a file of predictions made elsewhere.
         dataset: folder or Hub id of a dataset with a config `prompts`.
         limit: the first so many mazes of each split.
-        report: called with the model's name, the mazes done and the mazes in all.
+        on_progress: called with the model's name, the mazes done and the mazes in all.
         samples: completions of each maze; more than one gives pass@k and a majority vote.
         temperature: of the samples; greedy for one sample and 1.0 for several without it.
         seed: of the samples.
@@ -69,7 +70,7 @@ def evaluate(
     if samples > 1 and not temperature:
         raise UsageError(f"{samples} greedy answers are all the same; give --temperature above 0, or --samples 1")
     decoding = Decoding(samples, temperature, seed, batch_size)
-    report = report or (lambda name, done, total: None)
+    on_progress = on_progress or (lambda name, done, total: None)
     loaded = {split: load_split(dataset, split) for split in splits}
     asked = {split: (rows, min(limit or len(rows), len(rows))) for split, rows in loaded.items()}
     digest, longest = survey(asked)
@@ -89,9 +90,9 @@ def evaluate(
             shutil.rmtree(other)
     questions = Questions(asked, longest, decoding, max_new_tokens)
     parts, facts = {}, {}
-    for number, name in enumerate([*models, *(POLICIES if baselines else ())]):
+    for number, name in enumerate([*models, *(BASELINES if baselines else ())]):
         folder = unfinished / f"{number:03}"
-        parts[name] = answer_all(name, models.get(name), questions, folder, report)
+        parts[name] = answer_all(name, models.get(name), questions, folder, on_progress)
         if name in models:
             facts[name] = json.loads((folder / "facts.json").read_text())
     settings |= {"system_prompt": questions.prompt[0]["content"], "prompt": questions.prompt, "loaded": facts}

@@ -11,10 +11,10 @@ from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import parse_moves, score_path
 
 # A caption, a maze and the moves of a walk through it, in letters without spaces.
-Walk = tuple[str, Maze, str]
+Drawing = tuple[str, Maze, str]
 
 
-def from_text(source: str, answer: str | None) -> list[Walk]:
+def from_text(source: str, answer: str | None) -> list[Drawing]:
     """The maze of a text file, or of stdin for `-`, with an answer or the solution.
 
     Raises:
@@ -31,7 +31,7 @@ def from_text(source: str, answer: str | None) -> list[Walk]:
     return [(caption, maze, parse_moves(answer, maze.start) or "")]
 
 
-def from_dataset(dataset: str, split: str, count: int) -> list[Walk]:
+def from_dataset(dataset: str, split: str, count: int) -> list[Drawing]:
     """The first mazes of a split with their solutions.
 
     Raises:
@@ -49,17 +49,17 @@ def from_dataset(dataset: str, split: str, count: int) -> list[Walk]:
     ]
 
 
-def from_predictions(path: Path, count: int) -> list[list[Walk]]:
-    """For some mazes of a predictions.parquet, the walks of all models but the trivial policies.
+def from_predictions(path: Path, count: int) -> list[list[Drawing]]:
+    """For some mazes of a predictions.parquet, the walks of all models but the baselines.
 
     Raises:
         UsageError: the file cannot be read.
     """
-    from ..mazes.baselines import POLICIES
+    from ..mazes.baselines import BASELINES
     from .gallery import names_in, pick_mazes, verdict
 
     try:
-        models = [name for name in names_in(path, "model") if name not in POLICIES]
+        models = [name for name in names_in(path, "model") if name not in BASELINES]
         groups = pick_mazes(path, models, count)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
@@ -75,7 +75,7 @@ def from_predictions(path: Path, count: int) -> list[list[Walk]]:
     return shown
 
 
-def draw(walks: list[Walk]) -> None:
+def draw(walks: list[Drawing]) -> None:
     """Mazes side by side in the terminal, as many as fit."""
     from rich.columns import Columns
     from rich.console import Console, Group
@@ -85,7 +85,7 @@ def draw(walks: list[Walk]) -> None:
     Console().print(Columns(drawn, padding=(0, 4)))
 
 
-def write_page(path: Path, title: str, walks: list[Walk]) -> None:
+def write_page(path: Path, title: str, walks: list[Drawing]) -> None:
     """Mazes as a self-contained HTML page, for light and dark."""
     write_text(
         path,

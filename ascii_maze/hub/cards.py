@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from ..methods import METHODS
 from ..templating import render
 from .evidence import Evidence
 
@@ -14,18 +15,6 @@ from .evidence import Evidence
 _TEMPLATES = [folder / "model_cards" / "adapter.md.jinja" for folder in Path(__file__).resolve().parents[1:3]]
 # A card that still says this is written anew at a push; one that does not is somebody's own words, and stays.
 GENERATED = "<!-- Written by ascii-maze, and again at every push. Remove this line to keep words of your own. -->"
-# What each method is called in full, and where it comes from. The Hub links the papers by their arXiv numbers.
-METHODS = MappingProxyType(
-    {
-        "sft": ("supervised fine-tuning", "Ouyang et al., 2022", "2203.02155"),
-        "dpo": ("direct preference optimisation", "Rafailov et al., 2023", "2305.18290"),
-        "orpo": ("odds-ratio preference optimisation", "Hong et al., 2024", "2403.07691"),
-        "kto": ("Kahneman-Tversky optimisation", "Ethayarajh et al., 2024", "2402.01306"),
-        "reward": ("the Bradley-Terry loss on pairs of walks", "Ouyang et al., 2022", "2203.02155"),
-        "rlhf": ("RLOO against a reward model", "Ahmadian et al., 2024", "2402.14740"),
-        "grpo": ("group relative policy optimisation", "Shao et al., 2024", "2402.03300"),
-    }
-)
 # What a run logs at an evaluation: key of the history -> its name in the card.
 MEASURED = MappingProxyType(
     {
@@ -57,16 +46,16 @@ def render_card(
 
     evidence = evidence or Evidence()
     method = values["method"]
-    title, paper, arxiv = METHODS[method]
+    described = METHODS[method]
     evaluations = [line for line in metrics["history"] if MEASURED.keys() & line.keys()]
     losses = [line["loss"] for line in metrics["history"] if "loss" in line]
     context = {
         "head": _head(values, name, license, evidence),
         "generated": GENERATED,
         "method": method,
-        "title": title,
-        "paper": paper,
-        "arxiv": arxiv,
+        "title": described.title,
+        "paper": described.paper,
+        "arxiv": described.arxiv,
         "name": name,
         "license": license,
         "values": values,
@@ -94,7 +83,7 @@ def _head(values: dict[str, Any], name: str, license: str | None, evidence: Evid
     data = ModelCardData(
         license=license,
         library_name="peft",
-        pipeline_tag="text-classification" if values["method"] == "reward" else "text-generation",
+        pipeline_tag="text-classification" if METHODS[values["method"]].scores else "text-generation",
         datasets=[dataset] if _is_on_hub(dataset) else None,
         tags=["ascii-maze", "maze", "lora", "trl", values["method"]],
         **on_hub,

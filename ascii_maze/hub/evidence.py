@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..evaluation.tables import table_rows
-from ..mazes.baselines import POLICIES
+from ..mazes.baselines import BASELINES
 
 # Walks shown of those that arrive, and of those that do not.
 SHOWN = 2
@@ -16,7 +16,7 @@ SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
-class Walk:
+class Example:
     """One answer, to be shown: the maze with the places where it led, the answer, and what became of it."""
 
     maze: str
@@ -30,7 +30,7 @@ class Evidence:
 
     Attributes:
         model: its name in `results` and `mri`.
-        results: results.json, with this model, its base and the trivial walkers.
+        results: results.json, with this model, its base and the baselines.
         solved: some of its walks that arrive.
         failed: some that do not.
         mri: mri.json.
@@ -38,8 +38,8 @@ class Evidence:
 
     model: str = ""
     results: dict[str, Any] | None = None
-    solved: list[Walk] = field(default_factory=list)
-    failed: list[Walk] = field(default_factory=list)
+    solved: list[Example] = field(default_factory=list)
+    failed: list[Example] = field(default_factory=list)
     mri: dict[str, Any] | None = None
 
     @property
@@ -90,7 +90,7 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
     return Evidence(model, results, solved, failed, mri)
 
 
-def pick_walks(predictions: Path, model: str) -> tuple[list[Walk], list[Walk]]:
+def pick_walks(predictions: Path, model: str) -> tuple[list[Example], list[Example]]:
     """The first walks of a model that arrive and the first that do not; nothing without predictions.parquet."""
     from pyarrow.dataset import dataset, field
 
@@ -103,7 +103,7 @@ def pick_walks(predictions: Path, model: str) -> tuple[list[Walk], list[Walk]]:
     return [_shown(row) for row in solved.to_pylist()], [_shown(row) for row in failed.to_pylist()]
 
 
-def _shown(row: dict[str, Any]) -> Walk:
+def _shown(row: dict[str, Any]) -> Example:
     from ..evaluation.gallery import verdict
     from ..metrics.path_validity.scoring import parse_moves, read_maze
     from ..metrics.path_validity.svg import follow
@@ -116,13 +116,13 @@ def _shown(row: dict[str, Any]) -> Walk:
     ]
     answer = " ".join(row["completion"].split())  # on one line, whatever a model has written
     cut = answer if len(answer) <= SHOWN_CHARACTERS else answer[:SHOWN_CHARACTERS] + " ..."
-    return Walk("\n".join(drawn), cut, verdict(row))
+    return Example("\n".join(drawn), cut, verdict(row))
 
 
 def about(results: dict[str, Any], model: str, base: str) -> dict[str, Any]:
-    """Of results.json what a card shows: this model, its base, and the trivial walkers."""
+    """Of results.json what a card shows: this model, its base, and the baselines."""
     locations = _locations(results)
-    kept = [name for name in results["models"] if name == model or name in POLICIES or locations.get(name) == base]
+    kept = [name for name in results["models"] if name == model or name in BASELINES or locations.get(name) == base]
     pairs = [test for test in results.get("paired", []) if test["a"] in kept and test["b"] in kept]
     return {**results, "models": {name: results["models"][name] for name in kept}, "paired": pairs}
 

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AsciiMazeError, UsageError
+from ..terminal import OnProgress
 from .content import parse_card, read
 from .plan import Plan, check_repo_name, find_kind
-from .retry import Report, T, effective_token, in_one_line, repeated
+from .retry import T, effective_token, in_one_line, repeated
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -44,14 +45,17 @@ class Pushed:
 
 
 def push(
-    plan: Plan, api: "HfApi | None" = None, report: Report | None = None, sleep: Callable[[float], None] = time.sleep
+    plan: Plan,
+    api: "HfApi | None" = None,
+    on_progress: OnProgress | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Pushed:
     """Make a repository on the Hub hold what a plan says, by one commit or, if it does already, by none.
 
     Args:
         plan: from `plan_push`.
         api: the endpoint and the account; those of the environment without it.
-        report: called with a stage, the steps done and the steps in all.
+        on_progress: called with a stage, the steps done and the steps in all.
         sleep: waits so many seconds.
 
     Raises:
@@ -60,10 +64,10 @@ def push(
         AsciiMazeError: not logged in, no right to write, or the Hub did not answer after several tries. The branch
             is then as it was, or as the plan says; never in between.
     """
-    api, report = api or _default_api(), report or (lambda stage, step, steps: None)
+    api, on_progress = api or _default_api(), on_progress or (lambda stage, step, steps: None)
 
     def patiently(action: Callable[[], T]) -> T:
-        return repeated(action, report, sleep)
+        return repeated(action, on_progress, sleep)
 
     with in_one_line(api, f"{plan.spec.repo_type} {plan.repo}"):
         there = _check_target(plan.repo, plan.spec.repo_type, plan.private, api, patiently)
@@ -72,7 +76,7 @@ def push(
             where: dict[str, Any] = {"private": plan.private, "exist_ok": True, "space_sdk": plan.spec.space_sdk}
             patiently(lambda: api.create_repo(plan.repo, repo_type=plan.spec.repo_type, **where))
             _check_visibility(plan.repo, plan.private, patiently(lambda: _repo_info(plan, api)))
-        return _push(plan, api, report, patiently)
+        return _push(plan, api, on_progress, patiently)
 
 
 def check_target(kind: str, repo: str, public: bool = False, api: "HfApi | None" = None) -> None:
@@ -88,7 +92,7 @@ def check_target(kind: str, repo: str, public: bool = False, api: "HfApi | None"
         _check_target(repo, spec.repo_type, not public, api, lambda action: action())
 
 
-def _push(plan: Plan, api: "HfApi", report: Report, patiently: Callable) -> Pushed:
+def _push(plan: Plan, api: "HfApi", on_progress: OnProgress, patiently: Callable) -> Pushed:
     attempted: _Difference | None = None
 
     def attempt() -> Pushed:
@@ -100,7 +104,7 @@ def _push(plan: Plan, api: "HfApi", report: Report, patiently: Callable) -> Push
             return Pushed(_url(plan, api), todo.head, done.changed, done.stale)
         attempted = todo
         _check_tag(plan, api, None)
-        commit = _send(plan, api, todo, report)
+        commit = _send(plan, api, todo, on_progress)
         left = _compare(plan, api, commit)
         if left.changed or left.stale:
             raise AsciiMazeError(
@@ -228,7 +232,7 @@ def _listed_files(plan: Plan, api: "HfApi", head: str) -> list[str]:
     return sorted(map(str, files)) if isinstance(files, dict) else []
 
 
-def _send(plan: Plan, api: "HfApi", todo: _Difference, report: Report) -> str:
+def _send(plan: Plan, api: "HfApi", todo: _Difference, on_progress: OnProgress) -> str:
     """Upload what is large, then commit everything on top of the head that was looked at; returns the commit."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -239,7 +243,7 @@ def _send(plan: Plan, api: "HfApi", todo: _Difference, report: Report) -> str:
     if "README.md" in todo.changed:
         _check_card_online(plan, api)
     for start in range(0, len(additions), UPLOADED_AT_ONCE):
-        report("uploading", start, len(additions))
+        on_progress("uploading", start, len(additions))
         api.preupload_lfs_files(additions=additions[start : start + UPLOADED_AT_ONCE], free_memory=False, **where)
     commit = api.create_commit(
         operations=[*additions, *(CommitOperationDelete(path) for path in todo.stale)],
@@ -247,7 +251,7 @@ def _send(plan: Plan, api: "HfApi", todo: _Difference, report: Report) -> str:
         parent_commit=todo.head,
         **where,
     )
-    report("uploading", len(additions), len(additions))
+    on_progress("uploading", len(additions), len(additions))
     return commit.oid
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import AsciiMazeError
+from ..terminal import OnProgress
 from .secrets import without_secrets
 
 if TYPE_CHECKING:
@@ -15,11 +16,10 @@ TRIES = 6
 # A wait that the Hub asks for and that is longer than this, in seconds, is told to the user instead.
 PATIENCE = 600
 _TRANSIENT = (408, 412, 429, 500, 502, 503, 504)
-Report = Callable[[str, int, int], None]
 T = TypeVar("T")
 
 
-def repeated(action: Callable[[], T], report: Report, sleep: Callable[[float], None]) -> T:
+def repeated(action: Callable[[], T], on_progress: OnProgress, sleep: Callable[[float], None]) -> T:
     """Do something that may be done again, up to `TRIES` times while what goes wrong may pass."""
     for attempt in range(1, TRIES):
         try:
@@ -28,7 +28,7 @@ def repeated(action: Callable[[], T], report: Report, sleep: Callable[[float], N
             wait = _wait_before_another_try(error, attempt)
             if wait is None:
                 raise
-            report("waiting for the Hub", attempt, TRIES)
+            on_progress("waiting for the Hub", attempt, TRIES)
             sleep(wait)
     return action()
 

@@ -1,8 +1,8 @@
 """Trivial ways to walk, as baselines: what a validity rate is worth shows beside what no model at all achieves.
 
-Each policy is a function (maze, random generator) -> moves as letters. None looks at the solution but `shortest_path`,
-which is the upper bound. A walker stops when it stands on G, or after as many moves as the map has open positions,
-twice for the wall follower, who may pass each from both sides.
+Each baseline is a function (maze, random generator) -> moves as letters. Only `shortest_path`, the upper bound, looks
+at the solution. A baseline stops on G, or after as many moves as the map has open positions; after twice as many for
+the wall follower, which may pass each position from both sides.
 """
 
 import random
@@ -78,7 +78,7 @@ def open_positions(maze: Maze) -> int:
     return sum(symbol != "#" for row in maze.rows for symbol in row)
 
 
-POLICIES: MappingProxyType[str, Callable[[Maze, random.Random], str]] = MappingProxyType(
+BASELINES: MappingProxyType[str, Callable[[Maze, random.Random], str]] = MappingProxyType(
     {
         "random_walk": random_walk,
         "one_direction": one_direction,

@@ -32,7 +32,7 @@ class Walker(NamedTuple):
 
     Attributes:
         tokenizer: with the chat template that renders its prompts.
-        complete: (prompts, max_new_tokens, Decoding, report) -> for each prompt its completions.
+        complete: (prompts, max_new_tokens, Decoding, on_progress) -> for each prompt its completions.
         facts: what results.json says of it: engine, base, revision, dtype, quantisation, device.
     """
 
@@ -82,13 +82,15 @@ def load_walker(name: str) -> Walker:
         model, tokenizer = load_source(source)
         engine = "transformers"
 
-        def complete(prompts, max_new_tokens, decoding, report):
+        def complete(prompts, max_new_tokens, decoding, on_progress):
             samples, temperature, seed, batch_size = decoding
             if temperature:
                 return sample(
-                    model, tokenizer, prompts, max_new_tokens, samples, temperature, seed, batch_size, report
+                    model, tokenizer, prompts, max_new_tokens, samples, temperature, seed, batch_size, on_progress
                 )
-            return [[answer] for answer in generate(model, tokenizer, prompts, max_new_tokens, batch_size, report)]
+            return [
+                [answer] for answer in generate(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress)
+            ]
 
     return Walker(tokenizer, complete, {"engine": engine, **describe(source)})
 
@@ -227,16 +229,18 @@ def generate(
     prompts: Sequence[list[Message]],
     max_new_tokens: int,
     batch_size: int = 64,
-    report: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> list[str]:
     """Greedy completions, in the order of the prompts.
 
     Args:
         prompts: chat messages, without an answer.
-        report: called with the number of prompts done so far.
+        on_progress: called with the number of prompts done so far.
     """
     greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-    return [answer for (answer,) in _complete(model, tokenizer, prompts, max_new_tokens, batch_size, report, greedy)]
+    return [
+        answer for (answer,) in _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, greedy)
+    ]
 
 
 def sample(
@@ -248,7 +252,7 @@ def sample(
     temperature: float = 1.0,
     seed: int = 0,
     batch_size: int = 64,
-    report: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> list[list[str]]:
     """So many random completions of each prompt, in the order of the prompts; the rest as `generate`.
 
@@ -263,10 +267,10 @@ def sample(
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
-        return _complete(model, tokenizer, prompts, max_new_tokens, max(1, batch_size // samples), report, random)
+        return _complete(model, tokenizer, prompts, max_new_tokens, max(1, batch_size // samples), on_progress, random)
 
 
-def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, report, decoding: dict) -> list[list[str]]:
+def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, decoding: dict) -> list[list[str]]:
     """Batches are made of prompts of like length, so that little is padding."""
     import torch
 
@@ -283,8 +287,8 @@ def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, report, dec
         each = len(answers) // len(indices)
         for place, index in enumerate(indices):
             completions[index] = answers[place * each : (place + 1) * each]
-        if report:
-            report(start + len(indices))
+        if on_progress:
+            on_progress(start + len(indices))
     return completions
 
 

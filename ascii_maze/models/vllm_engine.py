@@ -35,7 +35,7 @@ def load_vllm(source) -> tuple:
     )
     tokenizer = load_tokenizer(args.model_name_or_path, args.model_revision)
 
-    def complete(prompts, max_new_tokens, decoding, report) -> list[list[str]]:
+    def complete(prompts, max_new_tokens, decoding, on_progress) -> list[list[str]]:
         texts = [
             tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True) for prompt in prompts
         ]
@@ -44,7 +44,7 @@ def load_vllm(source) -> tuple:
             n=decoding.samples, temperature=decoding.temperature, max_tokens=max_new_tokens, seed=decoding.seed
         )
         outputs = engine.generate(tokens, sampling, lora_request=lora, use_tqdm=False)
-        report(len(prompts))
+        on_progress(len(prompts))
         return [[completion.text for completion in output.outputs] for output in outputs]
 
     return tokenizer, complete

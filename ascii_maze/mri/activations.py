@@ -7,7 +7,7 @@ what comes after them.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ import numpy as np
 
 from ..errors import AsciiMazeError, UsageError
 from ..files import write_text
+from ..terminal import OnProgress
 from .models import BASE, Models, adapter_is_zero, watching
-from .positions import CELLS, Walk
+from .positions import CELLS, TokenisedWalk
 
 POSITIONS = ("last_prompt", "start", "goal", "maze_mean", "answer_end", "moves", "cells")
 # What is read of each layer; layer 0 has `hidden` alone.
@@ -69,12 +70,12 @@ class Activations:
 
 def extract(
     models: Models,
-    walks: Sequence[Walk],
+    walks: Sequence[TokenisedWalk],
     folder: Path,
     sites: Sequence[str] = ("hidden",),
     positions: Sequence[str] = POSITIONS,
     batch_size: int = 64,
-    report: Callable[[str, int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Activations:
     """Let every model read every walk, as far as it is looked at, and write what its layers hold.
 
@@ -82,7 +83,7 @@ def extract(
         folder: to be made; an unfinished one is written over.
         sites: of `SITES`.
         positions: of `POSITIONS`.
-        report: called with the model's name, walks done and walks in all.
+        on_progress: called with the model's name, walks done and walks in all.
 
     Raises:
         UsageError: a walk is longer than the context, or there is no such position.
@@ -91,13 +92,13 @@ def extract(
     check_lengths(models, walks)
     if unknown := set(positions) - set(POSITIONS):
         raise UsageError(f"no position '{min(unknown)}'; there are {', '.join(POSITIONS)}")
-    report = report or (lambda name, done, total: None)
+    on_progress = on_progress or (lambda name, done, total: None)
     read = [
         replace(walk, ids=walk.ids[: max(np.max(walk_tokens(walk, name)) for name in positions) + 1]) for walk in walks
     ]
     for name in models.names:
         models.switch(name)
-        _extract_one(models, name, read, folder / name, sites, positions, batch_size, report)
+        _extract_one(models, name, read, folder / name, sites, positions, batch_size, on_progress)
     index = {"models": models.names, "layers": len(models.layers) + 1}
     write_text(folder / "index.json", json.dumps({**index, "positions": list(positions), "sites": list(sites)}))
     activations = Activations(folder)
@@ -110,7 +111,7 @@ def extract(
     return activations
 
 
-def check_lengths(models: Models, walks: Sequence[Walk]) -> None:
+def check_lengths(models: Models, walks: Sequence[TokenisedWalk]) -> None:
     """See that every walk fits the model.
 
     Raises:
@@ -133,7 +134,7 @@ def changes_nothing(activations: Activations, name: str) -> bool:
     )
 
 
-def batches(walks: Sequence[Walk], batch_size: int) -> Iterator[tuple[list[int], Any, Any]]:
+def batches(walks: Sequence[TokenisedWalk], batch_size: int) -> Iterator[tuple[list[int], Any, Any]]:
     """Walks of like length together, the longest first: their places, token ids and mask (batch, tokens)."""
     import torch
 
@@ -151,12 +152,12 @@ def batches(walks: Sequence[Walk], batch_size: int) -> Iterator[tuple[list[int],
 def _extract_one(
     models: Models,
     name: str,
-    walks: Sequence[Walk],
+    walks: Sequence[TokenisedWalk],
     folder: Path,
     sites: Sequence[str],
     positions: Sequence[str],
     batch_size: int,
-    report: Callable[[str, int, int], None],
+    on_progress: OnProgress,
 ) -> None:
     import torch
 
@@ -187,10 +188,10 @@ def _extract_one(
             device = models.model.device
             models.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, logits_to_keep=1)
             done += len(batch)
-            report(name, done, len(walks))
+            on_progress(name, done, len(walks))
 
 
-def _gather(hidden, walks: Sequence[Walk], positions: Sequence[str]) -> dict[str, np.ndarray]:
+def _gather(hidden, walks: Sequence[TokenisedWalk], positions: Sequence[str]) -> dict[str, np.ndarray]:
     """The rows of one layer's states (batch, tokens, width) that stand at the named positions."""
     return {
         name: np.stack([hidden[row, walk.maze].float().mean(0).cpu().numpy() for row, walk in enumerate(walks)])
@@ -200,7 +201,7 @@ def _gather(hidden, walks: Sequence[Walk], positions: Sequence[str]) -> dict[str
     }
 
 
-def walk_tokens(walk: Walk, position: str) -> np.ndarray:
+def walk_tokens(walk: TokenisedWalk, position: str) -> np.ndarray:
     """The tokens of a walk that a position reads, int64 (tokens,)."""
     return np.atleast_1d(walk.maze if position == "maze_mean" else getattr(walk, position))
 

@@ -3,18 +3,19 @@
 import itertools
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ..terminal import OnProgress
 from . import patching
 from .activations import Activations
 from .labels import cell_labels, move_labels
 from .models import BASE, Models
-from .positions import Walk
+from .positions import TokenisedWalk
 from .probes import probe
 from .similarity import debiased_cka, drift, effective_rank, gram, procrustes, rsa
 
@@ -36,10 +37,9 @@ QUESTIONS = {
 }
 # Layers that are probed at once, each of them in memory.
 THREADS = min(8, os.cpu_count() or 1)
-Report = Callable[[str, int, int], None]
 
 
-def compare_similarity(activations: Activations, report: Report) -> dict:
+def compare_similarity(activations: Activations, on_progress: OnProgress) -> dict:
     """Drift, CKA, Procrustes distance, RSA and effective rank, layer by layer.
 
     Returns:
@@ -77,7 +77,7 @@ def compare_similarity(activations: Activations, report: Report) -> dict:
         found["effective_rank"][name] = rows[1]
         if name != BASE:
             found["procrustes"][name], found["rsa"][name] = rows[2:]
-        report("similarity", done, len(names))
+        on_progress("similarity", done, len(names))
     by_position = found["drift_by_position"]
     found["drift"] = {name: by_position[name][HEADLINE]["relative"] for name in names[1:]}
     found["cka"] = {name: np.diag(found["cka_layers"][name]).tolist() for name in names[1:]}
@@ -89,7 +89,7 @@ def _columns(records: Sequence[dict]) -> dict[str, list]:
 
 
 def ask_probes(
-    activations: Activations, rows: Sequence[dict], walks: Sequence[Walk], seed: int, report: Report
+    activations: Activations, rows: Sequence[dict], walks: Sequence[TokenisedWalk], seed: int, on_progress: OnProgress
 ) -> tuple[dict, dict[str, str]]:
     """Every question of `QUESTIONS` at every layer of every model, on the same held-out mazes.
 
@@ -113,7 +113,7 @@ def ask_probes(
             for name in activations.models:
                 ask = partial(_probe_layer, activations, name, position, values, mazes, seed)
                 found[name][question] = list(pool.map(ask, range(activations.layers)))
-                report("probes", next(done), steps)
+                on_progress("probes", next(done), steps)
     return found, missing
 
 
@@ -131,7 +131,9 @@ def valid_share(right: np.ndarray) -> dict:
     return {"valid": float(right.mean()), "valid_ci": [float(low), float(high)]}
 
 
-def patch_layers(models: Models, rows: Sequence[dict], walks: Sequence[Walk], solved: dict, report: Report) -> dict:
+def patch_layers(
+    models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk], solved: dict, on_progress: OnProgress
+) -> dict:
     """How much validity returns if the base is given a fine-tune's hidden states at each layer in turn.
 
     Args:
@@ -157,9 +159,9 @@ def patch_layers(models: Models, rows: Sequence[dict], walks: Sequence[Walk], so
             if at_work not in known:
                 known[at_work] = patching.solved(rows, patching.patched_answers(models, name, layer, rows, walks))
             walked.append(valid_share(known[at_work]))
-            report("patching", done := done + 1, steps)
+            on_progress("patching", done := done + 1, steps)
         accuracy = patching.patched_accuracy(models, name, few)
-        report("patching", done := done + 1, steps)
+        on_progress("patching", done := done + 1, steps)
         found[name] = {
             "base": base,
             "fine_tune": own,

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..metrics.path_validity.maze import MOVES, WALL, Maze
-from .positions import Walk
+from .positions import TokenisedWalk
 
 
-def maze_labels(rows: Sequence[dict], walks: Sequence[Walk], solved: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def maze_labels(
+    rows: Sequence[dict], walks: Sequence[TokenisedWalk], solved: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """One value per maze, as it stands at the start.
 
     Args:
@@ -29,7 +31,7 @@ def maze_labels(rows: Sequence[dict], walks: Sequence[Walk], solved: dict[str, n
     }
 
 
-def move_labels(rows: Sequence[dict], walks: Sequence[Walk]) -> dict[str, np.ndarray]:
+def move_labels(rows: Sequence[dict], walks: Sequence[TokenisedWalk]) -> dict[str, np.ndarray]:
     """One value per move of every solution, as it stands before that move, in the order of the activations.
 
     Returns:
@@ -41,7 +43,7 @@ def move_labels(rows: Sequence[dict], walks: Sequence[Walk]) -> dict[str, np.nda
     return {name: np.array(column) for name, column in zip(names, zip(*steps))}
 
 
-def cell_labels(rows: Sequence[dict], walks: Sequence[Walk]) -> dict[str, np.ndarray]:
+def cell_labels(rows: Sequence[dict], walks: Sequence[TokenisedWalk]) -> dict[str, np.ndarray]:
     """One value per chosen cell of every maze, in the order of the activations.
 
     Returns:
@@ -65,7 +67,7 @@ def _swap(rows: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(line.translate(str.maketrans("SG", "GS")) for line in rows)
 
 
-def _along(row: dict, walk: Walk) -> list[tuple[str, int, bool]]:
+def _along(row: dict, walk: TokenisedWalk) -> list[tuple[str, int, bool]]:
     """For each move of the solution: the move, the moves still to go, and whether the walker stands at a junction."""
     maze = Maze.from_ascii(row["maze"])
     here, steps = maze.start, []

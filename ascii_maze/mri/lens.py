@@ -4,14 +4,15 @@ nostalgebraist (2020), "interpreting GPT: the logit lens": the final normalisati
 layer's hidden state.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..terminal import OnProgress
 from .activations import Activations
 from .models import BASE, Models
-from .positions import Walk
+from .positions import TokenisedWalk
 
 # Rows whose logits are held at once, each as wide as the vocabulary.
 ROWS = 1_024
@@ -20,8 +21,8 @@ ROWS = 1_024
 def logit_lens(
     models: Models,
     activations: Activations,
-    walks: Sequence[Walk],
-    report: Callable[[str, int, int], None] | None = None,
+    walks: Sequence[TokenisedWalk],
+    on_progress: OnProgress | None = None,
 ) -> dict[str, dict[str, list[float]]]:
     """For each model and layer, read where each move is decided on: the probability of the right move.
 
@@ -44,8 +45,8 @@ def logit_lens(
                 first += float((logits.argmax(-1, keepdim=True) == aim).sum())
             mine["probability"].append(probability / len(targets))
             mine["first"].append(first / len(targets))
-        if report:
-            report("logit lens", len(lens), len(activations.models))
+        if on_progress:
+            on_progress("logit lens", len(lens), len(activations.models))
     return lens
 
 

@@ -21,13 +21,15 @@ from ..models.generation import answer_budget, generate
 from .activations import Activations, batches, states_at
 from .lens import read_out
 from .models import BASE, Models, watching
-from .positions import Walk
+from .positions import TokenisedWalk
 
 # Which positions are patched: those before the answer's first move is decided on, or those from there on.
 ROLES = ("prompt", "answer")
 
 
-def own_answers(models: Models, activations: Activations, name: str, rows: Sequence[dict], walks: Sequence[Walk]):
+def own_answers(
+    models: Models, activations: Activations, name: str, rows: Sequence[dict], walks: Sequence[TokenisedWalk]
+):
     """Greedy answers of one model: what is stored of its last layer tells which are the reference solution."""
     models.switch(name)
     last = activations.layers - 1
@@ -36,7 +38,7 @@ def own_answers(models: Models, activations: Activations, name: str, rows: Seque
 
 
 def patched_answers(
-    models: Models, name: str, layer: int, rows: Sequence[dict], walks: Sequence[Walk], batch_size: int = 64
+    models: Models, name: str, layer: int, rows: Sequence[dict], walks: Sequence[TokenisedWalk], batch_size: int = 64
 ) -> list[str]:
     """Greedy answers of the base with the hidden states of `name` after that layer, at every position."""
     models.switch(name, range(layer + 1))
@@ -53,7 +55,9 @@ def solved(rows: Sequence[dict], completions: Sequence[str]) -> np.ndarray:
     return np.array([score_path(row["maze"], answer).valid for row, answer in zip(rows, completions)])
 
 
-def patched_accuracy(models: Models, name: str, walks: Sequence[Walk], batch_size: int = 64) -> dict[str, list[float]]:
+def patched_accuracy(
+    models: Models, name: str, walks: Sequence[TokenisedWalk], batch_size: int = 64
+) -> dict[str, list[float]]:
     """The share of right next moves along the reference solution, of the base patched at each layer in turn.
 
     Returns:
@@ -91,7 +95,7 @@ def _put(layer: int, state, where) -> Callable:
     return put
 
 
-def _positions(walks: Sequence[Walk], shape: tuple[int, int], role: str):
+def _positions(walks: Sequence[TokenisedWalk], shape: tuple[int, int], role: str):
     """The positions of a role in a batch, bool (batch, tokens)."""
     import torch
 
@@ -99,7 +103,9 @@ def _positions(walks: Sequence[Walk], shape: tuple[int, int], role: str):
     return before if role == "prompt" else ~before
 
 
-def _read(models: Models, walks: Sequence[Walk], ids, mask, visit: Callable | None = None) -> list[np.ndarray]:
+def _read(
+    models: Models, walks: Sequence[TokenisedWalk], ids, mask, visit: Callable | None = None
+) -> list[np.ndarray]:
     """Let the model that is switched on read a batch: for each walk `_right`."""
     import torch
 
@@ -118,7 +124,7 @@ def _read(models: Models, walks: Sequence[Walk], ids, mask, visit: Callable | No
     return _right(models, walks, states_at(last["states"], [walk.moves for walk in walks]), ends)
 
 
-def _right(models: Models, walks: Sequence[Walk], moves: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:
+def _right(models: Models, walks: Sequence[TokenisedWalk], moves: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:
     """For each walk, bool (moves + 1,): whether each move, and then the end, is the likeliest token.
 
     Args:
@@ -139,7 +145,9 @@ def _moves_right(right: Sequence[np.ndarray]) -> int:
     return sum(int(each[:-1].sum()) for each in right)
 
 
-def _answers(models: Models, rows: Sequence[dict], walks: Sequence[Walk], right: Sequence[np.ndarray]) -> list[str]:
+def _answers(
+    models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk], right: Sequence[np.ndarray]
+) -> list[str]:
     """The reference solution where the model gives it, and what it generates elsewhere."""
     texts = [models.tokenizer.decode(walk.ids[walk.last_prompt + 1 :], skip_special_tokens=True) for walk in walks]
     others = [index for index, each in enumerate(right) if not each.all()]

@@ -20,7 +20,7 @@ CELLS = 8
 
 
 @dataclass(frozen=True)
-class Walk:
+class TokenisedWalk:
     """The tokens of one maze and its reference solution, and where to look.
 
     Attributes:
@@ -48,7 +48,7 @@ class Walk:
     path: str
 
 
-def locate_walks(rows: Sequence[dict], tokenizer, seed: int) -> list[Walk]:
+def locate_walks(rows: Sequence[dict], tokenizer, seed: int) -> list[TokenisedWalk]:
     """Tokenise mazes with their solutions, and find every named position.
 
     Args:
@@ -64,7 +64,7 @@ def locate_walks(rows: Sequence[dict], tokenizer, seed: int) -> list[Walk]:
     return [_locate(row, tokenizer, np.random.default_rng([seed, index])) for index, row in enumerate(rows)]
 
 
-def _locate(row: dict, tokenizer, rng: np.random.Generator) -> Walk:
+def _locate(row: dict, tokenizer, rng: np.random.Generator) -> TokenisedWalk:
     style, maze, shown = style_of(row["prompt"]), Maze.from_ascii(row["maze"]), row["prompt"][-1]["content"]
     path = parse_moves(row["solution"], maze.start)
     if not path:
@@ -82,7 +82,7 @@ def _locate(row: dict, tokenizer, rng: np.random.Generator) -> Walk:
 
     places = _choose_cells(maze, path, rng)
     parting = [_parting(path[:count], style, maze.start) for count in range(len(path))]
-    return Walk(
+    return TokenisedWalk(
         ids=np.array(encoded["input_ids"]),
         last_prompt=first_token(offsets, len(prompt)) - 1,
         start=token_at(maze.start),

@@ -16,13 +16,14 @@ import numpy as np
 from ..errors import AsciiMazeError, UsageError
 from ..evaluation.run import load_mazes
 from ..files import write_text
+from ..terminal import OnProgress
 from . import patching
 from .activations import Activations, changes_nothing, extract
-from .analysis import HEADLINE, Report, ask_probes, compare_similarity, patch_layers, valid_share
+from .analysis import HEADLINE, ask_probes, compare_similarity, patch_layers, valid_share
 from .labels import maze_labels
 from .lens import logit_lens, next_token_kl
 from .models import BASE, Models, load_models
-from .positions import Walk, locate_walks
+from .positions import TokenisedWalk, locate_walks
 from .regions.comparison import compare_regions, fit_regions
 from .report.figures import CaptionedFigure, appendix_figures, method_figures, overview_figures
 from .report.page import save_figure, write_page
@@ -45,16 +46,16 @@ def write_report(
     out: Path,
     limit: int | None = 1_000,
     seed: int = 0,
-    report: Report | None = None,
+    on_progress: OnProgress | None = None,
 ) -> dict:
     """Compare adapters with their base, and write report.html, figures, tables and mri.json; arguments as `measure`'s.
 
     Returns:
         What mri.json holds.
     """
-    report = report or (lambda what, done, total: None)
-    results, regions = measure(base, adapters, dataset, split, limit, seed, report)
-    draw_report(results, regions, out, report)
+    on_progress = on_progress or (lambda what, done, total: None)
+    results, regions = measure(base, adapters, dataset, split, limit, seed, on_progress)
+    draw_report(results, regions, out, on_progress)
     return results
 
 
@@ -65,7 +66,7 @@ def measure(
     split: str,
     limit: int | None,
     seed: int,
-    report: Report,
+    on_progress: OnProgress,
 ) -> tuple[dict, list[CaptionedFigure]]:
     """Every number of the report, and the figures of the regions.
 
@@ -75,7 +76,7 @@ def measure(
         dataset: folder or Hub id of a dataset with a config `prompts`.
         limit: the first so many mazes of the split.
         seed: of the probes' splits, the chosen cells and the regions.
-        report: called with what is being done, steps done and steps in all.
+        on_progress: called with what is being done, steps done and steps in all.
 
     Raises:
         UsageError: no adapter, one of another base, too few mazes, or mazes longer than the model's context.
@@ -89,11 +90,11 @@ def measure(
     models = load_models(base, adapters)
     walks = locate_walks(rows, models.tokenizer, seed)
     with tempfile.TemporaryDirectory(prefix="ascii-maze-") as folder:
-        activations = extract(models, walks, Path(folder), report=report)
-        solved = walk_mazes(models, activations, rows, walks, report)
-        results = analyse(models, activations, rows, walks, solved, seed, report)
+        activations = extract(models, walks, Path(folder), on_progress=on_progress)
+        solved = walk_mazes(models, activations, rows, walks, on_progress)
+        results = analyse(models, activations, rows, walks, solved, seed, on_progress)
         labels = region_labels(maze_labels(rows, walks, solved))
-        regions = find_regions(activations, labels, results, seed, report)
+        regions = find_regions(activations, labels, results, seed, on_progress)
     results["settings"] = {
         "base": base,
         "adapters": adapters,
@@ -109,13 +110,17 @@ def measure(
 
 
 def walk_mazes(
-    models: Models, activations: Activations, rows: Sequence[dict], walks: Sequence[Walk], report: Report
+    models: Models,
+    activations: Activations,
+    rows: Sequence[dict],
+    walks: Sequence[TokenisedWalk],
+    on_progress: OnProgress,
 ) -> dict[str, np.ndarray]:
     """Let every model answer: model -> bool (n,), whether the answer is valid."""
     solved = {}
     for done, name in enumerate(models.names, 1):
         solved[name] = patching.solved(rows, patching.own_answers(models, activations, name, rows, walks))
-        report("answers", done, len(models.names))
+        on_progress("answers", done, len(models.names))
     return solved
 
 
@@ -123,13 +128,13 @@ def analyse(
     models: Models,
     activations: Activations,
     rows: Sequence[dict],
-    walks: Sequence[Walk],
+    walks: Sequence[TokenisedWalk],
     solved: dict[str, np.ndarray],
     seed: int,
-    report: Report,
+    on_progress: OnProgress,
 ) -> dict:
     """Every number but those of the regions; the keys are those of mri.json, `settings` is still to come."""
-    probes, unasked = ask_probes(activations, rows, walks, seed, report)
+    probes, unasked = ask_probes(activations, rows, walks, seed, on_progress)
     of_weights = {name: updates(models, name) for name in models.names[1:]}
     return {
         "models": models.names,
@@ -137,16 +142,16 @@ def analyse(
         "mazes": len(rows),
         "unchanged": [name for name in models.names[1:] if changes_nothing(activations, name)],
         "answers": {name: valid_share(right) for name, right in solved.items()},
-        **compare_similarity(activations, report),
+        **compare_similarity(activations, on_progress),
         "probes": probes,
-        "lens": logit_lens(models, activations, walks, report),
+        "lens": logit_lens(models, activations, walks, on_progress),
         "kl": next_token_kl(models, activations),
         "weights": {
             name: [{key: value for key, value in update.items() if key != "columns"} for update in found]
             for name, found in of_weights.items()
         },
         "overlaps": overlaps(of_weights),
-        "patching": patch_layers(models, rows, walks, solved, report),
+        "patching": patch_layers(models, rows, walks, solved, on_progress),
         "regions": {},
         "regions_by_label": {},
         "missing": {f"the probe of '{question}'": reason for question, reason in unasked.items()},
@@ -154,7 +159,7 @@ def analyse(
 
 
 def find_regions(
-    activations: Activations, labels: dict[str, np.ndarray], results: dict, seed: int, report: Report
+    activations: Activations, labels: dict[str, np.ndarray], results: dict, seed: int, on_progress: OnProgress
 ) -> list[CaptionedFigure]:
     """Put the regions into the results, for every label that tells two groups of mazes apart, or why they are missing.
 
@@ -167,7 +172,7 @@ def find_regions(
     except AsciiMazeError as error:
         results["missing"]["activation regions"] = str(error)
         return figures
-    report("regions", 1, len(labels) + 1)
+    on_progress("regions", 1, len(labels) + 1)
     for done, (label, values) in enumerate(labels.items(), 2):
         names, codes = np.unique(values, return_inverse=True)
         try:
@@ -178,7 +183,7 @@ def find_regions(
         results["regions"] = results["regions"] or found["models"]
         results["regions_by_label"][label] = {key: found[key] for key in REGION_NUMBERS}
         figures = figures or list(region_figures(found))
-        report("regions", done, len(labels) + 1)
+        on_progress("regions", done, len(labels) + 1)
     return figures
 
 
@@ -188,7 +193,7 @@ def region_labels(labels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {**labels, "distance": np.where(far, "far", "near")}
 
 
-def draw_report(results: dict, regions: Sequence[CaptionedFigure], out: Path, report: Report) -> None:
+def draw_report(results: dict, regions: Sequence[CaptionedFigure], out: Path, on_progress: OnProgress) -> None:
     """Write the figures, the tables, mri.json and the page."""
     names = results["models"][1:]
     overview = [*overview_figures(results), *(drawn for drawn in regions if drawn.model is None)]
@@ -203,7 +208,7 @@ def draw_report(results: dict, regions: Sequence[CaptionedFigure], out: Path, re
         saved = []
         for each in drawn:
             saved.append(save_figure(each, out / "figures"))
-            report("figures", next(done), total)
+            on_progress("figures", next(done), total)
         return saved
 
     pictures = save(overview), {name: save(drawn) for name, drawn in methods.items()}, save(appendix)

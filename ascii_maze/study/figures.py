@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..mazes.baselines import POLICIES
+from ..mazes.baselines import BASELINES
 from ..plots import SETTINGS, inline_svg, svg_of
 
 
@@ -51,13 +51,13 @@ def length_figure(analysis: dict[str, dict[str, dict]], splits: Sequence[str], c
             ticks = sorted({cell for of_model in cells.values() for cell in of_model}, key=lambda cell: _first(cell))
             for name, of_model in cells.items():
                 points = [(ticks.index(cell), 100 * found["valid"]) for cell, found in of_model.items()]
-                baseline = {"linestyle": ":", "linewidth": 1, "marker": ""} if name in POLICIES else {"marker": "o"}
+                baseline = {"linestyle": ":", "linewidth": 1, "marker": ""} if name in BASELINES else {"marker": "o"}
                 panel.plot(*zip(*points), markersize=4, color=colours[name], label=name, **baseline)
             panel.set(title=split, xlabel="moves of the shortest path", ylim=(-3, 103))
             panel.set_xticks(range(len(ticks)), ticks)
             panel.grid(axis="y", alpha=0.25)
         panels[0].set_ylabel("valid, per cent")
-        shown = [line for line in panels[0].get_lines() if line.get_label() not in POLICIES]
+        shown = [line for line in panels[0].get_lines() if line.get_label() not in BASELINES]
         figure.legend(handles=shown, loc="outside right center", frameon=False)
         return inline_svg(svg_of(figure), "length")
 

@@ -14,6 +14,7 @@ import yaml
 
 from ..configuration import check_keys, read_yaml_mapping
 from ..errors import UsageError
+from ..methods import METHODS
 from ..recipe import Recipe, find_recipe, load_recipe
 from .source import embedded_model_digest
 
@@ -171,7 +172,7 @@ def plan(study: Study, out: Path, workers: int = 1) -> list[Stage]:
         folder, mark = (Path(), "") if len(study.seeds) == 1 else (Path(f"seed-{seed}"), f"-{seed}")
         for name in order:
             stages.append(_train(study, name, recipes, seed, folder, mark, here, base))
-        walkers = [name for name in order if recipes[name].method != "reward"]
+        walkers = [name for name in order if not METHODS[recipes[name].method].scores]
         stages.append(
             Stage(
                 name=f"evaluate{mark}",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ..evaluation.gallery import walks_side_by_side
 from ..files import write_text
-from ..mazes.baselines import POLICIES
+from ..mazes.baselines import BASELINES
 from ..mazes.failures import FAILURES
+from ..methods import METHODS
 from ..mri.regions.edges import ALL
 from ..plots import colours_of
 from ..templating import PAGES, render
@@ -64,7 +65,7 @@ def table_of(results: dict) -> list[dict]:
             rows.append(
                 {
                     "split": split,
-                    "baseline": name in POLICIES,
+                    "baseline": name in BASELINES,
                     "cells": (
                         name,
                         split,
@@ -142,12 +143,12 @@ def figures_of(results: dict, study: Study, out: Path) -> dict:
     from markupsafe import Markup
 
     models = results["models"]
-    colours = colours_of([*models, *(name for name in study.recipes if name not in models)])
+    colours = colours_of([*models, *(name for name in study.recipes if name not in models)], {"base", *BASELINES})
     folder = seed_folder(study, out, study.seeds[0])
     histories = {
         name: metrics["history"]
         for name in study.recipes
-        if (metrics := read_json(folder / name / "metrics.json")) and metrics["method"] != "reward"
+        if (metrics := read_json(folder / name / "metrics.json")) and not METHODS[metrics["method"]].scores
     }
     rewarded = {name: history for name, history in histories.items() if any("reward" in line for line in history)}
     analysis = _evaluation(study, out).get("analysis")

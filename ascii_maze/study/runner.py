@@ -59,19 +59,22 @@ class Progress:
 
 
 def run_stages(
-    stages: list[Stage], out: Path, only: str | None = None, report: Callable[[list[Progress]], None] | None = None
+    stages: list[Stage],
+    out: Path,
+    only: str | None = None,
+    on_progress: Callable[[list[Progress]], None] | None = None,
 ) -> list[Progress]:
     """Run every stage that has to be run; a failed one costs those that need it, and no other.
 
     Args:
         only: the name of the one stage to run; what it needs must be there.
-        report: called with all stages whenever something changes, and twice a second while a command runs.
+        on_progress: called with all stages whenever something changes, and twice a second while a command runs.
 
     Raises:
         UsageError: there is no stage `only`, or one that it needs has not been run.
         AsciiMazeError: the folder cannot be written.
     """
-    report = report or (lambda progress: None)
+    on_progress = on_progress or (lambda progress: None)
     names = [stage.name for stage in stages]
     if only is not None and only not in names:
         raise UsageError(f"no stage '{only}'; expected one of {', '.join(names)}")
@@ -97,8 +100,8 @@ def run_stages(
                     raise UsageError(f"'{only}' needs {', '.join(missing)}, which has not been run; run that first")
                 mine.state, mine.note = "left out", f"needs {', '.join(missing)}"
             else:
-                run_stage(mine, keys[stage.name], finished, out, lambda: report(list(progress.values())))
-            report(list(progress.values()))
+                run_stage(mine, keys[stage.name], finished, out, lambda: on_progress(list(progress.values())))
+            on_progress(list(progress.values()))
     return list(progress.values())
 
 

@@ -5,5 +5,5 @@ from types import ModuleType
 
 
 def method_module(method: str) -> ModuleType:
-    """The module of a method. Each has `COLUMNS`, `config_class()` and `make_trainer(...)`; see `sft`."""
+    """The module of a method. Each has `make_trainer(...)`; see `sft`."""
     return importlib.import_module(f"{__name__}.{method}")

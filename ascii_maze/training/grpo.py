@@ -2,21 +2,10 @@
 by what it did in the maze, advantages relative to its group (Shao et al., 2024). The terms are in `rewards`.
 """
 
-COLUMNS = ("prompt", "maze")
 
-
-def config_class() -> type:
-    """TRL's config of this method, a dataclass."""
-    from trl import GRPOConfig
-
-    return GRPOConfig
-
-
-def make_trainer(run, **arguments):
+def make_trainer(trainer_class: type, run, **arguments):
     """TRL's trainer of this method; see `sft`. `reward_weights` of the recipe weighs the terms in their order."""
-    from trl import GRPOTrainer
-
     from .rewards import Terms, reward_function
     from .watch import watched
 
-    return watched(GRPOTrainer)(reward_funcs=[reward_function(term) for term in Terms._fields], **arguments)
+    return watched(trainer_class)(reward_funcs=[reward_function(term) for term in Terms._fields], **arguments)

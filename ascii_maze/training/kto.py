@@ -2,23 +2,14 @@
 (Ethayarajh et al., 2024). The reference is the adapter that the run starts from.
 """
 
-COLUMNS = ("prompt", "chosen", "rejected")
 
-
-def config_class() -> type:
-    """TRL's config of this method, a dataclass."""
-    from trl import KTOConfig
-
-    return KTOConfig
-
-
-def make_trainer(run, train_dataset, eval_dataset, **arguments):
+def make_trainer(trainer_class: type, run, train_dataset, eval_dataset, **arguments):
     """TRL's trainer of this method; see `sft`. The pairs become single walks, right and wrong in a fixed random order.
 
     TRL would put a thousand right ones before a thousand wrong ones and take them as they come, since the KL term is
     estimated from the neighbours in a batch.
     """
-    from trl import KTOTrainer, unpair_preference_dataset
+    from trl import unpair_preference_dataset
 
     from .watch import watched
 
@@ -27,4 +18,4 @@ def make_trainer(run, train_dataset, eval_dataset, **arguments):
         rows and unpair_preference_dataset(rows).shuffle(seed).flatten_indices()
         for rows in (train_dataset, eval_dataset)
     ]
-    return watched(KTOTrainer)(train_dataset=single[0], eval_dataset=single[1], **arguments)
+    return watched(trainer_class)(train_dataset=single[0], eval_dataset=single[1], **arguments)

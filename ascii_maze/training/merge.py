@@ -17,6 +17,7 @@ from ..mazes.prompts import style_of
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import score_path
 from ..models.generation import answer_budget, generate, load_model
+from ..terminal import OnProgress
 
 
 def merge_adapter(
@@ -26,7 +27,7 @@ def merge_adapter(
     split: str,
     limit: int | None,
     margin: float,
-    report: Callable[[str, int, int], None],
+    on_progress: OnProgress,
 ) -> dict:
     """Merge, walk held-out mazes before and after, and save the model if it lost no more than the margin.
 
@@ -34,7 +35,7 @@ def merge_adapter(
         adapter: folder or Hub id.
         limit: the first so many mazes of the split.
         margin: validity that may be lost, 0-1.
-        report: called with what is being done, mazes done and mazes in all.
+        on_progress: called with what is being done, mazes done and mazes in all.
 
     Returns:
         What merge.json in the folder holds: `before` and `after`, rates of valid walks, and `mazes`.
@@ -49,9 +50,9 @@ def merge_adapter(
     model, tokenizer = load_model(adapter)
     if not hasattr(model, "peft_config"):
         raise UsageError(f"'{adapter}' is a whole model, there is nothing to merge")
-    before = share_valid(model, tokenizer, rows, lambda done: report("before", done, len(rows)))
+    before = share_valid(model, tokenizer, rows, lambda done: on_progress("before", done, len(rows)))
     merged = merge_weights(model)
-    after = share_valid(merged, tokenizer, rows, lambda done: report("after", done, len(rows)))
+    after = share_valid(merged, tokenizer, rows, lambda done: on_progress("after", done, len(rows)))
     figures = {"adapter": adapter, "before": before, "after": after, "mazes": len(rows), "margin": margin}
     if before - after > margin:
         raise AsciiMazeError(
@@ -80,9 +81,9 @@ def merge_weights(model):
     return plain.merge_and_unload().eval()
 
 
-def share_valid(model, tokenizer, rows: list[dict], report: Callable[[int], None] | None = None) -> float:
+def share_valid(model, tokenizer, rows: list[dict], on_progress: Callable[[int], None] | None = None) -> float:
     """The share of mazes that a model walks validly, greedily, 0-1."""
     longest = max(open_positions(Maze.from_ascii(row["maze"])) for row in rows)
     budget = answer_budget(tokenizer, longest, style_of(rows[0]["prompt"]))
-    answers = generate(model, tokenizer, [row["prompt"] for row in rows], budget, report=report)
+    answers = generate(model, tokenizer, [row["prompt"] for row in rows], budget, on_progress=on_progress)
     return sum(score_path(row["maze"], answer).valid for row, answer in zip(rows, answers)) / len(rows)

@@ -2,26 +2,15 @@
 base in one go and without a reference model (Hong et al., 2024).
 """
 
-COLUMNS = ("prompt", "chosen", "rejected")
 
-
-def config_class() -> type:
-    """TRL's config of this method, a dataclass."""
-    from trl.experimental.orpo import ORPOConfig
-
-    return ORPOConfig
-
-
-def make_trainer(run, **arguments):
+def make_trainer(trainer_class: type, run, **arguments):
     """TRL's trainer of this method; see `sft`. As in the paper, the loss is that of the answer.
 
     TRL 1.16 adds the prompt's: the likelihood of a random maze, which drowns the rest and teaches nothing.
     """
-    from trl.experimental.orpo import ORPOTrainer
-
     from .watch import watched
 
-    class AnswerOnly(ORPOTrainer):
+    class AnswerOnly(trainer_class):
         def concatenated_forward(self, model, batch):
             chosen, rejected, chosen_logits, rejected_logits, _, *rest = super().concatenated_forward(model, batch)
             return chosen, rejected, chosen_logits, rejected_logits, -chosen.mean(), *rest

@@ -5,24 +5,13 @@ often it does, whether its confidence is honest, and how its numbers rank walks 
 
 import math
 
-COLUMNS = ("prompt", "chosen", "rejected")
 
-
-def config_class() -> type:
-    """TRL's config of this method, a dataclass."""
-    from trl import RewardConfig
-
-    return RewardConfig
-
-
-def make_trainer(run, measure, **arguments):
+def make_trainer(trainer_class: type, run, measure, **arguments):
     """TRL's trainer of this method; see `sft`. What it measures is its own: a reward model walks no maze."""
-    from trl import RewardTrainer
-
     from .watch import watched
 
     pairs = arguments["eval_dataset"]
-    return watched(RewardTrainer)(measure=pairs and (lambda trainer: judge_pairs(trainer, pairs)), **arguments)
+    return watched(trainer_class)(measure=pairs and (lambda trainer: judge_pairs(trainer, pairs)), **arguments)
 
 
 def judge_pairs(trainer, pairs) -> dict[str, float]:

@@ -5,25 +5,14 @@ The true validity of the sampled walks is logged beside the reward, with weight 
 does not, the policy has found a hole in the reward model.
 """
 
-COLUMNS = ("prompt", "maze")
 
-
-def config_class() -> type:
-    """TRL's config of this method, a dataclass."""
-    from trl import RLOOConfig
-
-    return RLOOConfig
-
-
-def make_trainer(run, args, **arguments):
+def make_trainer(trainer_class: type, run, args, **arguments):
     """TRL's trainer of this method; see `sft`.
 
     Raises:
         UsageError: the recipe names no reward model.
         AsciiMazeError: it cannot be loaded, or is none.
     """
-    from trl import RLOOTrainer
-
     from ..errors import UsageError
     from ..models.generation import load_model
     from .rewards import reward_function
@@ -33,7 +22,7 @@ def make_trainer(run, args, **arguments):
         raise UsageError("no 'reward_model_name_or_path'; train one with `accelerate launch recipes/reward.yaml`")
     reward_model, tokenizer = load_model(run.reward_model_name_or_path, task="SEQ_CLS")
     args.reward_weights = [1.0, 0.0]
-    trainer = watched(RLOOTrainer)(
+    trainer = watched(trainer_class)(
         reward_funcs=[reward_model, reward_function("validity")],
         reward_processing_classes=[tokenizer, None],
         args=args,

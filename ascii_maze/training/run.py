@@ -12,6 +12,7 @@ from transformers import EarlyStoppingCallback, TrainerCallback
 
 from ..errors import AsciiMazeError, UsageError
 from ..files import write_text
+from ..methods import METHODS
 from ..models.loading import load_model_to_train, load_tokenizer, restore_weights, trained_weights
 from ..recipe import Arguments, Budget, Recipe
 from . import method_module
@@ -65,7 +66,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         AsciiMazeError: data or model cannot be used, the output folder holds a run of another recipe, the disk is
             full, or the loss is not a number. Or the run is done, and could not be pushed.
     """
-    training, method = arguments.training, method_module(recipe.method)
+    training, method = arguments.training, METHODS[recipe.method]
     out = Path(training.output_dir)
     first_process = training.process_index == 0
     check_predecessors(arguments.run)
@@ -81,7 +82,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
             if first_process and destination:
                 publish(out, destination)
             return out
-        train_rows, eval_rows = load_rows(arguments, method.COLUMNS)
+        train_rows, eval_rows = load_rows(arguments, method.columns)
     tokenizer = load_tokenizer(arguments.model.model_name_or_path or "", arguments.model.model_revision)
     lengths = measure_lengths(train_rows, tokenizer)
     check_lengths(train_rows, lengths, tokenizer, training)
@@ -134,7 +135,7 @@ def clear_run(out: Path) -> None:
 
 def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, tokenizer, lengths: Lengths):
     """The trainer of the recipe's method, with its model, its rows and what is to happen on the way."""
-    training, extra, method = arguments.training, arguments.run, method_module(recipe.method)
+    training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
     training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
     budget = Budget.parse(extra.budget) if extra.budget else None
     if budget and budget.unit == "steps":
@@ -143,11 +144,12 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
         training.metric_for_best_model, training.greater_is_better = "eval_valid", True
     model = load_model_to_train(arguments.model, extra.adapter_name_or_path, training.seed)
     weights = trained_weights(model)
-    columns = list(method.COLUMNS)
+    columns = list(method.columns)
     tasks = eval_rows and list(
         {maze: (prompt, maze) for prompt, maze in zip(eval_rows["prompt"], maze_texts(eval_rows))}.values()
     )
-    trainer = method.make_trainer(
+    trainer = method_module(recipe.method).make_trainer(
+        method.trainer_class(),
         extra,
         model=model,
         args=training,

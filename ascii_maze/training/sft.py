@@ -1,25 +1,15 @@
 """Supervised fine-tuning: the loss of the right answer's tokens, none on the prompt (Ouyang et al., 2022, step 1)."""
 
-COLUMNS = ("prompt", "completion")
 
-
-def config_class() -> type:
-    """TRL's config of this method, a dataclass."""
-    from trl import SFTConfig
-
-    return SFTConfig
-
-
-def make_trainer(run, **arguments):
+def make_trainer(trainer_class: type, run, **arguments):
     """TRL's trainer of this method, ready to train.
 
     Args:
+        trainer_class: TRL's, of the registry in `ascii_maze.methods`.
         run: the recipe's `RunArguments`.
         arguments: model, args, train_dataset, eval_dataset, processing_class and measure, as
             `ascii_maze.training.run` makes them.
     """
-    from trl import SFTTrainer
-
     from .watch import watched
 
-    return watched(SFTTrainer)(**arguments)
+    return watched(trainer_class)(**arguments)

@@ -73,7 +73,7 @@ def test_every_kind_of_failure_is_seen_with_its_counts(tmp_path):
     assert [walk["model"] for walk in groups[2]["walks"]] == ["a", "b"]
 
 
-def test_show_draws_the_walks_of_models_and_not_of_policies(tmp_path):
+def test_show_draws_the_walks_of_models_and_not_of_baselines(tmp_path):
     path = predictions(tmp_path / "p.parquet", {(name, "test"): [RIGHT] for name in ("a", "greedy", "b")})
     ((one, two),) = from_predictions(path, 4)
     assert (one[0], one[2], two[0]) == ("a: shortest path", "RRDD", "b: shortest path")
@@ -124,7 +124,7 @@ def test_the_page_has_the_table_the_same_mazes_and_successes_and_failures(page):
         "A shortest path",
         "No path at all",
     ]
-    assert "<td>shortest_path</td>" in page  # the policies stand in the table
+    assert "<td>shortest_path</td>" in page  # the baselines stand in the table
     walkers = re.findall(r"<figcaption><b>(.*?)</b>", page)
     assert walkers[: 2 * gallery.MAZES] == ["good", "&lt;b&gt;"] * gallery.MAZES  # and nowhere else
     assert walkers[2 * gallery.MAZES :] == ["good"] * gallery.EXAMPLES + ["&lt;b&gt;"] * gallery.EXAMPLES

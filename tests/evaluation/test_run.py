@@ -75,7 +75,7 @@ def report(name, done, total):
         os.kill(os.getpid(), signal.SIGKILL)
 ascii_maze.evaluation.answers.BATCHES_OF_A_PART = 1
 ascii_maze.evaluation.run.evaluate(
-    {"base": "tiny"}, sys.argv[1], ["test"], Path(sys.argv[2]), 14, 16, samples=2, max_new_tokens=9, report=report
+    {"base": "tiny"}, sys.argv[1], ["test"], Path(sys.argv[2]), 14, 16, samples=2, max_new_tokens=9, on_progress=report
 )
 """
 
@@ -109,11 +109,11 @@ def test_what_is_answered_is_not_asked_again(dataset, tmp_path, monkeypatch):
         answered.append((name, row["id"]))
         return "U"
 
-    monkeypatch.setattr(evaluation, "POLICIES", {"greedy": None})
-    monkeypatch.setattr(answers, "policy_answer", answer)
+    monkeypatch.setattr(evaluation, "BASELINES", {"greedy": None})
+    monkeypatch.setattr(answers, "baseline_answer", answer)
     with pytest.raises(KeyboardInterrupt):
         evaluate({}, str(dataset), ["test"], tmp_path, 14, 4)
-    monkeypatch.setattr(answers, "policy_answer", answer_on)
+    monkeypatch.setattr(answers, "baseline_answer", answer_on)
     evaluate({}, str(dataset), ["test"], tmp_path, 14, 4)
     ids = [row["id"] for row in load_mazes(str(dataset), "test", 14)]
     assert [key for _, key in answered] == ids[:11] + ids[8:]
@@ -124,7 +124,7 @@ def test_parts_of_another_evaluation_are_not_taken(dataset, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate({}, str(dataset), ["test"], tmp_path, limit=4, report=stop)
+        evaluate({}, str(dataset), ["test"], tmp_path, limit=4, on_progress=stop)
     assert list((tmp_path / ".unfinished").rglob("*.parquet"))
     results = evaluate({}, str(dataset), ["test"], tmp_path, limit=7)
     assert results["models"]["greedy"]["test"]["n"] == 7

@@ -73,7 +73,7 @@ def histories() -> dict[str, list[dict]]:
     ],
 )  # fmt: skip
 def test_figures_name_what_they_draw_and_are_the_same_every_time(draw, values, said):
-    colours = colours_of([*values, *MRI["drift"]])
+    colours = colours_of([*values, *MRI["drift"]], {"base"})
     drawn = draw(values, colours)
     assert said <= set(re.findall(r">([^<>\n]+)</text>", drawn))
     assert draw(values, colours) == drawn

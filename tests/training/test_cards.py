@@ -6,7 +6,8 @@ import re
 import pytest
 import yaml
 
-from ascii_maze.hub.cards import METHODS, render_card
+from ascii_maze.hub.cards import render_card
+from ascii_maze.methods import METHODS
 from ascii_maze.models.generation import load_model
 from ascii_maze.models.loading import TINY
 

@@ -75,15 +75,15 @@ def test_the_reference_is_the_start_of_the_run_and_no_second_model(dataset, sft_
 
 
 def trainer_of(method, dataset, sft, runs, **changes):
+    from ascii_maze.methods import METHODS
     from ascii_maze.models.loading import load_tokenizer
     from ascii_maze.recipe import load_recipe, parse_recipe
-    from ascii_maze.training import method_module
     from ascii_maze.training.data import load_rows, measure_lengths
     from ascii_maze.training.run import make_trainer
 
     recipe = load_recipe(f"recipes/tiny/{method}.yaml", method_settings(method, dataset, runs, sft, **changes))
     arguments = parse_recipe(recipe)
-    rows, eval_rows = load_rows(arguments, method_module(method).COLUMNS)
+    rows, eval_rows = load_rows(arguments, METHODS[method].columns)
     tokenizer = load_tokenizer("tiny")
     return make_trainer(recipe, arguments, rows, eval_rows, tokenizer, measure_lengths(rows, tokenizer))
 

@@ -6,23 +6,23 @@ from .maze import MOVES, WALL, Maze
 
 
 @dataclass(frozen=True)
-class Walk:
+class Trace:
     """Where a walk leads: the positions of its legal prefix, and where its first illegal step would have gone."""
 
     positions: list[tuple[int, int]]
     crash: tuple[int, int] | None
 
 
-def follow(maze: Maze, moves: str) -> Walk:
+def follow(maze: Maze, moves: str) -> Trace:
     """Follow moves (letters without spaces) until they end or leave open ground."""
     positions = [maze.start]
     for move in moves:
         row, column = positions[-1]
         there = row + MOVES[move][0], column + MOVES[move][1]
         if not maze.is_open(*there):
-            return Walk(positions, there)
+            return Trace(positions, there)
         positions.append(there)
-    return Walk(positions, None)
+    return Trace(positions, None)
 
 
 def to_svg(maze: Maze, moves: str = "", scale: int = 12) -> str:

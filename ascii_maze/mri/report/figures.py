@@ -239,7 +239,7 @@ def lines(
         level: a horizontal line, and its name.
     """
     figure, panel = _figure(2.7)
-    colours = colours_of(series)
+    colours = colours_of(series, {BASE})
     for rank, (name, values) in enumerate(series.items()):
         # A hair to the side of each other, so that bars and equal values are seen.
         places = np.arange(len(values)) + (0.06 * (rank - (len(series) - 1) / 2) if intervals else 0)
@@ -271,7 +271,7 @@ def count_in_wholes(panel: "Axes") -> None:
 def bars(values: Mapping[str, float], measure: str) -> "Figure":
     """One bar per name, its number beside it."""
     figure, panel = _figure(0.7 + 0.32 * len(values), frame=False)
-    colours = colours_of(values)
+    colours = colours_of(values, {BASE})
     for row, (name, value) in enumerate(values.items()):
         panel.barh(row, value, color=colours[name], height=0.6)[0].set_gid(f"{TIP}{name}: {value:.4g}")
         panel.text(value, row, f" {value:.2g}", va="center", fontsize=8)

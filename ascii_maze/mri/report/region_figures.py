@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...plots import GREY, colours_of
+from ..models import BASE
 from ..regions.edges import ALL, overlay
 from .figures import CaptionedFigure, count_in_wholes
 from .panels import BLUE, ORANGE, STYLE, draw_edges, finish_panel, graph_panel, mosaic, new_figure, outline
@@ -58,7 +59,7 @@ def _overview(result: dict) -> tuple["Figure", str]:
 def _by_layer(result: dict) -> tuple["Figure", str]:
     models = result["models"]
     figure, panels = new_figure(3.2, columns=2)
-    colours = colours_of(models)
+    colours = colours_of(models, {BASE})
     titles = {"edges": "edges from a layer to the next", "regions": "regions of a layer"}
     for panel, (kind, title) in zip(panels, titles.items()):
         tables = {name: model[kind][ALL]["by_layer"] for name, model in models.items()}

@@ -18,7 +18,7 @@ from ascii_maze.mazes.generators import generate_mazes
 from ascii_maze.mazes.prompts import prompt_messages
 from ascii_maze.mri.activations import Activations, extract
 from ascii_maze.mri.models import as_models
-from ascii_maze.mri.positions import Walk, locate_walks
+from ascii_maze.mri.positions import TokenisedWalk, locate_walks
 from ascii_maze.tiny.tokenizer import VOCABULARY, build_tokenizer
 
 
@@ -52,7 +52,7 @@ def folder(tmp_path):
     return tmp_path / "base"
 
 
-def walks_of(size: int, count: int) -> tuple[list[Walk], Dataset]:
+def walks_of(size: int, count: int) -> tuple[list[TokenisedWalk], Dataset]:
     """The same mazes for us and for llm-mri."""
     tokenizer = build_tokenizer(2048)
     mazes = list(generate_mazes("depth_first", size, size, count, seed=3))
@@ -72,7 +72,7 @@ def theirs(folder, dataset: Dataset) -> ActivationAreas:
     return areas
 
 
-def ours(model: PeftModel, walks: list[Walk], folder) -> Activations:
+def ours(model: PeftModel, walks: list[TokenisedWalk], folder) -> Activations:
     return extract(as_models(model, build_tokenizer(2048), ["sft"]), walks, folder)
 
 

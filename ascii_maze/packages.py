@@ -1,0 +1,34 @@
+"""Versions of the packages that have a say in a result, for the records that results leave."""
+
+import importlib.metadata
+from collections.abc import Iterable
+
+# What trains, generates and scores; a record names those of them that are installed.
+PACKAGES = (
+    "ascii-maze",
+    "accelerate",
+    "bitsandbytes",
+    "datasets",
+    "numba",
+    "numpy",
+    "peft",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "trl",
+    "vllm",
+)
+
+
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Package -> version, of those that are installed."""
+    installed = {}
+    for name in packages:
+        try:
+            installed[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return installed

@@ -1,0 +1,47 @@
+"""What a MODEL or a DATASET on the command line or in a recipe names: one rule for all of them.
+
+tiny                     the embedded model, where a model is meant
+outputs/tiny/sft         a file or folder, if there is one of that name
+ORG/NAME, ORG/NAME@v1    a repository of the Hub, at its newest commit or at a branch, a tag or a commit
+"""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+# As the Hub names users and repositories; nothing that starts like a path is one.
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_REVISION = re.compile(r"[\w./-]+")
+
+
+class Reference(NamedTuple):
+    """A file or folder, or a repository of the Hub.
+
+    Attributes:
+        name: a path as it was given, or ORG/NAME.
+        revision: a branch, tag or commit of the Hub's repository; None for its newest commit, and of a path.
+        is_local: whether it is a path that exists.
+    """
+
+    name: str
+    revision: str | None = None
+    is_local: bool = False
+
+
+def find_reference(text: str) -> Reference | None:
+    """What a text names, or None where it is neither a path that exists nor a name that the Hub would give.
+
+    A path that exists wins over a repository of the same name, as everywhere in the Hugging Face libraries.
+    """
+    if Path(text).exists():
+        return Reference(text, is_local=True)
+    name, at, revision = text.partition("@")
+    if not _HUB_ID.fullmatch(name) or ".." in name or "--" in name or (at and not _REVISION.fullmatch(revision)):
+        return None
+    return Reference(name, revision or None)
+
+
+def is_on_hub(text: str) -> bool:
+    """Whether a text names a repository of the Hub, and no file or folder here."""
+    reference = find_reference(text)
+    return reference is not None and not reference.is_local

@@ -1,0 +1,62 @@
+"""What a command shows while it works and when it is done: progress on stderr, tables on stdout."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+# Told what is being done, the steps done and the steps in all.
+OnProgress = Callable[[str, int, int], None]
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[OnProgress]:
+    """A progress bar on stderr, or a line for each tenth where that is no terminal: a function (what, done, total)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield (lambda what, done, total: None) if quiet else tell_tenths()
+        return
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def on_progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield on_progress
+
+
+def tell_tenths() -> OnProgress:
+    """A function (what, done, total) that says a line on stderr at every tenth."""
+    told: dict[str, int] = {}
+
+    def on_progress(what: str, done: int, total: int) -> None:
+        tenth = 10 * done // max(1, total)
+        if told.get(what) != tenth:
+            told[what] = tenth
+            print(f"{what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+
+    return on_progress
+
+
+def print_tables(rows: Iterable[tuple[str, Sequence[str], dict]], header: Sequence[str]) -> None:
+    """Tables on stdout, one for each run of rows with the same title.
+
+    Args:
+        rows: title, cells, and what rich's `Table.add_row` takes beside them.
+    """
+    from itertools import groupby
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    for title, group in groupby(rows, key=lambda row: row[0]):
+        table = Table(*header, title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
+        for _, cells, looks in group:
+            table.add_row(*cells, **looks)
+        Console().print(table)
