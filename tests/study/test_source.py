@@ -97,6 +97,6 @@ def test_all_that_a_stage_imports_counts(study_file, tmp_path):
         subprocess.run(command, check=True, capture_output=True, timeout=300)
         imported = set(told.read_text().split())
         assert len(imported) > 10
-        assert imported - {"ascii_maze.cli", "ascii_maze.hub.cards", *source.WITHOUT} <= set(
+        assert imported - {"ascii_maze.cli", "ascii_maze.terminal", "ascii_maze.hub.cards", *source.WITHOUT} <= set(
             modules_run(stage.modules)
         )
