@@ -1,9 +1,11 @@
-"""Writing files so that nobody ever sees half of one, and output folders that one process at a time writes to.
+"""Files that are written whole or not at all, and output folders that one process at a time writes to.
 
 A folder that a command makes carries a file `.ascii-maze`. It is locked while the command runs, and it is what allows
-anything inside the folder to be removed again: nothing else ever is.
+anything inside the folder to be moved or removed again: nothing else ever is. The mark holds the folder's inode, so a
+copy of the folder, a download of it or a forged mark counts as somebody else's; a folder that was renamed stays ours.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -13,9 +15,10 @@ from pathlib import Path
 
 from .errors import AsciiMazeError, UsageError
 
-# In every output folder: locked while a command writes there; says whether the folder was made for the output.
+# In every output folder: locked while a command writes there; says whether this program made the folder.
 MARK = ".ascii-maze"
-OURS, FOUND = "made by ascii-maze\n", "found by ascii-maze, made by someone else\n"
+OURS, FOUND = "made by ascii-maze, inode {}\n", "found by ascii-maze, made by someone else\n"
+NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # of a file system
 
 # What a folder holds while it is being made; with it, nobody takes the folder for a finished one.
 UNFINISHED = ".unfinished"
@@ -52,51 +55,82 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def output_folder(folder: Path, wait: bool = False) -> Iterator[None]:
+def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Iterator[None]:
     """Make an output folder where there is none, and hold it alone while the block runs.
 
     A folder that is new or empty is marked as made by this program; see `remove_inside`. The lock is flock's: it ends
-    with the process, however that ends. Where there is no flock (Windows) nothing is locked.
+    with the process, however that ends, and forked workers do not hold it. Where there is no flock (Windows, some
+    network file systems) nothing is locked.
 
     Args:
-        wait: for whoever holds the folder, instead of an error.
+        wait: until whoever holds the folder is done, instead of raising.
+        shared: with others that hold it shared: the ranks of a distributed build.
 
     Raises:
         UsageError: there is a file of that name.
         AsciiMazeError: the folder cannot be written, or another process holds it.
     """
+    mark = folder / MARK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        mark = folder / MARK
-        if not mark.exists():
-            mark.write_text(FOUND if any(folder.iterdir()) else OURS, encoding="utf-8")
-        handle = mark.open("r+", encoding="utf-8")
+        # No link is followed: it could lead to a file of somebody else.
+        descriptor = os.open(mark, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     except (FileExistsError, NotADirectoryError) as error:
         raise UsageError(f"{folder} cannot be a folder: there is a file in its place") from error
     except OSError as error:
-        raise AsciiMazeError(f"cannot write {folder}: {error.strerror}") from error
-    with handle:
-        _lock(handle, folder, wait)
+        raise AsciiMazeError(f"cannot write {mark}: {error.strerror}") from error
+    with os.fdopen(descriptor, "r+b", buffering=0) as handle:
+        if hasattr(os, "register_at_fork"):  # a worker that outlives its killed parent must not keep the lock
+            os.register_at_fork(after_in_child=handle.close)
+        if _lock(handle, folder, wait, shared):
+            _write_mark(handle, folder)
+            if shared:
+                _flock(handle, wait=False, shared=True)
         yield
 
 
-def _lock(handle, folder: Path, wait: bool) -> None:
+def _write_mark(handle, folder: Path) -> None:
+    """Say in the mark whether the folder is ours, while it is held alone."""
+    is_empty = os.listdir(folder) == [MARK]
+    try:
+        if is_empty or not handle.read(1):  # new, or whoever made it was killed before it wrote
+            handle.seek(0)
+            handle.truncate()
+            handle.write((OURS.format(folder.stat().st_ino) if is_empty else FOUND).encode())
+    except OSError as error:
+        raise AsciiMazeError(f"cannot write {folder / MARK}: {error.strerror}") from error
+
+
+def _lock(handle, folder: Path, wait: bool, shared: bool) -> bool:
+    """Lock a folder by its mark; whether nobody else holds it, shared or not."""
+    if _flock(handle, wait and not shared, shared=False):
+        return True
+    if shared and _flock(handle, wait, shared=True):
+        return False
+    raise AsciiMazeError(
+        f"another ascii-maze process is writing to {folder}; wait for it to end, or name another output folder"
+    )
+
+
+def _flock(handle, wait: bool, shared: bool) -> bool:
+    """Whether the lock was taken, or cannot be had on this system."""
     try:
         import fcntl
     except ImportError:
-        return
+        return True
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except OSError as error:
-        raise AsciiMazeError(
-            f"another ascii-maze process is writing to {folder}; wait for it to end, or name another output folder"
-        ) from error
+        return error.errno in NO_LOCKS_HERE
+    return True
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether a folder was made by `output_folder`, new or empty as it was."""
+    """Whether `output_folder` made a folder, where it stands or where it was before it was renamed; not a copy."""
     mark = folder / MARK
-    return mark.is_file() and not mark.is_symlink() and mark.read_text(encoding="utf-8", errors="replace") == OURS
+    if not mark.is_file() or mark.is_symlink():
+        return False
+    return mark.read_text(encoding="utf-8", errors="replace") == OURS.format(folder.stat().st_ino)
 
 
 def remove_inside(path: Path, folder: Path) -> None:
@@ -105,16 +139,39 @@ def remove_inside(path: Path, folder: Path) -> None:
     A symbolic link is removed, not what it leads to.
 
     Raises:
-        AsciiMazeError: `folder` is not one of ours, or `path` does not lie inside it; nothing is removed.
+        AsciiMazeError: `folder` is not one of ours, or `path` does not lie inside it; nothing is removed. Or the
+            system refuses.
     """
+    _check_inside(path, folder)
+    try:
+        if path.is_symlink() or path.is_file():
+            path.unlink(missing_ok=True)
+        elif path.is_dir():
+            shutil.rmtree(path)
+    except OSError as error:
+        raise AsciiMazeError(f"cannot remove {path}: {error.strerror or error}") from error
+
+
+def move_inside(path: Path, to: Path, folder: Path) -> None:
+    """Rename a file or a folder within a folder that this program made; a file at `to` is replaced.
+
+    Raises:
+        AsciiMazeError: as `remove_inside`; also where there is a folder at `to`.
+    """
+    _check_inside(path, folder)
+    _check_inside(to, folder)
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, to)
+    except OSError as error:
+        raise AsciiMazeError(f"cannot move {path} to {to}: {error.strerror or error}") from error
+
+
+def _check_inside(path: Path, folder: Path) -> None:
     inside = path.parent.resolve() / path.name
     if path.name in ("", "..") or not inside.is_relative_to(folder.resolve()) or inside == folder.resolve():
-        raise AsciiMazeError(f"{path} is not inside {folder}, so it is not removed")
+        raise AsciiMazeError(f"{path} is not inside {folder}, so it is neither moved nor removed")
     if not is_ours(folder):
         raise AsciiMazeError(
-            f"{folder} was not made by ascii-maze, so nothing in it is removed; remove {path} yourself"
+            f"{folder} was not made by ascii-maze (or is a copy), so nothing in it is removed; remove {path} yourself"
         )
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.is_dir():
-        shutil.rmtree(path)

@@ -1,11 +1,12 @@
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.files import MARK, is_ours, output_folder, remove_inside
+from ascii_maze.files import MARK, is_ours, move_inside, output_folder, remove_inside
 
 HOLD = """
 import sys
@@ -52,6 +53,10 @@ def test_nothing_is_removed_that_is_not_strictly_inside(tmp_path, path):
     before = sorted(map(str, tmp_path.rglob("*")))
     with pytest.raises(AsciiMazeError, match="not inside"):
         remove_inside(out / path, out)
+    with pytest.raises(AsciiMazeError, match="not inside"):
+        move_inside(out / path, out / "new", out)
+    with pytest.raises(AsciiMazeError, match="not inside"):
+        move_inside(out / "inner", out / path, out)
     assert sorted(map(str, tmp_path.rglob("*"))) == before
 
 
@@ -81,3 +86,115 @@ def test_a_file_in_the_place_of_a_folder_is_one_line(tmp_path):
     for path in (tmp_path / "out", tmp_path / "out" / "inner"):
         with pytest.raises(UsageError, match="there is a file in its place"), output_folder(path):
             pass
+
+
+def copied(out, tmp_path):
+    return shutil.copytree(out, tmp_path / "copy")
+
+
+def copied_over(out, tmp_path):
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "mine").write_text("")
+    return shutil.copytree(out, tmp_path / "copy", dirs_exist_ok=True)
+
+
+def forged(out, tmp_path):
+    (tmp_path / "copy" / "deep").mkdir(parents=True)
+    (tmp_path / "copy" / MARK).write_text("made by ascii-maze\n")
+    return tmp_path / "copy"
+
+
+def marked_by_a_link(out, tmp_path):
+    (tmp_path / "copy" / "deep").mkdir(parents=True)
+    (tmp_path / "copy" / MARK).symlink_to(out / MARK)
+    return tmp_path / "copy"
+
+
+def emptied_into_another(out, tmp_path):
+    (tmp_path / "copy").mkdir()
+    for path in list(out.iterdir()):
+        shutil.move(path, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+@pytest.mark.parametrize("made", [copied, copied_over, forged, marked_by_a_link, emptied_into_another])
+def test_a_mark_that_came_from_elsewhere_allows_nothing(tmp_path, made):
+    with output_folder(tmp_path / "out"):
+        (tmp_path / "out" / "deep").mkdir()
+    folder = made(tmp_path / "out", tmp_path)
+    assert not is_ours(folder)
+    with pytest.raises(AsciiMazeError, match="was not made by ascii-maze"):
+        remove_inside(folder / "deep", folder)
+    with pytest.raises(AsciiMazeError, match="was not made by ascii-maze"):
+        move_inside(folder / "deep", folder / "moved", folder)
+    assert (folder / "deep").is_dir()
+
+
+def test_a_folder_that_was_renamed_stays_ours(tmp_path):
+    with output_folder(tmp_path / "out"):
+        (tmp_path / "out" / "deep").mkdir()
+    (tmp_path / "out").rename(tmp_path / "renamed")
+    remove_inside(tmp_path / "renamed" / "deep", tmp_path / "renamed")
+    assert os.listdir(tmp_path / "renamed") == [MARK]
+
+
+def test_a_mark_that_is_a_link_is_not_written_through(tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / MARK).symlink_to(tmp_path / "notes.txt")
+    with pytest.raises(AsciiMazeError, match="cannot write"), output_folder(tmp_path / "out"):
+        pass
+    assert (tmp_path / "notes.txt").read_text() == ""
+
+
+def test_a_mark_whose_writer_was_killed_is_written_by_the_next(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / MARK).write_text("")
+    with output_folder(tmp_path / "out"):
+        assert is_ours(tmp_path / "out")
+
+
+def test_ranks_share_a_folder_that_no_other_command_may_then_take(tmp_path):
+    out = tmp_path / "out"
+    with output_folder(out, shared=True), output_folder(out, shared=True):
+        assert is_ours(out)
+        with pytest.raises(AsciiMazeError, match="another ascii-maze process"), output_folder(out):
+            pass
+    with (
+        output_folder(out),
+        pytest.raises(AsciiMazeError, match="another ascii-maze process"),
+        output_folder(out, shared=True),
+    ):
+        pass
+
+
+def test_a_worker_that_outlives_its_killed_parent_does_not_keep_the_folder(tmp_path):
+    forks = "import os, time\n    if not os.fork():\n        print('held', flush=True)\n        time.sleep(60)\n    "
+    program = HOLD.replace('print("held", flush=True)', forks)
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdin=-1, stdout=-1, text=True, start_new_session=True
+    ) as other:
+        try:
+            assert other.stdout.readline() == "held\n"
+            other.kill()
+            other.wait()
+            with output_folder(tmp_path):
+                pass
+        finally:
+            os.killpg(other.pid, 9)
+
+
+def test_a_file_is_moved_over_another_and_a_folder_to_a_place_that_is_free(tmp_path):
+    out = tmp_path / "out"
+    with output_folder(out):
+        (out / "new" / "inner").mkdir(parents=True)
+        (out / "new" / "file").write_text("new")
+        (out / "file").write_text("old")
+        (out / "full" / "of").mkdir(parents=True)
+        move_inside(out / "new" / "file", out / "file", out)
+        move_inside(out / "new" / "inner", out / "there" / "inner", out)
+        with pytest.raises(AsciiMazeError, match="cannot move"):
+            move_inside(out / "new", out / "full", out)
+    assert (out / "file").read_text() == "new"
+    assert (out / "there" / "inner").is_dir()
+    assert (out / "full" / "of").is_dir()
