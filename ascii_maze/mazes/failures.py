@@ -44,7 +44,7 @@ def failure_of(maze: Maze, completion: str) -> Failure | None:
 
     A wall anywhere counts before all else, since nothing after it says what the model had in mind.
     """
-    moves = parse_moves(completion, maze.start) if isinstance(completion, str) else None
+    moves = parse_moves(completion, maze.start)
     if moves is None:
         return Failure("garbage")
     walk = follow(maze, moves)

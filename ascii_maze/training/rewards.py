@@ -16,8 +16,7 @@ With `WEIGHTS` every valid walk is worth more than any other; a test holds that.
 from typing import NamedTuple
 
 from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
-from ..metrics.path_validity.maze import Maze
-from ..metrics.path_validity.scoring import parse_moves, score_moves
+from ..metrics.path_validity.scoring import after_thought, completion_text, parse_moves, read_maze, score_moves
 
 
 class Terms(NamedTuple):
@@ -37,24 +36,28 @@ class Terms(NamedTuple):
 WEIGHTS = (1.0, 0.5, 0.1, 0.3)
 
 
-def judge(maze_text: str, completion: str, style: PromptStyle = PLAIN) -> Terms:
+def judge(maze_text: str, completion: object, style: PromptStyle = PLAIN) -> Terms:
     """What a completion earns in a maze; an unreadable one earns nothing.
 
     Args:
+        completion: text or chat messages, read as `score_path` reads them.
         style: how the answer was asked for.
     """
-    maze = Maze.from_ascii(maze_text)
+    maze = read_maze(maze_text)
     moves = parse_moves(completion, maze.start)
     if moves is None:
         return Terms()
     score = score_moves(maze, moves)
-    closed = score.progress * maze.distances.get(maze.start, 0)
+    closed = score.progress * (maze.shortest or 0)
     legal_moves = score.legal_prefix * len(moves)
     progress = score.progress * closed / legal_moves if legal_moves else 0.0
     if score.excess_moves is None:  # not valid
         return Terms(progress=progress)
     answer = format_answer(moves, style, maze.start)
-    as_asked = completion.strip() in (answer, f"<answer>{answer}</answer>")
+    as_asked = (after_thought(completion_text(completion) or "") or "").strip() in (
+        answer,
+        f"<answer>{answer}</answer>",
+    )
     return Terms(1.0, 1 - score.excess_moves / len(moves), float(as_asked), progress)
 
 
@@ -65,7 +68,7 @@ def reward_function(term: str):
         prompts: list[list[Message]], completions: list[list[Message]], maze: list[str], **columns
     ) -> list[float]:
         return [
-            getattr(judge(text, answer[-1]["content"], style_of(prompt)), term)
+            getattr(judge(text, answer, style_of(prompt)), term)
             for prompt, answer, text in zip(prompts, completions, maze)
         ]
 

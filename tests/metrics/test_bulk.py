@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from ascii_maze import Maze, MazeError, PathScore, score_path
 from ascii_maze.metrics.path_validity.bulk import CHUNK, LONGEST, score_columns, score_paths
 from ascii_maze.metrics.path_validity.maze import STYLES
+from ascii_maze.training.rewards import judge
 
 from .test_maze import maps
 
@@ -13,6 +14,28 @@ PATHS = st.text("UDLR ,\n", max_size=30)
 TEXTS = st.text(st.characters(), max_size=12)
 ANSWERS = st.one_of(
     PATHS, TEXTS, st.sampled_from(["<answer>R</answer>", "→ ↓", "right", "\0", "R\0R", "\ud800", "", " "])
+)
+PIECES = st.sampled_from(
+    [
+        "<think>",
+        "</think>",
+        "[THINK]",
+        "[/THINK]",
+        "<answer>",
+        "</answer>",
+        "R",
+        "D R",
+        "→",
+        "↓",
+        "right",
+        "(1,1)",
+        " ",
+        ",",
+    ]
+)
+MIXED = st.lists(PIECES, max_size=8).map("".join)
+FORMS = st.sampled_from(
+    [str, lambda text: [text], lambda text: [{"role": "assistant", "content": text}], lambda _: None]
 )
 
 
@@ -23,6 +46,15 @@ def test_of_any_maps_and_answers_it_says_what_score_path_says(pairs, others):
     assert score_paths(mazes, answers) == [
         score_path(maze, answer) for maze, answer in zip(mazes, answers, strict=True)
     ]
+
+
+@given(st.lists(st.tuples(maps(), ANSWERS | MIXED, FORMS), max_size=6))
+def test_all_readers_agree_on_thoughts_answers_arrows_and_messages(cases):
+    mazes, answers = [maze for maze, _, _ in cases], [form(answer) for _, answer, form in cases]
+    scores = score_paths(mazes, answers)
+    assert scores == [score_path(maze, answer) for maze, answer in zip(mazes, answers, strict=True)]
+    earned = [judge(maze, answer) for maze, answer in zip(mazes, answers, strict=True)]
+    assert [score.valid for score in scores] == [terms.validity == 1 for terms in earned]
 
 
 @pytest.mark.parametrize("style", STYLES)

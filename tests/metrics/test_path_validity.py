@@ -50,6 +50,13 @@ def test_batches_and_single_pairs_add_up(metric):
     assert (result["n"], result["valid"]) == (4, 0.25)
 
 
+def test_messages_are_read_as_their_text(metric):
+    said = {"role": "assistant", "content": "<think>D D D</think>R R D D"}
+    assert metric.compute(predictions=[[said], ["R R D D"], "R R D D"], references=[LOOP] * 3)["valid"] == 1.0
+    metric.add(prediction=[said], reference=LOOP)
+    assert metric.compute()["valid"] == 1.0
+
+
 def test_of_nothing_there_is_no_mean(metric):
     result = metric.compute(predictions=[], references=[])
     assert result.pop("n") == 0

@@ -2,15 +2,19 @@ import random
 from functools import lru_cache
 
 import networkx
+import numpy as np
+import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ascii_maze import Maze, MazeError, generate_mazes, score_path
+from ascii_maze.mazes.failures import failure_of
 from ascii_maze.mazes.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle, format_answer, prompt_messages, style_of
 from ascii_maze.metrics.path_validity.bulk import score_paths
 from ascii_maze.metrics.path_validity.maze import STYLES
-from ascii_maze.metrics.path_validity.scoring import UNPARSED, extract_answer, parse_moves
+from ascii_maze.metrics.path_validity.scoring import UNPARSED, completion_text, extract_answer, parse_moves
+from ascii_maze.training.rewards import judge
 
 from .test_maze import maps
 
@@ -204,7 +208,9 @@ def test_junk_is_unparsed(junk):
     assert score_path(OPEN, junk) == UNPARSED
 
 
-@pytest.mark.parametrize("completion", [None, 7, b"R R", ["R"], float("nan")])
+@pytest.mark.parametrize(
+    "completion", [None, 7, b"R R", ["R", "D"], [["R"]], [7], [], {}, {"content": 7}, float("nan")]
+)
 def test_what_is_no_text_is_unparsed(completion):
     assert score_path(OPEN, completion) == UNPARSED
 
@@ -230,6 +236,98 @@ def test_ten_thousand_moves():
 )
 def test_the_last_closed_answer_counts(completion, answer):
     assert extract_answer(completion) == answer
+
+
+RIGHT = "R R D D"
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        [{"role": "assistant", "content": RIGHT}],
+        [{"role": "user", "content": "maze"}, {"role": "assistant", "content": RIGHT}],
+        {"role": "assistant", "content": RIGHT},
+        [{"role": "assistant", "content": RIGHT, "reasoning_content": "perhaps D D D"}],
+        [{"role": "assistant", "content": [{"type": "text", "text": "R R"}, {"type": "text", "text": " D D"}]}],
+        ({"role": "assistant", "content": f"<think>D D D</think>{RIGHT}"},),
+        [{"content": RIGHT}],
+        [RIGHT],
+        (RIGHT,),
+        np.array([RIGHT]),
+        np.array([{"role": "assistant", "content": RIGHT}]),
+        pandas.Series([RIGHT]),
+    ],
+)
+def test_a_completion_counts_in_every_form_in_which_datasets_and_trainers_hold_one(completion):
+    assert completion_text(completion).endswith(RIGHT)
+    assert score_path(OPEN, completion).optimal
+    assert score_paths([OPEN], [completion]) == [score_path(OPEN, completion)]
+    assert judge(OPEN, completion).validity == 1
+    assert failure_of(Maze.from_ascii(OPEN), completion) is None
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        [{"role": "assistant", "content": RIGHT}, {"role": "user", "content": RIGHT}],
+        [{"role": "tool", "content": RIGHT}],
+        {"role": "user", "content": RIGHT},
+        [{"role": "assistant", "content": None}],
+        [{"role": "assistant", "content": [{"type": "image"}]}],
+        [{"role": "assistant", "content": [RIGHT, {"text": RIGHT}]}],
+        [RIGHT, RIGHT],
+    ],
+)
+def test_what_the_assistant_did_not_say_is_no_completion(completion):
+    assert completion_text(completion) is None
+    assert score_path(OPEN, completion) == UNPARSED
+
+
+@pytest.mark.parametrize(
+    ("completion", "moves"),
+    [
+        ("<think>First idea: <answer>R R D D</answer>. But no,", None),
+        ("<think>R R D D", None),
+        ("<think>\n\n</think>\n\nR R D D", "RRDD"),
+        ("<think>maybe <answer>D D D</answer></think>\n\nR R D D", "RRDD"),
+        ("maybe <answer>D D D</answer></think>R R D D", "RRDD"),  # the prompt had opened the thought
+        ("<think>U</think>L<think>D</think> <answer>R R</answer>", "RR"),
+        ("<think>U</think> <answer>R R</answer> <think>or D", None),
+        ("<answer>R R</answer></think>", None),
+        ("<think>R R</think>", None),
+        ("<think>R R</think> the way is D", None),
+        ("<thinking><answer>U</answer></thinking>R R", "RR"),
+        ("<thinking><answer>U</answer>", None),
+        ("[THINK]<answer>U</answer>[/THINK]R R", "RR"),
+        ("[THINK]<answer>U</answer>", None),
+        ("</think>R R", "RR"),
+    ],
+)
+def test_a_thought_does_not_count_and_one_that_is_open_leaves_nothing(completion, moves):
+    assert parse_moves(completion) == moves
+
+
+@pytest.mark.parametrize(
+    ("completion", "moves"),
+    [
+        ("R → R → R", "RRR"),
+        ("R→D→L", "RDL"),
+        ("→ → ↓", "RRD"),
+        ("R R → D D", None),
+        ("→ R", None),
+        ("R →", None),
+        ("R → → D", None),
+        ("R ↓ D", None),
+        ("R ← D", None),
+        ("↓ D", None),
+        ("R ↓", None),
+        ("<answer>R → D</answer>", "RD"),
+    ],
+)
+def test_an_arrow_between_letters_is_a_separator_and_other_mixtures_are_no_path(completion, moves):
+    assert parse_moves(completion) == moves
+    score = score_path("S    G", "R → R → R")
+    assert (score.parsed, score.valid, score.legal_prefix) == (True, False, 1.0)
 
 
 def test_letters_may_be_separated_or_not():

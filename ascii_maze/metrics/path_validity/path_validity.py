@@ -5,7 +5,7 @@ import evaluate
 
 from .bulk import rows_of, score_columns
 from .maze import MazeError
-from .scoring import FIELDS
+from .scoring import FIELDS, completion_text
 
 _DESCRIPTION = """
 Whether paths through ASCII mazes are legal, arrive, and are as short as a path can be. A reference is the text of a
@@ -22,8 +22,9 @@ _CITATION = """
 
 _INPUTS = """
 Args:
-    predictions: what a model wrote: moves as letters (R R D D), arrows, words or coordinates. Of a longer text the
-        last <answer>...</answer> counts. Anything that is not a path counts as unparsed and never raises.
+    predictions: what a model wrote, as text or as chat messages: moves as letters (R R D D), arrows, words or
+        coordinates. Of a longer text what follows the last thought (</think>) counts, of that the last
+        <answer>...</answer>. Anything that is not a path counts as unparsed and never raises.
     references: the text of each maze: rows of '#', ' ', one S and one G.
     per_item (bool): also give every field of every prediction, under `items`. Default False.
 Returns:
@@ -64,7 +65,7 @@ class PathValidity(evaluate.Metric):
         )
 
     def add_batch(self, *, predictions=None, references=None, **kwargs) -> None:
-        """Add pairs, as any metric does, but take predictions that are no text, or none that UTF-8 can hold.
+        """Add pairs, as any metric does, but take predictions that are messages, no text, or none that UTF-8 can hold.
 
         Raises:
             ValueError: a reference is no text, with its index in the batch; or there are not as many of both.
@@ -105,5 +106,5 @@ def check_text(references: list) -> None:
 
 
 def storable(value: object) -> str:
-    """The value where it is text, with `?` for lone surrogates, which no file can hold; else nothing."""
-    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
+    """The text of a prediction, with `?` for lone surrogates, which no file can hold; "" where there is none."""
+    return (completion_text(value) or "").encode(errors="replace").decode()

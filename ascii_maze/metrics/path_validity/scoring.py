@@ -5,15 +5,21 @@ a bad maze, which is the caller's mistake.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from .maze import GOAL, MOVES, START, WALL, Maze
 
+# What models put around a thought. The marks of other families are special tokens, which decoding leaves out.
+THOUGHTS = (("<think>", "</think>"), ("<thinking>", "</thinking>"), ("[THINK]", "[/THINK]"))
 ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
-# Letters and arrows may stand together or be separated by blanks and commas; anything else is not an answer.
-_LETTERS = str.maketrans("↑↓←→", "UDLR", " \n\r\t,")
+# Letters or arrows may stand together or be separated by blanks and commas; anything else is not an answer.
+_SEPARATORS = " \n\r\t,"
+_LETTERS = str.maketrans("", "", _SEPARATORS)
+_ARROWS = str.maketrans("↑↓←→", "UDLR")
+_ARROWS_BETWEEN_LETTERS = re.compile("[UDLR](?:→[UDLR])+")
 _WORDS = {"up": "U", "down": "D", "left": "L", "right": "R"} | {
     "cima": "U",
     "baixo": "D",
@@ -64,30 +70,88 @@ UNPARSED = PathScore(False, False, False, False, False, None, 0.0, 0.0, 0, 0)
 OPTIMAL = PathScore(True, True, True, True, True, 0, 1.0, 1.0, 0, 0)
 
 
-def extract_answer(completion: str) -> str:
-    """What counts of a longer completion: the inside of its last `<answer>...</answer>`, else the whole text."""
-    start = completion.rfind(ANSWER_OPEN, 0, max(completion.rfind(ANSWER_CLOSE), 0))
-    if start < 0:
+def completion_text(completion: object) -> str | None:
+    """The text of a completion in any form in which datasets and trainers hold one; None where there is none.
+
+    That is text; a chat message, of which `content` counts (text, or a list of parts of which those with `text` do);
+    a conversation, of which the last message counts if it is the assistant's; or a list with one text in it. NumPy
+    arrays are taken for lists. A message's `reasoning_content` is a thought and does not count.
+    """
+    if isinstance(completion, str):
         return completion
+    if isinstance(completion, Mapping):
+        if completion.get("role", "assistant") != "assistant":
+            return None
+        content = completion.get("content")
+        parts = _as_list(content)
+        if parts and all(isinstance(part, Mapping) for part in parts):
+            texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
+            return "".join(texts) if texts else None
+        return content if isinstance(content, str) else None
+    items = _as_list(completion)
+    if items and (len(items) == 1 or isinstance(items[-1], Mapping)):
+        return completion_text(items[-1]) if isinstance(items[-1], (str, Mapping)) else None
+    return None
+
+
+def _as_list(value: object) -> list | tuple:
+    """A list, tuple or array as it is; anything else as an empty list."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return value if isinstance(value, (list, tuple)) else []
+
+
+def after_thought(completion: str) -> str | None:
+    """What follows the last closed thought; None where a thought is still open at the end.
+
+    Where the prompt has opened the thought, as some chat templates do, the caller puts its mark before the completion.
+    """
+    for _, closed in THOUGHTS:
+        completion = completion.rpartition(closed)[2]
+    return None if any(opened in completion for opened, _ in THOUGHTS) else completion
+
+
+def extract_answer(completion: str) -> str:
+    """What counts of a longer completion: of what follows the last thought the inside of the last
+    `<answer>...</answer>`, else the whole; nothing while a thought is open.
+    """
+    text = after_thought(completion) or ""
+    start = text.rfind(ANSWER_OPEN, 0, max(text.rfind(ANSWER_CLOSE), 0))
+    if start < 0:
+        return text
     start += len(ANSWER_OPEN)
-    return completion[start : completion.index(ANSWER_CLOSE, start)]
+    return text[start : text.index(ANSWER_CLOSE, start)]
 
 
-def parse_moves(completion: str, start: tuple[int, int] | None = None) -> str | None:
+def parse_moves(completion: object, start: tuple[int, int] | None = None) -> str | None:
     """The moves of a completion as letters without spaces, or None where it holds anything else, or no move.
 
     Letters, arrows, words (English or Portuguese, in any case) and coordinates are understood; see
-    `prompts.ANSWER_STYLES`.
+    `prompts.ANSWER_STYLES`. Between letters an arrow is a separator (`R → D`); any other mixture is no path.
 
     Args:
+        completion: what the model wrote, in any form that `completion_text` takes.
         start: where coordinates have to begin, (row, column); anywhere without it.
     """
-    answer = extract_answer(completion)
+    text = completion if isinstance(completion, str) else completion_text(completion)
+    if not text:
+        return None
+    letters = text.translate(_LETTERS)
+    if letters and not letters.strip("UDLR"):
+        return letters
+    return _moves_of_answer(extract_answer(text), start)
+
+
+def _moves_of_answer(answer: str, start: tuple[int, int] | None) -> str | None:
     letters = answer.translate(_LETTERS)
     if not letters:
         return None
     if not letters.strip("UDLR"):
         return letters
+    if not letters.strip("↑↓←→"):
+        return letters.translate(_ARROWS)
+    if _ARROWS_BETWEEN_LETTERS.fullmatch(letters):
+        return letters.replace("→", "")
     words = answer.replace(",", " ").casefold().split()
     if words and all(word in _WORDS for word in words):
         return "".join(_WORDS[word] for word in words)
@@ -106,12 +170,13 @@ def _moves_of_coordinates(answer: str, start: tuple[int, int] | None) -> str | N
     return "".join(_STEPS[step] for step in steps)
 
 
-def score_path(maze: Maze | str, completion: str) -> PathScore:
+def score_path(maze: Maze | str, completion: object) -> PathScore:
     """Score a model's completion, or a plain `R R D D`, against a maze.
 
     Args:
         maze: a `Maze`, or the text of one.
-        completion: what the model wrote; anything that is not text counts as unparsed.
+        completion: what the model wrote, as text or as chat messages; see `completion_text`. Anything else counts as
+            unparsed.
 
     Raises:
         MazeError: `maze` is text that is not a maze.
@@ -120,12 +185,21 @@ def score_path(maze: Maze | str, completion: str) -> PathScore:
         maze = read_maze(maze)
     elif not isinstance(maze, Maze):
         maze = Maze.from_ascii(maze)
-    moves = parse_moves(completion, maze.start) if isinstance(completion, str) else None
+    moves = parse_moves(completion, maze.start)
     return UNPARSED if moves is None else score_moves(maze, moves)
 
 
-# A model answers the same maze several times: samples, generations of GRPO, each model of a comparison.
-read_maze = lru_cache(maxsize=1024)(Maze.from_ascii)
+def read_maze(text: str) -> Maze:
+    """`Maze.from_ascii`, which remembers the last mazes, and of large ones only a few.
+
+    A model answers the same maze several times: samples, generations of GRPO, each model of a comparison.
+    """
+    return (_read if len(text) <= LARGE else _read_large)(text)
+
+
+LARGE = 4096  # characters
+_read = lru_cache(maxsize=1024)(Maze.from_ascii)
+_read_large = lru_cache(maxsize=16)(Maze.from_ascii)
 
 
 def score_moves(maze: Maze, moves: str) -> PathScore:
