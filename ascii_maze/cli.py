@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .errors import AsciiMazeError, Interrupted, UsageError, printable
+from .errors import AsciiMazeError, Interrupted, UsageError, one_line
 from .metrics.path_validity.maze import MazeError
 from .terminal import print_tables, progress
 
@@ -38,7 +38,7 @@ def main() -> None:
     except (AsciiMazeError, MazeError) as error:
         if debug:
             raise
-        print(f"ascii-maze: {printable(str(error))}", file=sys.stderr)
+        print(f"ascii-maze: {one_line(error)}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2))
 
 

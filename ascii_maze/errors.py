@@ -22,6 +22,21 @@ class Interrupted(AsciiMazeError):
     exit_code = 130
 
 
+LONGEST = 1_000  # characters of an error
+
+
+def reason(error: BaseException) -> str:
+    """What a library says went wrong, in its own first line; the error's type where it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return next(filter(None, lines), type(error).__name__)
+
+
+def one_line(error: BaseException) -> str:
+    """An error as the terminal shows it: a line, printable, without the middle of what is far too long."""
+    text = printable(" ".join(str(error).split()))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+
+
 def printable(text: str) -> str:
     """The text with every sign that is not for reading made visible: an escape sequence would steer the terminal."""
     return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)

@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from .errors import AsciiMazeError, printable
+from .errors import AsciiMazeError, one_line
 
 
 def main(recipe: str | Path, words: list[str] | None = None) -> None:
@@ -25,7 +25,7 @@ def main(recipe: str | Path, words: list[str] | None = None) -> None:
     except AsciiMazeError as error:
         if "--debug" in flags:
             raise
-        print(f"ascii-maze train: {printable(str(error))}", file=sys.stderr)
+        print(f"ascii-maze train: {one_line(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print(

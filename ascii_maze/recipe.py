@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from .configuration import read_yaml_mapping
-from .errors import UsageError, did_you_mean
+from .errors import UsageError, did_you_mean, reason
 from .methods import METHODS
 
 # `accelerate launch recipe.yaml` runs the file as Python; this first line is then its program and to YAML just a key.
@@ -299,8 +299,7 @@ def _parse(recipe: Recipe, classes: tuple[type, ...]) -> tuple:
     try:
         return parser.parse_args_into_dataclasses(words, look_for_args_file=False)
     except (ValueError, TypeError, ImportError) as error:
-        message = str(error).strip() or type(error).__name__
-        raise RecipeError(f"{recipe.path.name}: {message.splitlines()[0]}") from error
+        raise RecipeError(f"{recipe.path.name}: {reason(error)}") from error
 
 
 def _as_words(key: str, value: Any) -> list[str]:

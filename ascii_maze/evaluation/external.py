@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import UsageError, reason
 
 SUFFIXES = (".jsonl", ".parquet")
 KEYS = ("id", "maze")
@@ -40,7 +40,7 @@ def open_predictions(path: Path, asked: dict[str, tuple], samples: int) -> Calla
         key, pairs = _read_parquet(path) if path.suffix == ".parquet" else _read_jsonl(path)
         database.executemany("INSERT INTO given VALUES (?, ?)", pairs)
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"cannot read {path}: {reason(error)}") from error
     for rows, wanted in asked.values():
         batches = rows.select_columns([key]).iter(batch_size=1000)
         keys = (value for batch in batches for value in batch[key])

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import AsciiMazeError, UsageError
+from ..errors import AsciiMazeError, UsageError, reason
 from ..files import UNFINISHED, write_text
 from ..mazes.baselines import BASELINES, open_positions
 from ..metrics.path_validity.maze import Maze
@@ -117,8 +117,7 @@ def load_split(dataset: str, split: str):
     try:
         rows = load_dataset(name, "prompts", split=split, revision=revision)
     except (FileNotFoundError, ConnectionError, ValueError, OSError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise AsciiMazeError(f"cannot load split '{split}' of '{dataset}': {reason}") from error
+        raise AsciiMazeError(f"cannot load split '{split}' of '{dataset}': {reason(error)}") from error
     if not len(rows):
         raise AsciiMazeError(f"split '{split}' of '{dataset}' is empty")
     return rows

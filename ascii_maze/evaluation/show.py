@@ -4,7 +4,7 @@ import sys
 from html import escape
 from pathlib import Path
 
-from ..errors import UsageError, printable
+from ..errors import UsageError, printable, reason
 from ..files import write_text
 from ..mazes.drawing import to_sheet, to_terminal
 from ..metrics.path_validity.maze import Maze
@@ -62,7 +62,7 @@ def from_predictions(path: Path, count: int) -> list[list[Drawing]]:
         models = [name for name in names_in(path, "model") if name not in BASELINES]
         groups = pick_mazes(path, models, count)
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"cannot read {path}: {reason(error)}") from error
     shown = []
     for rows in groups:
         maze = Maze.from_ascii(rows[0]["maze"])

@@ -3,7 +3,7 @@
 import functools
 from pathlib import Path
 
-from ..errors import AsciiMazeError, UsageError
+from ..errors import AsciiMazeError, UsageError, reason
 
 TINY = Path(__file__).resolve().parents[1] / "tiny"
 
@@ -234,5 +234,4 @@ def restore_weights(model, weights: dict) -> None:
 
 
 def _cannot_load(what: str, name: str, error: Exception) -> ModelError:
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return ModelError(f"cannot load the {what} of '{name}': {first}")
+    return ModelError(f"cannot load the {what} of '{name}': {reason(error)}")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import AsciiMazeError, UsageError
+from ..errors import AsciiMazeError, UsageError, reason
 
 BASE = "base"
 # Submodules of a decoder layer that write to the residual stream, by the names that model families give them.
@@ -102,8 +102,9 @@ def load_models(base: str, adapters: dict[str, str]) -> Models:
             else:
                 model = PeftModel.from_pretrained(model, source, adapter_name=name, revision=revision)
         except (RuntimeError, ValueError, OSError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise AsciiMazeError(f"adapter '{name}' ({location}) cannot be put on '{base}': {reason}") from error
+            raise AsciiMazeError(
+                f"adapter '{name}' ({location}) cannot be put on '{base}': {reason(error)}"
+            ) from error
     return as_models(model.eval(), tokenizer, list(adapters))
 
 

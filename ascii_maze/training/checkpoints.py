@@ -5,6 +5,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from ..errors import reason
+
 
 def newest_intact(out: Path) -> Path | None:
     """The newest checkpoint of a run that is whole; says which newer ones are not. None where there is none."""
@@ -33,7 +35,7 @@ def what_is_broken(folder: Path) -> str | None:
             elif file.suffix in (".pt", ".pth") and (bad := zipfile.ZipFile(file).testzip()):
                 return f"{file.name} is damaged at {bad}"
         except (ValueError, OSError, SafetensorError, zipfile.BadZipFile) as error:
-            return f"{file.name} is damaged: {str(error).splitlines()[0]}"
+            return f"{file.name} is damaged: {reason(error)}"
     return None
 
 

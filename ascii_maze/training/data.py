@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import AsciiMazeError, UsageError
+from ..errors import AsciiMazeError, UsageError, reason
 from ..mazes.prompts import style_of
 from ..metrics.path_validity.maze import Maze, MazeError
 from ..models.generation import answer_budget
@@ -53,9 +53,8 @@ def load_split(script, split: str, columns: tuple[str, ...]):
     try:
         rows = load_dataset(name, config, split=split)
     except (FileNotFoundError, ConnectionError, ValueError, OSError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise AsciiMazeError(
-            f"cannot load split '{split}' of dataset '{name}' ({reason}); "
+            f"cannot load split '{split}' of dataset '{name}' ({reason(error)}); "
             f"build it with `ascii-maze build --out {name}`"
         ) from error
     missing = [column for column in columns if column not in rows.column_names]
