@@ -5,13 +5,16 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .errors import AsciiMazeError, Interrupted, UsageError, one_line
 from .metrics.path_validity.maze import MazeError
 from .terminal import print_tables, progress
+
+if TYPE_CHECKING:
+    from .evaluation.schema import Results
 
 app = typer.Typer(
     help="What does each way of fine-tuning teach a language model that walks through an ASCII maze?\n\n"
@@ -223,7 +226,7 @@ def name_models(models: list[str]) -> dict[str, str]:
     return named
 
 
-def print_table(results: dict) -> None:
+def print_table(results: "Results") -> None:
     """The table of results in the terminal, one part per split."""
     from .evaluation.tables import TABLE_HEADER, sample_rows, table_rows
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from ..files import write_text
 from ..mazes.baselines import BASELINES
@@ -17,6 +18,7 @@ from ..models.generation import Decoding, answer_budget, load_walker
 from ..terminal import OnProgress
 from .external import is_predictions, open_predictions
 from .predictions import write_part
+from .schema import Prediction
 
 BATCHES_OF_A_PART = 16
 
@@ -116,7 +118,7 @@ def baseline_answer(name: str, row: dict) -> str:
     return format_answer(BASELINES[name](read_maze(row["maze"]), random.Random(seed)))
 
 
-def score_rows(name: str, split: str, rows: list[dict], completions: list[list[str]]) -> list[dict]:
+def score_rows(name: str, split: str, rows: list[dict], completions: list[list[str]]) -> list[Prediction]:
     """The rows of predictions.parquet for one model and some mazes of a split.
 
     Args:
@@ -125,7 +127,7 @@ def score_rows(name: str, split: str, rows: list[dict], completions: list[list[s
     return [scored for row, answers in zip(rows, completions) for scored in score_answers(name, split, row, answers)]
 
 
-def score_answers(name: str, split: str, row: dict, completions: list[str]) -> Iterator[dict]:
+def score_answers(name: str, split: str, row: dict, completions: list[str]) -> Iterator[Prediction]:
     """One row for each sample; `vote` marks the one that speaks for the walk that most of them take."""
     maze = read_maze(row["maze"])
     walks = [parse_moves(completion, maze.start) for completion in completions]
@@ -135,11 +137,13 @@ def score_answers(name: str, split: str, row: dict, completions: list[str]) -> I
     facts["decision_points"] = decision_points(maze)
     for sample, completion in enumerate(completions):
         failure = failure_of(maze, completion) or (None, None, None)
-        yield {
+        prediction = {
             "id": row["id"],
             "model": name,
             "split": split,
             "size": f"{row['width']}x{row['height']}",
+            "width": row["width"],
+            "height": row["height"],
             **facts,
             "maze": row["maze"],
             "sample": sample,
@@ -149,6 +153,7 @@ def score_answers(name: str, split: str, row: dict, completions: list[str]) -> I
             "vote": sample == voted,
             **dict(zip(("failure", "failure_move", "failure_junction"), failure)),
         }
+        yield cast(Prediction, prediction)
 
 
 def majority(walks: Sequence[str | None]) -> int:

@@ -6,12 +6,13 @@ from pathlib import Path
 from ..files import replacing
 from ..mazes.baselines import BASELINES
 from ..plots import SETTINGS, colours_of
+from .schema import Rates, Results
 
 # A point: where it stands on the axis, validity, and the ends of its interval, all three in per cent.
 Point = tuple[float, float, float, float]
 
 
-def draw_validity(results: dict, out: Path) -> list[Path]:
+def draw_validity(results: Results, out: Path) -> list[Path]:
     """Draw what `evaluate` returned, one panel per split; the same results give the same bytes.
 
     Args:
@@ -30,21 +31,16 @@ def draw_validity(results: dict, out: Path) -> list[Path]:
             cells = by_split[split]["by_size"]
             by_size[split, name] = [_point(sizes[split].index(size), cell) for size, cell in cells.items()]
             lengths = results["analysis"][name][split]["by"]["path_length"]
-            by_length[split, name] = [_point(_middle(lengths_of), cell) for lengths_of, cell in lengths.items()]
+            by_length[split, name] = [_point((cell["low"] + cell["high"]) / 2, cell) for cell in lengths.values()]
     return [
         *_draw(out / "validity_by_size", "size of the maze, in cells", splits, by_size, sizes),
         *_draw(out / "validity_by_path_length", "moves of the shortest path", splits, by_length, None),
     ]
 
 
-def _point(place: float, cell: dict) -> Point:
-    return (place, *(100 * rate for rate in (cell["valid"], *cell["valid_ci"])))
-
-
-def _middle(cell: str) -> float:
-    """The middle of a cell of a breakdown: of `8-15`, 11.5."""
-    bounds = [int(number) for number in cell.split("-")]
-    return sum(bounds) / len(bounds)
+def _point(place: float, cell: Rates) -> Point:
+    low, high = cell["valid_ci"]
+    return place, 100 * cell["valid"], 100 * low, 100 * high
 
 
 def _draw(

@@ -14,6 +14,7 @@ from ..mazes.failures import FAILURES, failure_of
 from ..metrics.path_validity.scoring import parse_moves, read_maze
 from ..metrics.path_validity.svg import to_svg
 from ..templating import PAGES, render
+from .schema import Results
 from .tables import TABLE_HEADER, table_rows
 
 # What is read of a prediction to show it.
@@ -142,7 +143,7 @@ def walks_side_by_side(path: Path, models: Sequence[str], count: int) -> list[li
     return [[walk_of(row) for row in rows] for rows in pick_mazes(path, models, count)]
 
 
-def write_gallery(out: Path, results: dict) -> None:
+def write_gallery(out: Path, results: Results) -> None:
     """Write gallery.html, on which every model but the baselines is seen.
 
     Args:

@@ -14,6 +14,7 @@ import platform
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from ..errors import AsciiMazeError, UsageError, reason
 from ..files import UNFINISHED, write_text
@@ -23,6 +24,7 @@ from ..models.generation import Decoding, split_revision
 from ..terminal import OnProgress
 from .answers import Questions, answer_all
 from .predictions import join_parts, read_scores
+from .schema import Analysis, Results, SizeRates, SplitRates, write_results
 from .statistics import break_down, count_failures, length_curve, paired_tests, summarise, verdicts
 from .tables import render_markdown
 
@@ -44,7 +46,7 @@ def evaluate(
     temperature: float | None = None,
     seed: int = 0,
     max_new_tokens: int | None = None,
-) -> dict:
+) -> Results:
     """Score every model, and the baselines, on the same mazes; write results.json, predictions.parquet,
     report.md.
 
@@ -96,11 +98,11 @@ def evaluate(
         if name in models:
             facts[name] = json.loads((folder / "facts.json").read_text())
     settings |= {"system_prompt": questions.prompt[0]["content"], "prompt": questions.prompt, "loaded": facts}
-    results = {**measure(parts, list(models), splits), "settings": settings}
+    results = cast(Results, {**measure(parts, list(models), splits), "settings": settings})
     files = [file for name in parts for split in splits for file in parts[name][split]]
     join_parts(files, out / "predictions.parquet")
     write_text(out / "report.md", render_markdown(results))
-    write_text(out / "results.json", json.dumps(results, indent=2))
+    write_results(out / "results.json", results)
     shutil.rmtree(out / UNFINISHED)
     return results
 
@@ -175,8 +177,8 @@ def measure(
     Args:
         models: those that are tested against each other.
     """
-    summaries: dict[str, dict] = {name: {} for name in parts}
-    analyses: dict[str, dict] = {name: {} for name in parts}
+    summaries: dict[str, dict[str, SplitRates]] = {name: {} for name in parts}
+    analyses: dict[str, dict[str, Analysis]] = {name: {} for name in parts}
     outcomes: dict[str, dict] = {name: {} for name in parts}
     for name, of in parts.items():
         for split, files in of.items():
@@ -186,13 +188,15 @@ def measure(
     return {"models": summaries, "analysis": analyses, "paired": paired_tests(models, splits, outcomes)}
 
 
-def summarise_split(rows) -> dict:
-    """Rates of one model in one split, and by size."""
-    sizes = sorted(rows["size"].unique(), key=lambda size: [int(n) for n in size.split("x")])
-    return {**summarise(rows), "by_size": {size: summarise(rows[rows["size"] == size]) for size in sizes}}
+def summarise_split(rows) -> SplitRates:
+    """Rates of one model on one split, and by size, from the smallest."""
+    by_size: dict[str, SizeRates] = {}
+    for (width, height), found in rows.groupby(["width", "height"], sort=True):
+        by_size[f"{width}x{height}"] = {**summarise(found), "width": int(width), "height": int(height)}
+    return {**summarise(rows), "by_size": by_size}
 
 
-def analyse_split(rows) -> dict:
+def analyse_split(rows) -> Analysis:
     """Rates by the facts of the mazes, how often each failure occurs, and validity over path length."""
     once = rows[rows["vote"] & rows["path_length"].notna()]
     return {

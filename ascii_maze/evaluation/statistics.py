@@ -7,15 +7,16 @@ samples of a maze stand together, as many for each.
 import itertools
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
 import numpy as np
 
-RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed")
+from .schema import RATES, BinRates, Breakdown, LengthCurve, PairedTest, Rates
+
 RESAMPLES = 2_000
 
 
-def summarise(rows) -> dict:
+def summarise(rows) -> Rates:
     """Number of mazes, the rates 0-1, and the Wilson 95 % interval of validity (Wilson, JASA 1927).
 
     With several samples a rate is the mean over all of them, and its interval is that of as many answers as there are
@@ -24,14 +25,15 @@ def summarise(rows) -> dict:
     """
     samples, rates = int(rows["sample"].max()) + 1, rows[list(RATES)].mean()
     count = len(rows) // samples
-    summary = {"n": count, **rates.to_dict(), "valid_ci": wilson(rates["valid"], count)}
+    summary = cast(Rates, {"n": count, **rates.to_dict(), "valid_ci": wilson(rates["valid"], count)})
     summary["progress"] = float(rows["progress"].mean())
     if rows["exact"].notna().any():
         summary["exact"] = float(rows["exact"].mean())
     if samples > 1:
         majority = verdicts(rows).mean()
-        summary |= {"samples": samples, "pass_at": pass_at(rows["valid"].to_numpy(dtype=bool).reshape(-1, samples))}
-        summary |= {"majority": float(majority), "majority_ci": wilson(majority, count)}
+        summary["samples"] = samples
+        summary["pass_at"] = pass_at(rows["valid"].to_numpy(dtype=bool).reshape(-1, samples))
+        summary["majority"], summary["majority_ci"] = float(majority), wilson(majority, count)
     return summary
 
 
@@ -64,25 +66,29 @@ def verdicts(rows) -> np.ndarray:
     return rows.loc[rows["vote"], "valid"].to_numpy(dtype=bool)
 
 
-def break_down(rows) -> dict[str, dict[str, dict]]:
-    """Rates by generator, path length and number of decision points; rows that lack a fact count in none of it.
+def break_down(rows) -> Breakdown:
+    """Rates by generator, path length and number of decision points; rows without a fact are left out of its bins."""
+    return {
+        "generator": {name: summarise(found) for name, found in rows.groupby("generator", observed=True, sort=True)},
+        "path_length": bin_rates(rows, "path_length"),
+        "decision_points": bin_rates(rows, "decision_points"),
+    }
 
-    Lengths and numbers stand together from each power of two to the next: 1, 2-3, 4-7, 8-15 and so on.
+
+def bin_rates(rows, fact: str) -> dict[str, BinRates]:
+    """Rates by bins that begin at powers of two: `0`, `1`, `2-3`, `4-7`, `8-15` and so on; empty ones are absent.
+
+    Args:
+        fact: a column of counts.
     """
-    table: dict[str, dict[str, dict]] = {"generator": {}}
-    for name, cell in rows.groupby("generator", observed=True, sort=True):
-        table["generator"][name] = summarise(cell)
-    for fact in ("path_length", "decision_points"):
-        known = rows[rows[fact].notna()]
-        ranks = np.frexp(known[fact].to_numpy(dtype=float))[1]  # the exponent, 4 for all of 8-15
-        table[fact] = {octave(rank): summarise(known[ranks == rank]) for rank in np.unique(ranks).tolist()}
-    return table
-
-
-def octave(rank: int) -> str:
-    """The name of a cell of a breakdown: 4 is `8-15`, 0 is `0`."""
-    low, high = 1 << max(rank - 1, 0), (1 << rank) - 1
-    return str(high) if rank < 2 else f"{low}-{high}"
+    bins: dict[str, BinRates] = {}
+    known = rows[rows[fact].notna()]
+    exponents = np.frexp(known[fact].to_numpy(dtype=float))[1]  # 4 for all of 8-15
+    for exponent in np.unique(exponents).tolist():
+        low, high = (1 << exponent) >> 1, (1 << exponent) - 1
+        name = str(low) if low == high else f"{low}-{high}"
+        bins[name] = {**summarise(known[exponents == exponent]), "low": low, "high": high}
+    return bins
 
 
 def count_failures(rows) -> dict[str, int]:
@@ -93,7 +99,7 @@ def count_failures(rows) -> dict[str, int]:
     return {kind: int(counts[kind]) for kind in FAILURES if counts.get(kind, 0)}
 
 
-def paired_tests(models: Sequence[str], splits: Sequence[str], outcomes: dict[str, dict]) -> list[dict]:
+def paired_tests(models: Sequence[str], splits: Sequence[str], outcomes: dict[str, dict]) -> list[PairedTest]:
     """Exact McNemar tests between every two models on the same mazes, Holm-corrected over the table; see `verdicts`.
 
     Beside each stands how many times as often `b` is valid as `a`, with a 95 % interval; see `ratio`.
@@ -104,14 +110,14 @@ def paired_tests(models: Sequence[str], splits: Sequence[str], outcomes: dict[st
     from statsmodels.stats.contingency_tables import mcnemar
     from statsmodels.stats.multitest import multipletests
 
-    tests = []
+    tests: list[PairedTest] = []
     for split in splits:
         for one, two in itertools.combinations(models, 2):
             first, second = outcomes[one][split], outcomes[two][split]
             only_one, only_two = int(np.sum(first & ~second)), int(np.sum(second & ~first))
             p = float(mcnemar([[0, only_one], [only_two, 0]], exact=True).pvalue) if only_one + only_two else 1.0
-            test = {"split": split, "a": one, "b": two, "only_a": only_one, "only_b": only_two, "p": p}
-            tests.append({**test, **ratio(first, second)})
+            counts = {"only_a": only_one, "only_b": only_two, "p": p, "p_holm": p}
+            tests.append(cast(PairedTest, {"split": split, "a": one, "b": two, **counts, **ratio(first, second)}))
     if tests:
         for test, corrected in zip(tests, multipletests([test["p"] for test in tests], method="holm")[1]):
             test["p_holm"] = float(corrected)
@@ -149,7 +155,7 @@ def ratio(one: np.ndarray, two: np.ndarray) -> dict:
     return {"ratio": float(two.mean() / one.mean()), "ratio_ci": bounds if np.isfinite(bounds).all() else None}
 
 
-def length_curve(lengths: Sequence[int], valid: Sequence[bool]) -> dict | None:
+def length_curve(lengths: Sequence[int], valid: Sequence[bool]) -> LengthCurve | None:
     """Logistic regression of validity on path length, and the length at which the curve falls to one half.
 
     Returns:
@@ -171,8 +177,7 @@ def length_curve(lengths: Sequence[int], valid: Sequence[bool]) -> dict | None:
         warnings.simplefilter("ignore", PerfectSeparationWarning)
         fit = GLM(counts, add_constant(places), family=families.Binomial()).fit()
     (intercept, slope), covariance = fit.params, fit.cov_params()
-    curve: dict[str, Any] = {"intercept": float(intercept), "slope": float(slope)}
-    curve |= {"half_length": None, "half_length_ci": None}
+    curve = LengthCurve(intercept=float(intercept), slope=float(slope), half_length=None, half_length_ci=None)
     if slope >= 0:
         return curve
     half = -intercept / slope

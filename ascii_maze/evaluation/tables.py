@@ -1,9 +1,14 @@
 """The results of an evaluation as tables: for the terminal, a page, and report.md."""
 
 from ..mazes.failures import FAILURES
+from .schema import LengthCurve, PairedTest, Rate, Results
+
+# The rates of `TABLE_HEADER`; the interval of the first comes second.
+SHOWN: tuple[Rate, ...] = ("valid", "optimal", "legal", "reaches_goal")
+TABLE_HEADER = ("split", "size", "model", "n", "valid", "95 %", "shortest", "legal", "arrives")
 
 
-def table_rows(results: dict) -> list[tuple[str, ...]]:
+def table_rows(results: Results) -> list[tuple[str, ...]]:
     """The table of results as text, rates in per cent; see `TABLE_HEADER`."""
     table = []
     for name, by_split in results["models"].items():
@@ -11,17 +16,14 @@ def table_rows(results: dict) -> list[tuple[str, ...]]:
             sizes = summary["by_size"] if len(summary["by_size"]) > 1 else {}
             for size, cell in {**sizes, "all": summary}.items():
                 low, high = cell["valid_ci"]
-                rates = [f"{100 * cell[rate]:.1f}" for rate in ("valid", "optimal", "legal", "reaches_goal")]
+                rates = [f"{100 * cell[rate]:.1f}" for rate in SHOWN]
                 rates.insert(1, f"{100 * low:.1f} - {100 * high:.1f}")
                 table.append((split, size, name, str(cell["n"]), *rates))
     order = {key: place for place, key in enumerate(dict.fromkeys((row[0], row[1]) for row in table))}
     return sorted(table, key=lambda row: order[row[0], row[1]])
 
 
-TABLE_HEADER = ("split", "size", "model", "n", "valid", "95 %", "shortest", "legal", "arrives")
-
-
-def sample_rows(results: dict) -> list[tuple[str, ...]]:
+def sample_rows(results: Results) -> list[tuple[str, ...]]:
     """Of results with several samples, pass@k and the majority vote in per cent, under a header; nothing without."""
     table: list[tuple[str, ...]] = []
     for name, by_split in results["models"].items():
@@ -35,7 +37,7 @@ def sample_rows(results: dict) -> list[tuple[str, ...]]:
     return table
 
 
-def exact_rates(results: dict) -> dict[str, dict[str, float]]:
+def exact_rates(results: Results) -> dict[str, dict[str, float]]:
     """Split -> model -> share of answers that are the dataset's own solution, where there are solutions."""
     rates: dict[str, dict[str, float]] = {}
     for name, by_split in results["models"].items():
@@ -49,7 +51,7 @@ def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]
     return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
 
 
-def render_markdown(results: dict) -> str:
+def render_markdown(results: Results) -> str:
     """The results as a Markdown report."""
     lines = ["# Path validity", "", *_markdown(TABLE_HEADER, table_rows(results)), ""]
     if sampled := sample_rows(results):
@@ -86,14 +88,14 @@ def render_markdown(results: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _ratio_text(test: dict) -> str:
+def _ratio_text(test: PairedTest) -> str:
     if test["ratio_ci"] is None:
         return ""
     low, high = test["ratio_ci"]
     return f"; {test['ratio']:.2f} times as often, {low:.2f} - {high:.2f}"
 
 
-def _half_text(curve: dict | None) -> str:
+def _half_text(curve: LengthCurve | None) -> str:
     if curve is None or curve["half_length"] is None:
         return ""
     bounds = curve["half_length_ci"]

@@ -1,12 +1,13 @@
 """What an evaluation and an MRI say about one adapter, for its card."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..evaluation.schema import PairedTest, Results, read_results
 from ..evaluation.tables import table_rows
 from ..mazes.baselines import BASELINES
 
@@ -37,7 +38,7 @@ class Evidence:
     """
 
     model: str = ""
-    results: dict[str, Any] | None = None
+    results: Results | None = None
     solved: list[Example] = field(default_factory=list)
     failed: list[Example] = field(default_factory=list)
     mri: dict[str, Any] | None = None
@@ -51,9 +52,10 @@ class Evidence:
         """The rows of the table of results, under `report.TABLE_HEADER`."""
         return table_rows(self.results) if self.results else []
 
-    def against(self) -> list[dict[str, Any]]:
+    def against(self) -> list[PairedTest]:
         """Paired tests of this model, turned so that it is `a`: what it alone solves is `only_a`."""
-        tests = [test for test in (self.results or {}).get("paired", []) if self.model in (test["a"], test["b"])]
+        paired = self.results["paired"] if self.results else []
+        tests = [test for test in paired if self.model in (test["a"], test["b"])]
         return [test if test["a"] == self.model else _turned(test) for test in tests]
 
 
@@ -72,7 +74,11 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
     results = mri = None
     model = ""
     for folder in folders or (adapter.parent / "evaluation", adapter.parent / "mri"):
-        found = {name: _read(folder / f"{name}.json") for name in ("results", "mri")}
+        evaluated = folder / "results.json"
+        found: dict[str, Any] = {
+            "results": read_results(evaluated) if evaluated.is_file() else None,
+            "mri": _read(folder / "mri.json"),
+        }
         if folders and not any(found.values()):
             raise UsageError(f"{folder} has no results.json and no mri.json; `ascii-maze evaluate` makes the one")
         named = {name: _name_of(adapter, content) for name, content in found.items() if content}
@@ -119,21 +125,21 @@ def _shown(row: dict[str, Any]) -> Example:
     return Example("\n".join(drawn), cut, verdict(row))
 
 
-def about(results: dict[str, Any], model: str, base: str) -> dict[str, Any]:
+def about(results: Results, model: str, base: str) -> Results:
     """Of results.json what a card shows: this model, its base, and the baselines."""
     locations = _locations(results)
     kept = [name for name in results["models"] if name == model or name in BASELINES or locations.get(name) == base]
-    pairs = [test for test in results.get("paired", []) if test["a"] in kept and test["b"] in kept]
+    pairs = [test for test in results["paired"] if test["a"] in kept and test["b"] in kept]
     return {**results, "models": {name: results["models"][name] for name in kept}, "paired": pairs}
 
 
-def _locations(content: dict[str, Any]) -> dict[str, str]:
+def _locations(content: Mapping[str, Any]) -> dict[str, str]:
     """Name -> where the model lies, of results.json or mri.json."""
     models = content.get("settings", {}).get("models") or content.get("models", {})
     return models if isinstance(models, dict) else {name: name for name in models}
 
 
-def _name_of(adapter: Path, content: dict[str, Any]) -> str | None:
+def _name_of(adapter: Path, content: Mapping[str, Any]) -> str | None:
     """What this adapter is called there; known by its folder, or by the folder's name if that has moved."""
     locations = {name: Path(str(location)) for name, location in _locations(content).items()}
     for same in (lambda path: path.resolve() == adapter.resolve(), lambda path: path.name == adapter.resolve().name):
@@ -150,5 +156,5 @@ def _read(path: Path) -> dict[str, Any] | None:
         raise UsageError(f"{path} is not JSON: {error}") from error
 
 
-def _turned(test: dict[str, Any]) -> dict[str, Any]:
+def _turned(test: PairedTest) -> PairedTest:
     return {**test, "a": test["b"], "b": test["a"], "only_a": test["only_b"], "only_b": test["only_a"]}

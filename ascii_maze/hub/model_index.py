@@ -1,11 +1,11 @@
 """What `evaluate` measured, as the Hub reads it: `model-index` of a card, and `.eval_results/*.yaml`."""
 
-from ..evaluation.statistics import RATES
+from ..evaluation.schema import RATES, Results
 
 METRIC = "path_validity"
 
 
-def model_index(results: dict, model: str, name: str, dataset_id: str, revision: str | None = None) -> list[dict]:
+def model_index(results: Results, model: str, name: str, dataset_id: str, revision: str | None = None) -> list[dict]:
     """The value of the key `model-index` in the metadata of a model card.
 
     Args:
@@ -44,7 +44,7 @@ def model_index(results: dict, model: str, name: str, dataset_id: str, revision:
 
 
 def eval_results(
-    results: dict,
+    results: Results,
     model: str,
     dataset_id: str,
     revision: str | None = None,

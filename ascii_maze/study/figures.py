@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ..evaluation.schema import Analysis
 from ..mazes.baselines import BASELINES
 from ..plots import SETTINGS, inline_svg, svg_of
 
@@ -36,7 +37,7 @@ def validity_figure(models: dict[str, dict[str, dict]], splits: Sequence[str], c
         return inline_svg(svg_of(figure), "validity")
 
 
-def length_figure(analysis: dict[str, dict[str, dict]], splits: Sequence[str], colours: dict[str, str]) -> str:
+def length_figure(analysis: dict[str, dict[str, Analysis]], splits: Sequence[str], colours: dict[str, str]) -> str:
     """Validity over the length of the shortest path, from each power of two to the next.
 
     Args:
@@ -48,23 +49,21 @@ def length_figure(analysis: dict[str, dict[str, dict]], splits: Sequence[str], c
         figure, panels = _panels(len(splits), 3.2, 3.0, sharey=True)
         for panel, split in zip(panels, splits):
             cells = {name: by_split[split]["by"]["path_length"] for name, by_split in analysis.items()}
-            ticks = sorted({cell for of_model in cells.values() for cell in of_model}, key=lambda cell: _first(cell))
+            lows = {cell["low"]: tick for of_model in cells.values() for tick, cell in of_model.items()}
+            places = {low: place for place, low in enumerate(sorted(lows))}
             for name, of_model in cells.items():
-                points = [(ticks.index(cell), 100 * found["valid"]) for cell, found in of_model.items()]
+                points = [(places[cell["low"]], 100 * cell["valid"]) for cell in of_model.values()]
                 baseline = {"linestyle": ":", "linewidth": 1, "marker": ""} if name in BASELINES else {"marker": "o"}
-                panel.plot(*zip(*points), markersize=4, color=colours[name], label=name, **baseline)
+                panel.plot(
+                    *zip(*points) if points else ((), ()), markersize=4, color=colours[name], label=name, **baseline
+                )
             panel.set(title=split, xlabel="moves of the shortest path", ylim=(-3, 103))
-            panel.set_xticks(range(len(ticks)), ticks)
+            panel.set_xticks(range(len(lows)), [lows[low] for low in places])
             panel.grid(axis="y", alpha=0.25)
         panels[0].set_ylabel("valid, per cent")
         shown = [line for line in panels[0].get_lines() if line.get_label() not in BASELINES]
         figure.legend(handles=shown, loc="outside right center", frameon=False)
         return inline_svg(svg_of(figure), "length")
-
-
-def _first(cell: str) -> int:
-    """The least number of a breakdown's cell, as 8 of `8-15`."""
-    return int(cell.split("-")[0])
 
 
 def learning_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str]) -> str:

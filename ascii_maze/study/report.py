@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..evaluation.gallery import walks_side_by_side
+from ..evaluation.schema import Results
 from ..files import write_text
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import FAILURES
@@ -14,7 +15,7 @@ from ..plots import colours_of
 from ..templating import PAGES, render
 from .figures import inside_figure, learning_figure, length_figure, reward_figure, validity_figure
 from .plan import Study, to_yaml
-from .results import read_json, seed_folder
+from .results import evaluation_of, read_json, seed_folder
 from .view import clock
 
 MAZES = 6
@@ -129,10 +130,10 @@ def _agreement(found: dict | None, what: str) -> str:
 
 def failure_rows(study: Study, out: Path) -> list[tuple[str, str, str]]:
     """Model, split and how often each kind of failure occurs, of the first seed."""
-    analysis = _evaluation(study, out).get("analysis", {})
+    evaluated = _first_evaluation(study, out)
     return [
         (name, split, ", ".join(f"{kind} {count}" for kind, count in found["failures"].items()))
-        for name, by_split in analysis.items()
+        for name, by_split in (evaluated["analysis"] if evaluated else {}).items()
         for split, found in by_split.items()
         if found["failures"]
     ]
@@ -151,10 +152,10 @@ def figures_of(results: dict, study: Study, out: Path) -> dict:
         if (metrics := read_json(folder / name / "metrics.json")) and not METHODS[metrics["method"]].scores
     }
     rewarded = {name: history for name, history in histories.items() if any("reward" in line for line in history)}
-    analysis = _evaluation(study, out).get("analysis")
+    evaluated = _first_evaluation(study, out)
     drawn = {
         "validity": models and validity_figure(models, study.splits, colours),
-        "by_length": analysis and length_figure(analysis, study.splits, colours),
+        "by_length": evaluated and length_figure(evaluated["analysis"], study.splits, colours),
         "learning": histories and learning_figure(histories, colours),
         "reward": rewarded and reward_figure(rewarded, colours),
         "inside_figure": results["mri"] and inside_figure(results["mri"], colours),
@@ -165,12 +166,12 @@ def figures_of(results: dict, study: Study, out: Path) -> dict:
 
 def mazes_of(study: Study, out: Path) -> list[list[dict]]:
     """Mazes on which the models differ, each as every model of the first seed walks it."""
-    evaluated = _evaluation(study, out)
+    evaluated = _first_evaluation(study, out)
     predictions = seed_folder(study, out, study.seeds[0]) / "evaluation" / "predictions.parquet"
     if not evaluated or not predictions.is_file():
         return []
     return walks_side_by_side(predictions, list(evaluated["settings"]["models"]), MAZES)
 
 
-def _evaluation(study: Study, out: Path) -> dict:
-    return read_json(seed_folder(study, out, study.seeds[0]) / "evaluation" / "results.json")
+def _first_evaluation(study: Study, out: Path) -> Results | None:
+    return evaluation_of(study, out, study.seeds[0])

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 
+from ..evaluation.schema import RATES, Results, read_results
 from ..recipe import load_recipe
 from .plan import Study
 from .runner import Progress
 
 PACKAGES = ("ascii-maze", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes")
-RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed")
 
 
 def gather(study: Study, progress: list[Progress], out: Path) -> dict:
@@ -24,10 +24,7 @@ def gather(study: Study, progress: list[Progress], out: Path) -> dict:
         `paired` {name: {other: {split: [exact McNemar test of each seed]}}} against the base and against the start;
         `training` {name: [what each run cost]}; `mri`; `stages`; `settings`.
     """
-    evaluations = [
-        (seed, read_json(seed_folder(study, out, seed) / "evaluation" / "results.json")) for seed in study.seeds
-    ]
-    evaluations = [(seed, results) for seed, results in evaluations if results]
+    evaluations = [(seed, results) for seed in study.seeds if (results := evaluation_of(study, out, seed))]
     runs = {
         name: [
             (seed, metrics)
@@ -67,6 +64,12 @@ def seed_folder(study: Study, out: Path, seed: int) -> Path:
     return out if len(study.seeds) == 1 else out / f"seed-{seed}"
 
 
+def evaluation_of(study: Study, out: Path, seed: int) -> Results | None:
+    """results.json of the evaluation of one seed; None where there is none."""
+    path = seed_folder(study, out, seed) / "evaluation" / "results.json"
+    return read_results(path) if path.is_file() else None
+
+
 def start_of(study: Study, name: str) -> str:
     """The model in the tables that a method starts from."""
     recipes = {other: load_recipe(path) for other, path in study.recipes.items()}
@@ -76,7 +79,7 @@ def start_of(study: Study, name: str) -> str:
     )
 
 
-def over_seeds(evaluations: list[tuple[int, dict]]) -> dict[str, dict[str, dict]]:
+def over_seeds(evaluations: list[tuple[int, Results]]) -> dict[str, dict[str, dict]]:
     """Rates of every model and split: means over the seeds, every seed's own, and a 95 % interval.
 
     With one seed the interval is Wilson's, over mazes; with several it is Student's, over the runs' rates, which says
@@ -114,7 +117,7 @@ def interval(rates: list[float]) -> list[float] | None:
     return [max(0.0, float(low)), min(1.0, float(high))]
 
 
-def paired_against(name: str, start: str, evaluations: list[tuple[int, dict]]) -> dict[str, dict[str, list[dict]]]:
+def paired_against(name: str, start: str, evaluations: list[tuple[int, Results]]) -> dict[str, dict[str, list[dict]]]:
     """The paired tests of one model against the base and against the model it started from, by split and seed."""
     found: dict[str, dict[str, list[dict]]] = {}
     for seed, results in evaluations:
@@ -122,8 +125,10 @@ def paired_against(name: str, start: str, evaluations: list[tuple[int, dict]]) -
             for other in dict.fromkeys(("base", start)):
                 if {test["a"], test["b"]} != {name, other} or name == other:
                     continue
-                won, lost = ("only_b", "only_a") if test["b"] == name else ("only_a", "only_b")
-                row = {"seed": seed, "won": test[won], "lost": test[lost], "p": test["p"], "p_holm": test["p_holm"]}
+                won, lost = test["only_a"], test["only_b"]
+                if test["b"] == name:
+                    won, lost = lost, won
+                row = {"seed": seed, "won": won, "lost": lost, "p": test["p"], "p_holm": test["p_holm"]}
                 found.setdefault(other, {}).setdefault(test["split"], []).append(row)
     return found
 

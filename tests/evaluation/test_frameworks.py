@@ -5,7 +5,7 @@ import pytest
 
 from ascii_maze import lm_eval_path
 from ascii_maze.evaluation.run import evaluate
-from ascii_maze.evaluation.statistics import RATES
+from ascii_maze.evaluation.schema import RATES
 from ascii_maze.models.loading import TINY
 
 MAZES, TOKENS = 12, 40

@@ -1,4 +1,3 @@
-import json
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from ascii_maze.evaluation import answers
 from ascii_maze.evaluation import run as evaluation
 from ascii_maze.evaluation.answers import majority
 from ascii_maze.evaluation.run import evaluate, load_mazes
+from ascii_maze.evaluation.schema import Prediction, read_results
 from ascii_maze.metrics.path_validity.scoring import PathScore
 
 
@@ -19,13 +19,12 @@ def test_baselines_alone(dataset, tmp_path):
     rates = {name: by_split["test"]["valid"] for name, by_split in results["models"].items()}
     assert rates["shortest_path"] == rates["wall_follower"] == 1
     assert rates["one_direction"] < 0.5
-    assert results["models"]["shortest_path"]["test_larger"]["by_size"] == {
-        "5x5": {
-            key: value for key, value in results["models"]["shortest_path"]["test_larger"].items() if key != "by_size"
-        }
-    }
-    assert json.loads((tmp_path / "results.json").read_text()) == results
+    whole = results["models"]["shortest_path"]["test_larger"]
+    rates = {key: value for key, value in whole.items() if key != "by_size"}
+    assert whole["by_size"] == {"5x5": rates | {"width": 5, "height": 5}}
+    assert read_results(tmp_path / "results.json") == results
     predictions = pyarrow.parquet.read_table(tmp_path / "predictions.parquet").to_pylist()
+    assert list(predictions[0]) == list(Prediction.__annotations__)
     assert len(predictions) == 5 * (12 + 12)
     assert set(PathScore.__dataclass_fields__) <= set(predictions[0])
     report = (tmp_path / "report.md").read_text()
@@ -162,3 +161,11 @@ def test_the_walk_that_most_samples_take_has_the_vote():
     assert majority(["U", None, "RR", "RR", None, None]) == 2
     assert majority(["U", "RR", "U", "RR"]) == 0
     assert majority([None, None]) == 0
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"models": {}, "paired": {}, "settings": {}}', "[" * 100_000])
+def test_results_of_something_else_are_one_line(tmp_path, text):
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(UsageError, match=r"results.json") as caught:
+        read_results(tmp_path / "results.json")
+    assert "\n" not in str(caught.value)

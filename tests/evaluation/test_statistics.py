@@ -6,10 +6,10 @@ import pytest
 
 from ascii_maze import PathScore
 from ascii_maze.evaluation.statistics import (
+    bin_rates,
     break_down,
     count_failures,
     length_curve,
-    octave,
     paired_tests,
     pass_at,
     ratio,
@@ -77,10 +77,24 @@ def test_breakdown_by_every_fact():
     }
 
 
-def test_cells_stand_in_the_order_of_their_numbers():
-    rows = [row(True, generator="x", path_length=length, decision_points=1) for length in (40, 9, 100, 2)]
-    assert list(break_down(table(rows))["path_length"]) == ["2-3", "8-15", "32-63", "64-127"]
-    assert [octave(rank) for rank in range(6)] == ["0", "1", "2-3", "4-7", "8-15", "16-31"]
+def test_bins_begin_at_powers_of_two_and_say_where_they_end():
+    rows = [row(True, path_length=length) for length in (40, 9, 100, 0, 2, 1, 4, 16)]
+    bins = bin_rates(table(rows), "path_length")
+    assert {name: (rates["low"], rates["high"]) for name, rates in bins.items()} == {
+        "0": (0, 0),
+        "1": (1, 1),
+        "2-3": (2, 3),
+        "4-7": (4, 7),
+        "8-15": (8, 15),
+        "16-31": (16, 31),
+        "32-63": (32, 63),
+        "64-127": (64, 127),
+    }
+    assert list(bins) == sorted(bins, key=lambda name: bins[name]["low"])
+
+
+def test_no_bins_where_no_maze_has_a_path():
+    assert bin_rates(table([row(False, path_length=None)] * 3), "path_length") == {}
 
 
 def test_failures_are_counted_in_a_fixed_order():

@@ -1,7 +1,7 @@
 """What the tasks of lm-evaluation-harness call; it loads this file by its path, as part of no package."""
 
 from ascii_maze import score_path
-from ascii_maze.evaluation.statistics import RATES
+from ascii_maze.evaluation.schema import RATES
 
 
 def load_mazes(dataset: str, **_):

@@ -1,0 +1,215 @@
+"""What `evaluate` writes, as types: results.json, its one writer and reader, and the rows of predictions.parquet.
+
+All rates are 0-1. Intervals are [low, high] at 95 %.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal, NotRequired, TypedDict, get_args
+
+from ..errors import UsageError
+from ..files import write_text
+
+# The share of answers of which each holds; see `PathScore`.
+Rate = Literal["valid", "optimal", "reaches_goal", "legal", "parsed"]
+RATES: tuple[Rate, ...] = get_args(Rate)
+
+
+class Rates(TypedDict):
+    """How one model did on some mazes.
+
+    Attributes:
+        n: mazes.
+        valid_ci: Wilson's interval.
+        progress: mean, see `PathScore`.
+        exact: share of answers equal to the dataset's own solution, where it has solutions.
+        samples: answers per maze, where there are several; then also:
+        pass_at: k -> how often at least one of k samples is valid.
+        majority: how often the walk that most samples take is valid.
+    """
+
+    n: int
+    valid: float
+    optimal: float
+    reaches_goal: float
+    legal: float
+    parsed: float
+    valid_ci: list[float]
+    progress: float
+    exact: NotRequired[float]
+    samples: NotRequired[int]
+    pass_at: NotRequired[dict[str, float]]
+    majority: NotRequired[float]
+    majority_ci: NotRequired[list[float]]
+
+
+class SizeRates(Rates):
+    """Rates on the mazes of one size, in cells."""
+
+    width: int
+    height: int
+
+
+class SplitRates(Rates):
+    """Rates on a whole split, and by size: `5x5` -> its rates."""
+
+    by_size: dict[str, SizeRates]
+
+
+class BinRates(Rates):
+    """Rates on the mazes of which some count lies between two bounds, both included."""
+
+    low: int
+    high: int
+
+
+class Breakdown(TypedDict):
+    """Rates by generator, and by bins of path length and of decision points: `8-15` -> the rates of that bin."""
+
+    generator: dict[str, Rates]
+    path_length: dict[str, BinRates]
+    decision_points: dict[str, BinRates]
+
+
+class LengthCurve(TypedDict):
+    """Logistic regression of validity on path length; see `statistics.length_curve`."""
+
+    intercept: float
+    slope: float
+    half_length: float | None
+    half_length_ci: list[float] | None
+
+
+class Analysis(TypedDict):
+    """What else is known of one model on one split.
+
+    Attributes:
+        failures: kind, of `mazes.failures.FAILURES` -> answers.
+    """
+
+    by: Breakdown
+    failures: dict[str, int]
+    length_curve: LengthCurve | None
+
+
+class PairedTest(TypedDict):
+    """Exact McNemar test of two models on the same mazes of one split.
+
+    Attributes:
+        only_a: mazes that `a` solves and `b` does not.
+        p_holm: corrected for all tests of the evaluation.
+        ratio: validity of `b` over that of `a`; see `statistics.ratio`.
+    """
+
+    split: str
+    a: str
+    b: str
+    only_a: int
+    only_b: int
+    p: float
+    p_holm: float
+    ratio: float | None
+    ratio_ci: list[float] | None
+
+
+class Settings(TypedDict):
+    """What was asked, and how.
+
+    Attributes:
+        models: name -> what was given for it: a folder, a Hub id, a file of predictions.
+        dataset_sha256: of splits, ids and mazes: equal where the same mazes were asked.
+        asked_sha256: of all that was asked: the same, prompts, and the facts that answers are scored by.
+        splits: split -> mazes asked.
+        decoding: in words, as `greedy`.
+        versions: of Python and the packages that have a say in the numbers.
+        system_prompt: of the first prompt.
+        loaded: name -> what was loaded for it.
+    """
+
+    models: dict[str, str]
+    dataset: str
+    dataset_sha256: str
+    asked_sha256: str
+    splits: dict[str, int]
+    limit: int | None
+    decoding: str
+    samples: int
+    temperature: float
+    seed: int
+    batch_size: int
+    versions: dict[str, str]
+    system_prompt: str
+    prompt: list[dict[str, str]]
+    loaded: dict[str, dict[str, Any]]
+
+
+class Results(TypedDict):
+    """results.json. `models` and `analysis`: name -> split; the baselines stand among the models, and last."""
+
+    models: dict[str, dict[str, SplitRates]]
+    analysis: dict[str, dict[str, Analysis]]
+    paired: list[PairedTest]
+    settings: Settings
+
+
+class Prediction(TypedDict):
+    """A row of predictions.parquet, whose columns stand in this order: one answer to one maze, scored.
+
+    Attributes:
+        size: in cells, as `5x5`.
+        path_length: moves of a shortest path; None where there is none.
+        sample: number of the answer among those to the same maze.
+        exact: equal to the dataset's own solution; None where it has none.
+        vote: whether this answer stands for the majority of the samples of its maze.
+        failure: of `mazes.failures.FAILURES`; None for a shortest path.
+    """
+
+    id: str
+    model: str
+    split: str
+    size: str
+    width: int
+    height: int
+    generator: str | None
+    path_length: int | None
+    decision_points: int
+    maze: str
+    sample: int
+    completion: str
+    # The fields of PathScore.
+    parsed: bool
+    legal: bool
+    reaches_goal: bool
+    valid: bool
+    optimal: bool
+    excess_moves: int | None
+    legal_prefix: float
+    progress: float
+    wall_hits: int
+    revisits: int
+    exact: bool | None
+    vote: bool
+    failure: str | None
+    failure_move: int | None
+    failure_junction: int | None
+
+
+def write_results(path: Path, results: Results) -> None:
+    """Write results.json, whole or not at all."""
+    write_text(path, json.dumps(results, indent=2))
+
+
+def read_results(path: Path) -> Results:
+    """Read results.json.
+
+    Raises:
+        UsageError: it cannot be read, or is not what `evaluate` writes.
+    """
+    try:
+        results = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+    kinds = {"models": dict, "analysis": dict, "paired": list, "settings": dict}
+    if not isinstance(results, dict) or not all(isinstance(results.get(key), kind) for key, kind in kinds.items()):
+        raise UsageError(f"{path} is not from `ascii-maze evaluate`: expected {', '.join(kinds)} in it")
+    return results  # type: ignore[return-value]
