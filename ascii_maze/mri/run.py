@@ -25,7 +25,8 @@ from .lens import logit_lens, next_token_kl
 from .models import BASE, Models, load_models
 from .positions import TokenisedWalk, locate_walks
 from .regions.comparison import compare_regions, fit_regions
-from .report.figures import CaptionedFigure, appendix_figures, method_figures, overview_figures
+from .report.charts import CaptionedFigure
+from .report.figures import appendix_figures, method_figures, overview_figures
 from .report.page import save_figure, write_page
 from .report.region_figures import region_figures
 from .report.tables import tables, to_csv

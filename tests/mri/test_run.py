@@ -185,7 +185,7 @@ def test_adapters_of_one_base_that_was_quantised_and_was_not_are_refused(adapter
 
 
 def test_heatmaps_leave_out_what_is_no_number():
-    from ascii_maze.mri.report.figures import TIP, heatmap
+    from ascii_maze.mri.report.charts import TIP, heatmap
 
     figure = heatmap(np.array([[0.25, np.nan]]), ["a"], [0, 1])
     assert [patch.get_gid() for patch in figure.axes[0].patches] == [f"{TIP}a, layer 0: 0.25"]

@@ -57,7 +57,7 @@ class HiddenStates:
 class ModelAreas(ActivationAreas):
     """The activation areas of one model, in a basis that it shares with others.
 
-    `get_graph`, `get_grid` and `get_graph_image`, and llm-mri's Evaluation of it, work as in llm-mri.
+    `get_graph`, and llm-mri's Evaluation of it, work as in llm-mri; what draws is in `report.areas`.
 
     Args:
         reduction_method: fitted on every layer.
@@ -80,7 +80,7 @@ class ModelAreas(ActivationAreas):
     def relabelled(self, labels: np.ndarray, label_names: Sequence[str]) -> "ModelAreas":
         """The same areas under other labels of the same prompts: int (n,), indices of `label_names`."""
         states = HiddenStates(self.dataset.read, self.num_layers, labels, label_names)
-        areas = ModelAreas(states, self.reduction_method, self.alpha)
+        areas = type(self)(states, self.reduction_method, self.alpha)
         areas.reduced_dataset = self.reduced_dataset
         areas._make_graph()
         return areas
@@ -96,16 +96,18 @@ def fit_areas(
     fitted_on: Sequence[str],
     states: Mapping[str, HiddenStates],
     alpha: float,
+    make_areas: type[ModelAreas] = ModelAreas,
 ) -> dict[str, ModelAreas]:
     """Fit a basis on the union of some models, and process all of them in it; one layer is held at a time.
 
     Args:
         basis: not fitted yet.
         states: by name of the model, on the same prompts.
+        make_areas: the class of the areas, as `report.areas.DrawnAreas`.
     """
     for layer in range(states[fitted_on[0]].layers):
         basis.fit(f"hidden_state_{layer}", np.concatenate([states[model].read(layer) for model in fitted_on]))
-    areas = {model: ModelAreas(some, basis, alpha) for model, some in states.items()}
+    areas = {model: make_areas(some, basis, alpha) for model, some in states.items()}
     for area in areas.values():
         area.process_activation_areas()
     return areas

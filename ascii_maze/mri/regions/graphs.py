@@ -15,7 +15,6 @@ from llm_mri import Metrics
 from llm_mri.graph import Graph2D, GraphND
 from networkx.algorithms.bipartite import collaboration_weighted_projected_graph
 
-from ..report.panels import draw_graph, draw_grid
 from .edges import count_cells, find_edges, overlay, rank_correlations
 from .reduction import SharedBasis
 
@@ -37,10 +36,6 @@ class _Layered:
             return self._graph_of(category_list, threshold)
         graphs = {name: self._graph_of(name, threshold) for name in category_list}
         return overlay(graphs) if len(graphs) > 1 else graphs[category_list[0]]
-
-    def get_graph_image(self, G: nx.Graph, colormap: str | None = None, fix_node_positions: bool = True):
-        """A figure of the graph, one column per layer; colours and places are fixed, whatever is asked."""
-        return draw_graph(G)
 
     def _graph_of(self, label: str | None, threshold: float) -> nx.DiGraph:
         raise NotImplementedError
@@ -120,10 +115,6 @@ class RegionGraph(_Layered, Graph2D):
         """Prompts of a label, or all, in each cell: int (layers, gridsize, gridsize), by column and row."""
         counts = count_cells(self.cells[:, self._rows(label)], self.gridsize**2)
         return counts.reshape(-1, self.gridsize, self.gridsize)
-
-    def get_grid(self, layer: int, category_name: str):
-        """A figure of the prompts of one label in the cells of one layer."""
-        return draw_grid(self.counts(category_name)[layer], f"hidden state {layer}: {category_name}")
 
     def _get_all_grids(self, dataset) -> list[pd.DataFrame]:
         labels = np.asarray(dataset["label"])

@@ -1,25 +1,20 @@
-"""The figures of the report. Each is drawn once, for the page and for the files; its numbers show under the pointer.
+"""The figures of the report but those of regions: the overview, each fine-tune's own, the appendix.
 
-A mark's numbers are its id, behind `TIP`: matplotlib writes ids into the SVG, and `page.with_titles` makes titles of
-them, which a browser shows with or without JavaScript.
+Each is drawn once, for the page and for the files.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...plots import GREY, SETTINGS, colours_of
 from ..analysis import DRIFT_POSITIONS, QUESTIONS
 from ..models import BASE
+from .charts import CaptionedFigure, bars, heatmap, lines
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TIP = "tip: "
-WIDTH = 5.4  # inches
 NAMES = {
     "last_prompt": "last token of the prompt",
     "start": "start",
@@ -27,21 +22,6 @@ NAMES = {
     "maze_mean": "mean over the map",
     "moves": "moves of the answer",
 }
-
-
-@dataclass(frozen=True)
-class CaptionedFigure:
-    """A figure, with one sentence on how to read it.
-
-    Attributes:
-        kind: what it shows, fit for the name of a file.
-        model: whose section it belongs to; None for the overview and the appendix.
-    """
-
-    kind: str
-    model: str | None
-    caption: str
-    figure: "Figure"
 
 
 def overview_figures(results: dict) -> Iterator[CaptionedFigure]:
@@ -171,116 +151,6 @@ def appendix_figures(results: dict) -> Iterator[CaptionedFigure]:
     )
 
 
-def heatmap(
-    values: np.ndarray,
-    rows: Sequence[str],
-    columns: Sequence,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    reverse: bool = False,
-    signed: bool = False,
-    axis: str = "layer (0: embedding)",
-) -> "Figure":
-    """One cell per number, float (rows, columns); NaN stays empty.
-
-    Args:
-        low: of the colours; 0.9 or the least number, if that is less, by default.
-        high: of the colours; the greatest number by default.
-        reverse: brighter is less.
-        signed: orange is above 0, blue below.
-    """
-    from matplotlib import colormaps
-    from matplotlib.colors import Normalize
-    from matplotlib.patches import Rectangle
-
-    numbers = values[np.isfinite(values)]
-    if signed:
-        high = max(abs(numbers).max(initial=0), 1e-9)
-        low = -high
-    if low is None:  # of likenesses: differences in the last digits are to look small
-        low = numbers.min(initial=0.9)
-    high = max(numbers.max(initial=-np.inf) if high is None else high, low + 1e-9)
-    colour = colormaps["PuOr_r" if signed else "viridis_r" if reverse else "viridis"]
-    scale = Normalize(low, high)
-    figure, panel = _figure(0.8 + 0.32 * len(rows), frame=False)
-    for row, column in np.ndindex(values.shape):
-        value = float(values[row, column])
-        if not np.isfinite(value):
-            continue
-        fill = colour(scale(value))
-        tip = f"{TIP}{rows[row]}, layer {columns[column]}: {value:.4g}"
-        panel.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="none", gid=tip))
-        if len(columns) <= 12:
-            # Not quite black: the page turns black into the colour of its text, which here must stay.
-            ink = "#fefefe" if np.dot(fill[:3], (0.299, 0.587, 0.114)) < 0.55 else "#010101"
-            panel.text(column, row, _short(value), ha="center", va="center", color=ink, fontsize=7.5)
-    panel.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5), xlabel=axis)
-    panel.set_yticks(range(len(rows)), rows)
-    step = max(1, len(columns) // 12)
-    panel.set_xticks(range(0, len(columns), step), [str(column) for column in columns][::step])
-    panel.tick_params(length=0)
-    return figure
-
-
-def lines(
-    series: Mapping[str, Sequence[float]],
-    measure: str,
-    *,
-    intervals: Mapping[str, Sequence[Sequence[float]]] | None = None,
-    dashed: Mapping[str, Sequence[float]] | None = None,
-    level: tuple[float, str] | None = None,
-    low: float | None = None,
-) -> "Figure":
-    """One line per name over the layers; the base, and what is dashed, in grey.
-
-    Args:
-        intervals: of the points, from and to.
-        level: a horizontal line, and its name.
-    """
-    figure, panel = _figure(2.7)
-    colours = colours_of(series, {BASE})
-    for rank, (name, values) in enumerate(series.items()):
-        # A hair to the side of each other, so that bars and equal values are seen.
-        places = np.arange(len(values)) + (0.06 * (rank - (len(series) - 1) / 2) if intervals else 0)
-        panel.plot(places, values, color=colours[name], linewidth=1.4, label=name)
-        for place, value in zip(places, values):
-            tip = f"{TIP}{name}, layer {round(place)}: {value:.4g}"
-            panel.plot([place], [value], color=colours[name], marker="o", markersize=4, gid=tip)
-        for place, (bottom, top) in zip(places, (intervals or {}).get(name, ())):
-            panel.plot([place, place], [bottom, top], color=colours[name], linewidth=0.9)
-    for name, values in (dashed or {}).items():
-        panel.plot(range(len(values)), values, color=GREY, linewidth=1.1, linestyle=":", label=name)
-    if level is not None:
-        panel.axhline(level[0], color=GREY, linewidth=1.1, linestyle="--", label=level[1])
-    panel.set(xlabel="layer (0: embedding)", ylabel=measure)
-    count_in_wholes(panel)
-    if low is not None:
-        panel.set_ylim(bottom=low)
-    panel.legend(frameon=False, fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
-    return figure
-
-
-def count_in_wholes(panel: "Axes") -> None:
-    """Let only whole numbers stand at the ticks of the horizontal axis, at matplotlib's usual steps."""
-    from matplotlib.ticker import MaxNLocator
-
-    panel.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
-
-
-def bars(values: Mapping[str, float], measure: str) -> "Figure":
-    """One bar per name, its number beside it."""
-    figure, panel = _figure(0.7 + 0.32 * len(values), frame=False)
-    colours = colours_of(values, {BASE})
-    for row, (name, value) in enumerate(values.items()):
-        panel.barh(row, value, color=colours[name], height=0.6)[0].set_gid(f"{TIP}{name}: {value:.4g}")
-        panel.text(value, row, f" {value:.2g}", va="center", fontsize=8)
-    panel.set_yticks(range(len(values)), list(values))
-    panel.set(xlabel=measure, ylim=(len(values) - 0.5, -0.5), xlim=(0, 1.15 * max([*values.values(), 1e-9])))
-    panel.tick_params(axis="y", length=0)
-    return figure
-
-
 def _probe(results: dict, question: str) -> tuple[str, "Figure"]:
     by_model = {name: of[question] for name, of in results["probes"].items()}
     measure = by_model[BASE][0]["measure"]
@@ -345,19 +215,3 @@ def _root(norms: Sequence[float]) -> float:
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
-
-
-def _short(value: float) -> str:
-    return "0" if value == 0 else f"{value:.2f}" if abs(value) < 99.5 else f"{value:.0f}"
-
-
-def _figure(height: float, frame: bool = True) -> tuple["Figure", "Axes"]:
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context(SETTINGS):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        panel = figure.subplots()
-        if not frame:
-            panel.spines[:].set_visible(False)
-    return figure, panel

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...files import replacing, write_text
 from ...plots import SETTINGS, inline_svg, svg_of
 from ...templating import PAGES, render
-from .figures import TIP, WIDTH, CaptionedFigure
+from .charts import TIP, WIDTH, CaptionedFigure
 
 
 def save_figure(drawn: CaptionedFigure, folder: Path) -> dict:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...plots import COLOURS, GREY, SETTINGS
-from .figures import count_in_wholes
+from .charts import count_in_wholes
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -13,6 +13,7 @@ pytest.importorskip("llm_mri", reason="llm-mri is not installed; `make setup` ad
 
 from ascii_maze.mri.regions.areas import HiddenStates, fit_areas
 from ascii_maze.mri.regions.reduction import SharedPCA
+from ascii_maze.mri.report.areas import DrawnAreas
 from ascii_maze.mri.report.region_figures import region_figures
 
 HOSTILE = "<b>$\\frac$</b>"
@@ -94,7 +95,7 @@ def test_llm_mris_own_calls_draw_too():
     made, names = Made(), [HOSTILE, "solved"]
     states = HiddenStates(lambda layer: made.read("base", layer, "goal"), 4, made.labels, names)
     plane = SharedPCA(2, gridsize=5, random_state=0)
-    areas = fit_areas(plane, ["base"], {"base": states}, alpha=0.05)["base"]
+    areas = fit_areas(plane, ["base"], {"base": states}, 0.05, DrawnAreas)["base"]
     counts = areas.graph_class.counts("solved")[1]
     written = texts_of(areas.get_grid(1, "solved"))
     assert "hidden state 1: solved" in written
