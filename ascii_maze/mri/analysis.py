@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ..errors import AsciiMazeError, UsageError
 from ..terminal import OnProgress
 from . import patching
 from .activations import Activations
@@ -17,6 +18,8 @@ from .labels import cell_labels, move_labels
 from .models import BASE, Models
 from .positions import TokenisedWalk
 from .probes import probe
+from .regions.comparison import compare_regions, fit_regions
+from .schema import Drift, Patching, Probe, RegionComparison, Share, Similarity
 from .similarity import debiased_cka, drift, effective_rank, gram, procrustes, rsa
 
 # Where `drift` and `cka` of mri.json are read: the whole map has been seen, and no move has been made.
@@ -39,62 +42,54 @@ QUESTIONS = {
 THREADS = min(8, os.cpu_count() or 1)
 
 
-def compare_similarity(activations: Activations, on_progress: OnProgress) -> dict:
-    """Drift, CKA, Procrustes distance, RSA and effective rank, layer by layer.
-
-    Returns:
-        `drift` and `cka` as in mri.json; `drift_by_position` {adapter: {position: {relative, cosine}}}, `cka_layers`
-        {model: base's layers x model's layers}, `procrustes`, `rsa` {adapter: per layer}, `effective_rank` {model: per
-        layer}.
-    """
+def compare_similarity(activations: Activations, on_progress: OnProgress) -> Similarity:
+    """Drift, CKA, Procrustes distance, RSA and effective rank, layer by layer."""
     layers, names = range(activations.layers), activations.models
-    found: dict = {
-        "drift_by_position": {
-            name: {
-                position: _columns(
-                    [drift(activations.read(BASE, n, position), activations.read(name, n, position)) for n in layers]
-                )
-                for position in DRIFT_POSITIONS
-            }
-            for name in names[1:]
-        },
-        **{key: {} for key in ("cka_layers", "procrustes", "rsa", "effective_rank")},
+    by_position = {
+        name: {position: _drift_by_layer(activations, name, position) for position in DRIFT_POSITIONS}
+        for name in names[1:]
     }
+    found = Similarity(
+        drift_by_position=by_position, cka_layers={}, procrustes={}, rsa={}, effective_rank={}, drift={}, cka={}
+    )
     of_base = [gram(activations.read(BASE, layer, HEADLINE)[:CKA_MAZES]) for layer in layers]
     for done, name in enumerate(names, 1):
-        rows: list[list] = [[], [], [], []]
+        likeness, ranks, distances, correlations = [], [], [], []
         for layer in layers:
             base, mine = (activations.read(model, layer, HEADLINE)[:CKA_MAZES] for model in (BASE, name))
             same, kernel = np.array_equal(base, mine), gram(mine)
             # Equal is alike, also where nothing varies, as at a token that is the same in every prompt.
-            likeness = [debiased_cka(other, kernel) for other in of_base]
-            rows[0].append([1.0 if same and n == layer else value for n, value in enumerate(likeness)])
-            rows[1].append(effective_rank(mine))
+            column = [debiased_cka(other, kernel) for other in of_base]
+            likeness.append([1.0 if same and n == layer else value for n, value in enumerate(column)])
+            ranks.append(effective_rank(mine))
             if name != BASE:
-                rows[2].append(0.0 if same else procrustes(base, mine))
-                rows[3].append(1.0 if same else rsa(base[:RSA_MAZES], mine[:RSA_MAZES]))
-        found["cka_layers"][name] = np.transpose(rows[0]).tolist()
-        found["effective_rank"][name] = rows[1]
+                distances.append(0.0 if same else procrustes(base, mine))
+                correlations.append(1.0 if same else rsa(base[:RSA_MAZES], mine[:RSA_MAZES]))
+        found["cka_layers"][name] = np.transpose(likeness).tolist()
+        found["effective_rank"][name] = ranks
         if name != BASE:
-            found["procrustes"][name], found["rsa"][name] = rows[2:]
+            found["procrustes"][name], found["rsa"][name] = distances, correlations
+            found["drift"][name] = by_position[name][HEADLINE]["relative"]
+            found["cka"][name] = np.diag(found["cka_layers"][name]).tolist()
         on_progress("similarity", done, len(names))
-    by_position = found["drift_by_position"]
-    found["drift"] = {name: by_position[name][HEADLINE]["relative"] for name in names[1:]}
-    found["cka"] = {name: np.diag(found["cka_layers"][name]).tolist() for name in names[1:]}
     return found
 
 
-def _columns(records: Sequence[dict]) -> dict[str, list]:
-    return {key: [record[key] for record in records] for key in records[0]}
+def _drift_by_layer(activations: Activations, name: str, position: str) -> Drift:
+    moved = [
+        drift(activations.read(BASE, layer, position), activations.read(name, layer, position))
+        for layer in range(activations.layers)
+    ]
+    return {"relative": [one["relative"] for one in moved], "cosine": [one["cosine"] for one in moved]}
 
 
 def ask_probes(
     activations: Activations, rows: Sequence[dict], walks: Sequence[TokenisedWalk], seed: int, on_progress: OnProgress
-) -> tuple[dict, dict[str, str]]:
+) -> tuple[dict[str, dict[str, list[Probe]]], dict[str, str]]:
     """Every question of `QUESTIONS` at every layer of every model, on the same held-out mazes.
 
     Returns:
-        {model: {question: [of `probe`, per layer]}}, and {question: why it could not be asked}.
+        {model: {question: [of `probe`, per layer]}}, and {what is missing: why}.
     """
     from sklearn.exceptions import ConvergenceWarning
 
@@ -108,7 +103,7 @@ def ask_probes(
         for question, (position, label) in QUESTIONS.items():
             values, mazes = labels[position][label], labels[position]["maze"]
             if len(np.unique(values)) < 2:
-                missing[question] = f"one answer only, {values[0]}, in all of these mazes"
+                missing[f"the probe of '{question}'"] = f"one answer only, {values[0]}, in all of these mazes"
                 continue
             for name in activations.models:
                 ask = partial(_probe_layer, activations, name, position, values, mazes, seed)
@@ -119,12 +114,12 @@ def ask_probes(
 
 def _probe_layer(
     activations: Activations, model: str, position: str, labels: np.ndarray, mazes: np.ndarray, seed: int, layer: int
-) -> dict:
+) -> Probe:
     return probe(activations.read(model, layer, position), labels, mazes, seed)
 
 
-def valid_share(right: np.ndarray) -> dict:
-    """`valid`, the share of answers that are (bool (n,)), and `valid_ci`, Wilson's 95 % interval."""
+def valid_share(right: np.ndarray) -> Share:
+    """The share of answers that are valid, of bool (n,)."""
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(int(right.sum()), len(right), method="wilson")
@@ -133,7 +128,7 @@ def valid_share(right: np.ndarray) -> dict:
 
 def patch_layers(
     models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk], solved: dict, on_progress: OnProgress
-) -> dict:
+) -> dict[str, Patching]:
     """How much validity returns if the base is given a fine-tune's hidden states at each layer in turn.
 
     Args:
@@ -144,7 +139,7 @@ def patch_layers(
         to the fine-tune's (None where these are equal), `base`, `fine_tune`, `mazes`; and `accuracy`, see
         `patching.patched_accuracy`, with `reads`, the mazes of that.
     """
-    found = {}
+    found: dict[str, Patching] = {}
     few, layers = walks[:PATCHED_READS], range(len(models.layers) + 1)
     rows, walks = rows[:PATCHED_WALKS], walks[:PATCHED_WALKS]
     steps, done = (len(models.names) - 1) * (len(layers) + 1), 0
@@ -165,10 +160,40 @@ def patch_layers(
         found[name] = {
             "base": base,
             "fine_tune": own,
-            **_columns(walked),
+            "valid": [share["valid"] for share in walked],
+            "valid_ci": [share["valid_ci"] for share in walked],
             "restored": [None if own == base else (share["valid"] - base) / (own - base) for share in walked],
             "accuracy": accuracy,
             "mazes": len(rows),
             "reads": len(few),
         }
     return found
+
+
+def find_regions(
+    activations: Activations, labels: dict[str, np.ndarray], seed: int, on_progress: OnProgress
+) -> tuple[dict[str, RegionComparison], dict[str, str]]:
+    """Regions of every model's activations, by each label that tells two groups of mazes apart.
+
+    Args:
+        labels: of `maze_labels`.
+
+    Returns:
+        {label: of `compare_regions`}, and {what is missing: why}.
+    """
+    try:
+        fitted = fit_regions(activations, HEADLINE, seed)
+    except AsciiMazeError as error:
+        return {}, {"activation regions": str(error)}
+    on_progress("regions", 1, len(labels) + 1)
+    # Of distances there are too many: near and far, about their median.
+    far = labels["distance"] > np.median(labels["distance"])
+    found, missing = {}, {}
+    for done, (label, values) in enumerate({**labels, "distance": np.where(far, "far", "near")}.items(), 2):
+        names, codes = np.unique(values, return_inverse=True)
+        try:
+            found[label] = compare_regions(fitted, codes, [f"{label} {name}" for name in names])
+        except UsageError as error:
+            missing[f"activation regions by {label}"] = str(error)
+        on_progress("regions", done, len(labels) + 1)
+    return found, missing

@@ -13,6 +13,7 @@ from ..terminal import OnProgress
 from .activations import Activations
 from .models import BASE, Models
 from .positions import TokenisedWalk
+from .schema import Divergence, Lens
 
 # Rows whose logits are held at once, each as wide as the vocabulary.
 ROWS = 1_024
@@ -23,7 +24,7 @@ def logit_lens(
     activations: Activations,
     walks: Sequence[TokenisedWalk],
     on_progress: OnProgress | None = None,
-) -> dict[str, dict[str, list[float]]]:
+) -> dict[str, Lens]:
     """For each model and layer, read where each move is decided on: the probability of the right move.
 
     Returns:
@@ -33,7 +34,7 @@ def logit_lens(
     import torch
 
     targets = torch.from_numpy(np.concatenate([walk.ids[walk.moves + 1] for walk in walks]))
-    lens: dict[str, dict[str, list[float]]] = {}
+    lens: dict[str, Lens] = {}
     for name in activations.models:
         models.switch(name)
         mine = lens[name] = {"probability": [], "first": []}
@@ -50,7 +51,7 @@ def logit_lens(
     return lens
 
 
-def next_token_kl(models: Models, activations: Activations) -> dict[str, dict[str, float]]:
+def next_token_kl(models: Models, activations: Activations) -> dict[str, Divergence]:
     """Kullback-Leibler divergence in nats of the next token where moves are decided on, mean over moves.
 
     Returns:
@@ -60,7 +61,7 @@ def next_token_kl(models: Models, activations: Activations) -> dict[str, dict[st
     from torch.nn.functional import kl_div
 
     last = activations.layers - 1
-    divergence = {}
+    divergence: dict[str, Divergence] = {}
     for name in activations.models[1:]:
         models.switch(BASE)
         own = read_out(models, activations.read(BASE, last, "moves"))

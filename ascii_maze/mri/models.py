@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import AsciiMazeError, UsageError, reason
+from ..models.generation import Source
 
 BASE = "base"
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of an adapter: part of file names, of PEFT's names, of the page's ids
 # Submodules of a decoder layer that write to the residual stream, by the names that model families give them.
 ATTENTION = ("self_attn", "attn", "attention", "self_attention")
 MLP = ("mlp", "feed_forward", "block_sparse_moe", "ffn")
@@ -71,41 +73,63 @@ class Models:
                 yield stage_of.get(id(module), after), module
 
 
-def load_models(base: str, adapters: dict[str, str]) -> Models:
-    """Load the base once, as the adapters were trained on it, and every adapter by name.
+def find_adapters(base: str, adapters: dict[str, str]) -> dict[str, Source]:
+    """See that adapters can be compared on one base, before anything is loaded.
 
     Args:
         base: `tiny`, a folder or a Hub id.
-        adapters: name -> folder or Hub id, at least one.
+        adapters: name -> folder or Hub id.
 
     Raises:
-        UsageError: a name that cannot serve, a whole model or a reward model, or an adapter of another base.
+        UsageError: no adapter, a name that cannot serve, a whole model or a reward model, an adapter of another base.
+    """
+    from ..models.generation import find_model
+
+    if not adapters:
+        raise UsageError("no adapter to compare with the base; give --adapter NAME=FOLDER, once or more")
+    known = {BASE, "default"}  # the second is PEFT's own
+    for name in adapters:
+        if not NAME.fullmatch(name) or name.casefold() in known:
+            raise UsageError(
+                f"an adapter cannot be called '{name}'; give --adapter NAME={adapters[name]}, with a NAME of letters, "
+                "digits, - and _ that no other adapter has, and not 'base'"
+            )
+        known.add(name.casefold())  # names become file names, which some systems tell apart by no capitals
+    sources = {name: find_model(location) for name, location in adapters.items()}
+    for name, source in sources.items():
+        _check_adapter(name, source, base)
+        _check_same_base(name, source, *next(iter(sources.items())))
+    return sources
+
+
+def load_models(sources: dict[str, Source]) -> Models:
+    """Load the base once, as the adapters were trained on it, and every adapter by name.
+
+    Args:
+        sources: of `find_adapters`.
+
+    Raises:
         AsciiMazeError: something cannot be loaded.
     """
     from peft import PeftModel
 
-    from ..models.generation import find_model, split_revision
     from ..models.loading import check_adapter_weights, load_base, load_tokenizer
 
-    arguments = {name: find_model(location).model_args for name, location in adapters.items()}
-    for name in adapters:
-        _check_adapter(name, adapters[name], base, arguments)
-    first = next(iter(arguments.values()))
-    model = load_base(first)
-    tokenizer = load_tokenizer(first.model_name_or_path, first.model_revision)
-    for name, location in adapters.items():
-        source, revision = split_revision(location)
-        check_adapter_weights(source, revision)
+    args = next(iter(sources.values())).model_args
+    model = load_base(args)
+    tokenizer = load_tokenizer(args.model_name_or_path, args.model_revision)
+    for name, source in sources.items():
+        check_adapter_weights(source.name, source.revision)
         try:
             if isinstance(model, PeftModel):
-                model.load_adapter(source, adapter_name=name, revision=revision)
+                model.load_adapter(source.name, adapter_name=name, revision=source.revision)
             else:
-                model = PeftModel.from_pretrained(model, source, adapter_name=name, revision=revision)
+                model = PeftModel.from_pretrained(model, source.name, adapter_name=name, revision=source.revision)
         except (RuntimeError, ValueError, OSError) as error:
             raise AsciiMazeError(
-                f"adapter '{name}' ({location}) cannot be put on '{base}': {reason(error)}"
+                f"adapter '{name}' ({source.name}) cannot be put on '{args.model_name_or_path}': {reason(error)}"
             ) from error
-    return as_models(model.eval(), tokenizer, list(adapters))
+    return as_models(model.eval(), tokenizer, list(sources))
 
 
 def as_models(model, tokenizer, adapters: list[str]) -> Models:
@@ -140,38 +164,36 @@ def as_models(model, tokenizer, adapters: list[str]) -> Models:
     return Models(model, tokenizer, [BASE, *adapters], list(layers), norms[-1], head, context, ends)
 
 
-def _check_adapter(name: str, location: str, base: str, arguments: dict) -> None:
+def _check_adapter(name: str, source: Source, base: str) -> None:
+    """See that a source is a LoRA adapter of the base that walks."""
     from ..models.loading import resolve_model
 
-    first_name, first = next(iter(arguments.items()))
-    mine = arguments[name]
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or name in (BASE, "default"):
-        raise UsageError(f"an adapter cannot be called '{name}'; use letters, digits, - and _, and not 'base'")
-    if mine.lora_task_type == "SEQ_CLS":
-        raise UsageError(f"adapter '{name}' ({location}) is a reward model, which does not walk")
-    if not is_lora(location):
-        raise UsageError(f"'{name}' ({location}) is no LoRA adapter; the report compares LoRA adapters on one base")
-    if resolve_model(mine.model_name_or_path) != resolve_model(base):
+    given = f"'{name}' ({source.name})"
+    if source.adapter is None or source.adapter.peft_type != "LORA":
+        raise UsageError(f"{given} is no LoRA adapter; the report compares LoRA adapters on one base")
+    trained_on = source.model_args.model_name_or_path
+    if resolve_model(trained_on) != resolve_model(base):
         raise UsageError(
-            f"adapter '{name}' ({location}) was trained on '{mine.model_name_or_path}' and not on '{base}'; give "
-            f"--base {mine.model_name_or_path}, or an adapter of '{base}'"
+            f"adapter {given} was trained on '{trained_on}' and not on '{base}'; give --base {trained_on}, or an "
+            f"adapter of '{base}'"
         )
-    for key in ("load_in_4bit", "load_in_8bit", "bnb_4bit_quant_type", "use_bnb_nested_quant", "dtype"):
-        if getattr(mine, key) != getattr(first, key):
+
+
+def _check_same_base(name: str, source: Source, other_name: str, other: Source) -> None:
+    """See that two adapters were trained on a base that was loaded in the same way."""
+    mine, theirs = _how_loaded(source.model_args), _how_loaded(other.model_args)
+    for key, value in mine.items():
+        if value != theirs[key]:
             raise UsageError(
-                f"adapter '{name}' ({location}) was trained with {key} {getattr(mine, key)}, and '{first_name}' with "
-                f"{getattr(first, key)}: their bases differ; report on them one by one"
+                f"adapter '{name}' ({source.name}) was trained with {key} {value}, and '{other_name}' with "
+                f"{theirs[key]}: their bases differ; report on them one by one"
             )
 
 
-def is_lora(location: str) -> bool:
-    """Whether a folder or Hub id holds a LoRA adapter."""
-    from peft import PeftConfig
-
-    try:
-        return PeftConfig.from_pretrained(location).peft_type == "LORA"
-    except (OSError, ValueError):
-        return False
+def _how_loaded(model_args) -> dict[str, Any]:
+    """Of TRL's ModelConfig what makes one base differ from another of the same name."""
+    keys = ("load_in_4bit", "load_in_8bit", "bnb_4bit_quant_type", "use_bnb_nested_quant", "dtype")
+    return {"model_revision": model_args.model_revision or "main", **{key: getattr(model_args, key) for key in keys}}
 
 
 def adapter_is_zero(models: Models, name: str) -> bool:

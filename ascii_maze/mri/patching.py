@@ -22,6 +22,7 @@ from .activations import Activations, batches, states_at
 from .lens import read_out
 from .models import BASE, Models, watching
 from .positions import TokenisedWalk
+from .schema import Accuracy
 
 # Which positions are patched: those before the answer's first move is decided on, or those from there on.
 ROLES = ("prompt", "answer")
@@ -55,14 +56,12 @@ def solved(rows: Sequence[dict], completions: Sequence[str]) -> np.ndarray:
     return np.array([score_path(row["maze"], answer).valid for row, answer in zip(rows, completions)])
 
 
-def patched_accuracy(
-    models: Models, name: str, walks: Sequence[TokenisedWalk], batch_size: int = 64
-) -> dict[str, list[float]]:
+def patched_accuracy(models: Models, name: str, walks: Sequence[TokenisedWalk], batch_size: int = 64) -> Accuracy:
     """The share of right next moves along the reference solution, of the base patched at each layer in turn.
 
     Returns:
-        Role -> layer 0 (the embedding's output) to the last; `base` and `fine_tune` -> the share without patching, as
-        a list of one.
+        By role, layer 0 (the embedding's output) to the last; `base` and `fine_tune` are the share without patching,
+        as a list of one.
     """
     hits: dict[str, np.ndarray] = {role: np.zeros(len(models.layers) + 1) for role in ROLES}
     plain = {BASE: np.zeros(1), "fine_tune": np.zeros(1)}
@@ -82,7 +81,10 @@ def patched_accuracy(
             for layer, state in enumerate(states):
                 counts[layer] += _moves_right(_read(models, of_batch, ids, mask, _put(layer, state, where)))
     moves = sum(len(walk.moves) for walk in walks)
-    return {role: (counts / moves).tolist() for role, counts in (hits | plain).items()}
+    prompt, answer, base, fine_tune = (
+        (counts / moves).tolist() for counts in (*map(hits.__getitem__, ROLES), plain[BASE], plain["fine_tune"])
+    )
+    return Accuracy(prompt=prompt, answer=answer, base=base, fine_tune=fine_tune)
 
 
 def _put(layer: int, state, where) -> Callable:

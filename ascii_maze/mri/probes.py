@@ -8,6 +8,7 @@ and few rows, to fitting noise). A number is as good as it is far above its cont
 import numpy as np
 
 from ..errors import AsciiMazeError
+from .schema import Probe
 
 TRAIN_SHARE = 0.7
 RESAMPLES = 1_000
@@ -18,7 +19,7 @@ SHUFFLES = 3
 NEWTON_WEIGHTS = 1_000
 
 
-def probe(x: np.ndarray, labels: np.ndarray, mazes: np.ndarray, seed: int) -> dict:
+def probe(x: np.ndarray, labels: np.ndarray, mazes: np.ndarray, seed: int) -> Probe:
     """Train a linear probe on some mazes, and see how well it does on others.
 
     Args:

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from .models import Models
+from .schema import Overlap
 from .similarity import entropy_rank
 
 
@@ -73,14 +74,14 @@ def overlap(one: np.ndarray, two: np.ndarray) -> float | None:
     return float((np.cos(subspace_angles(one, two)) ** 2).mean())
 
 
-def overlaps(updates_by_name: dict[str, list[dict]]) -> list[dict]:
+def overlaps(updates_by_name: dict[str, list[dict]]) -> list[Overlap]:
     """`overlap` of every two adapters at every module that both change.
 
     Returns:
         For each: `a`, `b`, `module`, `layer`, `kind`, `overlap`, and `by_chance`, what random subspaces of those
         dimensions share on average.
     """
-    found = []
+    found: list[Overlap] = []
     for (a, first), (b, second) in itertools.combinations(updates_by_name.items(), 2):
         others = {update["module"]: update for update in second}
         for mine in first:
@@ -90,6 +91,15 @@ def overlaps(updates_by_name: dict[str, list[dict]]) -> list[dict]:
             shared = overlap(mine["columns"], theirs["columns"])
             if shared is not None:
                 larger = max(mine["columns"].shape[1], theirs["columns"].shape[1])
-                place = {key: mine[key] for key in ("module", "layer", "kind")}
-                found.append({"a": a, "b": b, **place, "overlap": shared, "by_chance": larger / len(mine["columns"])})
+                found.append(
+                    {
+                        "a": a,
+                        "b": b,
+                        "module": mine["module"],
+                        "layer": mine["layer"],
+                        "kind": mine["kind"],
+                        "overlap": shared,
+                        "by_chance": larger / len(mine["columns"]),
+                    }
+                )
     return found

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ...errors import AsciiMazeError, UsageError, did_you_mean
+from ..schema import Agreement, RegionComparison
 from .edges import ALL, compare_models, find_edges, find_regions, split_halves
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Fitted:
     groups: np.ndarray
     explained: dict[str, list[float | None]]
     areas: dict[str, dict[str, "ModelAreas"]]
-    of_all: dict[str, dict[str, dict]]
+    of_all: dict[str, dict[str, Agreement]]
 
 
 def fit_regions(
@@ -143,7 +144,7 @@ def fit_regions(
     return Fitted(settings, groups, {name: explained[name] for name in ("components", "plane")}, areas, of_all)
 
 
-def compare_regions(fitted: Fitted, labels: np.ndarray, label_names: Sequence[str]) -> dict:
+def compare_regions(fitted: Fitted, labels: np.ndarray, label_names: Sequence[str]) -> RegionComparison:
     """Compare the regions and the edges of every model with those of the base, over all prompts and by label.
 
     Args:
@@ -161,7 +162,9 @@ def compare_regions(fitted: Fitted, labels: np.ndarray, label_names: Sequence[st
     """
     settings, models = fitted.settings, list(fitted.areas["components"])
     rows, left_out = _rows_by_label(labels, label_names, len(fitted.groups))
-    compared = {what: {model: {ALL: table[model]} for model in models[1:]} for what, table in fitted.of_all.items()}
+    compared: dict[str, dict[str, dict[str, Agreement]]] = {
+        what: {model: {ALL: table[model]} for model in models[1:]} for what, table in fitted.of_all.items()
+    }
     for rank, (name, some) in enumerate(rows.items(), 1):
         halves = split_halves(fitted.groups[some], settings["splits"], [settings["seed"], rank])
         for what, measure in _measures(fitted.areas, settings).items():
@@ -181,9 +184,13 @@ def compare_regions(fitted: Fitted, labels: np.ndarray, label_names: Sequence[st
         "base": models[0],
         "models": {
             model: {
-                **{f"edges_{what}": compared["edges"][model][ALL][what] for what in ("gained", "lost", "kept")},
+                "edges_gained": compared["edges"][model][ALL]["gained"],
+                "edges_lost": compared["edges"][model][ALL]["lost"],
+                "edges_kept": compared["edges"][model][ALL]["kept"],
                 "noise_floor": compared["edges"][model][ALL]["noise_floor"],
-                **{what: table[model] for what, table in compared.items()},
+                "edges": compared["edges"][model],
+                "edges_in_basis_of_base": compared["edges_in_basis_of_base"][model],
+                "regions": compared["regions"][model],
             }
             for model in models[1:]
         },

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..schema import Agreement
+
 if TYPE_CHECKING:
     import networkx as nx
 
@@ -110,7 +112,7 @@ def agreements(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return index
 
 
-def compare_models(measure: Callable, models: Sequence[str], rows: np.ndarray, halves: Halves) -> dict[str, dict]:
+def compare_models(measure: Callable, models: Sequence[str], rows: np.ndarray, halves: Halves) -> dict[str, Agreement]:
     """Each model's set against that of the first, with the noise that another choice of prompts would bring.
 
     Args:
@@ -139,11 +141,17 @@ def compare_models(measure: Callable, models: Sequence[str], rows: np.ndarray, h
     table = {}
     for model, values in across.items():
         mean, means = _mean(values)
-        row = compare_sets(whole[base], whole[model])
-        row["by_layer"] |= {"noise_floor": floors, "across_halves": means}
-        shared = float(agreements(whole[base], whole[model])[0])
-        noises = {"noise_floor": floor, "noise_range": extent, "across_halves": mean}
-        table[model] = {"agreement": shared, **noises, **row}
+        counts = compare_sets(whole[base], whole[model])
+        table[model] = Agreement(
+            agreement=float(agreements(whole[base], whole[model])[0]),
+            noise_floor=floor,
+            noise_range=extent,
+            across_halves=mean,
+            gained=counts["gained"],
+            lost=counts["lost"],
+            kept=counts["kept"],
+            by_layer={**counts["by_layer"], "noise_floor": floors, "across_halves": means},
+        )
     return table
 
 

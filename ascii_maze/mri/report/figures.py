@@ -10,6 +10,7 @@ import numpy as np
 
 from ..analysis import DRIFT_POSITIONS, QUESTIONS
 from ..models import BASE
+from ..schema import Results
 from .charts import CaptionedFigure, bars, heatmap, lines
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ NAMES = {
 }
 
 
-def overview_figures(results: dict) -> Iterator[CaptionedFigure]:
+def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
     """Layer x model, what each fine-tune changed and where it does its work."""
     adapters, layers = results["models"][1:], range(results["layers"])
     yield CaptionedFigure(
@@ -76,7 +77,7 @@ def overview_figures(results: dict) -> Iterator[CaptionedFigure]:
         yield CaptionedFigure("subspace_overlap", None, *_overlap(results))
 
 
-def method_figures(results: dict, name: str) -> Iterator[CaptionedFigure]:
+def method_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
     """What one fine-tune changed."""
     layers = range(results["layers"])
     by_position = results["drift_by_position"][name]
@@ -108,7 +109,7 @@ def method_figures(results: dict, name: str) -> Iterator[CaptionedFigure]:
         lines(
             {"at the prompt": accuracy["prompt"], "at the answer": accuracy["answer"]},
             "right moves, share",
-            level=(accuracy[BASE][0], "base"),
+            level=(accuracy["base"][0], "base"),
         ),
     )
     questions = [question for question in QUESTIONS if question in results["probes"][name]]
@@ -126,7 +127,7 @@ def method_figures(results: dict, name: str) -> Iterator[CaptionedFigure]:
         )
 
 
-def appendix_figures(results: dict) -> Iterator[CaptionedFigure]:
+def appendix_figures(results: Results) -> Iterator[CaptionedFigure]:
     """Further measures of likeness."""
     adapters, layers = results["models"][1:], range(results["layers"])
     yield CaptionedFigure(
@@ -151,7 +152,7 @@ def appendix_figures(results: dict) -> Iterator[CaptionedFigure]:
     )
 
 
-def _probe(results: dict, question: str) -> tuple[str, "Figure"]:
+def _probe(results: Results, question: str) -> tuple[str, "Figure"]:
     by_model = {name: of[question] for name, of in results["probes"].items()}
     measure = by_model[BASE][0]["measure"]
     control = np.mean([[cell["control"] for cell in cells] for cells in by_model.values()], axis=0)
@@ -167,7 +168,7 @@ def _probe(results: dict, question: str) -> tuple[str, "Figure"]:
     return caption, figure
 
 
-def _weights_overview(results: dict) -> tuple[str, "Figure"]:
+def _weights_overview(results: Results) -> tuple[str, "Figure"]:
     """Adapter x layer."""
     layers = range(1, results["layers"])
     norms = [
@@ -180,7 +181,7 @@ def _weights_overview(results: dict) -> tuple[str, "Figure"]:
     return caption, heatmap(np.array(norms), results["models"][1:], layers, low=0, axis="layer")
 
 
-def _weights(results: dict, name: str) -> tuple[str, "Figure"]:
+def _weights(results: Results, name: str) -> tuple[str, "Figure"]:
     """Module x layer."""
     updates, layers = results["weights"][name], range(1, results["layers"])
     kinds = list(dict.fromkeys(update["kind"] for update in updates))
@@ -190,7 +191,7 @@ def _weights(results: dict, name: str) -> tuple[str, "Figure"]:
     return caption, heatmap(values.reshape(len(kinds), len(layers)), kinds, layers, low=0, axis="layer")
 
 
-def _overlap(results: dict) -> tuple[str, "Figure"]:
+def _overlap(results: Results) -> tuple[str, "Figure"]:
     """Pair of adapters x layer."""
     pairs = list(dict.fromkeys((cell["a"], cell["b"]) for cell in results["overlaps"]))
     layers = range(1, results["layers"])

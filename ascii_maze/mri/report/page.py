@@ -1,14 +1,53 @@
-"""Figures as files and inside the page; the page itself is `templates/mri.html.jinja`."""
+"""A report as files: figures, tables, mri.json, and the page, which is `templates/mri.html.jinja`."""
 
+import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from ...files import replacing, write_text
 from ...plots import SETTINGS, inline_svg, svg_of
 from ...templating import PAGES, render
+from ...terminal import OnProgress
+from ..models import BASE
+from ..schema import RegionComparison, Results, write_results
 from .charts import TIP, WIDTH, CaptionedFigure
+from .figures import appendix_figures, method_figures, overview_figures
+from .region_figures import region_figures
+from .tables import tables, to_csv
+
+
+def draw_report(results: Results, regions: RegionComparison | None, out: Path, on_progress: OnProgress) -> None:
+    """Write figures, tables, report.html and mri.json.
+
+    Args:
+        regions: what the figures of regions are drawn from, if there are any.
+        on_progress: called with `figures`, those drawn and those in all.
+    """
+    of_regions = list(region_figures(regions)) if regions else []
+    sections: dict[str | None, list[CaptionedFigure]] = {
+        None: [*overview_figures(results)],
+        **{name: [*method_figures(results, name)] for name in results["models"][1:]},
+        BASE: [*appendix_figures(results)],
+    }
+    for name, figures in sections.items():
+        figures += [drawn for drawn in of_regions if drawn.model == name]
+    total, done = sum(map(len, sections.values())), itertools.count(1)
+
+    def save(drawn: Iterable[CaptionedFigure]) -> list[dict]:
+        saved = []
+        for each in drawn:
+            saved.append(save_figure(each, out / "figures"))
+            on_progress("figures", next(done), total)
+        return saved
+
+    pictures = {name: save(figures) for name, figures in sections.items()}
+    for name, records in tables(results).items():
+        if records:
+            write_text(out / "tables" / f"{name}.csv", to_csv(records))
+    write_page(out / "report.html", results, pictures)
+    write_results(out / "mri.json", results)
 
 
 def save_figure(drawn: CaptionedFigure, folder: Path) -> dict:
@@ -38,27 +77,26 @@ def with_titles(svg: str) -> str:
     return re.sub(f'<g id="{TIP}([^"]*)">', r"<g><title>\1</title>", svg)
 
 
-def write_page(path: Path, results: dict, overview: Sequence[dict], methods: dict, appendix: Sequence[dict]) -> None:
+def write_page(path: Path, results: Results, pictures: dict[str | None, list[dict]]) -> None:
     """Write report.html: one file, from which no request goes out.
 
     Args:
-        results: what `report.analyse` returned.
-        overview: of `save_figure`; so are the others.
-        methods: adapter -> figures.
+        pictures: of `save_figure`, by section: None is the overview, `base` the appendix, else an adapter.
     """
+    adapters = results["models"][1:]
     context = {
         "results": results,
         "settings": results["settings"],
-        "rows": [_summary(results, name) for name in results["models"][1:]],
-        "overview": overview,
-        "methods": methods,
-        "appendix": appendix,
+        "rows": [_summary(results, name) for name in adapters],
+        "overview": pictures[None],
+        "methods": {name: pictures[name] for name in adapters},
+        "appendix": pictures[BASE],
         "number": lambda value, digits=2: "" if value is None else f"{value:.{digits}f}",
     }
     write_text(path, render(PAGES / "mri.html.jinja", context))
 
 
-def _summary(results: dict, name: str) -> dict:
+def _summary(results: Results, name: str) -> dict:
     """One fine-tune in the table at the head of the page."""
     drift, restored = results["drift"][name], results["patching"][name]["restored"]
     cka = [value if math.isfinite(value) else 1.0 for value in results["cka"][name]]

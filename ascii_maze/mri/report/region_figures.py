@@ -1,13 +1,14 @@
 """Figures of what `compare_regions` returned: regions as heatmaps, graphs of components, and what changed in both."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...plots import GREY, colours_of
 from ..models import BASE
 from ..regions.edges import ALL, overlay
+from ..schema import RegionComparison
 from .charts import CaptionedFigure, count_in_wholes
 from .panels import BLUE, ORANGE, STYLE, draw_edges, finish_panel, graph_panel, mosaic, new_figure, outline
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def region_figures(result: dict) -> Iterator[CaptionedFigure]:
+def region_figures(result: RegionComparison) -> Iterator[CaptionedFigure]:
     """Every figure of a comparison: the overview, then those of each model, the base first."""
     from matplotlib import rc_context
 
@@ -26,17 +27,17 @@ def region_figures(result: dict) -> Iterator[CaptionedFigure]:
     wanted: list[tuple[str, str | None, Callable[..., tuple[Figure, str]]]] = [
         (kind, None, draw) for kind, draw in overview.items()
     ]
-    for model in result["grids"]:
-        kinds = of_one if model == result["base"] else {**of_one, **of_two}
-        wanted += [(kind, model, draw) for kind, draw in kinds.items()]
+    for name in result["grids"]:
+        kinds = of_one if name == result["base"] else {**of_one, **of_two}
+        wanted += [(kind, name, draw) for kind, draw in kinds.items()]
     for kind, model, draw in wanted:
         with rc_context(STYLE):
             figure, caption = draw(result) if model is None else draw(result, model)
         yield CaptionedFigure(kind, model, caption, figure)
 
 
-def _overview(result: dict) -> tuple["Figure", str]:
-    models = result["models"]
+def _overview(result: RegionComparison) -> tuple["Figure", str]:
+    models: Mapping[str, Any] = result["models"]
     figure, panels = new_figure(1.1 + 0.3 * len(models), columns=2)
     places = range(len(models))
     for panel, kind in zip(panels, ("edges", "regions")):
@@ -56,8 +57,8 @@ def _overview(result: dict) -> tuple["Figure", str]:
     )
 
 
-def _by_layer(result: dict) -> tuple["Figure", str]:
-    models = result["models"]
+def _by_layer(result: RegionComparison) -> tuple["Figure", str]:
+    models: Mapping[str, Any] = result["models"]
     figure, panels = new_figure(3.2, columns=2)
     colours = colours_of(models, {BASE})
     titles = {"edges": "edges from a layer to the next", "regions": "regions of a layer"}
@@ -79,7 +80,7 @@ def _by_layer(result: dict) -> tuple["Figure", str]:
     )
 
 
-def _regions(result: dict, model: str) -> tuple["Figure", str]:
+def _regions(result: RegionComparison, model: str) -> tuple["Figure", str]:
     every = [share for name in result["grids"] for share in _shares(result, name).values()]
     # One scale for all models; it leaves out layers where nothing varies, with all prompts in one cell.
     greatest = max(share[share < 1].max(initial=0.0) for share in every) or 1.0
@@ -91,7 +92,7 @@ def _regions(result: dict, model: str) -> tuple["Figure", str]:
     )
 
 
-def _regions_changed(result: dict, model: str) -> tuple["Figure", str]:
+def _regions_changed(result: RegionComparison, model: str) -> tuple["Figure", str]:
     base, other = _shares(result, result["base"]), _shares(result, model)
     change = {label: other[label] - base[label] for label in other}
     greatest = max(float(np.abs(share).max()) for share in change.values()) or 1.0
@@ -110,7 +111,7 @@ def _regions_changed(result: dict, model: str) -> tuple["Figure", str]:
     )
 
 
-def _graphs(result: dict, model: str) -> tuple["Figure", str]:
+def _graphs(result: RegionComparison, model: str) -> tuple["Figure", str]:
     labels = result["graphs"][model]
     rows = -(-len(labels) // 2)
     figure, panels = new_figure(0.3 + 2.4 * rows, columns=2, rows=rows)
@@ -125,7 +126,7 @@ def _graphs(result: dict, model: str) -> tuple["Figure", str]:
     )
 
 
-def _labels_overlaid(result: dict, model: str) -> tuple["Figure", str]:
+def _labels_overlaid(result: RegionComparison, model: str) -> tuple["Figure", str]:
     sizes = {label: count for label, count in result["labels"].items() if label != ALL}
     labels = sorted(sizes, key=sizes.__getitem__, reverse=True)[:2]
     figure, (panel,) = new_figure(3.8)
@@ -137,7 +138,7 @@ def _labels_overlaid(result: dict, model: str) -> tuple["Figure", str]:
     )
 
 
-def _edges_changed(result: dict, model: str) -> tuple["Figure", str]:
+def _edges_changed(result: RegionComparison, model: str) -> tuple["Figure", str]:
     base, other = _graph(result, result["base"], ALL), _graph(result, model, ALL)
     figure, panels = new_figure(3.4, columns=2)
     graph_panel(panels[0], overlay({result["base"]: base, model: other}))
@@ -166,12 +167,12 @@ def _with_gaps(values: Sequence[float | None]) -> list[float]:
     return [np.nan if value is None else value for value in values]
 
 
-def _shares(result: dict, model: str) -> dict[str, np.ndarray]:
+def _shares(result: RegionComparison, model: str) -> dict[str, np.ndarray]:
     """By label, the share of its prompts in each cell: float64 (layers, columns, rows)."""
     return {label: np.array(grid) / result["labels"][label] for label, grid in result["grids"][model].items()}
 
 
-def _graph(result: dict, model: str, label: str) -> "nx.DiGraph":
+def _graph(result: RegionComparison, model: str, label: str) -> "nx.DiGraph":
     from networkx import node_link_graph
 
     return node_link_graph(result["graphs"][model][label], edges="edges")

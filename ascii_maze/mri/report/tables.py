@@ -2,25 +2,27 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ..models import BASE
+from ..schema import Results
 
 
-def tables(results: dict) -> dict[str, list[dict]]:
-    """The tables of what `report.analyse` returned."""
+def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """Every table of the report; some may be empty."""
     adapters, layers = results["models"][1:], range(results["layers"])
-    likeness = ("cka", "procrustes", "rsa")
+    likeness = {"cka": results["cka"], "procrustes": results["procrustes"], "rsa": results["rsa"]}
     return {
         "answers": [{"model": name, **answers} for name, answers in results["answers"].items()],
         "drift": [
-            {"model": name, "position": position, "layer": layer, **{key: of[key][layer] for key in of}}
+            {"model": name, "position": position, "layer": layer, **_at(layer, of)}
             for name in adapters
             for position, of in results["drift_by_position"][name].items()
             for layer in layers
         ],
         "similarity": [
-            {"model": name, "layer": layer, **{key: results[key][name][layer] for key in likeness}}
+            {"model": name, "layer": layer, **{key: of[name][layer] for key, of in likeness.items()}}
             for name in adapters
             for layer in layers
         ],
@@ -37,7 +39,7 @@ def tables(results: dict) -> dict[str, list[dict]]:
         ],
         "probes": list(_probes(results)),
         "logit_lens": [
-            {"model": name, "layer": layer, **{key: of[key][layer] for key in of}}
+            {"model": name, "layer": layer, **_at(layer, of)}
             for name, of in results["lens"].items()
             for layer in layers
         ],
@@ -46,16 +48,16 @@ def tables(results: dict) -> dict[str, list[dict]]:
         "subspace_overlap": results["overlaps"],
         "patching": list(_patching(results)),
         "patching_by_role": [
-            {"model": name, "role": role, "layer": layer, "accuracy": of["accuracy"][role][layer]}
+            {"model": name, "role": role, "layer": layer, "accuracy": accuracy[layer]}
             for name, of in results["patching"].items()
-            for role in ("prompt", "answer")
+            for role, accuracy in (("prompt", of["accuracy"]["prompt"]), ("answer", of["accuracy"]["answer"]))
             for layer in layers
         ],
         "regions": list(_leaves(results["regions_by_label"])),
     }
 
 
-def to_csv(records: list[dict]) -> str:
+def to_csv(records: Sequence[Mapping[str, Any]]) -> str:
     """Records as CSV; what is missing stays empty."""
     text, names = io.StringIO(), dict.fromkeys(key for record in records for key in record)
     writer = csv.DictWriter(text, list(names), lineterminator="\n")
@@ -64,11 +66,16 @@ def to_csv(records: list[dict]) -> str:
     return text.getvalue()
 
 
+def _at(layer: int, columns: Any) -> dict[str, float]:
+    """Of lists per layer, by name, what stands at one layer."""
+    return {name: values[layer] for name, values in columns.items()}
+
+
 def _plain(value):
     return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _probes(results: dict) -> Iterator[dict]:
+def _probes(results: Results) -> Iterator[dict]:
     for name, questions in results["probes"].items():
         for question, cells in questions.items():
             for layer, cell in enumerate(cells):
@@ -77,7 +84,7 @@ def _probes(results: dict) -> Iterator[dict]:
                 yield {"model": name, "question": question, "layer": layer, **plain, "low": low, "high": high}
 
 
-def _patching(results: dict) -> Iterator[dict]:
+def _patching(results: Results) -> Iterator[dict]:
     for name, of in results["patching"].items():
         for layer, (valid, (low, high), restored) in enumerate(zip(of["valid"], of["valid_ci"], of["restored"])):
             cell = {"model": name, "layer": layer, "valid": valid, "low": low, "high": high, "restored": restored}

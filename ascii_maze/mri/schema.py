@@ -1,0 +1,257 @@
+"""What mri.json holds, and the one place that writes and reads it.
+
+A list per layer goes from 0, the embedding's output, to the last decoder layer. An adapter is known by the name that
+it was given; `base` is the model without any. A number that does not exist, as the CKA of a layer that does not vary,
+is NaN in memory and null in the file.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+from ..errors import UsageError
+from ..files import write_text
+
+
+class Share(TypedDict):
+    """A share of mazes, 0-1, and Wilson's 95 % interval."""
+
+    valid: float
+    valid_ci: list[float]
+
+
+class Drift(TypedDict):
+    """How far states have moved, per layer; see `similarity.drift`."""
+
+    relative: list[float]
+    cosine: list[float]
+
+
+class Similarity(TypedDict):
+    """Base against adapters, read at the last token of the prompt but for `drift_by_position`.
+
+    Attributes:
+        drift_by_position: adapter -> position.
+        cka_layers: model -> base's layers x the model's.
+        procrustes: adapter -> per layer; so are `rsa`, `drift` and `cka`.
+        effective_rank: model -> per layer.
+    """
+
+    drift_by_position: dict[str, dict[str, Drift]]
+    cka_layers: dict[str, list[list[float]]]
+    procrustes: dict[str, list[float]]
+    rsa: dict[str, list[float]]
+    effective_rank: dict[str, list[float]]
+    drift: dict[str, list[float]]
+    cka: dict[str, list[float]]
+
+
+class Probe(TypedDict):
+    """One linear probe of one layer; see `probes.probe`."""
+
+    measure: str
+    score: float
+    ci: list[float]
+    control: float
+    chance: float
+    mazes: int
+    rows: list[int]
+
+
+class Lens(TypedDict):
+    """The logit lens, per layer; see `lens.logit_lens`."""
+
+    probability: list[float]
+    first: list[float]
+
+
+class Divergence(TypedDict):
+    """Kullback-Leibler divergence of the next token, nats per move; see `lens.next_token_kl`."""
+
+    from_base: float
+    to_fine_tune: float
+
+
+class Update(TypedDict):
+    """What an adapter adds to one module; see `weights.updates`."""
+
+    module: str
+    layer: int | None
+    kind: str
+    norm: float
+    relative: float
+    effective_rank: float
+
+
+class Overlap(TypedDict):
+    """How much two adapters' updates of one module share; see `weights.overlaps`."""
+
+    a: str
+    b: str
+    module: str
+    layer: int | None
+    kind: str
+    overlap: float
+    by_chance: float
+
+
+class Accuracy(TypedDict):
+    """Share of right next moves of the patched base; see `patching.patched_accuracy`."""
+
+    prompt: list[float]
+    answer: list[float]
+    base: list[float]
+    fine_tune: list[float]
+
+
+class Patching(TypedDict):
+    """The base given one fine-tune's states at each layer in turn; see `analysis.patch_layers`."""
+
+    base: float
+    fine_tune: float
+    valid: list[float]
+    valid_ci: list[list[float]]
+    restored: list[float | None]
+    accuracy: Accuracy
+    mazes: int
+    reads: int
+
+
+class Agreement(TypedDict):
+    """Edges or regions of a fine-tune against the base's; see `regions.edges.compare_models`."""
+
+    agreement: float
+    noise_floor: float
+    noise_range: list[float]
+    across_halves: float
+    gained: int
+    lost: int
+    kept: int
+    by_layer: dict[str, list]
+
+
+class ModelRegions(TypedDict):
+    """One fine-tune's graph against the base's: over all prompts, then in full by label."""
+
+    edges_gained: int
+    edges_lost: int
+    edges_kept: int
+    noise_floor: float
+    edges: dict[str, Agreement]
+    edges_in_basis_of_base: dict[str, Agreement]
+    regions: dict[str, Agreement]
+
+
+class RegionNumbers(TypedDict):
+    """Regions and graphs of all models under one way to label the mazes; see `regions.comparison.compare_regions`."""
+
+    models: dict[str, ModelRegions]
+    metrics: dict[str, dict[str, dict[str, float | None]]]
+    explained: dict[str, list[float | None]]
+    labels: dict[str, int]
+    left_out: dict[str, int]
+    settings: dict[str, Any]
+
+
+class RegionComparison(RegionNumbers):
+    """The same with what its figures are drawn from, which mri.json leaves out.
+
+    Attributes:
+        graphs: model -> label -> networkx's node-link data.
+        grids: model -> label -> prompts in each cell, int (layers, columns, rows).
+    """
+
+    base: str
+    graphs: dict[str, dict[str, dict]]
+    grids: dict[str, dict[str, list]]
+
+
+Settings = TypedDict(
+    "Settings",
+    {
+        "base": str,
+        "adapters": dict[str, str],
+        "dataset": str,
+        "split": str,
+        "limit": int | None,
+        "seed": int,
+        "decoding": str,
+        "read at": str,
+        "versions": dict[str, str],
+    },
+)
+
+
+class Results(Similarity):
+    """mri.json.
+
+    Attributes:
+        models: `base`, then the adapters.
+        layers: hidden states per token, one more than decoder layers.
+        mazes: how many were read.
+        unchanged: adapters that change no activation.
+        answers: model -> how many of its own answers are valid.
+        probes: model -> question -> per layer.
+        lens: model -> what each layer would answer.
+        kl: adapter -> divergence from the base and to it.
+        weights: adapter -> every module that it changes.
+        overlaps: every two adapters, at every module that both change.
+        patching: adapter -> what its states do in the base.
+        regions: adapter -> the regions under the first way to label; nothing where there are none.
+        regions_by_label: way to label -> regions of all models.
+        missing: part of the report -> why it is not there.
+        settings: what was asked for, and with which versions.
+    """
+
+    models: list[str]
+    layers: int
+    mazes: int
+    unchanged: list[str]
+    answers: dict[str, Share]
+    probes: dict[str, dict[str, list[Probe]]]
+    lens: dict[str, Lens]
+    kl: dict[str, Divergence]
+    weights: dict[str, list[Update]]
+    overlaps: list[Overlap]
+    patching: dict[str, Patching]
+    regions: dict[str, ModelRegions]
+    regions_by_label: dict[str, RegionNumbers]
+    missing: dict[str, str]
+    settings: Settings
+
+
+def write_results(path: Path, results: Results) -> None:
+    """Write mri.json, whole or not at all."""
+    write_text(path, json.dumps(without_nan(results), indent=1, allow_nan=False))
+
+
+def read_results(path: Path) -> Results:
+    """Read mri.json.
+
+    Raises:
+        UsageError: it is not there, is not JSON, or lacks a part that every report has.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}; `ascii-maze mri` makes it") from error
+    missing = sorted(Results.__required_keys__ - set(found if isinstance(found, dict) else ()))
+    if missing:
+        raise UsageError(f"{path} has no {', '.join(missing)}; `ascii-maze mri` makes it anew")
+    return found
+
+
+def only(keys_of: Any, values: Mapping[str, Any]) -> Any:
+    """Of a mapping, what a TypedDict names, in its order."""
+    return {key: values[key] for key in keys_of.__annotations__}
+
+
+def without_nan(value):
+    """The same with None for every number that is not finite, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
