@@ -1,8 +1,8 @@
 """Many answers at once, with NumPy: what `score_path` says of each, several times as fast.
 
-It takes the common case, maps of one shape in the style `hash` and answers in letters, some thousand at a time: all
-walk in step, and one search per map, of all maps at once, tells how far every place is from the goal. Whatever else
-there is, from arrows to text that is no maze, goes to `score_path` one by one.
+It takes the common case, small maps of one shape in the style `hash` and answers in letters, some thousand at a time:
+all walk in step, and one search per map, of all maps at once, tells how far every place is from the goal. Whatever
+else there is, from arrows and large maps to text that is no maze, goes to `score_path` one by one.
 """
 
 from collections import defaultdict
@@ -11,12 +11,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from .maze import MOVES, MazeError
+from .maze import LARGE, MOVES, NOWHERE, MazeError
 from .scoring import FIELDS, PathScore, score_path
 
 CHUNK = 2048  # what so many maps take fits a core's cache
+SEARCHED = 2**30  # maps times places squared: a search may take so many bits, of which winding ways fill half
 LONGEST = 1000  # moves; a few endless answers must not hold up the others
-NOWHERE = -1  # in place of None
 
 Columns = dict[str, np.ndarray]
 
@@ -63,10 +63,11 @@ def score_columns(mazes: Sequence[str], completions: Sequence[str]) -> Columns:
         else:
             single.append(index)
     for (size, width), members in shapes.items():
-        for start in range(0, len(members), CHUNK):
-            chunk = np.array(members[start : start + CHUNK])
+        many = 1 if size > LARGE else min(CHUNK, SEARCHED // size**2 // 8 * 8)
+        for start in range(0, len(members), many):
+            chunk = np.array(members[start : start + many])
             known = np.zeros(len(chunk), bool)
-            if size % width == 0:
+            if size % width == 0 and size <= LARGE:
                 known, found = _score_chunk([mazes[i] for i in chunk], [completions[i] for i in chunk], size, width)
                 for name in FIELDS:
                     columns[name][chunk[known]] = found[name]

@@ -4,6 +4,8 @@ A maze is any rectangular map with one start and one goal; a lattice of w x h ce
 special case of (2h+1) rows of (2w+1) characters. One move is one character: U, D, L or R.
 """
 
+from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -13,6 +15,9 @@ WALL, OPEN, START, GOAL = "#", " ", "S", "G"
 MOVES = MappingProxyType({"U": (-1, 0), "D": (1, 0), "L": (0, -1), "R": (0, 1)})
 # How each style writes wall and open; start and goal are S and G in all of them.
 STYLES = MappingProxyType({"hash": "# ", "dots": "#.", "blocks": "█ "})
+
+LARGE = 4096  # characters
+NOWHERE = -1  # moves from where there is no way
 
 _ALPHABETS = tuple(style + START + GOAL + "\n" for style in STYLES.values())
 _ASCII = _ALPHABETS[0].encode()
@@ -47,15 +52,34 @@ class Maze:
     goal: tuple[int, int]
 
     @classmethod
-    def from_ascii(cls, text: str) -> "Maze":
-        """Parse a map in any of `STYLES`; one trailing line break and CRLF are accepted.
+    def from_ascii(cls, text: str, marks: Mapping[str, str] | None = None) -> "Maze":
+        """Parse a map in any of `STYLES`.
+
+        What editors add is left out where it cannot be part of the map: a byte order mark, CRLF, empty lines before
+        and after, and blanks behind the right-hand wall of ragged rows.
+
+        Args:
+            marks: other characters in the text, and which of `#`, ` `, `S` and `G` each stands for: `{"E": "G"}`.
 
         Raises:
             MazeError: empty or ragged text, an unknown character, a mixture of styles, or not exactly one S and one G.
         """
         if not isinstance(text, str):
             raise MazeError(f"a maze is a str of rows joined by line breaks, not {type(text).__name__}")
+        if marks:
+            text = text.translate(str.maketrans(dict(marks)))
         text = text.replace("\r\n", "\n").removesuffix("\n")
+        maze = cls._of_exact(text)
+        if maze is None:
+            text = _without_padding(text)
+            maze = cls._of_exact(text)
+        if maze is None:
+            raise MazeError(_what_is_wrong(text.split("\n")))
+        return maze
+
+    @classmethod
+    def _of_exact(cls, text: str) -> "Maze | None":
+        """The maze of a rectangular text without a line break at its end; None of any other."""
         lines, width = text.split("\n"), (text + "\n").index("\n")
         breaks = "\n" * (len(lines) - 1)
         alphabet: str | None = _ALPHABETS[0]
@@ -63,7 +87,7 @@ class Maze:
             alphabet = next((alphabet for alphabet in _ALPHABETS if not text.strip(alphabet)), None)
         rectangular = text[width :: width + 1] == breaks and len(text) == len(lines) * (width + 1) - 1
         if alphabet is None or not rectangular or text.count(START) != 1 or text.count(GOAL) != 1:
-            raise MazeError(_what_is_wrong(lines))
+            return None
         if alphabet is not _ALPHABETS[0]:
             lines = [line.replace("█", WALL).replace(".", OPEN) for line in lines]
         return cls(tuple(lines), divmod(text.index(START), width + 1), divmod(text.index(GOAL), width + 1))
@@ -107,8 +131,16 @@ class Maze:
     def moves_to_goal(self, place: int) -> int | None:
         """Moves of a shortest path to the goal from a place in `ground`; None: no way.
 
-        Breadth-first search from both ends at once, over bit sets: several times as fast as `distances`.
+        In a small map by bit sets, several times as fast as a queue; their cost grows with places times moves, so a
+        large one is searched place by place, once.
         """
+        if len(self.ground) > LARGE:
+            moves = self._search[1][place]
+            return None if moves == NOWHERE else moves
+        return self._moves_by_bits(place)
+
+    def _moves_by_bits(self, place: int) -> int | None:
+        """Breadth-first search from both ends at once, over bit sets."""
         ground, width, size = self.ground, len(self.rows[0]) + 1, len(self.ground)
         goal = ground.index(GOAL)
         opened = int(ground.encode().translate(_BITS), 2)  # the last place is the lowest bit
@@ -129,39 +161,47 @@ class Maze:
         return moves
 
     @cached_property
+    def _search(self) -> tuple[list[int], array]:
+        """Places in `ground` in the order of a breadth-first search from the goal, and the moves to it from each place
+        (`NOWHERE` where there is no way).
+        """
+        ground, width = self.ground, len(self.rows[0]) + 1
+        moves = array("i", [NOWHERE]) * len(ground)
+        queue = [ground.index(GOAL)]
+        moves[queue[0]] = 0
+        for here in queue:
+            further = moves[here] + 1
+            for there in (here - width, here + width, here - 1, here + 1):
+                if ground[there] != WALL and moves[there] == NOWHERE:
+                    moves[there] = further
+                    queue.append(there)
+        return queue, moves
+
+    @cached_property
     def distances(self) -> dict[tuple[int, int], int]:
         """Moves from each position to the goal, by breadth-first search; positions without a way are absent."""
-        ground, width = self.ground, len(self.rows[0]) + 1
-        queue = [ground.index(GOAL)]
-        distance = {queue[0]: 0}
-        for here in queue:
-            for there in (here - width, here + width, here - 1, here + 1):
-                if ground[there] != WALL and there not in distance:
-                    distance[there] = distance[here] + 1
-                    queue.append(there)
-        return {(place // width - 1, place % width): moves for place, moves in distance.items()}
+        width, (queue, moves) = len(self.rows[0]) + 1, self._search
+        return {(place // width - 1, place % width): moves[place] for place in queue}
 
     def solve(self) -> str | None:
         """A shortest path in letters without spaces, the first of `MOVES` where several are as short; None: no way."""
-        if self.start not in self.distances:
+        width, moves, here = len(self.rows[0]) + 1, self._search[1], self.ground.index(START)
+        steps = [(move, down * width + right) for move, (down, right) in MOVES.items()]
+        if moves[here] == NOWHERE:
             return None
-        path, here = [], self.start
-        while here != self.goal:
-            move, here = next(
-                (move, there)
-                for move, there in self.neighbours(*here)
-                if self.distances.get(there) == self.distances[here] - 1
-            )
+        path = []
+        while left := moves[here]:
+            move, step = next((move, step) for move, step in steps if moves[here + step] == left - 1)
             path.append(move)
+            here += step
         return "".join(path)
 
     def facts(self) -> Facts:
         """Path length, turns on the shortest path, junctions (3 or 4 ways) and dead ends (1 way)."""
-        path = self.solve()
+        path, ground, width = self.solve(), self.ground, len(self.rows[0]) + 1
         ways = [
-            len(self.neighbours(row, column))
-            for row, line in enumerate(self.rows)
-            for column, symbol in enumerate(line)
+            4 - (ground[here - width] + ground[here + width] + ground[here - 1] + ground[here + 1]).count(WALL)
+            for here, symbol in enumerate(ground)
             if symbol != WALL
         ]
         return Facts(
@@ -191,20 +231,48 @@ class Maze:
         return found
 
 
+def _without_padding(text: str) -> str:
+    """The text without byte order mark and empty lines at its ends; and where its rows are ragged, but without the
+    blanks at their ends are as long as one another and end in a wall, without those blanks.
+    """
+    lines = text.removeprefix("\ufeff").strip("\n").split("\n")
+    stripped = [line.rstrip(" ") for line in lines]
+    ragged = len(set(map(len, lines))) > 1
+    if ragged and len(set(map(len, stripped))) == 1 and all(line.endswith(("#", "█")) for line in stripped):
+        lines = stripped
+    return "\n".join(lines)
+
+
+# What others write for the start and the goal.
+_USUAL_MARKS = MappingProxyType({**dict.fromkeys("s@oO*aAPpBI", START), **dict.fromkeys("geEFfTtXx$D", GOAL)})
+
+
+def _hint(symbol: str, lines: list[str]) -> str:
+    """How to go on with a character that is none of a maze's, where that is clear."""
+    if symbol == "\t":
+        return " (tabs are not spaces)"
+    text = "\n".join(lines)
+    missing = [end for end in (START, GOAL) if end not in text]
+    if text.count(symbol) != 1 or not missing:
+        return ""
+    end = _USUAL_MARKS.get(symbol) if len(missing) == 2 else missing[0]
+    return f" (write {end} for {symbol}, or --marks {symbol}={end})" if end and symbol.isprintable() else ""
+
+
 def _what_is_wrong(lines: list[str]) -> str:
     """The first thing that keeps rows from being a maze, with its place."""
     if lines == [""]:
         return "the maze is empty: expected rows of '#', ' ', 'S' and 'G'"
     width, alphabet = len(lines[0]), set("#█ .SG")
     wall = opened = ""
-    ends: dict[str, list[str]] = {START: [], GOAL: []}
+    places: dict[str, list[str]] = {START: [], GOAL: []}
     for row, line in enumerate(lines, 1):
         for column, symbol in enumerate(line, 1):
             if symbol not in alphabet:
-                hint = " (tabs are not spaces)" if symbol == "\t" else ""
-                return f"row {row}, column {column}: expected '#', ' ', 'S' or 'G', found {symbol!r}{hint}"
-            if symbol in ends:
-                ends[symbol].append(f"row {row}, column {column}")
+                found = f"{symbol!r}{_hint(symbol, lines)}"
+                return f"row {row}, column {column}: expected '#', ' ', 'S' or 'G', found {found}"
+            if symbol in places:
+                places[symbol].append(f"row {row}, column {column}")
             elif symbol in "#█":
                 wall = wall or symbol
             else:
@@ -214,5 +282,5 @@ def _what_is_wrong(lines: list[str]) -> str:
                 return f"row {row}, column {column}: expected {expected!r} as above, found {symbol!r}"
         if len(line) != width:
             return f"row {row}: expected {width} characters as in row 1, found {len(line)}"
-    letter, found = next((letter, found) for letter, found in ends.items() if len(found) != 1)
+    letter, found = next((letter, found) for letter, found in places.items() if len(found) != 1)
     return f"expected exactly one {letter}, found {len(found)}{': ' + ' and '.join(found[:2]) if found else ''}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
-from .maze import GOAL, MOVES, START, WALL, Maze
+from .maze import GOAL, LARGE, MOVES, START, WALL, Maze
 
 # What models put around a thought. The marks of other families are special tokens, which decoding leaves out.
 THOUGHTS = (("<think>", "</think>"), ("<thinking>", "</thinking>"), ("[THINK]", "[/THINK]"))
@@ -197,7 +197,6 @@ def read_maze(text: str) -> Maze:
     return (_read if len(text) <= LARGE else _read_large)(text)
 
 
-LARGE = 4096  # characters
 _read = lru_cache(maxsize=1024)(Maze.from_ascii)
 _read_large = lru_cache(maxsize=16)(Maze.from_ascii)
 
