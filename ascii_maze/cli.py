@@ -361,6 +361,9 @@ def show(
     split: Annotated[str, typer.Option(help="Of a dataset.")] = "train",
     n: Annotated[int, typer.Option("--n", min=1, help="How many mazes.")] = 4,
     answer: Annotated[str | None, typer.Option(help="A path through the maze of a file; else its solution.")] = None,
+    marks: Annotated[
+        list[str] | None, typer.Option(help="What a character of a file stands for: E=G. As often as needed.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with drawings instead.")] = None,
 ) -> None:
     """Draw mazes with paths through them, in the terminal or on a page."""
@@ -369,7 +372,7 @@ def show(
     if source.endswith(".parquet"):
         groups = shown.from_predictions(Path(source), n)
     elif source == "-" or Path(source).is_file() or Path(source).suffix:
-        groups = [shown.from_text(source, answer)]
+        groups = [shown.from_text(source, answer, shown.parse_marks(marks or []))]
     else:
         groups = [shown.from_dataset(source, split, n)]
     if html:

@@ -1,21 +1,37 @@
 """Mazes to look at, from a dataset, a predictions.parquet, a text file or stdin: in the terminal or as a page."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from ..errors import UsageError, printable, reason
 from ..files import write_text
 from ..mazes.drawing import to_sheet, to_terminal
-from ..metrics.path_validity.maze import Maze
+from ..metrics.path_validity.maze import GOAL, OPEN, START, WALL, Maze
 from ..metrics.path_validity.scoring import parse_moves, score_path
 
 # A caption, a maze and the moves of a walk through it, in letters without spaces.
 Drawing = tuple[str, Maze, str]
 
 
-def from_text(source: str, answer: str | None) -> list[Drawing]:
+def parse_marks(marks: Sequence[str]) -> dict[str, str]:
+    """`E=G` -> `{"E": "G"}`: which characters of a file stand for which of a maze's.
+
+    Raises:
+        UsageError: it is not one character, `=`, and one of `#`, blank, S and G.
+    """
+    for mark in marks:
+        if len(mark) != 3 or mark[1] != "=" or mark[2] not in WALL + OPEN + START + GOAL:
+            raise UsageError(f"--marks {mark!r}: expected a character, '=', and '#', ' ', 'S' or 'G', as in E=G")
+    return {mark[0]: mark[2] for mark in marks}
+
+
+def from_text(source: str, answer: str | None, marks: Mapping[str, str] | None = None) -> list[Drawing]:
     """The maze of a text file, or of stdin for `-`, with an answer or the solution.
+
+    Args:
+        marks: what other characters stand for; see `Maze.from_ascii`.
 
     Raises:
         UsageError: the file cannot be read.
@@ -25,7 +41,7 @@ def from_text(source: str, answer: str | None) -> list[Drawing]:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {source}: {error}") from error
-    maze = Maze.from_ascii(text)
+    maze = Maze.from_ascii(text, marks)
     answer = maze.solve() or "" if answer is None else answer
     caption = "\n".join(f"{name:<14} {value}" for name, value in score_path(maze, answer).to_dict().items())
     return [(caption, maze, parse_moves(answer, maze.start) or "")]

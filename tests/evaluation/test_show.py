@@ -1,8 +1,8 @@
 import pytest
 
-from ascii_maze import Maze
+from ascii_maze import Maze, MazeError
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.evaluation.show import draw, from_dataset, from_text, write_page
+from ascii_maze.evaluation.show import draw, from_dataset, from_text, parse_marks, write_page
 from ascii_maze.mazes.drawing import to_sheet
 
 TEXT = "#####\n#S G#\n#####\n"
@@ -35,6 +35,20 @@ def test_a_maze_of_a_file_with_its_solution_or_an_answer(tmp_path):
     ((caption, _, moves),) = from_text(str(tmp_path / "maze.txt"), "U")
     assert moves == "U"
     assert "wall_hits      1" in caption
+
+
+def test_marks_are_named_in_the_error_and_taken(tmp_path):
+    (tmp_path / "maze.txt").write_bytes(b"\xef\xbb\xbf\r\n" + TEXT.replace("S", "@").replace("G", "E").encode())
+    with pytest.raises(MazeError, match=r"row 2, column 2: .*write S for @, or --marks @=S"):
+        from_text(str(tmp_path / "maze.txt"), None)
+    ((_, maze, moves),) = from_text(str(tmp_path / "maze.txt"), None, parse_marks(["@=S", "E=G"]))
+    assert (maze.to_ascii(), moves) == (TEXT.strip(), "RR")
+
+
+@pytest.mark.parametrize("mark", ["", "E", "E=", "=G", "E=GG", "E:G", "E=X", "EE=G"])
+def test_marks_that_are_none_are_refused_in_one_line(mark):
+    with pytest.raises(UsageError, match="as in E=G"):
+        parse_marks([mark])
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path):

@@ -67,7 +67,7 @@ class Maze:
         if not isinstance(text, str):
             raise MazeError(f"a maze is a str of rows joined by line breaks, not {type(text).__name__}")
         if marks:
-            text = text.translate(str.maketrans(dict(marks)))
+            text = text.translate({ord(mark): symbol for mark, symbol in marks.items()})
         text = text.replace("\r\n", "\n").removesuffix("\n")
         maze = cls._of_exact(text)
         if maze is None:
@@ -269,8 +269,8 @@ def _what_is_wrong(lines: list[str]) -> str:
     for row, line in enumerate(lines, 1):
         for column, symbol in enumerate(line, 1):
             if symbol not in alphabet:
-                found = f"{symbol!r}{_hint(symbol, lines)}"
-                return f"row {row}, column {column}: expected '#', ' ', 'S' or 'G', found {found}"
+                place = f"row {row}, column {column}"
+                return f"{place}: expected '#', ' ', 'S' or 'G', found {symbol!r}{_hint(symbol, lines)}"
             if symbol in places:
                 places[symbol].append(f"row {row}, column {column}")
             elif symbol in "#█":
