@@ -35,7 +35,7 @@ def lm_eval_path() -> str:
 _LATE = {
     "MazeBatch": "mazes.generators",
     "generate_mazes": "mazes.generators",
-    "load_model": "models.generation",
+    "load_model": "models.loading",
     "prompt_messages": "mazes.prompts",
 }
 

@@ -210,7 +210,7 @@ def evaluate(
 
 
 def name_models(models: list[str]) -> dict[str, str]:
-    """`MODEL` or `NAME=MODEL` -> name -> model.
+    """`MODEL` or `NAME=MODEL` -> name -> model; `sweep/lr=2e-4/model` is a folder, since no name holds a `/`.
 
     Raises:
         UsageError: two of one name, or a name that is a baseline's.
@@ -220,6 +220,8 @@ def name_models(models: list[str]) -> dict[str, str]:
     named: dict[str, str] = {}
     for word in models:
         name, equals, location = word.partition("=")
+        if "/" in name or Path(word).exists():
+            name, equals = word, ""
         if name in named or name in BASELINES:
             raise UsageError(f"the name '{name}' is taken; give this model another: NAME={location or word}")
         named[name] = location if equals else word
@@ -368,10 +370,11 @@ def show(
 ) -> None:
     """Draw mazes with paths through them, in the terminal or on a page."""
     from .evaluation import show as shown
+    from .references import find_reference
 
     if source.endswith(".parquet"):
         groups = shown.from_predictions(Path(source), n)
-    elif source == "-" or Path(source).is_file() or Path(source).suffix:
+    elif source == "-" or (Path(source).is_file() if find_reference(source) else Path(source).suffix):
         groups = [shown.from_text(source, answer, shown.parse_marks(marks or []))]
     else:
         groups = [shown.from_dataset(source, split, n)]

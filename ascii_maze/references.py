@@ -9,9 +9,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-# As the Hub names users and repositories; nothing that starts like a path is one.
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_REVISION = re.compile(r"[\w./-]+")
+# As the Hub names users and repositories: no `.` or `-` at either end, neither `--` nor `..` anywhere.
+_PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_LONGEST = 96  # characters of either part
+HUB_FORM = "ORG/NAME or ORG/NAME@REVISION"  # for messages
+_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 
 
 class Reference(NamedTuple):
@@ -28,15 +30,26 @@ class Reference(NamedTuple):
     is_local: bool = False
 
 
+def is_hub_name(name: str) -> bool:
+    """Whether the Hub would take this as the name of a repository, with or without a namespace."""
+    parts = name.split("/")
+    if len(parts) > 2 or not all(len(part) <= _LONGEST and _PART.fullmatch(part) for part in parts):
+        return False
+    return "--" not in name and ".." not in name and not name.endswith(".git")
+
+
 def find_reference(text: str) -> Reference | None:
-    """What a text names, or None where it is neither a path that exists nor a name that the Hub would give.
+    """What a text names, or None where it is neither a path that exists nor ORG/NAME or ORG/NAME@REVISION.
 
     A path that exists wins over a repository of the same name, as everywhere in the Hugging Face libraries.
     """
-    if Path(text).exists():
-        return Reference(text, is_local=True)
+    try:
+        if Path(text).exists():
+            return Reference(text, is_local=True)
+    except (OSError, ValueError):  # too long for a path, or with a null character
+        return None
     name, at, revision = text.partition("@")
-    if not _HUB_ID.fullmatch(name) or ".." in name or "--" in name or (at and not _REVISION.fullmatch(revision)):
+    if "/" not in name or not is_hub_name(name) or (at and not _REVISION.fullmatch(revision)):
         return None
     return Reference(name, revision or None)
 

@@ -20,10 +20,11 @@ from pathlib import Path
 
 import torch
 
-from ascii_maze.evaluation.run import load_mazes
-from ascii_maze.models.generation import generate, load_model
+from ascii_maze.models.generation import generate
+from ascii_maze.models.loading import load_model
 from dataset_builder.build import build
 from dataset_builder.config import BuildConfig
+from dataset_builder.load import load_mazes
 
 MEASURED = """
 import resource, sys, threading

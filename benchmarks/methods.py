@@ -84,7 +84,7 @@ def judge_reward_model(seed: int, out: Path, dataset: Path) -> dict:
     if not path.exists():
         from datasets import load_dataset
 
-        from ascii_maze.models.generation import load_model
+        from ascii_maze.models.loading import load_model
         from ascii_maze.training.reward import judge_pairs
 
         model, tokenizer = load_model(str(out / f"seed-{seed}" / "reward"), task="SEQ_CLS")

@@ -35,8 +35,9 @@ import sys, tempfile, time
 from pathlib import Path
 from ascii_maze.launch import prepare_process
 prepare_process()
-from ascii_maze.evaluation.run import load_mazes
-from ascii_maze.models.loading import load_tokenizer, resolve_model
+from dataset_builder.load import load_mazes
+from ascii_maze.models.loading import load_tokenizer
+from ascii_maze.models.sources import resolve_model
 rows = load_mazes(sys.argv[1], "test", None)
 path = str(resolve_model("tiny"))
 """

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 from ascii_maze.launch import prepare_process
-from ascii_maze.models.loading import TINY
+from ascii_maze.models.sources import TINY
 
 RECIPE = "recipes/tiny/sft.yaml"
 
@@ -30,7 +30,8 @@ def overhead(dataset: Path, folder: Path, rounds: int, steps: int = 10) -> list[
     from transformers import TrainerCallback
     from trl import SFTTrainer
 
-    from ascii_maze.models.loading import load_model_to_train, load_tokenizer, restore_weights, trained_weights
+    from ascii_maze.models.loading import load_model_to_train, load_tokenizer
+    from ascii_maze.models.quantisation import restore_weights, trained_weights
     from ascii_maze.recipe import load_recipe, parse_recipe
     from ascii_maze.training.data import load_rows, measure_lengths
     from ascii_maze.training.run import JsonLog, make_trainer

@@ -12,7 +12,6 @@ under their names when they are whole; the same command finishes a build that wa
 """
 
 import hashlib
-import importlib.metadata
 import io
 import json
 import multiprocessing
@@ -34,6 +33,7 @@ import numpy as np
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import UNFINISHED, replacing, write_text
 from ascii_maze.metrics.path_validity.maze import Facts
+from ascii_maze.packages import versions
 from ascii_maze.terminal import OnProgress
 
 from .card import render_card, render_config, render_samples
@@ -98,7 +98,7 @@ def claim(config: BuildConfig, out: Path) -> dict | None:
         UsageError: it holds something else.
         AsciiMazeError: it cannot be written.
     """
-    wanted = json.dumps({"config": asdict(config), "versions": _versions()}, sort_keys=True)
+    wanted = json.dumps({"config": asdict(config), "versions": versions(VERSIONED)}, sort_keys=True)
     if (out / "build.json").is_file():
         record = json.loads((out / "build.json").read_text())
         if record["config"] == json.loads(wanted)["config"]:
@@ -113,10 +113,6 @@ def claim(config: BuildConfig, out: Path) -> dict | None:
                 shutil.rmtree(out / name, ignore_errors=True)
     write_text(marker, wanted)
     return None
-
-
-def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in VERSIONED}
 
 
 @contextmanager
@@ -283,7 +279,7 @@ def finish(config: BuildConfig, out: Path) -> dict:
     record = {
         "config": asdict(config),
         "seed": config.seed,
-        "versions": _versions(),
+        "versions": versions(VERSIONED),
         "rows": {f"{name}/{split}": count for name in CONFIGS for split, count in rows.items()},
         "files": {path: sha for _, part_record in records for path, sha in sorted(part_record["files"].items())},
         "shared_between_splits": shared,

@@ -15,7 +15,6 @@ from pathlib import Path
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.files import UNFINISHED, write_text
 from ascii_maze.mazes.failures import failure_of
-from ascii_maze.mazes.prompts import style_of
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.metrics.path_validity.scoring import PathScore, score_path
 from ascii_maze.terminal import OnProgress
@@ -35,7 +34,7 @@ def replace_preferences(config: BuildConfig, out: Path, model: str, samples: int
 
     Args:
         config: what `out` was built from.
-        model: as `ascii_maze.models.generation.load_model` takes it.
+        model: as `ascii_maze.models.loading.load_model` takes it.
         samples: answers per maze.
 
     Raises:
@@ -45,7 +44,7 @@ def replace_preferences(config: BuildConfig, out: Path, model: str, samples: int
     source = {"model": model, "samples": samples, "temperature": TEMPERATURE, "seed": config.seed}
     if record.get("preferences_from") == source:
         return record
-    from ascii_maze.models.generation import load_model
+    from ascii_maze.models.loading import load_model
 
     walker = load_model(model)
     fresh = out / UNFINISHED / "preference"
@@ -77,8 +76,7 @@ def _pairs(config: BuildConfig, out: Path, split: str, walker: tuple, samples: i
     import pyarrow
     import pyarrow.parquet
 
-    from ascii_maze.mazes.baselines import open_positions
-    from ascii_maze.models.generation import answer_budget, sample
+    from ascii_maze.models.generation import Decoding, answer_mazes
 
     model, tokenizer = walker
     files = sorted((out / "prompts").glob(f"{split}-*.parquet"))
@@ -90,18 +88,10 @@ def _pairs(config: BuildConfig, out: Path, split: str, walker: tuple, samples: i
 
     for start in range(0, len(source), CHUNK):
         rows = source.slice(start, CHUNK).to_pylist()
-        longest = max(open_positions(Maze.from_ascii(row["maze"])) for row in rows)
-        answers = sample(
-            model,
-            tokenizer,
-            [row["prompt"] for row in rows],
-            answer_budget(tokenizer, longest, style_of(rows[0]["prompt"])),
-            samples,
-            TEMPERATURE,
-            # Another seed for every chunk, none of them another's neighbour.
-            int.from_bytes(hashlib.blake2b(f"{config.seed}/{split}/{start}".encode(), digest_size=6).digest()),
-            on_progress=functools.partial(asked, start),
-        )
+        # Another seed for every chunk, none of them another's neighbour.
+        seed = int.from_bytes(hashlib.blake2b(f"{config.seed}/{split}/{start}".encode(), digest_size=6).digest())
+        decoding = Decoding(samples, TEMPERATURE, seed)
+        answers = answer_mazes(model, tokenizer, rows, decoding, functools.partial(asked, start))
         for place, (row, completions) in enumerate(zip(rows, answers)):
             pair = best_and_worse(Maze.from_ascii(row["maze"]), completions, row["id"])
             if pair:

@@ -14,7 +14,8 @@ from ..mazes.baselines import BASELINES
 from ..mazes.failures import decision_points, failure_of
 from ..mazes.prompts import format_answer, style_of
 from ..metrics.path_validity.scoring import parse_moves, read_maze, score_path
-from ..models.generation import Decoding, answer_budget, load_walker
+from ..models.engines import load_engine
+from ..models.generation import Decoding, answer_budget
 from ..terminal import OnProgress
 from .external import is_predictions, open_predictions
 from .predictions import write_part
@@ -90,18 +91,18 @@ def open_answerer(name: str, location: str | None, questions: Questions, folder:
         answers = open_predictions(Path(location), questions.splits, questions.decoding.samples)
         write_text(folder / "facts.json", json.dumps({"sha256": digest_of(Path(location))}))
         return lambda rows, place, on_progress: answers(rows)
-    walker = load_walker(location)
+    engine = load_engine(location)
     prompt, decoding = questions.prompt, questions.decoding
-    tokens = questions.max_new_tokens or answer_budget(walker.tokenizer, questions.longest, style_of(prompt))
-    text = walker.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-    facts = {**walker.facts, "max_new_tokens": tokens, "rendered_prompt": text}
+    tokens = questions.max_new_tokens or answer_budget(engine.tokenizer, questions.longest, style_of(prompt))
+    text = engine.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+    facts = {**engine.facts, "max_new_tokens": tokens, "rendered_prompt": text}
     write_text(folder / "facts.json", json.dumps(facts))
 
     def answer(rows: list[dict], place: str, on_progress: Callable[[int], None]) -> list[list[str]]:
         # Another seed for every part, none of them another's neighbour.
         seed = hashlib.blake2b(f"{decoding.seed}/{place}".encode(), digest_size=6).digest()
         here = decoding._replace(seed=int.from_bytes(seed))
-        return walker.complete([row["prompt"] for row in rows], tokens, here, on_progress)
+        return engine.complete([row["prompt"] for row in rows], tokens, here, on_progress)
 
     return answer
 

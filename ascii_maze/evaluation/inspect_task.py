@@ -16,8 +16,8 @@ from inspect_ai.solver import generate
 
 # Inspect may load this file by its path, and then it is part of no package.
 from ascii_maze import score_path
-from ascii_maze.evaluation.run import load_mazes
 from ascii_maze.evaluation.schema import RATES
+from dataset_builder.load import load_mazes
 
 ROLES = MappingProxyType({"system": ChatMessageSystem, "user": ChatMessageUser})
 

@@ -8,7 +8,6 @@ part, to the same files, byte for byte.
 """
 
 import hashlib
-import importlib.metadata
 import json
 import platform
 import shutil
@@ -16,21 +15,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from ..errors import AsciiMazeError, UsageError, reason
+from dataset_builder.load import load_split
+
+from ..errors import UsageError
 from ..files import UNFINISHED, write_text
 from ..mazes.baselines import BASELINES, open_positions
 from ..metrics.path_validity.maze import Maze
-from ..models.generation import Decoding, split_revision
+from ..models.generation import Decoding
+from ..packages import versions
 from ..terminal import OnProgress
 from .answers import Questions, answer_all
 from .predictions import join_parts, read_scores
 from .schema import Analysis, Results, SizeRates, SplitRates, write_results
 from .statistics import break_down, count_failures, length_curve, paired_tests, summarise, verdicts
 from .tables import render_markdown
-
-PACKAGES = (
-    "ascii-maze", "accelerate", "bitsandbytes", "datasets", "peft", "tokenizers", "torch", "transformers", "vllm"
-)  # fmt: skip
 
 
 def evaluate(
@@ -107,30 +105,6 @@ def evaluate(
     return results
 
 
-def load_split(dataset: str, split: str):
-    """A split of config `prompts`, as it lies on disk: the messages as models were trained on them, and the facts.
-
-    Raises:
-        AsciiMazeError: no such dataset or split, or nothing in it.
-    """
-    from datasets import load_dataset
-
-    name, revision = split_revision(dataset)
-    try:
-        rows = load_dataset(name, "prompts", split=split, revision=revision)
-    except (FileNotFoundError, ConnectionError, ValueError, OSError) as error:
-        raise AsciiMazeError(f"cannot load split '{split}' of '{dataset}': {reason(error)}") from error
-    if not len(rows):
-        raise AsciiMazeError(f"split '{split}' of '{dataset}' is empty")
-    return rows
-
-
-def load_mazes(dataset: str, split: str, limit: int | None) -> list[dict]:
-    """The first rows of a split; see `load_split`."""
-    rows = load_split(dataset, split)
-    return rows.select(range(min(limit or len(rows), len(rows)))).to_list()
-
-
 def survey(asked: dict[str, tuple]) -> tuple[str, int]:
     """sha256 over splits, ids and mazes, which mazes exactly are asked; and the open positions of the roomiest."""
     digest, longest = hashlib.sha256(), 0
@@ -144,17 +118,6 @@ def survey(asked: dict[str, tuple]) -> tuple[str, int]:
         digest.update(f"{chr(10) * bool(number)}{line}".encode())
         longest = max(longest, open_positions(Maze.from_ascii(maze)))
     return digest.hexdigest(), longest
-
-
-def versions() -> dict[str, str]:
-    """The packages that have a say in the numbers, those that are installed."""
-    installed = {}
-    for name in PACKAGES:
-        try:
-            installed[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return installed
 
 
 def identity(settings: dict, max_new_tokens: int | None) -> str:

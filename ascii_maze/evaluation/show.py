@@ -53,7 +53,7 @@ def from_dataset(dataset: str, split: str, count: int) -> list[Drawing]:
     Raises:
         AsciiMazeError: no such dataset or split.
     """
-    from .run import load_mazes
+    from dataset_builder.load import load_mazes
 
     return [
         (

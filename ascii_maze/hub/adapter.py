@@ -11,9 +11,9 @@ import yaml
 
 from ..configuration import read_yaml_mapping
 from ..errors import UsageError
-from ..models.generation import split_revision
+from ..references import Reference, find_reference, is_hub_name, is_on_hub
 from .cards import GENERATED, render_card
-from .content import Content, Wishes, is_hub_name, parse_card, read, read_json, to_json, without_local_paths
+from .content import Content, Wishes, parse_card, read, read_json, to_json, without_local_paths
 from .evidence import Evidence, find_evidence
 from .model_index import eval_results, model_index
 
@@ -102,11 +102,7 @@ def publishable_run(
 
 def _shareable(name: str) -> str:
     """A name on the Hub as it is, of a folder the last part."""
-    return name if _is_on_hub(split_revision(name)[0]) else Path(name).name
-
-
-def _is_on_hub(name: str) -> bool:
-    return "/" in name and is_hub_name(name) and not Path(name).exists()
+    return name if is_on_hub(name) else Path(name).name
 
 
 def with_figures(text: str, base: str, license: str | None, evidence: Evidence, repo: str) -> tuple[str, list[dict]]:
@@ -120,11 +116,12 @@ def with_figures(text: str, base: str, license: str | None, evidence: Evidence, 
         card.data.license = license
     if evidence.results is None:
         return str(card), []
-    dataset, revision = split_revision(evidence.results["settings"]["dataset"])
+    named = evidence.results["settings"]["dataset"]
+    dataset, revision, is_local = find_reference(named) or Reference(named, is_local=True)
     results, model = evidence.results, evidence.model
     card.data["model-index"] = model_index(results, model, repo.split("/")[1], dataset, revision)
     commit = revision if re.fullmatch("[0-9a-f]{40}", revision or "") else None
-    return str(card), eval_results(results, model, dataset, commit) if _is_on_hub(dataset) else []
+    return str(card), eval_results(results, model, dataset, commit) if not is_local else []
 
 
 def _renamed(text: str, old: str, new: str) -> str:

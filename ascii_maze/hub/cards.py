@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from ..methods import METHODS
+from ..references import is_on_hub
 from ..templating import render
 from .evidence import Evidence
 
@@ -66,9 +67,9 @@ def render_card(
         "measured": {key: text for key, text in MEASURED.items() if any(key in line for line in evaluations)},
         "table_header": TABLE_HEADER,
         "evidence": evidence,
-        "base_on_hub": _is_on_hub(values["model_name_or_path"]),
+        "base_on_hub": is_on_hub(values["model_name_or_path"]),
         "rules": evidence.system_prompt or PLAIN.system_prompt,
-        "dataset_on_hub": _is_on_hub(values.get("dataset_name") or ""),
+        "dataset_on_hub": is_on_hub(values.get("dataset_name") or ""),
         "quoted": lambda text: json.dumps(text, ensure_ascii=False),
     }
     return render(next(path for path in _TEMPLATES if path.is_file()), context)
@@ -79,18 +80,13 @@ def _head(values: dict[str, Any], name: str, license: str | None, evidence: Evid
     from huggingface_hub import ModelCardData
 
     base, dataset = values["model_name_or_path"], values.get("dataset_name") or ""
-    on_hub = {"base_model": base, "base_model_relation": "adapter"} if _is_on_hub(base) else {}
+    on_hub = {"base_model": base, "base_model_relation": "adapter"} if is_on_hub(base) else {}
     data = ModelCardData(
         license=license,
         library_name="peft",
         pipeline_tag="text-classification" if METHODS[values["method"]].scores else "text-generation",
-        datasets=[dataset] if _is_on_hub(dataset) else None,
+        datasets=[dataset.partition("@")[0]] if is_on_hub(dataset) else None,
         tags=["ascii-maze", "maze", "lora", "trl", values["method"]],
         **on_hub,
     )
     return data.to_yaml()
-
-
-def _is_on_hub(name: str) -> bool:
-    """Whether a name is that of a repository and no folder's."""
-    return name.count("/") == 1 and not name.startswith((".", "/", "~")) and not Path(name).exists()

@@ -88,17 +88,6 @@ def without_local_paths(values: Any) -> Any:
     return values
 
 
-def is_hub_name(name: str) -> bool:
-    """Whether the Hub would take this as the name of a repository, with or without a namespace."""
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
-
-    try:
-        validate_repo_id(name)
-    except HFValidationError:
-        return False
-    return True
-
-
 def parse_card(repo_type: str, text: str) -> Any:
     """A README.md as the Hub reads it; its head is `.data`.
 

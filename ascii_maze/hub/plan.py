@@ -14,7 +14,8 @@ import yaml
 
 from ..errors import UsageError, did_you_mean
 from ..files import UNFINISHED
-from .content import Content, Wishes, is_hub_name, parse_card, read, sha256, size
+from ..references import is_hub_name
+from .content import Content, Wishes, parse_card, read, sha256, size
 from .kinds import KINDS, Kind
 from .rules import broken_results, broken_rules
 from .secrets import find_secret

@@ -1,44 +1,13 @@
-"""A model by name, and its answers to many prompts, greedy or sampled, by transformers or vLLM."""
+"""Prompts -> completions, greedy or sampled, by transformers."""
 
-import importlib.util
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from ..errors import AsciiMazeError
-from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer
+from ..mazes.baselines import open_positions
+from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
+from ..metrics.path_validity.maze import Maze
 
 FIRST_STAGE = 8  # tokens, see `_generate`
-
-
-class Source(NamedTuple):
-    """Where a model is to be had, and how it is to be loaded.
-
-    Attributes:
-        name: folder, Hub id or `tiny`.
-        revision: of the Hub's repository; None for the newest.
-        adapter: PEFT's config, where the name is an adapter's.
-        model_args: TRL's ModelConfig of the base, or of the model itself.
-    """
-
-    name: str
-    revision: str | None
-    adapter: Any
-    model_args: Any
-
-
-class Walker(NamedTuple):
-    """A model that answers.
-
-    Attributes:
-        tokenizer: with the chat template that renders its prompts.
-        complete: (prompts, max_new_tokens, Decoding, on_progress) -> for each prompt its completions.
-        facts: what results.json says of it: engine, base, revision, dtype, quantisation, device.
-    """
-
-    tokenizer: Any
-    complete: Callable[[Sequence[list[Message]], int, "Decoding", Callable[[int], None]], list[list[str]]]
-    facts: dict[str, Any]
 
 
 class Decoding(NamedTuple):
@@ -62,159 +31,7 @@ class Decoding(NamedTuple):
         return f"{self.samples} sample{'s' * (self.samples > 1)} at temperature {self.temperature:g}"
 
 
-def load_walker(name: str) -> Walker:
-    """A model that answers prompts, on vLLM where that is installed and there is a CUDA device, else on transformers.
-
-    Args:
-        name: as `load_model` takes it.
-
-    Raises:
-        AsciiMazeError: as `load_model`.
-    """
-    import torch
-
-    source = find_model(name)
-    if torch.cuda.is_available() and importlib.util.find_spec("vllm") and not source.model_args.load_in_8bit:
-        from .vllm_engine import load_vllm
-
-        tokenizer, complete, engine = *load_vllm(source), "vllm"
-    else:
-        model, tokenizer = load_source(source)
-        engine = "transformers"
-
-        def complete(prompts, max_new_tokens, decoding, on_progress):
-            samples, temperature, seed, batch_size = decoding
-            if temperature:
-                return sample(
-                    model, tokenizer, prompts, max_new_tokens, samples, temperature, seed, batch_size, on_progress
-                )
-            return [
-                [answer] for answer in generate(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress)
-            ]
-
-    return Walker(tokenizer, complete, {"engine": engine, **describe(source)})
-
-
-def describe(source: Source) -> dict[str, Any]:
-    """What a reader must know to load the same model again, as JSON."""
-    import torch
-
-    args = source.model_args
-    return {
-        "revision": source.revision,
-        "base": args.model_name_or_path if source.adapter else None,
-        "base_revision": args.model_revision if source.adapter else None,
-        "dtype": str(args.dtype),
-        "quantisation": f"4-bit {args.bnb_4bit_quant_type}"
-        if args.load_in_4bit
-        else "8-bit" * args.load_in_8bit or None,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-    }
-
-
-def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
-    """A model and its tokenizer, ready to generate.
-
-    Args:
-        name: `tiny`, a folder or a Hub id, of a model or of an adapter; `ORG/NAME@REVISION` is one commit, branch or
-            tag of it. An adapter is put on the base that it was trained on, quantised as it was trained if the recipe
-            of its run lies beside it.
-        task: SEQ_CLS loads a reward model, which gives a number instead of moves.
-
-    Raises:
-        AsciiMazeError: nothing of that name can be loaded, or it is for another task.
-    """
-    return load_source(find_model(name, task))
-
-
-def find_model(name: str, task: str = "CAUSAL_LM") -> Source:
-    """What there is of a name; see `load_model`.
-
-    Raises:
-        AsciiMazeError: nothing can be of that name, or it is for another task.
-    """
-    import torch
-    from peft import PeftConfig
-    from trl import ModelConfig
-
-    from ..recipe import load_resolved, parse_model
-
-    name, revision = split_revision(name)
-    adapter = _adapter_config(name, revision, PeftConfig)
-    if (adapter.task_type if adapter else "CAUSAL_LM") != task:
-        is_a = {
-            "CAUSAL_LM": "it walks, and is no reward model",
-            "SEQ_CLS": "it is a reward model, which does not walk",
-        }
-        raise AsciiMazeError(f"'{name}' cannot serve here: {is_a['CAUSAL_LM' if task == 'SEQ_CLS' else 'SEQ_CLS']}")
-    if adapter is None:
-        dtype = "bfloat16" if torch.cuda.is_available() else "float32"
-        model_args = ModelConfig(model_name_or_path=name, dtype=dtype)
-        model_args.model_revision = revision
-    elif recipe := _recipe_of(name, revision):
-        model_args = parse_model(load_resolved(recipe))
-    else:
-        model_args = ModelConfig(
-            model_name_or_path=adapter.base_model_name_or_path, dtype="auto", lora_task_type=adapter.task_type
-        )
-        model_args.model_revision = adapter.revision
-    return Source(name, revision, adapter, model_args)
-
-
-def load_source(source: Source) -> tuple[Any, Any]:
-    """The model that was found, on transformers, and its tokenizer."""
-    import torch
-    from peft import PeftModel
-
-    from .loading import check_adapter_weights, load_base, load_tokenizer
-
-    args = source.model_args
-    model = load_base(args)
-    if source.adapter is not None:
-        check_adapter_weights(source.name, source.revision)
-        model = PeftModel.from_pretrained(model, source.name, revision=source.revision)
-        if source.adapter.task_type == "SEQ_CLS":
-            # its head was trained in float32, and here no autocast stands between them
-            model.get_base_model().score.to(model.dtype)
-    tokenizer = load_tokenizer(args.model_name_or_path, args.model_revision)
-    model.config.pad_token_id = tokenizer.pad_token_id  # a reward model finds the end of an answer by it
-    if not getattr(model, "is_quantized", False):
-        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
-    return model.eval(), tokenizer
-
-
-def split_revision(name: str) -> tuple[str, str | None]:
-    """`ORG/NAME@REVISION` -> both; a folder's name is left as it is."""
-    if Path(name).exists():
-        return name, None
-    name, _, revision = name.partition("@")
-    return name, revision or None
-
-
-def _adapter_config(name: str, revision: str | None, config_class):
-    """The adapter's config, or None where the name is that of a whole model."""
-    folder = Path(name)
-    if name == "tiny" or (folder.is_dir() and not (folder / "adapter_config.json").is_file()):
-        return None
-    if not folder.is_dir() and (name.count("/") != 1 or name.startswith((".", "/"))):
-        raise AsciiMazeError(f"no model '{name}': neither a folder, nor a Hub id (ORG/NAME), nor 'tiny'")
-    try:
-        return config_class.from_pretrained(name, revision=revision)
-    except (OSError, ValueError):
-        return None  # a model without adapter_config.json; if there is no model either, loading it will say so
-
-
-def _recipe_of(name: str, revision: str | None) -> Path | None:
-    """The recipe beside an adapter, which says how its base was quantised; from the Hub where the adapter is there."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
-
-    if Path(name).is_dir():
-        return next(Path(name).glob("recipe.yaml"), None)
-    try:
-        return Path(hf_hub_download(name, "recipe.yaml", revision=revision))
-    except EntryNotFoundError:
-        return None
+GREEDY = Decoding()
 
 
 def answer_budget(tokenizer, moves: int, style: PromptStyle = PLAIN) -> int:
@@ -223,51 +40,81 @@ def answer_budget(tokenizer, moves: int, style: PromptStyle = PLAIN) -> int:
     return len(tokenizer(answer, add_special_tokens=False)["input_ids"]) + 2
 
 
+def budget_for(tokenizer, mazes: Iterable[str], prompt: list[Message]) -> int:
+    """How many new tokens an answer may take: in the largest of some mazes, a walk that stands everywhere once.
+
+    Args:
+        mazes: as text.
+        prompt: whose style says how a move is written.
+    """
+    longest = max(open_positions(Maze.from_ascii(maze)) for maze in mazes)
+    return answer_budget(tokenizer, longest, style_of(prompt))
+
+
+def answer_mazes(
+    model,
+    tokenizer,
+    rows: Sequence[dict[str, Any]],
+    decoding: Decoding = GREEDY,
+    on_progress: Callable[[int], None] | None = None,
+    max_new_tokens: int | None = None,
+) -> list[list[str]]:
+    """A model's answers to rows of a dataset, in their order.
+
+    Args:
+        rows: `prompt` and `maze` of each.
+        on_progress: called with the number of rows done so far.
+        max_new_tokens: `budget_for` these rows by default.
+
+    Returns:
+        For each row its `decoding.samples` completions.
+    """
+    if not rows:
+        return []
+    budget = max_new_tokens or budget_for(tokenizer, (row["maze"] for row in rows), rows[0]["prompt"])
+    return complete(model, tokenizer, [row["prompt"] for row in rows], budget, decoding, on_progress)
+
+
 def generate(
     model,
     tokenizer,
     prompts: Sequence[list[Message]],
     max_new_tokens: int,
     batch_size: int = 64,
-    on_progress: Callable[[int], None] | None = None,
 ) -> list[str]:
-    """Greedy completions, in the order of the prompts.
-
-    Args:
-        prompts: chat messages, without an answer.
-        on_progress: called with the number of prompts done so far.
-    """
-    greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-    return [
-        answer for (answer,) in _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, greedy)
-    ]
+    """The greedy completion of each prompt, in their order; see `complete`."""
+    decoding = GREEDY._replace(batch_size=batch_size)
+    return [answer for (answer,) in complete(model, tokenizer, prompts, max_new_tokens, decoding)]
 
 
-def sample(
+def complete(
     model,
     tokenizer,
     prompts: Sequence[list[Message]],
     max_new_tokens: int,
-    samples: int,
-    temperature: float = 1.0,
-    seed: int = 0,
-    batch_size: int = 64,
+    decoding: Decoding = GREEDY,
     on_progress: Callable[[int], None] | None = None,
 ) -> list[list[str]]:
-    """So many random completions of each prompt, in the order of the prompts; the rest as `generate`.
+    """Completions of each prompt, in the order of the prompts.
 
     Args:
-        temperature: above 0; 1 draws from the model as it is.
-        seed: the same completions with the same seed, prompts, batch size and device.
-        batch_size: completions that are drawn at once.
+        prompts: chat messages, without an answer.
+        on_progress: called with the number of prompts done so far.
+
+    Returns:
+        For each prompt its `decoding.samples` completions.
     """
     import torch
 
-    random = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0, "num_return_sequences": samples}
+    samples, temperature, seed, batch_size = decoding
+    if not temperature:
+        how: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+        return _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, how)
+    how = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0, "num_return_sequences": samples}
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
-        return _complete(model, tokenizer, prompts, max_new_tokens, max(1, batch_size // samples), on_progress, random)
+        return _complete(model, tokenizer, prompts, max_new_tokens, max(1, batch_size // samples), on_progress, how)
 
 
 def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, decoding: dict) -> list[list[str]]:

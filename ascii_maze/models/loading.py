@@ -1,20 +1,50 @@
-"""The model of a run: where its name points, how the base is quantised, and the adapter that is put on it."""
+"""A model and its tokenizer, to generate or to train: the base, quantised as its recipe says, and an adapter on it."""
 
-import functools
 from pathlib import Path
+from typing import Any
 
 from ..errors import AsciiMazeError, UsageError, reason
-
-TINY = Path(__file__).resolve().parents[1] / "tiny"
+from .quantisation import dequantise_once_for_generation, keep_trainable_on_cpu
+from .sources import Source, find_model, resolve_model
 
 
 class ModelError(AsciiMazeError):
     """A model or tokenizer that cannot be loaded."""
 
 
-def resolve_model(name: str) -> str:
-    """`tiny` -> the folder of the embedded model; any other name (a folder, a Hub id) stays as it is."""
-    return str(TINY) if name == "tiny" else name
+def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
+    """A model and its tokenizer, ready to generate.
+
+    Args:
+        name: `tiny`, a folder or a Hub id, of a model or of an adapter; `ORG/NAME@REVISION` is one commit, branch or
+            tag of it. An adapter is put on the base that it was trained on, quantised as it was trained if the recipe
+            of its run lies beside it.
+        task: SEQ_CLS loads a reward model, which gives a number instead of moves.
+
+    Raises:
+        AsciiMazeError: nothing of that name can be loaded, or it is for another task.
+    """
+    return load_source(find_model(name, task))
+
+
+def load_source(source: Source) -> tuple[Any, Any]:
+    """The model that was found, on transformers, and its tokenizer."""
+    import torch
+    from peft import PeftModel
+
+    args = source.model_args
+    model = load_base(args)
+    if source.adapter is not None:
+        check_adapter_weights(source.name, source.revision)
+        model = PeftModel.from_pretrained(model, source.name, revision=source.revision)
+        if source.adapter.task_type == "SEQ_CLS":
+            # its head was trained in float32, and here no autocast stands between them
+            model.get_base_model().score.to(model.dtype)
+    tokenizer = load_tokenizer(args.model_name_or_path, args.model_revision)
+    model.config.pad_token_id = tokenizer.pad_token_id  # a reward model finds the end of an answer by it
+    if not getattr(model, "is_quantized", False):
+        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+    return model.eval(), tokenizer
 
 
 def load_tokenizer(name: str, revision: str | None = None):
@@ -167,70 +197,6 @@ def load_base(model_args):
     if model_args.load_in_4bit and not scores and not torch.cuda.is_available():
         dequantise_once_for_generation(model)
     return model
-
-
-def dequantise_once_for_generation(model) -> None:
-    """Give a 4-bit model a `generate` that dequantises its weights once, where bitsandbytes does so for every token.
-
-    On a CPU that is most of the time a small model takes to generate. The numbers are the same; while it lasts the
-    weights take their full size.
-    """
-    from bitsandbytes.functional import dequantize_4bit
-    from bitsandbytes.nn import Linear4bit
-    from torch.nn.functional import linear
-
-    generate, layers = model.generate, [module for module in model.modules() if isinstance(module, Linear4bit)]
-
-    def plain(layer):
-        weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(layer.compute_dtype or model.dtype)
-        return lambda x: linear(x.to(weight.dtype), weight, layer.bias).to(x.dtype)
-
-    @functools.wraps(generate)
-    def generate_dequantised(*args, **kwargs):
-        for layer in layers:
-            layer.forward = plain(layer)
-        try:
-            return generate(*args, **kwargs)
-        finally:
-            for layer in layers:
-                del layer.forward
-
-    model.generate = generate_dequantised
-
-
-def keep_trainable_on_cpu(model) -> None:
-    """Stop bitsandbytes from repacking 4-bit weights for a CPU kernel that has no gradient.
-
-    On CPUs with AVX512-BF16 a forward pass in eval mode repacks every `Linear4bit`, `train()` does not undo it, and
-    from then on gradients are wrong without an error (bitsandbytes 0.50): an evaluation in mid-training would ruin
-    the run.
-    """
-    try:
-        from bitsandbytes.nn import Linear4bit
-    except ImportError:
-        return
-    for module in model.modules():
-        if isinstance(module, Linear4bit):
-            module.support_avx512bf16_for_cpu = False
-
-
-def trained_weights(model) -> dict:
-    """Copies of an adapter's weights by name, for `restore_weights`; nothing where the whole model is trained."""
-    if not hasattr(model, "peft_config"):
-        return {}
-    return {name: weight.detach().clone() for name, weight in model.named_parameters() if weight.requires_grad}
-
-
-def restore_weights(model, weights: dict) -> None:
-    """Give an adapter the precision back that TRL took from it, in place; to be called before the optimizer exists.
-
-    TRL casts the adapter on a 4-bit base to bfloat16. There an AdamW step of a small learning rate is lost to
-    rounding; a policy would not start where its reference model stands, which is copied before the cast; and a
-    resumed run, whose adapter comes from the checkpoint in float32, would not be the run that was interrupted.
-    """
-    parameters = dict(model.named_parameters())
-    for name, weight in weights.items():
-        parameters[name].data = weight.float().to(parameters[name].device)
 
 
 def _cannot_load(what: str, name: str, error: Exception) -> ModelError:

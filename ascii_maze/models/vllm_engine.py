@@ -1,4 +1,4 @@
-"""Completions by vLLM, for `inference.load_walker`: the same prompts, the same interface, many times as fast on a GPU.
+"""Completions by vLLM, for `engines.load_engine`: the same prompts, the same interface, many times as fast on a GPU.
 
 Greedy answers can differ from those of transformers in a few tokens, since the kernels round otherwise; results.json
 therefore names the engine. vLLM quantises a 4-bit base by itself, to NF4 as bitsandbytes does.
@@ -8,16 +8,17 @@ from pathlib import Path
 
 
 def load_vllm(source) -> tuple:
-    """A tokenizer and a function `complete`; see `inference.Walker`.
+    """A tokenizer and a function `complete`; see `engines.Engine`.
 
     Args:
-        source: an `inference.Source`.
+        source: a `sources.Source`.
     """
     from huggingface_hub import snapshot_download
     from vllm import LLM, SamplingParams
     from vllm.lora.request import LoRARequest
 
-    from .loading import load_tokenizer, resolve_model
+    from .loading import load_tokenizer
+    from .sources import resolve_model
 
     args, adapter, lora = source.model_args, source.adapter, None
     if adapter is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import AsciiMazeError, UsageError, reason
-from ..models.generation import Source
+from ..models.sources import Source
 
 BASE = "base"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of an adapter: part of file names, of PEFT's names, of the page's ids
@@ -83,7 +83,7 @@ def find_adapters(base: str, adapters: dict[str, str]) -> dict[str, Source]:
     Raises:
         UsageError: no adapter, a name that cannot serve, a whole model or a reward model, an adapter of another base.
     """
-    from ..models.generation import find_model
+    from ..models.sources import find_model
 
     if not adapters:
         raise UsageError("no adapter to compare with the base; give --adapter NAME=FOLDER, once or more")
@@ -166,7 +166,7 @@ def as_models(model, tokenizer, adapters: list[str]) -> Models:
 
 def _check_adapter(name: str, source: Source, base: str) -> None:
     """See that a source is a LoRA adapter of the base that walks."""
-    from ..models.loading import resolve_model
+    from ..models.sources import resolve_model
 
     given = f"'{name}' ({source.name})"
     if source.adapter is None or source.adapter.peft_type != "LORA":

@@ -13,11 +13,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..mazes.baselines import open_positions
-from ..mazes.prompts import style_of
-from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import score_path
-from ..models.generation import answer_budget, generate
+from ..models.generation import Decoding, answer_mazes
 from .activations import Activations, batches, states_at
 from .lens import read_out
 from .models import BASE, Models, watching
@@ -153,10 +150,7 @@ def _answers(
     """The reference solution where the model gives it, and what it generates elsewhere."""
     texts = [models.tokenizer.decode(walk.ids[walk.last_prompt + 1 :], skip_special_tokens=True) for walk in walks]
     others = [index for index, each in enumerate(right) if not each.all()]
-    if others:
-        longest = max(open_positions(Maze.from_ascii(rows[index]["maze"])) for index in others)
-        budget = answer_budget(models.tokenizer, longest, style_of(rows[0]["prompt"]))
-        prompts = [rows[index]["prompt"] for index in others]
-        for index, text in zip(others, generate(models.model, models.tokenizer, prompts, budget, batch_size=256)):
-            texts[index] = text
+    asked, decoding = [rows[index] for index in others], Decoding(batch_size=256)
+    for index, (text,) in zip(others, answer_mazes(models.model, models.tokenizer, asked, decoding)):
+        texts[index] = text
     return texts

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dataset_builder.load import load_mazes
+
 from ..errors import UsageError
-from ..evaluation.run import load_mazes
 from ..files import UNFINISHED, is_ours, move_inside, output_folder, remove_inside
 from ..packages import PACKAGES, versions
 from ..terminal import OnProgress

@@ -1,6 +1,5 @@
 """What came of a study, gathered from the folders of its stages into one mapping: results.json."""
 
-import importlib.metadata
 import json
 import os
 import platform
@@ -9,11 +8,10 @@ from pathlib import Path
 from statistics import mean
 
 from ..evaluation.schema import RATES, Results, read_results
+from ..packages import versions
 from ..recipe import load_recipe
 from .plan import Study
 from .runner import Progress
-
-PACKAGES = ("ascii-maze", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes")
 
 
 def gather(study: Study, progress: list[Progress], out: Path) -> dict:
@@ -53,7 +51,7 @@ def gather(study: Study, progress: list[Progress], out: Path) -> dict:
             "study": asdict(study),
             "dataset": {key: record.get(key) for key in ("config", "seed", "rows", "shared_between_splits")},
             "dataset_sha256": evaluations[0][1]["settings"]["dataset_sha256"] if evaluations else None,
-            "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+            "versions": versions(),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         },
     }

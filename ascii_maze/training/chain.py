@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..recipe import LAUNCHER_KEY, RunArguments, load_recipe, shipped_recipes
+from ..references import HUB_FORM, find_reference
 
 
 def check_predecessors(run: RunArguments) -> None:
@@ -19,14 +20,15 @@ def check_predecessors(run: RunArguments) -> None:
 
 
 def _check_predecessor(key: str, name: str) -> None:
-    folder = Path(name)
-    if not folder.is_dir():
+    reference = find_reference(name)
+    if reference is None or not reference.is_local:
         maker = recipe_that_makes(name)
         if maker is not None:
             raise UsageError(f"{key}: there is no '{name}' yet; make it first: accelerate launch {maker}")
-        if name.count("/") != 1 or name.startswith((".", "/", "~")):
-            raise UsageError(f"{key}: there is no folder '{name}'")
-        return  # an id on the Hub; if there is none of that name, loading it will say so
+        if reference is None:
+            raise UsageError(f"{key}: there is no folder '{name}', and it is not {HUB_FORM}")
+        return  # if the Hub has none of that name, loading it will say so
+    folder = Path(name)
     if (folder / "recipe.yaml").is_file() and not (folder / "metrics.json").is_file():
         command = f"ascii-maze train {folder / 'recipe.yaml'}"
         raise UsageError(f"{key}: the run in '{name}' is not finished; go on with it first: {command}")

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import AsciiMazeError, UsageError, reason
+from dataset_builder.load import first_rows, load_split
+
+from ..errors import AsciiMazeError, UsageError
 from ..mazes.prompts import style_of
 from ..metrics.path_validity.maze import Maze, MazeError
 from ..models.generation import answer_budget
@@ -23,10 +25,11 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
     script, run = arguments.script, arguments.run
     if not script.dataset_name:
         raise UsageError("no 'dataset_name'; give a folder that `ascii-maze build` made, or a Hub id")
-    train_rows = first_rows(load_split(script, script.dataset_train_split, columns), run.train_limit)
+    name, config = script.dataset_name, script.dataset_config
+    train_rows = first_rows(load_split(name, script.dataset_train_split, config, columns), run.train_limit)
     if arguments.training.eval_strategy == "no":
         return train_rows, None
-    eval_rows = first_rows(load_split(script, script.dataset_test_split, columns), run.eval_limit)
+    eval_rows = first_rows(load_split(name, script.dataset_test_split, config, columns), run.eval_limit)
     shared = overlap(train_rows, eval_rows)
     if shared:
         raise AsciiMazeError(
@@ -34,36 +37,6 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
             "mirrored perhaps; the figures would mean nothing: choose another --dataset_test_split"
         )
     return train_rows, eval_rows
-
-
-def first_rows(rows, limit: int | None):
-    """The first so many rows, or all of them."""
-    return rows.select(range(min(limit or len(rows), len(rows))))
-
-
-def load_split(script, split: str, columns: tuple[str, ...]):
-    """One split of the recipe's dataset.
-
-    Raises:
-        AsciiMazeError: it cannot be loaded or lacks a column.
-    """
-    from datasets import load_dataset
-
-    name, config = script.dataset_name, script.dataset_config
-    try:
-        rows = load_dataset(name, config, split=split)
-    except (FileNotFoundError, ConnectionError, ValueError, OSError) as error:
-        raise AsciiMazeError(
-            f"cannot load split '{split}' of dataset '{name}' ({reason(error)}); "
-            f"build it with `ascii-maze build --out {name}`"
-        ) from error
-    missing = [column for column in columns if column not in rows.column_names]
-    if missing:
-        raise AsciiMazeError(
-            f"dataset '{name}', config '{config}': no column {', '.join(missing)}; "
-            f"it has {', '.join(rows.column_names)}"
-        )
-    return rows
 
 
 def identify_rows(script, rows) -> dict:

@@ -9,14 +9,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from dataset_builder.load import load_mazes
+
 from ..errors import AsciiMazeError, UsageError
-from ..evaluation.run import load_mazes
 from ..files import write_text
-from ..mazes.baselines import open_positions
-from ..mazes.prompts import style_of
-from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import score_path
-from ..models.generation import answer_budget, generate, load_model
+from ..models.generation import answer_mazes
+from ..models.loading import load_model
 from ..terminal import OnProgress
 
 
@@ -83,7 +82,5 @@ def merge_weights(model):
 
 def share_valid(model, tokenizer, rows: list[dict], on_progress: Callable[[int], None] | None = None) -> float:
     """The share of mazes that a model walks validly, greedily, 0-1."""
-    longest = max(open_positions(Maze.from_ascii(row["maze"])) for row in rows)
-    budget = answer_budget(tokenizer, longest, style_of(rows[0]["prompt"]))
-    answers = generate(model, tokenizer, [row["prompt"] for row in rows], budget, on_progress=on_progress)
-    return sum(score_path(row["maze"], answer).valid for row, answer in zip(rows, answers)) / len(rows)
+    answers = answer_mazes(model, tokenizer, rows, on_progress=on_progress)
+    return sum(score_path(row["maze"], answer).valid for row, (answer,) in zip(rows, answers)) / len(rows)

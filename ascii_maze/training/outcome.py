@@ -7,11 +7,10 @@ from pathlib import Path
 from ..errors import AsciiMazeError
 from ..files import replacing, write_text
 from ..hub.cards import render_card
+from ..packages import versions
 from ..recipe import Recipe
 from .data import generates
 
-# Whose versions a run notes down.
-PACKAGES = ("ascii-maze", "torch", "transformers", "trl", "peft")
 # Counted since the trainer was last started, which differs where a run was cut and went on; `tokens` counts all.
 SINCE_START = {"train_loss", "num_tokens", "eval_num_tokens"}
 # What each panel of the learning curve shows, where the run logged it: title -> keys of the history.
@@ -29,7 +28,6 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> dict:
     Args:
         dataset: from `data.identify_rows`.
     """
-    import importlib.metadata
     import resource
     import sys
 
@@ -56,7 +54,7 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> dict:
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
         "device": torch.cuda.get_device_name() if on_gpu else "cpu",
         "processes": trainer.accelerator.num_processes,
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "versions": versions(),
         "history": history,
     }
 

@@ -14,7 +14,7 @@ def make_trainer(trainer_class: type, run, args, **arguments):
         AsciiMazeError: it cannot be loaded, or is none.
     """
     from ..errors import UsageError
-    from ..models.generation import load_model
+    from ..models.loading import load_model
     from .rewards import reward_function
     from .watch import watched
 

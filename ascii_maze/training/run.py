@@ -13,7 +13,8 @@ from transformers import EarlyStoppingCallback, TrainerCallback
 from ..errors import AsciiMazeError, UsageError
 from ..files import write_text
 from ..methods import METHODS
-from ..models.loading import load_model_to_train, load_tokenizer, restore_weights, trained_weights
+from ..models.loading import load_model_to_train, load_tokenizer
+from ..models.quantisation import restore_weights, trained_weights
 from ..recipe import Arguments, Budget, Recipe
 from . import method_module
 from .chain import check_predecessors

@@ -1,8 +1,6 @@
 """How well the model walks, in the middle of its training: greedy answers to mazes that are held out."""
 
-from ..mazes.baselines import open_positions
-from ..mazes.prompts import Message, style_of
-from ..metrics.path_validity.maze import Maze
+from ..mazes.prompts import Message
 from ..metrics.path_validity.scoring import score_path
 
 
@@ -18,12 +16,10 @@ def walk_mazes(trainer, tasks: list[tuple[list[Message], str]], batch_size: int 
     import torch
     from trl.models.utils import unwrap_model_for_generation
 
-    from ..models.generation import answer_budget, generate
+    from ..models.generation import budget_for, generate
 
     accelerator, tokenizer = trainer.accelerator, trainer.processing_class
-    budget = answer_budget(
-        tokenizer, max(open_positions(Maze.from_ascii(maze)) for _, maze in tasks), style_of(tasks[0][0])
-    )
+    budget = budget_for(tokenizer, (maze for _, maze in tasks), tasks[0][0])
     # As many for each, or with sharded weights one process would wait for ever for the others' forward passes.
     mine = tasks[accelerator.process_index :: accelerator.num_processes][: len(tasks) // accelerator.num_processes]
     with unwrap_model_for_generation(trainer.model_wrapped, accelerator) as model:

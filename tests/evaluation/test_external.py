@@ -5,7 +5,8 @@ import pyarrow.parquet
 import pytest
 
 from ascii_maze.errors import UsageError
-from ascii_maze.evaluation.run import evaluate, load_mazes
+from ascii_maze.evaluation.run import evaluate
+from dataset_builder.load import load_mazes
 
 
 @pytest.fixture

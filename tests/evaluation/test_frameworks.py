@@ -6,7 +6,7 @@ import pytest
 from ascii_maze import lm_eval_path
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import RATES
-from ascii_maze.models.loading import TINY
+from ascii_maze.models.sources import TINY
 
 MAZES, TOKENS = 12, 40
 pytestmark = pytest.mark.slow  # to import them takes as long as anything here

@@ -9,9 +9,10 @@ from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation import answers
 from ascii_maze.evaluation import run as evaluation
 from ascii_maze.evaluation.answers import majority
-from ascii_maze.evaluation.run import evaluate, load_mazes
+from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import Prediction, read_results
 from ascii_maze.metrics.path_validity.scoring import PathScore
+from dataset_builder.load import load_mazes
 
 
 def test_baselines_alone(dataset, tmp_path):
@@ -51,7 +52,7 @@ def test_baselines_are_the_same_every_time(dataset, tmp_path):
 @pytest.mark.parametrize(
     ("models", "dataset_name", "split", "message"),
     [
-        ({}, "no-such-folder", "test", "cannot load split 'test' of 'no-such-folder'"),
+        ({}, "no-such-folder", "test", "cannot load split 'test' of dataset 'no-such-folder'"),
         ({}, None, "tset", "cannot load split 'tset'"),
         ({"m": "no-such-model"}, None, "test", "no model 'no-such-model'"),
         ({"m": "./no/such"}, None, "test", "no model './no/such'"),

@@ -13,7 +13,7 @@ from ascii_maze.errors import UsageError
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.hub import plan_push
 from ascii_maze.hub.cards import GENERATED
-from ascii_maze.models.generation import load_model
+from ascii_maze.models.loading import load_model
 
 from .conftest import ORG, READ, ROOT
 

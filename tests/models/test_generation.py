@@ -3,9 +3,11 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from ascii_maze.evaluation.run import load_mazes
-from ascii_maze.models import generation as inference
-from ascii_maze.models.generation import Decoding, generate, load_model, load_walker, split_revision
+from ascii_maze.models import engines
+from ascii_maze.models.engines import load_engine
+from ascii_maze.models.generation import Decoding, generate
+from ascii_maze.models.loading import load_model
+from dataset_builder.load import load_mazes
 
 ADAPTER = "org/walker"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -91,14 +93,6 @@ def test_an_adapter_of_the_hub_without_a_recipe_is_put_on_the_whole_base(adapter
     assert not getattr(load_model(ADAPTER)[0], "is_quantized", False)
 
 
-def test_a_revision_is_of_a_name_and_not_of_a_folder(tmp_path):
-    assert split_revision("org/walker@v1") == ("org/walker", "v1")
-    assert split_revision("org/walker") == ("org/walker", None)
-    assert split_revision(str(tmp_path)) == (str(tmp_path), None)
-    (tmp_path / "run@2").mkdir()
-    assert split_revision(str(tmp_path / "run@2")) == (str(tmp_path / "run@2"), None)
-
-
 class Engine:
     """What vLLM shows of itself: it says of every prompt how long it is, and remembers how it was asked."""
 
@@ -124,23 +118,23 @@ def vllm(monkeypatch):
     request.LoRARequest = lambda *arguments: arguments
     for module in (package, lora, request):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(inference.importlib.util, "find_spec", lambda name: name == "vllm" or None)
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: name == "vllm" or None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
 
 
 def test_vllm_is_asked_as_transformers_is(dataset, adapter, vllm):
-    walker = load_walker(str(adapter))
-    assert (walker.facts["engine"], walker.facts["quantisation"], walker.facts["device"]) == (
+    engine = load_engine(str(adapter))
+    assert (engine.facts["engine"], engine.facts["quantisation"], engine.facts["device"]) == (
         "vllm",
         "4-bit nf4",
         "a GPU",
     )
     prompts = [row["prompt"] for split in ("test_larger", "test") for row in load_mazes(str(dataset), split, 2)]
     done = []
-    answers = walker.complete(prompts, 33, Decoding(3, 0.7, 5), done.append)
+    answers = engine.complete(prompts, 33, Decoding(3, 0.7, 5), done.append)
     lengths = [
-        len(walker.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"])
+        len(engine.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"])
         for prompt in prompts
     ]
     assert answers == [[f"{length}/{n}" for n in range(3)] for length in lengths]
@@ -152,7 +146,7 @@ def test_vllm_is_asked_as_transformers_is(dataset, adapter, vllm):
 
 
 def test_vllm_of_a_whole_model_has_no_adapter(vllm):
-    walker = load_walker("tiny")
-    assert walker.facts["quantisation"] is None
+    engine = load_engine("tiny")
+    assert engine.facts["quantisation"] is None
     assert not Engine.last.settings["enable_lora"]
     assert Engine.last.settings["quantization"] is None

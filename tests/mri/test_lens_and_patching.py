@@ -56,7 +56,7 @@ def test_the_adapter_up_to_a_layer_is_the_base_with_the_states_of_that_layer(mod
 
 def test_a_reference_solution_that_is_likeliest_is_not_generated(models, rows, walks, monkeypatch):
     right = [np.ones(len(walk.moves) + 1, dtype=bool) for walk in walks]
-    monkeypatch.setattr(patching, "generate", None)
+    monkeypatch.setattr("ascii_maze.models.generation.complete", None)
     assert patching._answers(models, rows, walks, right) == [row["solution"] for row in rows]
 
 

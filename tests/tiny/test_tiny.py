@@ -7,7 +7,8 @@ import yaml
 from ascii_maze import Maze, score_path
 from ascii_maze.mazes.prompts import format_answer, prompt_messages
 from ascii_maze.mazes.splits import fingerprint, split_of
-from ascii_maze.models.loading import TINY, load_tokenizer
+from ascii_maze.models.loading import load_tokenizer
+from ascii_maze.models.sources import TINY
 from ascii_maze.tiny import pretrain
 from ascii_maze.tiny.corpus import IGNORED, habit_batch, mazes_of_split, skill_batch
 from ascii_maze.tiny.tokenizer import BOS, EOS, PAD, VOCABULARY, WALK, build_tokenizer

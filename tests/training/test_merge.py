@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.models.generation import load_model
+from ascii_maze.models.loading import load_model
 from ascii_maze.training.merge import merge_adapter, merge_weights
 
 

@@ -1,0 +1,67 @@
+"""What 4-bit weights need to be trained rightly, and to generate fast on a CPU."""
+
+import functools
+
+
+def dequantise_once_for_generation(model) -> None:
+    """Give a 4-bit model a `generate` that dequantises its weights once, where bitsandbytes does so for every token.
+
+    On a CPU that is most of the time a small model takes to generate. The numbers are the same; while it lasts the
+    weights take their full size.
+    """
+    from bitsandbytes.functional import dequantize_4bit
+    from bitsandbytes.nn import Linear4bit
+    from torch.nn.functional import linear
+
+    generate, layers = model.generate, [module for module in model.modules() if isinstance(module, Linear4bit)]
+
+    def plain(layer):
+        weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(layer.compute_dtype or model.dtype)
+        return lambda x: linear(x.to(weight.dtype), weight, layer.bias).to(x.dtype)
+
+    @functools.wraps(generate)
+    def generate_dequantised(*args, **kwargs):
+        for layer in layers:
+            layer.forward = plain(layer)
+        try:
+            return generate(*args, **kwargs)
+        finally:
+            for layer in layers:
+                del layer.forward
+
+    model.generate = generate_dequantised
+
+
+def keep_trainable_on_cpu(model) -> None:
+    """Stop bitsandbytes from repacking 4-bit weights for a CPU kernel that has no gradient.
+
+    On CPUs with AVX512-BF16 a forward pass in eval mode repacks every `Linear4bit`, `train()` does not undo it, and
+    from then on gradients are wrong without an error (bitsandbytes 0.50): an evaluation in mid-training would ruin
+    the run.
+    """
+    try:
+        from bitsandbytes.nn import Linear4bit
+    except ImportError:
+        return
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
+
+
+def trained_weights(model) -> dict:
+    """Copies of an adapter's weights by name, for `restore_weights`; nothing where the whole model is trained."""
+    if not hasattr(model, "peft_config"):
+        return {}
+    return {name: weight.detach().clone() for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def restore_weights(model, weights: dict) -> None:
+    """Give an adapter the precision back that TRL took from it, in place; to be called before the optimizer exists.
+
+    TRL casts the adapter on a 4-bit base to bfloat16. There an AdamW step of a small learning rate is lost to
+    rounding; a policy would not start where its reference model stands, which is copied before the cast; and a
+    resumed run, whose adapter comes from the checkpoint in float32, would not be the run that was interrupted.
+    """
+    parameters = dict(model.named_parameters())
+    for name, weight in weights.items():
+        parameters[name].data = weight.float().to(parameters[name].device)

@@ -1,0 +1,51 @@
+"""A split of a dataset to work on: a folder that `ascii-maze build` made, or ORG/NAME[@REVISION] on the Hub."""
+
+from collections.abc import Sequence
+
+from ascii_maze.errors import AsciiMazeError, UsageError, reason
+from ascii_maze.references import HUB_FORM, find_reference
+
+
+def load_split(dataset: str, split: str, config: str | None = "prompts", columns: Sequence[str] = ()):
+    """One split of a dataset, as it lies on disk.
+
+    Args:
+        dataset: a folder or a Hub id, with a revision after `@`.
+        config: `prompts` holds the messages as models were trained on them, and the facts of each maze.
+        columns: that it must have.
+
+    Raises:
+        UsageError: nothing can be of that name.
+        AsciiMazeError: there is no such config or split, nothing is in it, or it lacks a column.
+    """
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
+
+    what = f"cannot load split '{split}' of dataset '{dataset}'"
+    build = f"build it with `ascii-maze build --out {dataset}`"
+    reference = find_reference(dataset)
+    if reference is None:
+        raise UsageError(f"{what} (there is no such folder, and it is not of the form {HUB_FORM}); {build}")
+    try:
+        rows = load_dataset(reference.name, config, split=split, revision=reference.revision)
+    except (DatasetsError, ConnectionError, ValueError, OSError) as error:
+        raise AsciiMazeError(f"{what} ({reason(error)})" + f"; {build}" * reference.is_local) from error
+    if not len(rows):
+        raise AsciiMazeError(f"split '{split}' of dataset '{dataset}' is empty")
+    missing = [column for column in columns if column not in rows.column_names]
+    if missing:
+        raise AsciiMazeError(
+            f"dataset '{dataset}', config '{config}': no column {', '.join(missing)}; "
+            f"it has {', '.join(rows.column_names)}"
+        )
+    return rows
+
+
+def first_rows(rows, limit: int | None):
+    """The first so many rows of a split, or all of them."""
+    return rows.select(range(min(limit or len(rows), len(rows))))
+
+
+def load_mazes(dataset: str, split: str, limit: int | None = None) -> list[dict]:
+    """The first rows of a split of config `prompts`, in memory; see `load_split`."""
+    return first_rows(load_split(dataset, split), limit).to_list()

@@ -1,0 +1,169 @@
+"""What a name means, tried through every entrance that takes one."""
+
+import contextlib
+
+import pytest
+from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+from ascii_maze.errors import AsciiMazeError
+from ascii_maze.references import Reference, find_reference, is_hub_name, is_on_hub
+
+NAMES = [
+    *("gpt2", "org/name", "_a/b", "a/_b", "a.b/c.d", "a" * 96, "a/" + "b" * 96),
+    *("a b/c", "-a/b", "a-/b", "a/b.", "a--b/c", "a..b/c", "a" * 97, "a/b/c", "org/name.git", "", "/a", "a/", "é/a"),
+]
+# Text -> what of the Hub it names; None where it names nothing there.
+MEANINGS = {
+    "org/name": ("org/name", None),
+    "org/name@v1.0": ("org/name", "v1.0"),
+    "org/name@refs/pr/3": ("org/name", "refs/pr/3"),
+    "org/maze-v1.2@0123456789abcdef": ("org/maze-v1.2", "0123456789abcdef"),
+    "a b/c": None,
+    "a/b@": None,
+    "a/b@-x": None,
+    "a/b@v 1": None,
+    "name": None,
+    "./a/b": None,
+    "../b": None,
+    "~/b": None,
+    "/a/b": None,
+    "a/b/c": None,
+    "a/b\0": None,
+    "a" * 5000: None,
+}
+WRONG = [text for text, meaning in MEANINGS.items() if meaning is None]
+RIGHT = [text for text, meaning in MEANINGS.items() if meaning]
+
+
+def ask_load_split(text):
+    from dataset_builder.load import load_split
+
+    load_split(text, "test")
+
+
+def ask_find_model(text):
+    from ascii_maze.models.sources import find_model
+
+    find_model(text)
+
+
+def ask_evaluate(text):
+    from pathlib import Path
+
+    from ascii_maze.evaluation.run import evaluate
+
+    evaluate({"base": "tiny"}, text, ["test"], Path("not-made"), baselines=False)
+
+
+def ask_recipe(key):
+    def ask(text):
+        from ascii_maze.recipe import RunArguments
+        from ascii_maze.training.chain import check_predecessors
+
+        check_predecessors(RunArguments(**{key: text}))
+
+    return ask
+
+
+def ask_dataset_of_recipe(text):
+    from types import SimpleNamespace
+
+    from ascii_maze.training.data import load_rows
+
+    script = SimpleNamespace(dataset_name=text, dataset_config="sft", dataset_train_split="train")
+    load_rows(SimpleNamespace(script=script, run=SimpleNamespace(train_limit=None)), ("prompt",))
+
+
+def ask_mri(text):
+    from ascii_maze.mri.models import find_adapters
+
+    find_adapters("tiny", {"x": text})
+
+
+def ask_show(text):
+    from ascii_maze.cli import show
+
+    show(text, "test", 1, None, None)
+
+
+ENTRANCES = {
+    "show": ask_show,
+    "load_split": ask_load_split,
+    "find_model": ask_find_model,
+    "evaluate --dataset": ask_evaluate,
+    "adapter_name_or_path": ask_recipe("adapter_name_or_path"),
+    "reward_model_name_or_path": ask_recipe("reward_model_name_or_path"),
+    "dataset_name": ask_dataset_of_recipe,
+    "mri --adapter": ask_mri,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_those_that_the_hub_s_own_client_takes(name):
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        assert not is_hub_name(name)
+    else:
+        assert is_hub_name(name)
+
+
+@pytest.mark.parametrize("text", MEANINGS, ids=lambda text: text[:30].encode("unicode_escape").decode())
+def test_a_name_means_one_thing(text):
+    meaning = MEANINGS[text]
+    assert find_reference(text) == (meaning and Reference(*meaning))
+    assert is_on_hub(text) == (meaning is not None)
+
+
+def test_a_folder_is_itself_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "org" / "run@2").mkdir(parents=True)
+    assert find_reference("org/run@2") == Reference("org/run@2", is_local=True)
+
+
+@pytest.mark.parametrize("entrance", ENTRANCES)
+@pytest.mark.parametrize("text", WRONG, ids=lambda text: text[:30].encode("unicode_escape").decode())
+def test_what_names_nothing_is_refused_in_one_line_at_every_entrance(entrance, text):
+    with pytest.raises(AsciiMazeError) as refused:
+        ENTRANCES[entrance](text)
+    assert "\n" not in str(refused.value)
+    assert "Repo id" not in str(refused.value)  # the Hub was not asked
+
+
+@pytest.mark.parametrize("entrance", ENTRANCES)
+@pytest.mark.parametrize("text", RIGHT)
+def test_a_repository_and_its_revision_reach_the_hub_from_every_entrance(entrance, text, monkeypatch):
+    """What is asked for is caught where the libraries of Hugging Face would go on to fetch it."""
+    asked = []
+
+    def fetch(name, *arguments, revision=None, **others):
+        asked.append((name, revision))
+        raise OSError("not fetched")
+
+    monkeypatch.setattr("datasets.load_dataset", fetch)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fetch)
+    monkeypatch.setattr("peft.PeftConfig.from_pretrained", fetch)
+    monkeypatch.setattr("ascii_maze.models.sources._recipe_of", lambda name, revision: None)
+    with contextlib.suppress(AsciiMazeError):
+        ENTRANCES[entrance](text)
+    assert asked[:1] == [MEANINGS[text]] or entrance.endswith("_or_path")
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "model"),
+    [
+        ("outputs/sft", "outputs/sft", "outputs/sft"),
+        ("sft=outputs/sft", "sft", "outputs/sft"),
+        ("x=ORG/NAME@v1", "x", "ORG/NAME@v1"),
+        ("x=sweep/lr=2e-4/model", "x", "sweep/lr=2e-4/model"),
+        ("sweep/lr=2e-4/model", "sweep/lr=2e-4/model", "sweep/lr=2e-4/model"),
+        ("lr=2e-4", "lr=2e-4", "lr=2e-4"),
+        ("./lr=3", "./lr=3", "./lr=3"),
+    ],
+)
+def test_a_folder_with_an_equals_sign_is_no_name(word, name, model, tmp_path, monkeypatch):
+    from ascii_maze.cli import name_models
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr=2e-4").mkdir()
+    assert name_models([word]) == {name: model}
