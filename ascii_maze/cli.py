@@ -11,6 +11,7 @@ import typer
 
 from .errors import AsciiMazeError, Interrupted, UsageError, one_line
 from .metrics.path_validity.maze import MazeError
+from .references import find_reference
 from .terminal import print_tables, progress
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def name_models(models: list[str]) -> dict[str, str]:
     named: dict[str, str] = {}
     for word in models:
         name, equals, location = word.partition("=")
-        if "/" in name or Path(word).exists():
+        if "/" in name or find_reference(word):
             name, equals = word, ""
         if name in named or name in BASELINES:
             raise UsageError(f"the name '{name}' is taken; give this model another: NAME={location or word}")
@@ -370,10 +371,10 @@ def show(
 ) -> None:
     """Draw mazes with paths through them, in the terminal or on a page."""
     from .evaluation import show as shown
-    from .references import find_reference
 
     if source.endswith(".parquet"):
         groups = shown.from_predictions(Path(source), n)
+    elif source == "-" or (Path(source).is_file() if find_reference(source) else Path(source).suffix):
     elif source == "-" or (Path(source).is_file() if find_reference(source) else Path(source).suffix):
         groups = [shown.from_text(source, answer, shown.parse_marks(marks or []))]
     else:
