@@ -83,7 +83,7 @@ def ask_mri(text):
 def ask_show(text):
     from ascii_maze.cli import show
 
-    show(text, "test", 1, None, None)
+    show(text, "test", n=1)
 
 
 ENTRANCES = {
