@@ -375,7 +375,6 @@ def show(
     if source.endswith(".parquet"):
         groups = shown.from_predictions(Path(source), n)
     elif source == "-" or (Path(source).is_file() if find_reference(source) else Path(source).suffix):
-    elif source == "-" or (Path(source).is_file() if find_reference(source) else Path(source).suffix):
         groups = [shown.from_text(source, answer, shown.parse_marks(marks or []))]
     else:
         groups = [shown.from_dataset(source, split, n)]
