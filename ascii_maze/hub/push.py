@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AsciiMazeError, UsageError
 from ..terminal import OnProgress
 from .content import parse_card, read
-from .plan import Plan, check_repo_name, find_kind
 from .retry import T, effective_token, in_one_line, repeated
+from .shipment import Plan, check_repo_name, find_kind
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
