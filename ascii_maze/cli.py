@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .errors import AsciiMazeError, Interrupted, UsageError, one_line
+from .errors import AsciiMazeError, Interrupted, UsageError, one_line, printable
 from .metrics.path_validity.maze import MazeError
 from .references import find_reference
 from .terminal import print_tables, progress
 
 if TYPE_CHECKING:
     from .evaluation.schema import Results
+    from .study.schema import StudyResults
 
 app = typer.Typer(
     help="What does each way of fine-tuning teach a language model that walks through an ASCII maze?\n\n"
@@ -295,23 +296,31 @@ def study(
     out: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("outputs/demo"),
     workers: Annotated[int, typer.Option(help="Processes that build the dataset.")] = 2,
     stage: Annotated[str | None, typer.Option(help="Run this stage alone, as a cluster's scheduler would.")] = None,
+    allow_launcher: Annotated[
+        bool, typer.Option("--allow-launcher", help="Let the study's `launcher` be any program, after it is shown.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the stages as commands, and stop.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run the whole experiment: dataset, every method, evaluation, a look inside, one report.
+    """Run the whole experiment: dataset, every method, evaluation, MRI, one report.
 
-    What has been run and has not changed is not run again; a study that was killed goes on where it was.
+    A stage that has finished and has not changed is not run again; an interrupted study resumes.
     """
-    from .study.plan import load_study, plan
+    from .study.plan import plan
+    from .study.settings import load_study
     from .study.view import plan_lines
 
     chosen = load_study(file)
-    stages = plan(chosen, out, workers)
+    stages = plan(chosen, out, workers, allow_launcher)
+    everything = {one.name for one in stages}
     if dry_run:
-        everything = {one.name for one in stages}
         commands = {one.name: one.shell(everything) for one in stages}
-        print(json.dumps(commands) if as_json else "\n".join(plan_lines(stages)))
+        print(json.dumps(commands) if as_json else printable("\n".join(plan_lines(stages))))
         return
+    if allow_launcher and chosen.launcher:
+        for one in stages:
+            if one.launcher:
+                print(printable(f"{one.name} runs: {one.shell(everything)}"), file=sys.stderr)
     from .study.report import write_report
     from .study.results import gather
     from .study.runner import run_stages
@@ -331,7 +340,7 @@ def study(
         raise AsciiMazeError(f"{', '.join(failed)} failed; the rest stands. What went wrong is in {logs}")
 
 
-def print_study(results: dict, out: Path) -> None:
+def print_study(results: "StudyResults", out: Path) -> None:
     """The table of a study in the terminal, one part per split, and where everything lies."""
     from .study.report import HEADER, table_of
 

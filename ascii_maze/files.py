@@ -8,9 +8,11 @@ copy of the folder, a download of it or a forged mark counts as somebody else's;
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 from .errors import AsciiMazeError, UsageError
@@ -55,7 +57,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Iterator[None]:
+def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Iterator[FileIO]:
     """Make an output folder where there is none, and hold it alone while the block runs.
 
     A folder that is new or empty is marked as made by this program; see `remove_inside`. The lock is flock's: it ends
@@ -63,8 +65,11 @@ def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Ite
     network file systems) nothing is locked.
 
     Args:
-        wait: until whoever holds the folder is done, instead of raising.
+        wait: until whoever holds the folder is done, instead of raising; says so on stderr.
         shared: with others that hold it shared: the ranks of a distributed build.
+
+    Yields:
+        The locked file. A process that inherits it holds the folder too, for as long as it lives.
 
     Raises:
         UsageError: there is a file of that name.
@@ -79,14 +84,14 @@ def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Ite
         raise UsageError(f"{folder} cannot be a folder: there is a file in its place") from error
     except OSError as error:
         raise AsciiMazeError(f"cannot write {mark}: {error.strerror}") from error
-    with os.fdopen(descriptor, "r+b", buffering=0) as handle:
+    with FileIO(descriptor, "r+b") as handle:
         if hasattr(os, "register_at_fork"):  # a worker that outlives its killed parent must not keep the lock
             os.register_at_fork(after_in_child=handle.close)
         if _lock(handle, folder, wait, shared):
             _write_mark(handle, folder)
             if shared:
                 _flock(handle, wait=False, shared=True)
-        yield
+        yield handle
 
 
 def _write_mark(handle, folder: Path) -> None:
@@ -103,13 +108,15 @@ def _write_mark(handle, folder: Path) -> None:
 
 def _lock(handle, folder: Path, wait: bool, shared: bool) -> bool:
     """Lock a folder by its mark; whether nobody else holds it, shared or not."""
-    if _flock(handle, wait and not shared, shared=False):
+    if _flock(handle, wait=False, shared=False):
         return True
     if shared and _flock(handle, wait, shared=True):
         return False
-    raise AsciiMazeError(
-        f"another ascii-maze process is writing to {folder}; wait for it to end, or name another output folder"
-    )
+    held = f"another ascii-maze process is writing to {folder}"
+    if not wait:
+        raise AsciiMazeError(f"{held}; wait for it to end, or name another output folder")
+    print(f"{held}; waiting for it to end", file=sys.stderr, flush=True)
+    return _flock(handle, wait=True, shared=False)
 
 
 def _flock(handle, wait: bool, shared: bool) -> bool:

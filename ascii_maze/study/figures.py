@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from ..evaluation.schema import Analysis
 from ..mazes.baselines import BASELINES
 from ..plots import SETTINGS, inline_svg, svg_of
+from .schema import MeanRates
 
 
-def validity_figure(models: dict[str, dict[str, dict]], splits: Sequence[str], colours: dict[str, str]) -> str:
+def validity_figure(models: dict[str, dict[str, MeanRates]], splits: Sequence[str], colours: dict[str, str]) -> str:
     """Validity of every model on every split: the mean with its interval, and each seed's own rate."""
     from matplotlib import rc_context
 

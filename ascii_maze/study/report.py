@@ -1,8 +1,8 @@
 """The report of a study: report.html, one page that asks nothing of the network, and report.md, the same in words."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
 
 from ..evaluation.gallery import walks_side_by_side
 from ..evaluation.schema import Results
@@ -14,8 +14,9 @@ from ..mri.regions.edges import ALL
 from ..plots import colours_of
 from ..templating import PAGES, render
 from .figures import inside_figure, learning_figure, length_figure, reward_figure, validity_figure
-from .plan import Study, to_yaml
 from .results import evaluation_of, read_json, seed_folder
+from .schema import SeedTest, StudyResults, write_results
+from .settings import Study, to_yaml
 from .view import clock
 
 MAZES = 6
@@ -27,13 +28,13 @@ SPLITS = {
 HEADER = ("model", "split", "n", "valid", "95 %", "shortest", "against base", "against its start", "tokens", "time")
 
 
-def write_report(results: dict, study: Study, out: Path) -> None:
+def write_report(results: StudyResults, study: Study, out: Path) -> None:
     """Write results.json, report.md and report.html into the study's folder.
 
     Args:
         results: from `gather`.
     """
-    write_text(out / "results.json", json.dumps(results, indent=2))
+    write_results(results, out)
     write_text(out / "study.yaml", to_yaml(study))
     context = {
         "results": results,
@@ -53,7 +54,7 @@ def write_report(results: dict, study: Study, out: Path) -> None:
     write_text(out / "report.html", render(PAGES / "study.html.jinja", page))
 
 
-def table_of(results: dict) -> list[dict]:
+def table_of(results: StudyResults) -> list[dict]:
     """Rows of the table, grouped by split: cells as text, and whether the row is a baseline's."""
     rows = []
     splits = list(dict.fromkeys(split for by_split in results["models"].values() for split in by_split))
@@ -76,25 +77,25 @@ def table_of(results: dict) -> list[dict]:
                         f"{100 * cell['optimal']:.1f}",
                         won_and_lost(tests.get("base", {}).get(split)),
                         won_and_lost(tests.get(start, {}).get(split)) if start else "",
-                        f"{sum(cost['tokens'] for cost in costs) / len(costs):,.0f}" if costs else "",
-                        clock(sum(cost["seconds"] for cost in costs) / len(costs)) if costs else "",
+                        f"{mean(cost['tokens'] or 0 for cost in costs):,.0f}" if costs else "",
+                        clock(mean(cost["seconds"] or 0 for cost in costs)) if costs else "",
                     ),
                 }
             )
     return rows
 
 
-def won_and_lost(tests: list[dict] | None) -> str:
+def won_and_lost(tests: list[SeedTest] | None) -> str:
     """Paired tests in a cell: mazes won and lost, and Holm's p, for each seed."""
     return "; ".join(f"+{test['won']} -{test['lost']}, p {test['p_holm']:.2g}" for test in tests or [])
 
 
-def inside_rows(results: dict) -> list[dict]:
+def inside_rows(results: StudyResults) -> list[dict]:
     """What changed outside beside what changed inside: a row for each model that was looked into."""
     mri = results["mri"]
     if not mri:
         return []
-    split = next(iter(next(iter(results["models"].values()), {})), None)
+    split = next(iter(next(iter(results["models"].values()), {})), "")
     seed = str(results["settings"]["study"]["seeds"][0])  # the one whose models were looked into
     rows = []
     for name, by_layer in mri["drift"].items():
@@ -139,7 +140,7 @@ def failure_rows(study: Study, out: Path) -> list[tuple[str, str, str]]:
     ]
 
 
-def figures_of(results: dict, study: Study, out: Path) -> dict:
+def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
     """Figures as safe SVG, by the name that the page has for them; None for one that has nothing to show."""
     from markupsafe import Markup
 

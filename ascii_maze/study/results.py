@@ -6,22 +6,19 @@ import platform
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from ..evaluation.schema import RATES, Results, read_results
 from ..packages import versions
 from ..recipe import load_recipe
-from .plan import Study
+from .plan import starts_of
 from .runner import Progress
+from .schema import Cost, MeanRates, SeedTest, SizeRate, StudyResults
+from .settings import Study
 
 
-def gather(study: Study, progress: list[Progress], out: Path) -> dict:
-    """results.json of a study; what a failed stage would have given is absent.
-
-    Returns:
-        `models` {name: {split: {"n", rates (means over the seeds), "valid_ci", "seeds": rates by seed, "by_size"}}};
-        `paired` {name: {other: {split: [exact McNemar test of each seed]}}} against the base and against the start;
-        `training` {name: [what each run cost]}; `mri`; `stages`; `settings`.
-    """
+def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
+    """results.json of a study; what a failed stage would have given is absent."""
     evaluations = [(seed, results) for seed in study.seeds if (results := evaluation_of(study, out, seed))]
     runs = {
         name: [
@@ -32,9 +29,10 @@ def gather(study: Study, progress: list[Progress], out: Path) -> dict:
         for name in study.recipes
     }
     record = read_json(out / "dataset" / "build.json")
+    starts = starts_of(study, {name: load_recipe(path) for name, path in study.recipes.items()})
     return {
         "models": over_seeds(evaluations),
-        "paired": {name: paired_against(name, start_of(study, name), evaluations) for name in study.recipes},
+        "paired": {name: paired_against(name, start_of(starts[name]), evaluations) for name in study.recipes},
         "training": {name: [cost(seed, metrics) for seed, metrics in of_name] for name, of_name in runs.items()},
         "mri": read_json(out / "mri" / "mri.json"),
         "stages": [
@@ -68,40 +66,40 @@ def evaluation_of(study: Study, out: Path, seed: int) -> Results | None:
     return read_results(path) if path.is_file() else None
 
 
-def start_of(study: Study, name: str) -> str:
-    """The model in the tables that a method starts from."""
-    recipes = {other: load_recipe(path) for other, path in study.recipes.items()}
-    start = recipes[name].values.get("adapter_name_or_path")
-    return next(
-        (other for other, recipe in recipes.items() if start and recipe.values.get("output_dir") == start), "base"
-    )
+def start_of(starts: dict[str, str]) -> str:
+    """The model in the tables that a run starts from, of what `plan.starts_of` says of it."""
+    return starts.get("adapter_name_or_path", "base")
 
 
-def over_seeds(evaluations: list[tuple[int, Results]]) -> dict[str, dict[str, dict]]:
+def over_seeds(evaluations: list[tuple[int, Results]]) -> dict[str, dict[str, MeanRates]]:
     """Rates of every model and split: means over the seeds, every seed's own, and a 95 % interval.
 
     With one seed the interval is Wilson's, over mazes; with several it is Student's, over the runs' rates, which says
     how another run would do on these mazes. Baselines, and the base, are the same with every seed.
     """
-    models: dict[str, dict[str, dict]] = {}
+    models: dict[str, dict[str, MeanRates]] = {}
     names = dict.fromkeys(name for _, results in evaluations for name in results["models"])
     for name in names:
         found = [(seed, results["models"][name]) for seed, results in evaluations if name in results["models"]]
         models[name] = {}
         for split in found[0][1]:
             cells = [(seed, of_model[split]) for seed, of_model in found if split in of_model]
+            first = cells[0][1]
             rates = {rate: mean(cell[rate] for _, cell in cells) for rate in RATES}
-            by_size = {
-                size: {"valid": mean(cell["by_size"][size]["valid"] for _, cell in cells), "n": of_size["n"]}
-                for size, of_size in cells[0][1]["by_size"].items()
-            }
-            models[name][split] = {
-                "n": cells[0][1]["n"],
-                **rates,
-                "valid_ci": interval([cell["valid"] for _, cell in cells]) or cells[0][1]["valid_ci"],
-                "seeds": {str(seed): {rate: cell[rate] for rate in RATES} for seed, cell in cells},
-                "by_size": by_size,
-            }
+            models[name][split] = MeanRates(
+                n=first["n"],
+                valid=rates["valid"],
+                optimal=rates["optimal"],
+                reaches_goal=rates["reaches_goal"],
+                legal=rates["legal"],
+                parsed=rates["parsed"],
+                valid_ci=interval([cell["valid"] for _, cell in cells]) or first["valid_ci"],
+                seeds={str(seed): {rate: cell[rate] for rate in RATES} for seed, cell in cells},
+                by_size={
+                    size: SizeRate(n=of_size["n"], valid=mean(cell["by_size"][size]["valid"] for _, cell in cells))
+                    for size, of_size in first["by_size"].items()
+                },
+            )
     return models
 
 
@@ -115,9 +113,11 @@ def interval(rates: list[float]) -> list[float] | None:
     return [max(0.0, float(low)), min(1.0, float(high))]
 
 
-def paired_against(name: str, start: str, evaluations: list[tuple[int, Results]]) -> dict[str, dict[str, list[dict]]]:
+def paired_against(
+    name: str, start: str, evaluations: list[tuple[int, Results]]
+) -> dict[str, dict[str, list[SeedTest]]]:
     """The paired tests of one model against the base and against the model it started from, by split and seed."""
-    found: dict[str, dict[str, list[dict]]] = {}
+    found: dict[str, dict[str, list[SeedTest]]] = {}
     for seed, results in evaluations:
         for test in results["paired"]:
             for other in dict.fromkeys(("base", start)):
@@ -126,15 +126,23 @@ def paired_against(name: str, start: str, evaluations: list[tuple[int, Results]]
                 won, lost = test["only_a"], test["only_b"]
                 if test["b"] == name:
                     won, lost = lost, won
-                row = {"seed": seed, "won": won, "lost": lost, "p": test["p"], "p_holm": test["p_holm"]}
+                row = SeedTest(seed=seed, won=won, lost=lost, p=test["p"], p_holm=test["p_holm"])
                 found.setdefault(other, {}).setdefault(test["split"], []).append(row)
     return found
 
 
-def cost(seed: int, metrics: dict) -> dict:
-    """What one run cost."""
-    keys = ("method", "steps", "samples", "tokens", "seconds", "peak_memory_bytes", "device")
-    return {"seed": seed, **{key: metrics.get(key) for key in keys}}
+def cost(seed: int, metrics: dict[str, Any]) -> Cost:
+    """What one run cost, of its metrics.json."""
+    return Cost(
+        seed=seed,
+        method=metrics.get("method"),
+        steps=metrics.get("steps"),
+        samples=metrics.get("samples"),
+        tokens=metrics.get("tokens"),
+        seconds=metrics.get("seconds"),
+        peak_memory_bytes=metrics.get("peak_memory_bytes"),
+        device=metrics.get("device"),
+    )
 
 
 def read_json(path: Path) -> dict:

@@ -1,10 +1,11 @@
-"""Run the stages of a study that have not been run, each as a process of its own, and remember what came of them.
+"""Run the stages of a study that have not been run, each as a process of its own, and record what came of them.
 
-A stage is known by the hash of what its outcome depends on: its command, its inputs, the stages that it rests on, and
-the source that it runs; not where the study lies. `stages/NAME.json` under the study's folder holds that hash,
-`stages/NAME.log` what the command printed. A stage that stands as hashed is kept; one that was cut goes on where it
-was, since every command does; one whose hash has changed is made anew, and so is a training that was cut in a folder
-that has another name now. The commands inherit the lock, so what outlives a killed study keeps the next one waiting.
+A stage is identified by the hash of what its outcome depends on: its command, what it reads, the versions of the
+packages, the stages that it rests on, and the source that it runs; not where the study lies. `stages/NAME.json` under
+the study's folder holds that hash and those of the files that the stage made, `stages/NAME.log` what the command
+printed. A finished stage whose hashes are unchanged is kept. An interrupted one resumes, since every command does. One
+whose key or whose files have changed is run again from nothing, and so is a training that was interrupted in a folder
+that has another name now. The commands inherit the lock, so the next study waits for what a killed one left running.
 """
 
 import contextlib
@@ -12,7 +13,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,15 +20,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ..errors import AsciiMazeError, UsageError, printable
-from ..files import write_text
+from ..files import is_ours, output_folder, remove_inside, write_text
+from .inputs import digest_of, environment, handed_on, made_in, spoiled
 from .plan import Stage
+from .schema import StageRecord
 from .source import source_digest
 
 # In the environment of a command, the process of the study that started it: it ends when that does.
 FOLLOW = "ASCII_MAZE_FOLLOW_PARENT"
+# What an older version left out of a record.
+NO_RECORD = StageRecord(key="", finished=False, seconds=0.0, command="", product="", made={})
+# What a study writes into its folder at the end.
+WRITTEN = ("results.json", "report.md", "report.html", "study.yaml")
 TICK = 0.5  # seconds
 TAIL = 8192  # bytes of a log
 # What moves the cursor of a terminal; and lines that are of the past: a bar at its end, the figures of a step.
@@ -71,7 +78,8 @@ def run_stages(
         on_progress: called with all stages whenever something changes, and twice a second while a command runs.
 
     Raises:
-        UsageError: there is no stage `only`, or one that it needs has not been run.
+        UsageError: there is no stage `only`, one that it needs has not been run, or the folder has a page of somebody
+            else.
         AsciiMazeError: the folder cannot be written.
     """
     on_progress = on_progress or (lambda progress: None)
@@ -79,19 +87,20 @@ def run_stages(
     if only is not None and only not in names:
         raise UsageError(f"no stage '{only}'; expected one of {', '.join(names)}")
     progress = {stage.name: Progress(stage) for stage in stages}
-    keys: dict[str, str] = {}
-    with locked(out / "stages"):
+    outcomes: dict[str, str] = {}
+    digest = cache(digest_of)  # of one base, for all the stages that read it
+    with output_folder(out, wait=True) as lock:
+        os.set_inheritable(lock.fileno(), True)
+        check_nothing_of_others(out)
         for stage in stages:
             mine = progress[stage.name]
             finished = {name for name, other in progress.items() if other.finished}
             missing = stage.missing(finished)
-            keys[stage.name] = key_of(stage, finished, keys)
+            key = key_of(stage, finished, outcomes, digest)
             record = read_record(out, stage)
-            known = record.get("key") == keys[stage.name]
-            stands = known and record.get("finished") and (out / stage.product).is_file()
-            cut = known and not record.get("finished")
-            mine.seconds = record.get("seconds", 0.0) if stands or cut else 0.0
-            if stands and not missing:
+            changed = why_again(stage, record, key, out)
+            mine.seconds = record["seconds"] if record and not changed else 0.0
+            if record and record["finished"] and not changed and not missing:
                 mine.state = "kept"
             elif only is not None and stage.name != only:
                 mine.note = "not asked for"
@@ -100,30 +109,55 @@ def run_stages(
                     raise UsageError(f"'{only}' needs {', '.join(missing)}, which has not been run; run that first")
                 mine.state, mine.note = "left out", f"needs {', '.join(missing)}"
             else:
-                run_stage(mine, keys[stage.name], finished, out, lambda: on_progress(list(progress.values())))
+                run_stage(mine, key, changed, finished, out, lambda: on_progress(list(progress.values())))
+            outcomes[stage.name] = outcome_of(key, read_record(out, stage))
             on_progress(list(progress.values()))
     return list(progress.values())
 
 
-def run_stage(mine: Progress, key: str, finished: set[str], out: Path, tick: Callable[[], None]) -> None:
-    """Run one command to its end; what an earlier one has made is removed before, where it is of no use."""
+def check_nothing_of_others(out: Path) -> None:
+    """See that what a study writes into its folder beside its stages replaces nothing that somebody else wrote.
+
+    Raises:
+        UsageError: with the file.
+    """
+    found = [name for name in WRITTEN if (out / name).exists()]
+    if found and not is_ours(out) and not (out / "stages").is_dir():
+        raise UsageError(f"{out / found[0]} is there, and no study wrote it; give another --out")
+
+
+def run_stage(mine: Progress, key: str, changed: str, finished: set[str], out: Path, tick: Callable[[], None]) -> None:
+    """Run one command to its end.
+
+    Args:
+        changed: why what an earlier attempt made is removed first; empty where it is resumed.
+    """
     stage, product = mine.stage, out / mine.stage.product
-    useless = why_anew(stage, read_record(out, stage), key, product)
-    if useless:
-        shutil.rmtree(product.parent, ignore_errors=True)
+    if changed:
+        try:
+            remove_inside(product.parent, out)
+        except AsciiMazeError as error:
+            mine.state, mine.note = "failed", str(error)
+            return
     log = out / "stages" / f"{stage.name}.log"
     before, began = mine.seconds, time.monotonic()
 
     def remember(done: bool) -> None:
         mine.seconds = before + time.monotonic() - began
-        values = {"key": key, "finished": done, "seconds": round(mine.seconds, 3)}
-        values |= {"command": stage.shell(finished), "product": str(product)}
-        write_text(out / "stages" / f"{stage.name}.json", json.dumps(values, indent=2))
+        record = StageRecord(
+            key=key,
+            finished=done,
+            seconds=round(mine.seconds, 3),
+            command=stage.shell(finished),
+            product=str(product),
+            made=made_in(product.parent) if done else {},
+        )
+        write_text(out / "stages" / f"{stage.name}.json", json.dumps(record, indent=2))
 
     mine.state = "running"
     remember(False)
     with log.open("wb", buffering=0) as sink:
-        sink.write(f"{useless}\n".encode() if useless else b"")
+        sink.write(f"run again: {changed}\n".encode() if changed else b"")
         with started(stage, finished, sink) as process:
             while True:
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -136,12 +170,17 @@ def run_stage(mine: Progress, key: str, finished: set[str], out: Path, tick: Cal
     remember(not failed)
 
 
-def why_anew(stage: Stage, record: dict, key: str, product: Path) -> str:
-    """Why a stage cannot go on from what an earlier attempt has made; empty where it can, or where there was none."""
-    if record and record.get("key") != key:
-        return "made anew: what it depends on has changed"
-    if record and stage.keeps_names and record.get("product") != str(product):
-        return f"made anew: it was begun as {Path(record.get('product', '?')).parent}, and cut there"
+def why_again(stage: Stage, record: StageRecord | None, key: str, out: Path) -> str:
+    """Why what an earlier attempt made is of no use; empty where it stands, can be resumed, or there was none."""
+    product = out / stage.product
+    if not record:
+        return ""
+    if record["key"] != key:
+        return "what it depends on has changed"
+    if record["finished"]:
+        return spoiled(product.parent, {stage.product.name: "", **record["made"]})
+    if stage.keeps_names and record["product"] != str(product):
+        return f"it was begun as {Path(record['product']).parent}, and interrupted there"
     return ""
 
 
@@ -153,10 +192,11 @@ def started(stage: Stage, finished: set[str], sink) -> Iterator[subprocess.Popen
         AsciiMazeError: there is no such program.
     """
     words = [*([] if stage.launcher else [sys.executable, "-m", "ascii_maze"]), *stage.words(finished)]
-    environment = {**os.environ, FOLLOW: str(os.getpid()), "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
+    followed = {FOLLOW: str(os.getpid())} if stage.follows else {}
+    variables = {**os.environ, **followed, "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
     try:
         process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env=environment, close_fds=False
+            words, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env=variables, close_fds=False
         )
     except OSError as error:
         raise AsciiMazeError(f"cannot start '{words[0]}' for {stage.name}: {error.strerror}") from error
@@ -186,52 +226,34 @@ def follow_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the study's folder alone, waiting for what an earlier study has left running; no lock where there is none.
-
-    Raises:
-        AsciiMazeError: the folder cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / "lock").open("w")
-    except OSError as error:
-        raise AsciiMazeError(f"cannot write {folder}: {error.strerror}") from error
-    with handle:
-        try:
-            import fcntl
-        except ImportError:
-            yield
-            return
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            print(f"another study is at work in {folder.parent}; waiting for it to end", file=sys.stderr, flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        os.set_inheritable(handle.fileno(), True)
-        yield
-
-
-def key_of(stage: Stage, finished: set[str], keys: dict[str, str]) -> str:
+def key_of(
+    stage: Stage, finished: set[str], outcomes: dict[str, str], digest: Callable[[str], str] = digest_of
+) -> str:
     """Hash of what the outcome of a stage depends on.
 
     Args:
         finished: the stages whose outcome is there.
-        keys: of the stages before this one.
+        outcomes: of the stages before this one; see `outcome_of`.
+        digest: of what the stage reads.
     """
-    rests_on = [keys[name] for name in (*stage.needs, *stage.uses) if name in finished]
-    # Where a launcher starts the recipe itself, the first word is none of our commands, and none of them is run.
+    rests_on = [outcomes[name] for name in (*stage.needs, *stage.uses) if name in finished]
+    # Where a launcher runs the recipe's file, the first word is none of our commands, and none of them is run.
     source = source_digest(stage.command[0], stage.modules)
-    parts = [stage.planned(finished), stage.inputs, rests_on, source]
+    read = [digest(name) for name in stage.reads]
+    parts = [stage.planned(finished), stage.inputs, read, rests_on, source, environment()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def read_record(out: Path, stage: Stage) -> dict:
-    """What `stages/NAME.json` says of the last attempt; empty where there was none."""
-    with contextlib.suppress(OSError, ValueError):
-        return json.loads((out / "stages" / f"{stage.name}.json").read_text(encoding="utf-8"))
-    return {}
+def outcome_of(key: str, record: StageRecord | None) -> str:
+    """What a later stage depends on: what this one was made from, and the content of what it hands on."""
+    return json.dumps([key, handed_on(record["made"]) if record else {}])
+
+
+def read_record(out: Path, stage: Stage) -> StageRecord | None:
+    """What `stages/NAME.json` says of the last attempt; None where there was none."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return StageRecord(**{**NO_RECORD, **json.loads((out / "stages" / f"{stage.name}.json").read_bytes())})
+    return None
 
 
 def why_failed(code: int, log: Path) -> str:

@@ -1,8 +1,9 @@
-"""Which of this program's source a stage can run, and the hash of it: a change elsewhere makes nothing anew.
+"""Which of this program's code a stage can run, and the hash of it, so that a change elsewhere runs nothing again.
 
-A module counts with all that it imports, at its head or later, whether that line is ever reached or not. What is
-imported by a name that is put together at run time is not seen, so the stage names it; a test runs every kind of stage
-and holds what was imported against what was counted.
+A module counts with all that it imports, at its head or later, whether that line is ever reached or not. What counts
+of it is the code, as `ast.unparse` writes it without docstrings: a comment changes no outcome. What is imported by a
+name that is put together at run time is not seen, so the stage names it; a test runs every kind of stage and compares
+what was imported with what was counted.
 """
 
 import ast
@@ -12,13 +13,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ascii_maze", "dataset_builder")
-# What a training imports to be pushed, once it is done, and a card for what others have found.
+# What a training imports to be pushed, once it is done, and what draws an evaluation.
 WITHOUT = ("ascii_maze.hub", "ascii_maze.evaluation.gallery")
 
 
 @cache
 def source_digest(command: str, modules: tuple[str, ...]) -> str:
-    """sha256 over the source of some modules with all that they import, as it lies on the disk.
+    """sha256 over the code of some modules with all that they import, as it is on disk.
 
     Args:
         command: of `ascii-maze`, which hands on its options and their defaults; none of the others counts.
@@ -26,8 +27,18 @@ def source_digest(command: str, modules: tuple[str, ...]) -> str:
     """
     digest = hashlib.sha256(_source_of_command(command).encode())
     for name, path in sorted(modules_run(modules).items()):
-        digest.update(f"{name}\n".encode() + path.read_bytes())
+        digest.update(f"{name}\n{code_of(ast.parse(path.read_bytes()))}\n".encode())
     return digest.hexdigest()
+
+
+def code_of(tree: ast.AST) -> str:
+    """The code of a module or a function, without comments, docstrings and layout; the tree loses its docstrings."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                if ast.get_docstring(node, clean=False) is not None:
+                    node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
 
 
 def modules_run(modules: tuple[str, ...]) -> dict[str, Path]:
@@ -70,7 +81,7 @@ def _imports(name: str, path: Path) -> tuple[str, ...]:
 def _source_of_command(command: str) -> str:
     tree = ast.parse((ROOT / "ascii_maze" / "cli.py").read_bytes())
     found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == command]
-    return "\n".join(map(ast.unparse, found))
+    return "\n".join(map(code_of, found))
 
 
 @cache

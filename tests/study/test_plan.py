@@ -1,12 +1,19 @@
 import dataclasses
+import itertools
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
 from ascii_maze.errors import UsageError
-from ascii_maze.study.plan import Study, expectation, load_study, plan, to_yaml
+from ascii_maze.packages import versions
+from ascii_maze.recipe import find_recipe, shipped_recipes
+from ascii_maze.study.launchers import launch_words
+from ascii_maze.study.plan import Stage, expectation, plan
+from ascii_maze.study.results import gather, paired_against, start_of
 from ascii_maze.study.runner import key_of
+from ascii_maze.study.settings import Study, load_study, to_yaml
 
 CHAIN = {name: f"recipes/tiny/{name}.yaml" for name in ("rlhf", "reward", "dpo", "sft")}
 
@@ -65,13 +72,14 @@ def test_every_seed_has_its_own_runs():
     assert words[words.index("--seed") + 1] == "4"
 
 
-def test_a_launcher_runs_the_recipes_file():
+def test_a_launcher_runs_our_module_which_reads_the_recipe():
     study = Study("demo", "tiny", {"sft": CHAIN["sft"]}, ["test"], launcher="accelerate launch --num_processes 2")
     stage = plan(study, Path("out"))[1]
     words = stage.words(set())
-    assert words[:4] == ["accelerate", "launch", "--num_processes", "2"]
-    assert Path(words[4]).is_file()
+    assert words[:7] == ["accelerate", "launch", "--num_processes", "2", "--module", "ascii_maze", "train"]
+    assert words[7] == CHAIN["sft"]
     assert stage.shell(set()).startswith("accelerate launch")
+    assert not stage.follows
 
 
 def test_overrides_reach_every_recipe_and_none_of_its_places():
@@ -149,32 +157,76 @@ def test_the_weights_of_the_embedded_model_are_part_of_the_key(tmp_path, monkeyp
     study = Study("demo", "tiny", {"sft": CHAIN["sft"]}, ["test"])
     other = dataclasses.replace(study, base="ORG/other")
     before, of_other = keys(study, tmp_path, workers=1), keys(other, tmp_path, workers=1)
-    monkeypatch.setattr("ascii_maze.study.plan.embedded_model_digest", lambda: "other weights")
+    monkeypatch.setattr("ascii_maze.study.inputs.embedded_model_digest", lambda: "other weights")
     after = keys(study, tmp_path, workers=1)
     assert {name for name in before if before[name] != after[name]} == {"train-sft", "evaluate", "mri"}
     assert of_other == keys(other, tmp_path, workers=1)
 
 
+ALL, TRAINED = {"build", "train-sft", "evaluate", "mri"}, {"train-sft", "evaluate", "mri"}
+
+
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("file", "changed"),
     [
-        ({"base": None}, "study.yaml: no 'base'"),
-        ({"datasett": "demo"}, "unknown key 'datasett'; did you mean 'dataset'"),
-        ({"recipes": {"sft": "recipes/stf.yaml"}}, "did you mean 'recipes/sft"),
-        ({"recipes": ["recipes/sft.yaml"]}, r"'recipes' is \['recipes/sft.yaml'\]; expected a mapping"),
-        ({"recipes": {"base": "recipes/sft.yaml"}}, "'recipes' has a name 'base', which will not do"),
-        ({"recipes": {"../up": "recipes/sft.yaml"}}, "'recipes' has a name '../up'"),
-        ({"splits": "test"}, "'splits' is 'test'; expected a list"),
-        ({"seeds": []}, "'seeds' is empty"),
+        ("base/model.safetensors", TRAINED),
+        ("base/tokenizer.json", TRAINED),
+        ("base/chat_template.jinja", TRAINED),
+        ("base/README.md", set()),
+        ("base/checkpoint-7/model.safetensors", set()),
+        ("adapter/adapter_model.safetensors", TRAINED),
+        ("adapter/adapter_config.json", TRAINED),
+        ("other/mazes/train.parquet", TRAINED),
+        ("template.jinja", TRAINED),
+        ("dataset.yaml", ALL),
+        ("recipe.yaml", TRAINED),
     ],
 )
-def test_bad_study_files(tmp_path, changes, message):
-    values = {"dataset": "demo", "base": "tiny", "recipes": {"sft": "recipes/tiny/sft.yaml"}, "splits": ["test"]}
-    values = {key: value for key, value in {**values, **changes}.items() if value is not None}
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump(values))
-    with pytest.raises(UsageError, match=message) as caught:
-        load_study(tmp_path / "study.yaml")
-    assert "\n" not in str(caught.value)
+def test_every_file_that_a_stage_reads_is_part_of_its_key(tmp_path, monkeypatch, file, changed):
+    """Also one that is of the same length; and wherever they all lie together."""
+    dataset = "name: my\nsizes: [4x4]\ngenerators: [prim]\nsplits: {train: 8, test: 8}\n"
+    recipe = "method: dpo\nadapter_name_or_path: adapter\ndataset_name: other\nchat_template_path: template.jinja\n"
+    for name in ("base/model.safetensors", "base/tokenizer.json", "base/chat_template.jinja", "base/README.md",
+                 "base/checkpoint-7/model.safetensors", "adapter/adapter_model.safetensors",
+                 "adapter/adapter_config.json", "other/mazes/train.parquet", "template.jinja"):  # fmt: skip
+        (tmp_path / "at" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "at" / name).write_bytes(b"1111")
+    (tmp_path / "at" / "dataset.yaml").write_text(dataset)
+    (tmp_path / "at" / "recipe.yaml").write_text(recipe)
+    monkeypatch.chdir(tmp_path / "at")
+    study = Study("dataset.yaml", "./base", {"sft": "recipe.yaml"}, ["test"], overrides={"dataset_name": "other"})
+    before = keys(study, Path("out"), workers=1)
+    shutil.copytree(tmp_path / "at", tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert keys(study, Path("out"), workers=1) == before
+    text = Path(file).read_text()
+    Path(file).write_text(text.replace("1111", "0000").replace("8}", "9}").replace("adapter\n", "adapter\nseed: 1\n"))
+    after = keys(study, Path("out"), workers=1)
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_versions_of_what_computes_are_part_of_every_key_and_ours_is_not(tmp_path, monkeypatch):
+    study = Study("demo", "tiny", {"sft": CHAIN["sft"]}, ["test"])
+    before = keys(study, tmp_path, workers=1)
+    installed = versions()
+    monkeypatch.setattr("ascii_maze.study.inputs.versions", lambda: {**installed, "ascii-maze": "99"})
+    assert keys(study, tmp_path, workers=1) == before
+    monkeypatch.setattr("ascii_maze.study.inputs.versions", lambda: {**installed, "peft": "99"})
+    assert not set(keys(study, tmp_path, workers=1).values()) & set(before.values())
+
+
+def test_of_a_repository_on_the_hub_the_commit_is_part_of_the_key(tmp_path, monkeypatch):
+    study = Study("demo", "ORG/base@v1", {"sft": CHAIN["sft"]}, ["test"])
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    found = []
+    for commit in (None, "1" * 40, "2" * 40):
+        refs = tmp_path / "models--ORG--base" / "refs"
+        refs.mkdir(parents=True, exist_ok=True)
+        if commit:
+            (refs / "v1").write_text(commit)
+        found.append(keys(study, tmp_path, workers=1))
+    for one, other in itertools.pairwise(found):
+        assert {name for name in one if one[name] != other[name]} == TRAINED
 
 
 def test_recipes_that_start_from_each_other_are_refused(tmp_path):
@@ -183,3 +235,65 @@ def test_recipes_that_start_from_each_other_are_refused(tmp_path):
     study = Study("demo", "tiny", {name: str(tmp_path / f"{name}.yaml") for name in "ab"}, ["test"])
     with pytest.raises(UsageError, match="start from each other"):
         plan(study, tmp_path)
+
+
+def test_a_study_may_say_where_a_run_starts_from(tmp_path):
+    """`sft-hot` extends `sft` and so writes to the same folder of the recipes; which of the two DPO needs is said."""
+    (tmp_path / "hot.yaml").write_text(
+        f"extends: {find_recipe(CHAIN['sft'])}\nlearning_rate: 1.0e-2\noutput_dir: outputs/tiny/../tiny/sft/\n"
+    )
+    recipes = {"sft": CHAIN["sft"], "sft-hot": str(tmp_path / "hot.yaml"), "dpo": CHAIN["dpo"]}
+    with pytest.raises(UsageError, match=r"'dpo' starts from outputs/tiny/sft \(adapter_name_or_path\)"):
+        plan(Study("demo", "tiny", recipes, ["test"]), Path("out"))
+    for start in ("sft", "sft-hot"):
+        study = Study("demo", "tiny", recipes, ["test"], starts_from={"dpo": {"adapter_name_or_path": start}})
+        dpo = next(stage for stage in plan(study, Path("out")) if stage.name == "train-dpo")
+        assert dpo.needs == ("build", f"train-{start}")
+        words = dpo.words(set())
+        assert words[words.index("--adapter_name_or_path") + 1] == f"out/{start}"
+        assert gather(study, [], tmp_path)["settings"]["study"]["starts_from"] == study.starts_from
+    tests = [{"split": "test", "a": "sft-hot", "b": "dpo", "only_a": 3, "only_b": 5, "p": 0.7, "p_holm": 1.0}]
+    assert "sft-hot" in paired_against("dpo", start_of({"adapter_name_or_path": "sft-hot"}), [(0, {"paired": tests})])
+
+
+def test_a_config_of_accelerate_is_found_wherever_the_package_is_and_its_content_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    launcher = "srun -n 2 accelerate launch --config_file={} --cpu"
+
+    def training(config: str) -> Stage:
+        return plan(
+            Study("demo", "tiny", {"sft": CHAIN["sft"]}, ["test"], launcher=launcher.format(config)), tmp_path
+        )[1]
+
+    words = training("recipes/accelerate/ddp.yaml").words(set())
+    assert Path(words[words.index("--config_file") + 1]).is_file()
+    (tmp_path / "my.yaml").write_text("num_processes: 2\n")
+    before = [key_of(training("my.yaml"), set(), {}), key_of(training(str(tmp_path / "my.yaml")), set(), {})]
+    assert before[0] == before[1]
+    (tmp_path / "my.yaml").write_text("num_processes: 4\n")
+    assert key_of(training("my.yaml"), set(), {}) != before[0]
+
+
+@pytest.mark.parametrize("text", [
+    "compute_environment: AMAZON_SAGEMAKER", "tpu_use_sudo: true", "command_file: x", "mpirun_config: {}",
+    "deepspeed_config: {deepspeed_multinode_launcher: pdsh}", "deepspeed_config: {deepspeed_config_file: x}",
+])  # fmt: skip
+def test_a_config_of_accelerate_that_does_more_than_distribute_is_refused(tmp_path, text):
+    (tmp_path / "my.yaml").write_text(text)
+    with pytest.raises(UsageError, match=r"my\.yaml: a study does not take '"):
+        launch_words(f"accelerate launch --config_file {tmp_path / 'my.yaml'}")
+
+
+def test_the_shipped_configs_of_accelerate_are_taken():
+    for name, path in shipped_recipes().items():
+        if path.parent.name == "accelerate":
+            assert launch_words(f"accelerate launch --config_file {name}")[1] == path
+
+
+def test_any_launcher_runs_the_recipe_s_file_where_the_user_allows_it():
+    study = Study("demo", "tiny", {"sft": CHAIN["sft"]}, ["test"], launcher="my-cluster --queue long")
+    with pytest.raises(UsageError, match=r"anything: my-cluster --queue long RECIPE\.yaml .* --allow-launcher"):
+        plan(study, Path("out"))
+    words = plan(study, Path("out"), any_launcher=True)[1].words(set())
+    assert words[:3] == ["my-cluster", "--queue", "long"]
+    assert Path(words[3]).is_file()

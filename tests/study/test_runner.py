@@ -1,6 +1,8 @@
 """Stages of a line of Python each, as real processes."""
 
+import dataclasses
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +68,60 @@ def test_a_product_that_is_gone_is_made_again(tmp_path):
     progress = run_stages(stages, tmp_path)
     assert states(progress) == {"a": "done", "b": "kept"}
     assert progress[0].seconds < 1000  # they are of what is gone
+
+
+# Makes what a real stage does: files in folders, a card, something hidden, and its product last.
+MAKE = """
+import pathlib, sys
+out = pathlib.Path(sys.argv[1])
+for name in ("model.safetensors", "prompts/test.parquet", "README.md", ".cache/x"):
+    (out.parent / name).parent.mkdir(parents=True, exist_ok=True)
+    (out.parent / name).write_text(" ".join(map(str, range(9))))
+out.write_text("made")
+"""
+NAN = "nan nan"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "states_then"),
+    [
+        (lambda made: None, {"a": "kept", "b": "kept"}),
+        (lambda made: (made / "model.safetensors").write_text(NAN), {"a": "done", "b": "kept"}),
+        (lambda made: (made / "model.safetensors").unlink(), {"a": "done", "b": "kept"}),
+        (lambda made: (made / "prompts" / "test.parquet").unlink(), {"a": "done", "b": "kept"}),
+        (lambda made: shutil.rmtree(made / "prompts"), {"a": "done", "b": "kept"}),
+        (lambda made: shutil.rmtree(made), {"a": "done", "b": "kept"}),
+        (lambda made: (made / "README.md").write_text("words of my own"), {"a": "kept", "b": "kept"}),
+        (lambda made: (made / "notes.txt").touch(), {"a": "kept", "b": "kept"}),
+        (lambda made: shutil.rmtree(made / ".cache"), {"a": "kept", "b": "kept"}),
+    ],
+)
+def test_what_a_stage_made_is_checked_before_it_is_kept(tmp_path, spoil, states_then):
+    stages = [stage(tmp_path, "a", program=MAKE), stage(tmp_path, "b")]
+    stages[1] = dataclasses.replace(stages[1], needs=("a",))
+    assert states(run_stages(stages, tmp_path)) == {"a": "done", "b": "done"}
+    spoil(tmp_path / "a")
+    assert states(run_stages(stages, tmp_path)) == states_then
+    assert (tmp_path / "a" / "model.safetensors").read_text() != NAN
+    assert states(run_stages(stages, tmp_path)) == {"a": "kept", "b": "kept"}
+
+
+def test_what_is_made_otherwise_the_second_time_is_read_again_by_what_rests_on_it(tmp_path):
+    """As where a device computes a little otherwise each time: the evaluation is then of the new weights."""
+    program = MAKE + "(out.parent / 'model.safetensors').write_text(str(__import__('time').time_ns()))"
+    stages = [stage(tmp_path, "a", program=program), stage(tmp_path, "b")]
+    stages[1] = dataclasses.replace(stages[1], needs=("a",))
+    run_stages(stages, tmp_path)
+    (tmp_path / "a" / "model.safetensors").write_text(NAN)
+    assert states(run_stages(stages, tmp_path)) == {"a": "done", "b": "done"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", '{"key": "x", "more": 1}'])
+def test_a_record_that_is_none_of_ours_is_no_reason_to_keep_anything(tmp_path, text):
+    stages = [stage(tmp_path, "a")]
+    run_stages(stages, tmp_path)
+    (tmp_path / "stages" / "a.json").write_text(text)
+    assert states(run_stages(stages, tmp_path)) == {"a": "done"}
 
 
 def test_a_failure_costs_what_needs_it_alone(tmp_path):
@@ -253,7 +309,7 @@ def test_a_second_study_waits_for_the_first(tmp_path):
     told = [run.communicate(timeout=600)[1] for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
     assert journal(tmp_path) == ["a", "b", "c"]
-    assert sum("another study is at work" in text for text in told) == 1
+    assert sum("another ascii-maze process is writing to" in text for text in told) == 1
 
 
 def placed(out: Path, name: str, program: str, keeps_names: bool) -> Stage:
@@ -286,4 +342,4 @@ def test_a_study_that_has_moved_keeps_what_is_finished_and_goes_on_with_the_rest
     assert (new / "free" / "product").read_text() == "old new "
     assert (new / "bound" / "product").read_text() == "new "
     told = (new / "stages" / "bound.log").read_text()
-    assert told == f"made anew: it was begun as {old / 'bound'}, and cut there\n"
+    assert told == f"run again: it was begun as {old / 'bound'}, and interrupted there\n"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ascii_maze.study import source
-from ascii_maze.study.plan import load_study, plan
+from ascii_maze.study.plan import plan
+from ascii_maze.study.settings import load_study
 from ascii_maze.study.source import modules_run, source_digest
 
 # Runs a command, and writes which of our modules that has imported; in those that do not count there is nothing.
@@ -67,10 +68,29 @@ def test_what_is_imported_counts_and_nothing_else(program):
     assert digest() == before
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("def run():", "# why\ndef run():", False),
+        ("def run():", "def run():\n    'What it does.'", False),
+        ("import os", '"""What this is."""\nimport os', False),
+        ("def run():\n    from", "\n\ndef run(  ):\n        from", False),
+        ("def run():", "def run():\n    'a docstring'\n    'a value'", True),
+        ("def run():", "def run(n=1):", True),
+    ],
+)
+def test_of_a_module_only_the_code_counts(program, old, new, counts):
+    before = digest()
+    assert old in FILES["run"]
+    (program / "run.py").write_text(FILES["run"].replace(old, new))
+    assert (digest() != before) is counts
+
+
 def test_of_the_commands_only_its_own_counts(program):
     before = digest()
-    (program / "cli.py").write_text(FILES["cli"].replace("n=4", "n=5"))
-    assert digest() == before
+    for other in (FILES["cli"].replace("n=4", "n=5"), FILES["cli"].replace("rate=1):", "rate=1):\n    'Train.'")):
+        (program / "cli.py").write_text(other)
+        assert digest() == before
     (program / "cli.py").write_text(FILES["cli"].replace("rate=1", "rate=2"))
     assert digest() != before
 

@@ -62,14 +62,19 @@ def test_a_second_time_nothing_is_run_but_what_failed_also_elsewhere_and_with_ot
     assert str(moved) in (moved / "report.html").read_text()
 
 
-def test_a_training_that_was_cut_before_it_moved_is_made_anew(study_run, study_file, tmp_path):
+def test_a_training_that_was_interrupted_before_it_moved_is_run_again(study_run, study_file, tmp_path):
     out, _, results = study_run
-    moved = shutil.copytree(out, tmp_path / "moved")
-    (moved / "sft" / "metrics.json").unlink()
-    again = json.loads(run_study(study_file, moved, "--json").stdout)
+    moved = out.rename(tmp_path / "moved")
+    try:
+        (moved / "sft" / "metrics.json").unlink()
+        record = moved / "stages" / "train-sft.json"
+        record.write_text(json.dumps({**json.loads(record.read_text()), "finished": False}))
+        again = json.loads(run_study(study_file, moved, "--json").stdout)
+    finally:
+        moved.rename(out)
     states = {stage["name"]: stage["state"] for stage in again["stages"]}
     assert states == {"build": "kept", "train-sft": "done", "train-dpo": "failed", "evaluate": "kept"}
-    assert (moved / "stages" / "train-sft.log").read_text().startswith(f"made anew: it was begun as {out / 'sft'}")
+    assert (out / "stages" / "train-sft.log").read_text().startswith(f"run again: it was begun as {out / 'sft'}")
     assert again["models"] == results["models"]
 
 

@@ -1,0 +1,99 @@
+"""What a stage reads and what it has made, by content: models, adapters and datasets from outside the study.
+
+A change of any of them is a change of the stage's key (`runner.key_of`); where they lie is not.
+"""
+
+import contextlib
+import hashlib
+from pathlib import Path
+
+from ..packages import versions
+from ..references import Reference, find_reference
+from .source import embedded_model_digest
+
+# Of what a model, an adapter or a dataset consists; cards, logs and checkpoints beside them are not read.
+READ = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt", ".yaml", ".yml", ".parquet", ".gguf"})
+# Of what a stage makes, what later ones read, and what is the same whenever it is made from the same.
+HANDED_ON = (".safetensors", ".parquet")
+# A card may be rewritten by hand; what is in the folder besides is the stage's.
+OF_PEOPLE = ("README.md",)
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(name: str) -> str:
+    """What stands behind the name of a model, an adapter or a dataset, or a file: the hash of its content.
+
+    Of a repository on the Hub it is the commit that its revision stands on now; without a network the one that was
+    fetched last.
+    """
+    if name == "tiny":
+        return embedded_model_digest()
+    reference = find_reference(name)
+    if reference is None:
+        return "nothing"
+    if not reference.is_local:
+        return f"{reference.name}@{commit_of(reference)}"
+    path = Path(name)
+    if path.is_file():
+        return file_digest(path)
+    digest = hashlib.sha256()
+    for file in files_in(path):
+        name = file.relative_to(path).as_posix()
+        if file.suffix in READ and not name.startswith("checkpoint-"):
+            digest.update(f"{name} {file_digest(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def commit_of(reference: Reference) -> str:
+    """The commit of a repository's branch or tag, as the Hub says, or else the local cache; `?` if neither does."""
+    from httpx2 import HTTPError
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    revision = reference.revision or constants.DEFAULT_REVISION
+    for kind in ("model", "dataset"):
+        with contextlib.suppress(HTTPError, HfHubHTTPError, OfflineModeIsEnabled, OSError, ValueError):
+            return HfApi().repo_info(reference.name, revision=revision, repo_type=kind).sha or "?"
+    for kind in ("models", "datasets"):
+        folder = Path(constants.HF_HUB_CACHE, "--".join([kind, *reference.name.split("/")]))
+        with contextlib.suppress(OSError):
+            return (folder / "refs" / revision).read_text(encoding="utf-8")
+    return "?"
+
+
+def environment() -> list[str]:
+    """Versions of the packages that compute; ours stands in the digest of its source."""
+    return [f"{name} {version}" for name, version in versions().items() if name != "ascii-maze"]
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All files of a folder, in order, hidden ones left out."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def made_in(folder: Path) -> dict[str, str]:
+    """Path in a stage's folder -> sha256, of all that it has made there."""
+    made = [path for path in files_in(folder) if path.name not in OF_PEOPLE]
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in made}
+
+
+def spoiled(folder: Path, made: dict[str, str]) -> str:
+    """What of a stage's files is gone or changed since it finished, in words; empty where all is as it was."""
+    for name, digest in made.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is gone"
+        if file_digest(path) != digest:
+            return f"{name} has changed"
+    return ""
+
+
+def handed_on(made: dict[str, str]) -> dict[str, str]:
+    """Of the files that a stage has made, those whose content later stages read."""
+    return {name: digest for name, digest in made.items() if name.endswith(HANDED_ON)}

@@ -1,0 +1,135 @@
+"""What may run the trainings of a study: a few launchers with flags from a list, so that a stranger's study file runs
+no program of its choice. What they start is `ascii_maze train RECIPE`, which reads the recipe and does not run it.
+"""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..configuration import read_yaml_mapping
+from ..errors import UsageError
+from ..recipe import find_recipe
+
+CONFIG_FILE = "--config_file"
+# Stands in the words for the path of accelerate's config, which changes no outcome; what is in the file does.
+ACCELERATE = "{accelerate}"
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """A program that starts others.
+
+    Attributes:
+        words: it, as it is typed.
+        valued: flags that take a value, after a blank or `=`; with blanks between.
+        bare: flags that take none; likewise.
+        module: the words before the name of a Python module that it is to run.
+    """
+
+    words: tuple[str, ...]
+    valued: str
+    bare: str
+    module: tuple[str, ...]
+
+
+# Left out is what names a program, a file that is run, an environment, or a place that logs go to.
+LAUNCHERS = (
+    Launcher(
+        ("accelerate", "launch"),
+        f"{CONFIG_FILE} --num_processes --num_machines --machine_rank --main_process_ip --main_process_port "
+        "--mixed_precision --gpu_ids --num_cpu_threads_per_process --rdzv_backend --max_restarts --zero_stage "
+        "--offload_optimizer_device --offload_param_device --gradient_accumulation_steps --gradient_clipping "
+        "--zero3_init_flag --zero3_save_16bit_model --fsdp_version --fsdp_offload_params --fsdp_state_dict_type "
+        "--fsdp_sharding_strategy --fsdp_reshard_after_forward --fsdp_auto_wrap_policy "
+        "--fsdp_cpu_ram_efficient_loading --fsdp_activation_checkpointing",
+        "--cpu --multi_gpu --use_fsdp --use_deepspeed --same_network --enable_cpu_affinity --quiet -q",
+        ("--module",),
+    ),
+    Launcher(
+        ("torchrun",),
+        "--nnodes --nproc-per-node --nproc_per_node --node-rank --node_rank --master-addr --master_addr --master-port "
+        "--master_port --rdzv-backend --rdzv_backend --rdzv-endpoint --rdzv_endpoint --rdzv-id --rdzv_id "
+        "--max-restarts --max_restarts",
+        "--standalone",
+        ("--module",),
+    ),
+    Launcher(
+        ("srun",),
+        "--nodes -N --ntasks -n --ntasks-per-node --cpus-per-task -c --gpus -G --gpus-per-node --gpus-per-task "
+        "--gres --mem --mem-per-cpu --mem-per-gpu --time -t --partition -p --account -A --qos -q --constraint -C "
+        "--job-name -J --nodelist -w --exclude -x",
+        "--exclusive",
+        ("python", "-m"),
+    ),
+)
+# What a config file of accelerate may hold: nothing that sends the run to a cloud, starts another launcher, or names
+# another file.
+CONFIG_KEYS = """
+compute_environment distributed_type num_machines num_processes machine_rank main_process_ip main_process_port
+main_training_function mixed_precision gpu_ids rdzv_backend same_network use_cpu debug downcast_bf16
+enable_cpu_affinity fsdp_config deepspeed_config dynamo_config parallelism_config
+"""
+DEEPSPEED_KEYS = frozenset({"deepspeed_config_file", "deepspeed_hostfile", "deepspeed_multinode_launcher"})
+
+
+def launch_words(launcher: str, anything: bool = False) -> tuple[tuple[str, ...], Path | None]:
+    """The words before `train RECIPE --key value`, and the file of accelerate's config if they name one.
+
+    Args:
+        launcher: of a study; one may start another, as `srun --nodes 2 torchrun --nproc_per_node 8`.
+        anything: whether the user allows any program; it is given the recipe's file to run.
+
+    Raises:
+        UsageError: a launcher or a flag that is not listed here, or a config of accelerate that does not serve.
+    """
+    try:
+        words = shlex.split(launcher)
+    except ValueError as error:
+        raise UsageError(f"'launcher' is '{launcher}': {str(error).lower()}") from error
+    if anything:
+        return tuple(words), None
+    rest, found, config = list(words), None, None
+    known: list[str] = []
+    while rest:
+        found = next((one for one in LAUNCHERS if tuple(rest[: len(one.words)]) == one.words), None)
+        if found is None:
+            raise refusal(words, f"'{rest[0]}' is none of {', '.join(' '.join(one.words) for one in LAUNCHERS)}")
+        known, rest = [*known, *found.words], rest[len(found.words) :]
+        while rest and rest[0].startswith("-"):
+            flag, equals, value = rest.pop(0).partition("=")
+            takes_value = flag in found.valued.split()
+            if not takes_value and (equals or flag not in found.bare.split()):
+                raise refusal(words, f"{' '.join(found.words)} may not be given {flag}")
+            if takes_value and not equals:
+                value = rest.pop(0) if rest else ""
+            if takes_value and (not value or value.startswith("-")):
+                raise UsageError(f"'launcher': {flag} of {' '.join(found.words)} needs a value")
+            if flag == CONFIG_FILE:
+                config, value = checked_config(value), ACCELERATE
+            known += [flag, value] if takes_value else [flag]
+    assert found is not None  # a launcher is not blank
+    return (*known, *found.module, "ascii_maze"), config
+
+
+def refusal(words: list[str], why: str) -> UsageError:
+    """The error of a launcher that could run anything; shows all that it would run."""
+    command = shlex.join([*words, "RECIPE.yaml"])
+    return UsageError(f"'launcher': {why}, so it may run anything: {command} ... If that is meant, --allow-launcher")
+
+
+def checked_config(name: str) -> Path:
+    """The file of a config of accelerate, a path or one of `recipes/accelerate`, if it does no more than distribute.
+
+    Raises:
+        UsageError: there is no such file, or it holds what this does not know.
+    """
+    path = find_recipe(name)
+    values = read_yaml_mapping(path)
+    unknown = sorted(values.keys() - set(CONFIG_KEYS.split()))
+    deepspeed = values.get("deepspeed_config")
+    unknown += sorted(DEEPSPEED_KEYS & set(deepspeed if isinstance(deepspeed, dict) else ()))
+    if values.get("compute_environment", "LOCAL_MACHINE") != "LOCAL_MACHINE":
+        unknown.append("compute_environment")
+    if unknown:
+        raise UsageError(f"{path.name}: a study does not take '{unknown[0]}' there; it may do more than distribute")
+    return path

@@ -1,0 +1,193 @@
+"""A study file, read and checked: whatever is wrong with it is one line, before anything runs."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..configuration import check_keys, read_yaml_mapping
+from ..errors import UsageError, did_you_mean
+from ..mazes.baselines import BASELINES
+from ..recipe import find_recipe
+from ..references import find_reference
+
+DEMO = "recipes/tiny/study.yaml"
+# Keys of a recipe that name the output folder of another.
+PREDECESSORS = ("adapter_name_or_path", "reward_model_name_or_path")
+# Names that the folders and tables of a study use for something else, whatever their case: some disks ignore it.
+RESERVED = frozenset({"base", "dataset", "evaluation", "mri", "stages", *(name.casefold() for name in BASELINES)})
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+KEY = re.compile(r"[A-Za-z]\w*")
+LARGEST_SEED = 2**32 - 1  # NumPy's
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study does.
+
+    Attributes:
+        dataset: config of the builder: a name that ships with the package, or a YAML file.
+        base: the model that is fine-tuned.
+        recipes: name in the tables -> recipe.
+        splits: to evaluate on.
+        seeds: of training; every method is trained with each.
+        limit: mazes evaluated per split; None for all.
+        batch_size: answers generated at once in the evaluation.
+        mri_split: whose mazes the MRI reads.
+        mri_limit: how many of them; 0 for no MRI.
+        overrides: keys of every recipe, over what it says itself.
+        starts_from: name -> key of its recipe -> the run of this study that it starts from. Needed only where the
+            recipe names an output folder that several of the study's recipes write to.
+        launcher: runs the training on many devices, such as `accelerate launch --num_processes 8`.
+        minutes: that a stage takes, by `build`, `evaluate`, `mri` or a recipe's name; for the estimate of time left.
+    """
+
+    dataset: str
+    base: str
+    recipes: dict[str, str]
+    splits: list[str]
+    seeds: list[int] = field(default_factory=lambda: [0])
+    limit: int | None = None
+    batch_size: int = 64
+    mri_split: str = "test"
+    mri_limit: int = 300
+    overrides: dict[str, Any] = field(default_factory=dict)
+    starts_from: dict[str, dict[str, str]] = field(default_factory=dict)
+    launcher: str | None = None
+    minutes: dict[str, float] = field(default_factory=dict)
+
+
+def load_study(path: Path | None) -> Study:
+    """Read a study file, or the demo's where there is none.
+
+    Raises:
+        UsageError: no such file, unknown or missing keys, a value of the wrong kind, a name that will not do, or a
+            dataset, model, recipe or split that does not exist.
+    """
+    path = find_recipe(DEMO) if path is None else path
+    if not path.is_file():
+        raise UsageError(f"{path}: no such study file")
+    values = read_yaml_mapping(path)
+    check_keys(values, Study, path.name)
+    for key, value in values.items():
+        expected, accepts = EXPECTED[key]
+        if not accepts(value):
+            raise UsageError(f"{path.name}: '{key}' is {shortened(value)}; expected {expected}")
+    study = Study(**values)
+    for problem in problems(study):
+        raise UsageError(f"{path.name}: {problem}")
+    return study
+
+
+def problems(study: Study):
+    """What is wrong with values that are of the right kind, a line each."""
+    from dataset_builder.config import load_config
+
+    yield from name_problems(list(study.recipes))
+    for key in ("splits", "seeds"):
+        values = getattr(study, key)
+        for value in values:
+            if values.count(value) > 1:
+                yield f"'{key}' holds {value} twice"
+    for recipe in study.recipes.values():
+        find_recipe(recipe)
+    splits = load_config(study.dataset).splits
+    wanted = [("splits", split) for split in study.splits]
+    for key, split in [*wanted, *([("mri_split", study.mri_split)] if study.mri_limit else [])]:
+        if split not in splits:
+            yield f"'{key}': {study.dataset} has no split '{split}'; expected one of {', '.join(splits)}"
+    if study.base != "tiny" and find_reference(study.base) is None:
+        yield f"'base': there is no folder '{study.base}', and a model on the Hub is ORG/NAME or ORG/NAME@REVISION"
+    for name, starts in study.starts_from.items():
+        for other in (name, *starts.values()):
+            if other not in study.recipes:
+                yield f"'starts_from': no recipe '{other}' in this study{did_you_mean(other, study.recipes)}"
+        for key in starts:
+            if key not in PREDECESSORS:
+                yield f"'starts_from': '{name}' has a key '{key}'; expected {' or '.join(PREDECESSORS)}"
+
+
+def name_problems(names: list[str]):
+    """Names of recipes become folders and columns of tables: plain, distinct, and nothing else's."""
+    for name in names:
+        if not NAME.fullmatch(name):
+            yield f"'recipes' has a name {name!r}; expected letters, digits, - and _, a letter or digit first"
+        if name.casefold() in RESERVED or re.fullmatch(r"seed-\d+", name, flags=re.IGNORECASE):
+            yield f"'recipes' has a name '{name}', which the study uses for something else; choose another"
+        same = [other for other in names if other.casefold() == name.casefold()]
+        if len(same) > 1:
+            yield f"'recipes' has the names {' and '.join(same)}, which some disks take for one; choose another"
+
+
+def to_yaml(study: Study) -> str:
+    """The study as a file that can be run again."""
+    return yaml.safe_dump(asdict(study), sort_keys=False, allow_unicode=True)
+
+
+def shortened(value: Any) -> str:
+    """A value in a message, whatever a file may hold."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+def _is_line(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
+
+
+def _is_text(value: Any) -> bool:
+    """A word of a command line and perhaps a path: no option, and nothing that is too long for a file's name."""
+    return (
+        _is_line(value) and not value.startswith("-") and all(len(part.encode()) <= 255 for part in value.split("/"))
+    )
+
+
+def _is_whole(least: int, most: float = math.inf) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_minutes(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _is_setting(value: Any) -> bool:
+    """A value of a recipe that one can give on a command line: a number, a text, or a list of those."""
+    if isinstance(value, list):
+        return bool(value) and not any(isinstance(inner, list) for inner in value) and all(map(_is_setting, value))
+    return _is_text(value) or (isinstance(value, int | float) and -math.inf < value < math.inf)
+
+
+def _is_list(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and bool(value) and all(map(of, value))
+
+
+def _is_mapping(of: Callable[[Any], bool], keys: re.Pattern[str] | None = None) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, dict)
+        and all(
+            isinstance(key, str) and (keys is None or keys.fullmatch(key)) and of(inner)
+            for key, inner in value.items()
+        )
+    )
+
+
+# Key of a study -> what it must be, in words, and the test of it.
+EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "dataset": ("a config of the builder: its name, or a YAML file", _is_text),
+    "base": ("a model: a folder, a Hub id or tiny", _is_text),
+    "recipes": ("a mapping of names to recipes", lambda value: bool(value) and _is_mapping(_is_text)(value)),
+    "splits": ("a list of splits", _is_list(_is_text)),
+    "seeds": (f"a list of whole numbers, 0 to {LARGEST_SEED}", _is_list(_is_whole(0, LARGEST_SEED))),
+    "limit": ("a whole number above 0", lambda value: value is None or _is_whole(1)(value)),
+    "batch_size": ("a whole number above 0", _is_whole(1)),
+    "mri_split": ("a split", _is_text),
+    "mri_limit": ("a whole number, 0 for no MRI", _is_whole(0)),
+    "overrides": ("a mapping of a recipe's keys to numbers, texts or lists of them", _is_mapping(_is_setting, KEY)),
+    "starts_from": ("a mapping of names to mappings of a recipe's keys to names", _is_mapping(_is_mapping(_is_text))),
+    "launcher": ("a command, such as accelerate launch --num_processes 8",
+                 lambda value: value is None or _is_line(value)),
+    "minutes": ("a mapping of stages to numbers", _is_mapping(_is_minutes)),
+}  # fmt: skip
