@@ -2,13 +2,14 @@
 
 1. *Plan.* A look at each kind's first mazes tells how many to hash, and whether there are enough, before all else.
 2. *Hash.* Chunks of each sequence (seed, kind) become candidates, sorted by fingerprint, one file each.
-3. *Write.* Each part of the fingerprints chooses its mazes among the candidates (`choose`), makes them anew from
+3. *Write.* Each part of the fingerprints chooses its mazes among the candidates (`choose`), generates them again from
    (seed, kind, index), and writes one parquet file per split and config. Rows stand in the order of fingerprints,
    which mixes sizes and generators and depends on nothing else, so there is no shuffle.
-4. *Finish.* Every pair of splits is checked for shared mazes; card and build.json are written.
+4. *Finish.* Every pair of splits is checked for shared mazes; card and build.json are written, and all is moved from
+   its staging folder into place (`staging`).
 
-Same config and seed: the same bytes, with any number of workers, on one machine or many (`distributed`). Files appear
-under their names when they are whole; the same command finishes a build that was cut, redoing only what is missing.
+Same config and seed: the same bytes, with any number of workers, on one machine or many (`distributed`). The same
+command resumes a build that was interrupted and redoes only what is missing.
 """
 
 import hashlib
@@ -16,7 +17,6 @@ import io
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -31,12 +31,11 @@ from pathlib import Path
 import numpy as np
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.files import UNFINISHED, replacing, write_text
+from ascii_maze.files import output_folder, replacing, write_text
 from ascii_maze.metrics.path_validity.maze import Facts
 from ascii_maze.packages import versions
 from ascii_maze.terminal import OnProgress
 
-from .card import render_card, render_config, render_samples
 from .choose import (
     CHUNK,
     FINGERPRINT,
@@ -52,9 +51,18 @@ from .choose import (
     within,
 )
 from .config import BuildConfig, Kind
-from .rows import CONFIGS, tables
+from .rows import tables
+from .schema import CONFIGS, BuildRecord
+from .staging import (
+    VERSIONED,
+    complete_interrupted,
+    complete_record,
+    publish,
+    record_of,
+    staged_dataset,
+    staging_folder,
+)
 
-VERSIONED = ("ascii-maze", "numpy", "numba", "pyarrow")
 LARGEST_CHUNK = 2**20
 ROW_GROUP = 10_000
 # Columns with few values; a dictionary of any other would be larger than the column.
@@ -64,62 +72,56 @@ DICTIONARY = (
 )
 
 
-def build(config: BuildConfig, out: Path, workers: int = 1, on_progress: OnProgress | None = None) -> dict:
+def build(config: BuildConfig, out: Path, workers: int = 1, on_progress: OnProgress | None = None) -> BuildRecord:
     """Build the dataset in `out`, which is then a folder that `load_dataset` reads, and return build.json.
+
+    A dataset of the same config is kept if every file is as it was built; if one is missing, it is built again.
 
     Args:
         workers: processes.
         on_progress: called with a stage, the steps done and the steps in all.
 
     Raises:
-        UsageError: `out` holds something else.
-        AsciiMazeError: a kind has too few distinct mazes, or the folder cannot be written.
+        UsageError: `out` holds something else, or a file that is not as it was built.
+        AsciiMazeError: a kind has too few distinct mazes, another process writes to the folder, or it cannot be
+            written.
     """
-    done = claim(config, out)
-    if done:
-        return done
+    if workers < 1:
+        raise UsageError(f"--workers must be at least 1, not {workers}")
+    record = complete_record(config, out)
+    if record:
+        return record
     on_progress = on_progress or (lambda stage, step, steps: None)
 
     def run(stage: str, function: Callable, jobs: list) -> None:
         for step, _ in enumerate(process_map(function, jobs)):
             on_progress(stage, step + 1, len(jobs))
 
-    with _process_map(workers, config) as process_map:
-        hashed = plan(config, out, on_progress)
-        run("hashing mazes", hash_mazes, [(config, out, *job) for job in hash_jobs(hashed)])
-        run("writing parquet", write_part, [(config, out, hashed, part) for part in parts(config)])
-    return finish(config, out)
+    with output_folder(out):
+        record = begin(config, out)
+        if record:
+            return record
+        with _process_map(workers, config) as process_map:
+            hashed = plan(config, out, on_progress)
+            run("hashing mazes", hash_mazes, [(config, out, *job) for job in hash_jobs(hashed)])
+            run("writing parquet", write_part, [(config, out, hashed, part) for part in parts(config)])
+        return finish(config, out)
 
 
-def claim(config: BuildConfig, out: Path) -> dict | None:
-    """Make the folder this build's own, or return the record of the same build if it is there already.
+def begin(config: BuildConfig, out: Path) -> BuildRecord | None:
+    """Bring a folder that is held alone into a state to build in, or return the record of the same build in it.
 
     Raises:
         UsageError: it holds something else.
-        AsciiMazeError: it cannot be written.
     """
-    wanted = json.dumps({"config": asdict(config), "versions": versions(VERSIONED)}, sort_keys=True)
-    if (out / "build.json").is_file():
-        record = json.loads((out / "build.json").read_text())
-        if record["config"] == json.loads(wanted)["config"]:
-            return record
-        raise UsageError(f"{out} holds a dataset of another config or seed; remove it or give another --out")
-    marker = out / UNFINISHED / "build.json"
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        if not marker.is_file():
-            raise UsageError(f"{out} is not empty and is no dataset of ours; give another --out")
-        if marker.read_text() != wanted:
-            for name in (UNFINISHED, *CONFIGS):
-                shutil.rmtree(out / name, ignore_errors=True)
-    write_text(marker, wanted)
-    return None
+    record_of(config, out)
+    complete_interrupted(out)
+    return complete_record(config, out)
 
 
 @contextmanager
 def _process_map(workers: int, config: BuildConfig) -> Iterator[Callable]:
     """An ordered, lazy `map` over so many processes; the plain one for a single worker."""
-    if workers < 1:
-        raise UsageError(f"--workers must be at least 1, not {workers}")
     if workers == 1:
         yield map
         return
@@ -169,7 +171,7 @@ def plan(config: BuildConfig, out: Path, on_progress: OnProgress | None = None) 
         AsciiMazeError: a kind has too few distinct mazes.
     """
     kinds = by_kind(config)
-    path = out / UNFINISHED / "plan.json"
+    path = staging_folder(config, out) / "plan.json"
     if path.is_file():
         return dict(zip(kinds, json.loads(path.read_text())))
     surveyed = []
@@ -201,7 +203,7 @@ def hash_jobs(hashed: dict[Kind, int]) -> list[tuple[Kind, int, int]]:
 def hash_mazes(job: tuple[BuildConfig, Path, Kind, int, int]) -> None:
     """Write the candidates of one chunk, unless they are there."""
     config, out, kind, first, count = job
-    path = _candidates_path(out, kind, first)
+    path = _candidates_path(config, out, kind, first)
     if not path.is_file():
         buffer = io.BytesIO()  # into a file, `np.save` reports a full disk as a number of bytes
         np.save(buffer, candidates(config, kind, first, count))
@@ -209,20 +211,20 @@ def hash_mazes(job: tuple[BuildConfig, Path, Kind, int, int]) -> None:
             temporary.write_bytes(buffer.getbuffer())
 
 
-def _candidates_path(out: Path, kind: Kind, first: int) -> Path:
-    return out / UNFINISHED / "candidates" / str(kind).replace(" ", "-") / f"{first:012d}.npy"
+def _candidates_path(config: BuildConfig, out: Path, kind: Kind, first: int) -> Path:
+    return staging_folder(config, out) / "candidates" / str(kind).replace(" ", "-") / f"{first:012d}.npy"
 
 
 def write_part(job: tuple[BuildConfig, Path, dict[Kind, int], Part]) -> None:
     """Choose the mazes of one part and write them for every config, unless that has been done."""
     config, out, hashed, part = job
-    record = _record_path(out, part)
+    record, staged = _record_path(config, out, part), staged_dataset(staging_folder(config, out))
     if record.is_file():
         return
     kinds = by_kind(config)
 
     def read(kind: Kind) -> np.ndarray:
-        files = [_candidates_path(out, kind, first) for _, first, _ in hash_jobs({kind: hashed[kind]})]
+        files = [_candidates_path(config, out, kind, first) for _, first, _ in hash_jobs({kind: hashed[kind]})]
         return np.concatenate([within(np.load(file, mmap_mode="r"), part) for file in files], axis=1)
 
     files: dict[str, str] = {}
@@ -232,13 +234,13 @@ def write_part(job: tuple[BuildConfig, Path, dict[Kind, int], Part]) -> None:
             continue
         name = f"{split}-{part.number:05d}-of-{part.of:05d}.parquet"
         for table_name, table in tables(config, list(kinds), chosen):
-            files[f"{table_name}/{name}"] = write_table(table, out / table_name / name)
+            files[f"{table_name}/{name}"] = write_table(table, staged / table_name / name)
         splits[split] = [len(chosen.fingerprints), *map(int, chosen.fingerprints[[0, -1]])]
     write_text(record, json.dumps({"files": files, "splits": splits}))
 
 
-def _record_path(out: Path, part: Part) -> Path:
-    return out / UNFINISHED / "parts" / f"{part.source}-{part.number:05d}.json"
+def _record_path(config: BuildConfig, out: Path, part: Part) -> Path:
+    return staging_folder(config, out) / "parts" / f"{part.source}-{part.number:05d}.json"
 
 
 def write_table(table, path: Path) -> str:
@@ -257,26 +259,27 @@ def write_table(table, path: Path) -> str:
     return digest
 
 
-def finish(config: BuildConfig, out: Path) -> dict:
-    """Check all parts together, write card and build.json, and remove what lay beside the dataset.
+def finish(config: BuildConfig, out: Path) -> BuildRecord:
+    """Check all parts together, write card and build.json, and move the dataset into place.
 
     Raises:
         AsciiMazeError: a part is missing.
     """
     records = []
     for part in parts(config):
-        path = _record_path(out, part)
+        path = _record_path(config, out, part)
         if not path.is_file():
             raise AsciiMazeError(f"{part.source}, part {part.number + 1} of {part.of}, has not been written: {path}")
         records.append((part, json.loads(path.read_text())))
-    shared = shared_between_splits(config, out, records)
+    staging = staging_folder(config, out)
+    shared = shared_between_splits(config, staged_dataset(staging), records)
     if any(shared.values()):
         raise AsciiMazeError(f"splits share mazes, which is a fault of the program, not yours: {shared}")
     rows = {
         split: sum(record["splits"][split][0] for _, record in records if split in record["splits"])
         for split in config.splits
     }
-    record = {
+    record: BuildRecord = {
         "config": asdict(config),
         "seed": config.seed,
         "versions": versions(VERSIONED),
@@ -284,22 +287,17 @@ def finish(config: BuildConfig, out: Path) -> dict:
         "files": {path: sha for _, part_record in records for path, sha in sorted(part_record["files"].items())},
         "shared_between_splits": shared,
     }
-    write_text(out / "config.yaml", render_config(config))
-    write_text(out / "samples.svg", render_samples(config))
-    write_text(out / "README.md", render_card(config, record, out))
-    write_text(out / "build.json", json.dumps(record, indent=2))
-    shutil.rmtree(out / UNFINISHED, ignore_errors=True)
-    return record
+    return publish(config, staging, out, record)
 
 
-def shared_between_splits(config: BuildConfig, out: Path, records: list[tuple[Part, dict]]) -> dict[str, int]:
+def shared_between_splits(config: BuildConfig, folder: Path, records: list[tuple[Part, dict]]) -> dict[str, int]:
     """How many mazes each pair of splits shares, turned, mirrored or walked backwards: read from the files' ids.
 
     Only files whose ranges of fingerprints overlap are read, two at a time.
     """
     spans = {
         split: [
-            (first, last, out / "mazes" / f"{split}-{part.number:05d}-of-{part.of:05d}.parquet")
+            (first, last, folder / "mazes" / f"{split}-{part.number:05d}-of-{part.of:05d}.parquet")
             for part, record in records
             for _, first, last in [record["splits"].get(split, (0, 1, 0))]
             if first <= last

@@ -1,6 +1,7 @@
 """The dataset card: what `load_dataset` reads to find the files, and what people read."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,12 +9,13 @@ import numpy as np
 import yaml
 
 from ascii_maze.mazes.drawing import to_sheet
+from ascii_maze.mazes.failures import FAILURES
 from ascii_maze.mazes.generators import mazes_at
 from ascii_maze.mazes.rejected import KINDS
 from ascii_maze.templating import render
 
 from .config import ANY_LENGTH, BuildConfig, quotas
-from .rows import CONFIGS
+from .schema import CONFIGS, BuildRecord
 
 PURPOSES = {
     "train": "to train on",
@@ -35,25 +37,29 @@ SIZE_CATEGORIES = (
 SAMPLES = 12
 
 
-def render_card(config: BuildConfig, record: dict, out: Path) -> str:
+def render_card(config: BuildConfig, record: BuildRecord, locate: Callable[[str], Path]) -> str:
     """README.md of a built dataset as Markdown with its YAML head, from `card.md.jinja`.
 
     Args:
         record: build.json.
-        out: the folder that holds the files of `record`.
+        locate: where a file of `record` lies now.
     """
     context = {
-        "head": _head(config, record, out),
+        "head": _head(config, record, locate),
         "config": config,
         "record": record,
         "purposes": PURPOSES,
-        "kinds": KINDS,
+        "kinds": FAILURES if "preferences_from" in record else _kinds(config),
         "any_length": list(config.path_lengths) == [ANY_LENGTH],
     }
     return render(Path(__file__).resolve().parent / "card.md.jinja", context)
 
 
-def _head(config: BuildConfig, record: dict, out: Path) -> str:
+def _kinds(config: BuildConfig) -> dict[str, str]:
+    return {kind: meaning for kind, meaning in KINDS.items() if kind in config.rejected}
+
+
+def _head(config: BuildConfig, record: BuildRecord, locate: Callable[[str], Path]) -> str:
     """The YAML of the card."""
     from huggingface_hub import DatasetCardData
 
@@ -62,7 +68,7 @@ def _head(config: BuildConfig, record: dict, out: Path) -> str:
     digests = {name: hashlib.sha256() for name in CONFIGS}
     for path, sha256 in record["files"].items():
         digests[path.split("/")[0]].update(f"{path} {sha256}\n".encode())
-    splits = [split for split in config.splits if record["rows"][f"mazes/{split}"]]
+    splits = {name: [split for split in config.splits if record["rows"][f"{name}/{split}"]] for name in CONFIGS}
     data = DatasetCardData(
         pretty_name=config.name,
         license="apache-2.0",
@@ -75,22 +81,22 @@ def _head(config: BuildConfig, record: dict, out: Path) -> str:
                 "config_name": name,
                 "description": f"sha256 of the rows {digests[name].hexdigest()}",
                 **({"default": True} if name == "sft" else {}),
-                "data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits],
+                "data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits[name]],
             }
             for name in CONFIGS
         ],
     )
-    data.dataset_info = [_info(name, splits, record, out) for name in CONFIGS]
+    data.dataset_info = [_info(name, splits[name], record, locate) for name in CONFIGS]
     return data.to_yaml().rstrip()
 
 
-def _info(name: str, splits: list[str], record: dict, out: Path) -> dict:
+def _info(name: str, splits: list[str], record: BuildRecord, locate: Callable[[str], Path]) -> dict:
     """Features, rows and bytes of one config, read from its files, as `datasets` writes them."""
     import pyarrow.parquet
 
     info: dict = {"config_name": name, "features": [], "splits": [], "download_size": 0, "dataset_size": 0}
     for split in splits:
-        files = [out / path for path in record["files"] if path.startswith(f"{name}/{split}-")]
+        files = [locate(path) for path in record["files"] if path.startswith(f"{name}/{split}-")]
         metadata = [pyarrow.parquet.read_metadata(file) for file in files]
         size = sum(part.row_group(k).total_byte_size for part in metadata for k in range(part.num_row_groups))
         rows = record["rows"][f"{name}/{split}"]

@@ -27,36 +27,44 @@ from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, Slurm
 from datatrove.pipeline.base import PipelineStep
 
 from ascii_maze.errors import UsageError
+from ascii_maze.files import output_folder
 
-from .build import claim, finish, hash_jobs, hash_mazes, plan, write_part
+from .build import begin, finish, hash_jobs, hash_mazes, plan, write_part
 from .choose import parts
 from .config import BuildConfig, load_config
+from .schema import RECORD
+from .staging import complete_record, record_of
 
 MOUNT = "/data"
 
 
 def plan_rank(config: BuildConfig, out: Path, rank: int, world_size: int) -> None:
     """Stage 1, one rank."""
-    if not claim(config, out):
-        plan(config, out)
+    with output_folder(out):
+        if not begin(config, out):
+            plan(config, out)
 
 
 def hash_rank(config: BuildConfig, out: Path, rank: int, world_size: int) -> None:
     """This rank's share of stage 2."""
-    for job in hash_jobs(plan(config, out))[rank::world_size]:
-        hash_mazes((config, out, *job))
+    with output_folder(out, shared=True):
+        for job in hash_jobs(plan(config, out))[rank::world_size]:
+            hash_mazes((config, out, *job))
 
 
 def write_rank(config: BuildConfig, out: Path, rank: int, world_size: int) -> None:
     """This rank's share of stage 3."""
-    hashed = plan(config, out)
-    for part in parts(config)[rank::world_size]:
-        write_part((config, out, hashed, part))
+    with output_folder(out, shared=True):
+        hashed = plan(config, out)
+        for part in parts(config)[rank::world_size]:
+            write_part((config, out, hashed, part))
 
 
 def finish_rank(config: BuildConfig, out: Path, rank: int, world_size: int) -> None:
     """Stage 4, one rank."""
-    finish(config, out)
+    with output_folder(out, wait=True):
+        if not begin(config, out):
+            finish(config, out)
 
 
 STAGES = (("plan", plan_rank), ("hash", hash_rank), ("write", write_rank), ("finish", finish_rank))
@@ -73,8 +81,8 @@ class Stage(PipelineStep):
         self.work, self.config, self.out = work, config, out
 
     def run(self, data=None, rank: int = 0, world_size: int = 1):
-        """Do this rank's share, unless the dataset is whole already."""
-        if not (self.out / "build.json").is_file():
+        """Do this rank's share, unless the dataset is there already."""
+        if not record_of(self.config, self.out):
             with self.track_time():
                 self.work(self.config, self.out, rank, world_size)
         yield from data or ()
@@ -153,6 +161,9 @@ def main(
 ) -> None:
     """Build a dataset on many processes or machines; the same bytes as `ascii-maze build`."""
     chosen = load_config(config, seed, limit)
+    # What is wrong with the folder is said here, not in the logs of a rank.
+    if record_of(chosen, out) and not complete_record(chosen, out):
+        raise UsageError(f"{out} lacks a file of its dataset; `ascii-maze build {config}` makes it again")
     logs = logs or out.with_name(f"{out.name}-logs")
     options = dict(_option(word) for word in option or [])
     if executor == "jobs":
@@ -168,7 +179,7 @@ def main(
         raise UsageError(f"unknown executor '{executor}'; expected one of {', '.join([*kinds, 'jobs'])}")
     local = range(first, tasks if end is None else end) if executor == "local" else None
     chain(chosen, out, logs, tasks, kinds[executor], options, local).run()
-    print(f"{shlex.quote(str(out))}: {'built' if (out / 'build.json').is_file() else 'under way; see ' + str(logs)}")
+    print(f"{shlex.quote(str(out))}: {'built' if (out / RECORD).is_file() else 'under way; see ' + str(logs)}")
 
 
 def _option(word: str) -> tuple[str, str | int]:

@@ -1,36 +1,51 @@
 """On-policy preference pairs: what a model itself gets right and wrong, instead of answers made up for it.
 
-A model is asked several times about every maze, its answers are scored, and the best is paired with a worse one. Pairs
+A model is sampled several times on every maze, its answers are scored, and the best is paired with a worse one. Pairs
 from the policy that is to be trained teach more than made-up ones (Tajwar et al., "Preference fine-tuning of LLMs
-should leverage suboptimal, on-policy data", ICML 2024). A maze stays out if no answer arrives, or if all are as good.
+should leverage suboptimal, on-policy data", ICML 2024). A maze is left out if no answer arrives or
+all are equally good.
 """
 
 import functools
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from ascii_maze.errors import AsciiMazeError
-from ascii_maze.files import UNFINISHED, write_text
+from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.files import UNFINISHED, is_ours, output_folder, write_text
 from ascii_maze.mazes.failures import failure_of
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.metrics.path_validity.scoring import PathScore, score_path
 from ascii_maze.terminal import OnProgress
 
-from .build import write_table
-from .card import render_card
+from .build import begin, write_table
 from .config import BuildConfig
 from .rows import FACTS
+from .schema import BuildRecord, PreferencesSource
+from .staging import publish, record_of, remove_leftovers, sha256_of, short_hash, staged_dataset
 
 TEMPERATURE = 1.0
-# Mazes that are asked about at once.
+# Mazes that are asked about at once; a run that was interrupted resumes at the next so many.
 CHUNK = 4_096
 
 
-def replace_preferences(config: BuildConfig, out: Path, model: str, samples: int, on_progress: OnProgress) -> dict:
-    """Make config `preference` of a built dataset anew from a model's answers; returns the new build.json.
+class Pair(NamedTuple):
+    """Answers to the maze in row `place` of its split; `kind` is what is wrong with the rejected one."""
+
+    place: int
+    chosen: str
+    rejected: str
+    kind: str
+
+
+def replace_preferences(
+    config: BuildConfig, out: Path, model: str, samples: int, on_progress: OnProgress
+) -> BuildRecord:
+    """Replace config `preference` of a built dataset by pairs of a model's answers; returns the new build.json.
+
+    The old pairs stay until all new ones are made. A run that was interrupted is resumed by the same call.
 
     Args:
         config: what `out` was built from.
@@ -38,73 +53,96 @@ def replace_preferences(config: BuildConfig, out: Path, model: str, samples: int
         samples: answers per maze.
 
     Raises:
-        AsciiMazeError: the model cannot be loaded, or no split has a pair.
+        UsageError: `out` holds no such dataset, or was not made here.
+        AsciiMazeError: the model cannot be loaded, no split has a pair, or another process writes to `out`.
     """
-    record = json.loads((out / "build.json").read_text())
-    source = {"model": model, "samples": samples, "temperature": TEMPERATURE, "seed": config.seed}
-    if record.get("preferences_from") == source:
-        return record
-    from ascii_maze.models.loading import load_model
+    source: PreferencesSource = {
+        "model": model,
+        "samples": samples,
+        "temperature": TEMPERATURE,
+        "seed": config.seed,
+    }
+    if Path(model).is_dir():
+        source["model_sha256"] = _digest_of(Path(model))
+    if record_of(config, out) is None:
+        raise UsageError(f"{out} holds no dataset of this config; build it first")
+    if not is_ours(out):
+        raise UsageError(f"{out} was not made here (or is a copy), so its pairs are not replaced; give another --out")
+    with output_folder(out):
+        record = begin(config, out)
+        if record is None:
+            raise UsageError(f"{out} lacks a file of its dataset; build it again first")
+        if record.get("preferences_from") == source:
+            remove_leftovers(out)
+            return record
+        staging = out / UNFINISHED / f"preferences-{short_hash([source, record['files']])}"
+        from ascii_maze.models.loading import load_model
 
-    walker = load_model(model)
-    fresh = out / UNFINISHED / "preference"
-    shutil.rmtree(fresh.parent, ignore_errors=True)
-    files = {path: digest for path, digest in record["files"].items() if not path.startswith("preference/")}
-    for split in config.splits:
-        table = _pairs(config, out, split, walker, samples, on_progress)
-        record["rows"][f"preference/{split}"] = len(table)
-        if len(table):
-            name = f"{split}-00000-of-00001.parquet"
-            files[f"preference/{name}"] = write_table(table, fresh / name)
-    if not fresh.is_dir():
-        shutil.rmtree(fresh.parent, ignore_errors=True)
-        raise AsciiMazeError(
-            f"'{model}' gives no pairs: on no maze does one of its {samples} answers arrive and another do worse"
-        )
-    record |= {"files": dict(sorted(files.items())), "preferences_from": source}
-    (out / "build.json").unlink()  # until it is back, the folder is unfinished
-    shutil.rmtree(out / "preference")
-    fresh.rename(out / "preference")
-    write_text(out / "README.md", render_card(config, record, out))
-    write_text(out / "build.json", json.dumps(record, indent=2))
-    shutil.rmtree(out / UNFINISHED)
-    return record
+        walker = load_model(model)
+        tables = {split: _pairs(config, out, staging, split, walker, samples, on_progress) for split in config.splits}
+        if not any(map(len, tables.values())):
+            raise AsciiMazeError(
+                f"'{model}' gives no pairs: on no maze does one of its {samples} answers arrive and another do worse"
+            )
+        files = {path: digest for path, digest in record["files"].items() if not path.startswith("preference/")}
+        for split, table in tables.items():
+            path = f"preference/{split}-00000-of-00001.parquet"
+            if len(table):
+                files[path] = write_table(table, staged_dataset(staging) / path)
+        rows = record["rows"] | {f"preference/{split}": len(table) for split, table in tables.items()}
+        new: BuildRecord = {**record, "rows": rows, "files": dict(sorted(files.items())), "preferences_from": source}
+        return publish(config, staging, out, new)
 
 
-def _pairs(config: BuildConfig, out: Path, split: str, walker: tuple, samples: int, on_progress: Callable):
-    """The table of one split."""
+def _digest_of(folder: Path) -> str:
+    """A local model is known by the content of its files, since another may take its place."""
+    return short_hash([(path.name, sha256_of(path)) for path in sorted(folder.iterdir()) if path.is_file()])
+
+
+def _pairs(
+    config: BuildConfig, out: Path, staging: Path, split: str, walker: tuple, samples: int, on_progress: OnProgress
+):
+    """The table of one split; its pairs are kept chunk by chunk in `staging`."""
     import pyarrow
     import pyarrow.parquet
 
-    from ascii_maze.models.generation import Decoding, answer_mazes
-
-    model, tokenizer = walker
     files = sorted((out / "prompts").glob(f"{split}-*.parquet"))
     source = pyarrow.concat_tables([pyarrow.parquet.read_table(file) for file in files])
-    pairs, places = [], []
 
     def asked(start: int, done: int) -> None:
         on_progress(f"asking, {split}", start + done, len(source))
 
+    pairs: list[Pair] = []
     for start in range(0, len(source), CHUNK):
-        rows = source.slice(start, CHUNK).to_pylist()
-        # Another seed for every chunk, none of them another's neighbour.
-        seed = int.from_bytes(hashlib.blake2b(f"{config.seed}/{split}/{start}".encode(), digest_size=6).digest())
-        decoding = Decoding(samples, TEMPERATURE, seed)
-        answers = answer_mazes(model, tokenizer, rows, decoding, functools.partial(asked, start))
-        for place, (row, completions) in enumerate(zip(rows, answers)):
-            pair = best_and_worse(Maze.from_ascii(row["maze"]), completions, row["id"])
-            if pair:
-                pairs.append(pair)
-                places.append(start + place)
-    facts = source.take(pyarrow.array(places, pyarrow.int64()))
+        kept = staging / "pairs" / f"{split}-{start:012d}.json"
+        if not kept.is_file():
+            # Another seed for every chunk, none of them another's neighbour.
+            seed = hashlib.blake2b(f"{config.seed}/{split}/{start}".encode(), digest_size=6).digest()
+            rows = source.slice(start, CHUNK).to_pylist()
+            found = _ask(rows, walker, samples, int.from_bytes(seed), functools.partial(asked, start))
+            write_text(kept, json.dumps(found))
+        pairs += [Pair(start + place, *pair) for place, *pair in json.loads(kept.read_text(encoding="utf-8"))]
+    facts = source.take(pyarrow.array([pair.place for pair in pairs], pyarrow.int64()))
     messages = source.schema.field("prompt").type
     columns = {"prompt": facts["prompt"]}
-    for key, position in (("chosen", 0), ("rejected", 1)):
-        values = [[{"role": "assistant", "content": pair[position]}] for pair in pairs]
+    for key in ("chosen", "rejected"):
+        values = [[{"role": "assistant", "content": getattr(pair, key)}] for pair in pairs]
         columns[key] = pyarrow.array(values, messages)
-    columns["rejected_kind"] = pyarrow.array([pair[2] for pair in pairs], pyarrow.string())
+    columns["rejected_kind"] = pyarrow.array([pair.kind for pair in pairs], pyarrow.string())
     return pyarrow.table({**columns, **{name: facts[name] for name in FACTS}})
+
+
+def _ask(rows: list[dict], walker: tuple, samples: int, seed: int, on_progress: Callable[[int], None]) -> list[Pair]:
+    """The pairs that a model's answers to some mazes give; `place` counts within these."""
+    from ascii_maze.models.generation import Decoding, answer_mazes
+
+    answers = answer_mazes(*walker, rows, Decoding(samples, TEMPERATURE, seed), on_progress)
+    pairs = []
+    for place, (row, completions) in enumerate(zip(rows, answers)):
+        pair = best_and_worse(Maze.from_ascii(row["maze"]), completions, row["id"])
+        if pair:
+            pairs.append(Pair(place, *pair))
+    return pairs
 
 
 def quality(score: PathScore) -> tuple:

@@ -19,7 +19,6 @@ from ascii_maze.metrics.path_validity.maze import STYLES, Facts
 from .choose import Chosen
 from .config import BuildConfig, Kind
 
-CONFIGS = ("mazes", "sft", "preference", "prompts")
 FACTS = ("id", "maze", "solution", "generator", "width", "height", *Facts._fields)
 
 

@@ -16,13 +16,16 @@ from huggingface_hub import DatasetCard
 
 from ascii_maze import Maze, score_path
 from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.files import MARK, UNFINISHED
 from ascii_maze.mazes.prompts import format_answer, prompt_messages
 from ascii_maze.mazes.rejected import KINDS
 from ascii_maze.mazes.splits import fingerprint, split_of
+from dataset_builder import build as builder
 from dataset_builder import choose as choosing
 from dataset_builder.build import build
 from dataset_builder.config import SPLIT_SOURCES, BuildConfig, load_config
-from dataset_builder.rows import CONFIGS, FACTS
+from dataset_builder.rows import FACTS
+from dataset_builder.schema import CONFIGS
 
 CONFIG = BuildConfig(
     name="mixed",
@@ -35,7 +38,9 @@ CONFIG = BuildConfig(
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """The files of a folder, the mark left out, which is another in every folder."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MARK)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_load_dataset_by_its_bare_name_where_it_was_built(dataset, tmp_path):
@@ -162,7 +167,7 @@ def test_too_few_distinct_mazes_is_said(tmp_path):
     config = BuildConfig(name="x", sizes={"2x2": 1}, generators={"depth_first": 1}, splits={"train": 500})
     with pytest.raises(AsciiMazeError, match=r"depth_first 2x2 has only \d+ distinct mazes for 'train', 500 were"):
         build(config, tmp_path / "data")
-    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"build.json"}  # nothing was begun
+    assert not contents(tmp_path)  # nothing was begun
 
 
 def test_a_finished_build_is_left_as_it_is_and_another_is_refused(tmp_path):
@@ -220,21 +225,28 @@ def test_a_build_that_was_cut_is_finished_to_the_same_bytes(tmp_path, monkeypatc
     done = subprocess.run([sys.executable, "-c", KILLED, str(cut), signal], capture_output=True, text=True)
     assert done.returncode != 0
     assert not (cut / "build.json").exists()
-    finished = {path: path.stat().st_mtime_ns for path in cut.rglob("*.parquet")}
-    assert len(finished) == 8  # two parts of train, four configs
+    finished = {path.name: path.stat().st_mtime_ns for path in (cut / UNFINISHED).rglob("sft/*.parquet")}
+    assert len(finished) == 2
     build(CONFIG, cut)
     assert contents(cut) == contents(tmp_path / "whole")
-    assert {path: path.stat().st_mtime_ns for path in finished} == finished  # they were not written again
+    # They were not written again.
+    assert {name: (cut / "sft" / name).stat().st_mtime_ns for name in finished} == finished
 
 
-def test_a_cut_build_of_another_config_is_begun_anew(tmp_path):
-    (tmp_path / "data" / ".unfinished").mkdir(parents=True)
-    (tmp_path / "data" / ".unfinished" / "build.json").write_text("{}")
-    (tmp_path / "data" / "mazes").mkdir()
-    (tmp_path / "data" / "mazes" / "train-00000-of-00009.parquet").write_bytes(b"of another build")
-    build(CONFIG, tmp_path / "data")
+def test_an_interrupted_build_of_another_config_leaves_nothing_in_this_one(tmp_path, monkeypatch):
+    out = tmp_path / "data"
+    with monkeypatch.context() as patch:
+        patch.setattr(builder, "finish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            build(dataclasses.replace(CONFIG, seed=8), out)
+    assert list((out / UNFINISHED).rglob("*.parquet"))
+    build(CONFIG, out)
     build(CONFIG, tmp_path / "fresh")
-    assert contents(tmp_path / "data") == contents(tmp_path / "fresh")
+    assert contents(out) == contents(tmp_path / "fresh")
+
+
+def interrupt(*arguments):
+    raise KeyboardInterrupt
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):
@@ -275,7 +287,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(AsciiMazeError, match="cannot write"):
+    with pytest.raises(UsageError, match="there is a file in its place"):
         build(CONFIG, tmp_path / "file" / "data")
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from ascii_maze.errors import UsageError
+from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.files import output_folder
 from dataset_builder import distributed
 from dataset_builder.build import build
 from dataset_builder.config import load_config
@@ -70,6 +71,23 @@ def test_two_machines_on_one_folder_as_hugging_face_jobs_start_them(plain, tmp_p
         runs.append(subprocess.Popen([sys.executable, "-c", IMPATIENT, *words], stderr=subprocess.DEVNULL))
     assert [run.wait(120) for run in runs] == [0, 0]
     assert contents(tmp_path / "data") == plain
+
+
+def test_two_builds_of_different_seeds_on_one_folder_do_not_mix(tmp_path):
+    one, two, out = load_config("demo", 0, limit=60), load_config("demo", 1, limit=60), tmp_path / "data"
+    for _, work in distributed.STAGES[:-1]:
+        for config in (one, two):
+            work(config, out, 0, 1)
+    distributed.finish_rank(one, out, 0, 1)
+    with pytest.raises(UsageError, match="holds a dataset of another config or seed"):
+        distributed.finish_rank(two, out, 0, 1)
+    build(one, tmp_path / "alone")
+    assert contents(out) == contents(tmp_path / "alone")
+
+
+def test_a_build_does_not_begin_while_ranks_write(tmp_path):
+    with output_folder(tmp_path, shared=True), pytest.raises(AsciiMazeError, match="another ascii-maze process"):
+        build(load_config("demo", limit=60), tmp_path)
 
 
 SBATCH = r"""#!{python}

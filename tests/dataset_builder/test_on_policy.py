@@ -1,5 +1,4 @@
 import json
-import shutil
 
 import datasets
 import pytest
@@ -34,18 +33,11 @@ def test_the_best_is_paired_with_a_worse_one_if_it_arrives():
 CONFIG = BuildConfig(name="small", sizes={"3x3": 1}, generators={"depth_first": 1}, splits={"train": 12, "test": 4})
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    out = tmp_path_factory.mktemp("on-policy") / "plain"
-    build(CONFIG, out)
-    return out
-
-
 @pytest.mark.slow
-def test_pairs_of_a_models_own_answers(plain, tmp_path):
+def test_pairs_of_a_models_own_answers(tmp_path):
     out, again = tmp_path / "data", tmp_path / "again"
     for folder in (out, again):
-        shutil.copytree(plain, folder)
+        build(CONFIG, folder)
     stages = []
     record = replace_preferences(
         CONFIG, out, "tiny", 4, lambda stage, done, total: stages.append((stage, done, total))
@@ -69,8 +61,8 @@ def test_pairs_of_a_models_own_answers(plain, tmp_path):
     assert replace_preferences(CONFIG, again, "tiny", 4, lambda *_: None) == record  # the same pairs of the same seed
 
 
-def test_a_model_that_cannot_be_loaded_costs_nothing(plain, tmp_path):
-    shutil.copytree(plain, tmp_path / "data")
+def test_a_model_that_cannot_be_loaded_costs_nothing(tmp_path):
+    build(CONFIG, tmp_path / "data")
     before = {path: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()}
     with pytest.raises(AsciiMazeError, match="no model 'nothing'"):
         replace_preferences(CONFIG, tmp_path / "data", "nothing", 4, lambda *_: None)
