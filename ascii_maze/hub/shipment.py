@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ..errors import UsageError, did_you_mean
-from ..files import UNFINISHED
+from ..files import MARK, UNFINISHED
 from ..references import is_hub_name
 from .content import Content, Wishes, parse_card, read, sha256, size
 from .kinds import KINDS, Kind
@@ -172,7 +172,8 @@ def choose_files(spec: Kind, folder: Path) -> tuple[dict[str, Content], list[str
     """Files that go, by path in the repository, and what stays behind (a folder that stays whole counts as one)."""
     chosen: dict[str, Content] = {}
     left_out: set[str] = set()
-    for path in sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()):
+    files = (path for path in folder.rglob("*") if path.name != MARK and (path.is_symlink() or not path.is_dir()))
+    for path in sorted(files):
         name = path.relative_to(folder)
         inside = name.parent.as_posix()
         allowed = (
