@@ -136,7 +136,8 @@ def _ask(rows: list[dict], walker: tuple, samples: int, seed: int, on_progress: 
     """The pairs that a model's answers to some mazes give; `place` counts within these."""
     from ascii_maze.models.generation import Decoding, answer_mazes
 
-    answers = answer_mazes(*walker, rows, Decoding(samples, TEMPERATURE, seed), on_progress)
+    model, tokenizer = walker
+    answers = answer_mazes(model, tokenizer, rows, Decoding(samples, TEMPERATURE, seed), on_progress)
     pairs = []
     for place, (row, completions) in enumerate(zip(rows, answers)):
         pair = best_and_worse(Maze.from_ascii(row["maze"]), completions, row["id"])
