@@ -1,11 +1,14 @@
-"""What every run adds to TRL's trainer, whichever it is: tokens and seconds counted alike for all methods, a measure
-of its own at every evaluation, and an end with evidence where the loss is not a number.
+"""What every run adds to TRL's trainer, whichever it is: tokens and seconds counted alike for all methods, an order of
+the rows that a resumed run keeps, a measure of its own at every evaluation, and an end with evidence where the loss is
+not a number.
 """
 
 import time
 from collections.abc import Callable
 
 from ..errors import AsciiMazeError
+from .batches import StepSampler, lengths_to_sort_by
+from .preflight import rows_per_step
 
 
 class LossError(AsciiMazeError):
@@ -36,6 +39,12 @@ def watched(trainer_class: type) -> type:
             super().__init__(*args, **kwargs)
             self.measure = measure
             self.began: float | None = None
+
+        def _get_train_sampler(self, dataset=None):
+            if self.args.train_sampling_strategy != "random" or hasattr(self.args, "num_generations"):
+                return super()._get_train_sampler(dataset)
+            lengths = lengths_to_sort_by(self.train_dataset if dataset is None else dataset)
+            return StepSampler(lengths, rows_per_step(self), self.args.seed, lambda: int(self.state.epoch or 0))
 
         def training_step(self, model, inputs, num_items_in_batch=None):
             if self.began is None:

@@ -63,16 +63,31 @@ def sft_run(dataset, tmp_path_factory):
     return out, done.stdout
 
 
-def method_settings(method: str, dataset: Path, folder: Path, sft: Path, **changes) -> list[str]:
+def method_settings(method: str, dataset: Path, folder: Path, sft: Path | None, **changes) -> list[str]:
     """Overrides that make a run of three steps of any method, in its place in the chain."""
     changes = {"max_steps": 3, **changes}
-    if method != "orpo":
+    if method not in ("sft", "orpo"):
         changes["adapter_name_or_path"] = sft
     if method == "rlhf":
         changes["reward_model_name_or_path"] = folder / "reward"
     if method in ("rlhf", "grpo"):
         changes |= {"num_generations": 4, "temperature": 1.5}
     return settings(dataset, folder / method, **changes)
+
+
+def trainer_of(method: str, dataset: Path, folder: Path, sft: Path | None = None, **changes):
+    """The trainer of such a run, before it trains."""
+    from ascii_maze.methods import METHODS
+    from ascii_maze.models.loading import load_tokenizer
+    from ascii_maze.recipe import load_recipe, parse_recipe
+    from ascii_maze.training.data import load_rows, measure_lengths
+    from ascii_maze.training.run import make_trainer
+
+    recipe = load_recipe(f"recipes/tiny/{method}.yaml", method_settings(method, dataset, folder, sft, **changes))
+    arguments = parse_recipe(recipe)
+    rows, eval_rows = load_rows(arguments, METHODS[method].columns)
+    tokenizer = load_tokenizer("tiny")
+    return make_trainer(recipe, arguments, rows, eval_rows, tokenizer, measure_lengths(rows, tokenizer))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.training.reward import expected_calibration_error
 
-from .conftest import METHODS_AFTER_SFT, history, launch, losses, method_settings, overrides
+from .conftest import METHODS_AFTER_SFT, history, launch, losses, method_settings, overrides, trainer_of
 
 CHAINED = ("dpo", "kto", "rlhf", "grpo")
 
@@ -60,7 +60,7 @@ def test_a_chained_run_moves_away_from_the_adapter_it_started_from(method_runs, 
 @pytest.mark.parametrize("method", CHAINED)
 def test_the_reference_is_the_start_of_the_run_and_no_second_model(dataset, sft_run, method_runs, method):
     """An adapter `ref` beside the one that is trained: the SFT adapter, bit for bit, frozen, as is the start."""
-    trainer = trainer_of(method, dataset, sft_run[0], method_runs, beta=0.1)  # GRPO by default has no use for one
+    trainer = trainer_of(method, dataset, method_runs, sft_run[0], beta=0.1)  # GRPO by default has no use for one
     assert getattr(trainer, "ref_model", None) is None
     start = load_file(sft_run[0] / "adapter_model.safetensors")
     parameters = dict(trainer.model.named_parameters())
@@ -74,20 +74,6 @@ def test_the_reference_is_the_start_of_the_run_and_no_second_model(dataset, sft_
         assert not reference.requires_grad
 
 
-def trainer_of(method, dataset, sft, runs, **changes):
-    from ascii_maze.methods import METHODS
-    from ascii_maze.models.loading import load_tokenizer
-    from ascii_maze.recipe import load_recipe, parse_recipe
-    from ascii_maze.training.data import load_rows, measure_lengths
-    from ascii_maze.training.run import make_trainer
-
-    recipe = load_recipe(f"recipes/tiny/{method}.yaml", method_settings(method, dataset, runs, sft, **changes))
-    arguments = parse_recipe(recipe)
-    rows, eval_rows = load_rows(arguments, METHODS[method].columns)
-    tokenizer = load_tokenizer("tiny")
-    return make_trainer(recipe, arguments, rows, eval_rows, tokenizer, measure_lengths(rows, tokenizer))
-
-
 def test_dpo_and_kto_begin_where_policy_and_reference_agree(method_runs):
     for method in ("dpo", "kto"):
         assert first(method_runs / method, "rewards/chosen") == pytest.approx(0, abs=1e-3)
@@ -95,7 +81,7 @@ def test_dpo_and_kto_begin_where_policy_and_reference_agree(method_runs):
 
 
 def test_kto_sees_right_and_wrong_walks_in_one_batch(dataset, sft_run, method_runs):
-    trainer = trainer_of("kto", dataset, sft_run[0], method_runs)
+    trainer = trainer_of("kto", dataset, method_runs, sft_run[0])
     labels = trainer.train_dataset["label"]
     assert sum(labels) == len(labels) / 2
     assert all(0 < sum(labels[start : start + 32]) < 32 for start in range(0, len(labels), 32))
@@ -156,7 +142,9 @@ def test_an_answer_that_would_be_cut_is_refused(dataset, sft_run, method_runs, t
 
 
 def test_two_processes_train_every_method(dataset, sft_run, method_runs, tmp_path):
-    """Twice four rows a step are the same rows as eight in one process: the same losses, where none are sampled."""
+    """Twice four rows a step are the same rows as eight in one process: the same losses, where none are sampled, but
+    for DPO's supervised term, a mean over the tokens of each process.
+    """
     words = ["tests/training/all_methods.py", dataset, tmp_path, sft_run[0]]
     done = launch([sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", *words], PYTHONPATH=".")
     assert done.returncode == 0, done.stderr[-4000:]
@@ -171,7 +159,7 @@ def test_two_processes_train_every_method(dataset, sft_run, method_runs, tmp_pat
             assert all(math.isfinite(loss) for loss in losses(tmp_path / method))
         else:
             assert both["tokens"] == alone["tokens"]
-            assert losses(tmp_path / method) == pytest.approx(losses(method_runs / method), rel=1e-2, abs=1e-3)
+            assert losses(tmp_path / method) == pytest.approx(losses(method_runs / method), rel=2e-2, abs=1e-3)
 
 
 @pytest.mark.parametrize("method", METHODS_AFTER_SFT)

@@ -1,0 +1,48 @@
+"""The order of a run: random rows in every step, and those of one step dealt out by length where that changes nothing.
+
+A step of 64 rows of the demo in one batch is 27 % padding; in four accumulated batches of like length it is 7 %. The
+rows of a step stay random, and so does its gradient, if its loss is a mean over the tokens of the whole step, not of
+each batch. transformers' `group_by_length` pads less, but gives a step rows of one length and runs from long to short
+again and again, from which the embedded model learns less (benchmarks/TRAINING.md).
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+
+class StepSampler:
+    """Indices of all rows in an order that follows from the seed and the epoch alone, so a resumed run can skip rows.
+
+    Args:
+        lengths: tokens of each row.
+        rows_per_step: of one optimizer step, over all its batches and all processes.
+        seed: of the run.
+        epoch: gives the number of the epoch that begins, from 0.
+    """
+
+    def __init__(self, lengths: np.ndarray, rows_per_step: int, seed: int, epoch: Callable[[], int]):
+        self.lengths, self.rows_per_step = lengths, rows_per_step
+        self.seed, self.epoch = seed, epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        order = np.random.default_rng((self.seed, self.epoch())).permutation(len(self))
+        for start in range(0, len(self), self.rows_per_step):
+            rows = order[start : start + self.rows_per_step]
+            yield from rows[np.argsort(self.lengths[rows], kind="stable")].tolist()
+
+
+def lengths_to_sort_by(rows) -> np.ndarray:
+    """Tokens of each row where a trainer has tokenised them for SFT, zeros for every other method: int64, (rows,).
+
+    Of TRL's losses only SFT's is a mean over the tokens of the whole step. The others are means of each batch's mean,
+    in which rows would weigh more or less by their length.
+    """
+    import pyarrow.compute
+
+    if "input_ids" not in rows.column_names:
+        return np.zeros(len(rows), np.int64)
+    return pyarrow.compute.list_value_length(rows.with_format("arrow")[:]["input_ids"]).to_numpy()
