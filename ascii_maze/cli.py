@@ -159,7 +159,7 @@ def evaluate(
         list[str],
         typer.Argument(
             help="Folders, Hub ids (ORG/NAME or ORG/NAME@REVISION), adapters, `tiny`, or files of predictions made "
-            "elsewhere (.jsonl or .parquet with `id` or `maze`, and `completion`), each as MODEL or NAME=MODEL."
+            "elsewhere (.jsonl, .json or .parquet with `id` or `maze`, and `completion`), each as MODEL or NAME=MODEL."
         ),
     ],
     dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
@@ -179,13 +179,11 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1, help="Answers generated at once.")] = 64,
     as_json: Json = False,
 ) -> None:
-    """Let models walk a split and score every path, beside baselines. Once killed, the same command goes on."""
+    """Let models walk a split and score every path, beside baselines. Interrupted, the same command resumes."""
     from .launch import prepare_process
 
     named = name_models(models)
     prepare_process()
-    from .evaluation.figures import draw_validity
-    from .evaluation.gallery import write_gallery
     from .evaluation.run import evaluate as evaluate_models
 
     with progress(quiet=as_json) as on_progress, resumable():
@@ -201,32 +199,34 @@ def evaluate(
             temperature=temperature,
             seed=seed,
             max_new_tokens=max_new_tokens,
+            pages=True,
         )
-    draw_validity(results, out / "figures")
-    write_gallery(out, results)
     if as_json:
         print(json.dumps(results))
         return
     print_table(results)
-    print(f"{out / 'gallery.html'}; results.json, predictions.parquet, report.md and figures are beside it")
+    gallery = printable(str(out / "gallery.html"))
+    print(f"{gallery}; results.json, predictions.parquet, report.md and figures are beside it")
 
 
 def name_models(models: list[str]) -> dict[str, str]:
     """`MODEL` or `NAME=MODEL` -> name -> model; `sweep/lr=2e-4/model` is a folder, since no name holds a `/`.
 
     Raises:
-        UsageError: two of one name, or a name that is a baseline's.
+        UsageError: two of one name, a name that is a baseline's, or nothing on one side of `=`.
     """
     from .mazes.baselines import BASELINES
 
     named: dict[str, str] = {}
     for word in models:
         name, equals, location = word.partition("=")
-        if "/" in name or find_reference(word):
-            name, equals = word, ""
+        if not equals or "/" in name or "\\" in name or find_reference(word):
+            name, location = word, word
+        if not name or not location:
+            raise UsageError(f"'{word}': expected MODEL or NAME=MODEL")
         if name in named or name in BASELINES:
-            raise UsageError(f"the name '{name}' is taken; give this model another: NAME={location or word}")
-        named[name] = location if equals else word
+            raise UsageError(f"the name '{name}' is taken; give this model another: NAME={location}")
+        named[name] = location
     return named
 
 
@@ -381,15 +381,10 @@ def show(
     """Draw mazes with paths through them, in the terminal or on a page."""
     from .evaluation import show as shown
 
-    if source.endswith(".parquet"):
-        groups = shown.from_predictions(Path(source), n)
-    elif source == "-" or (Path(source).is_file() if find_reference(source) else Path(source).suffix):
-        groups = [shown.from_text(source, answer, shown.parse_marks(marks or []))]
-    else:
-        groups = [shown.from_dataset(source, split, n)]
+    groups = shown.find_drawings(source, split, n, answer, marks or [])
     if html:
-        shown.write_page(html, f"Mazes of {source}", [walk for group in groups for walk in group])
-        print(f"{html}: {sum(map(len, groups))} mazes")
+        shown.write_page(html, f"Mazes of {source}", [drawing for group in groups for drawing in group])
+        print(printable(f"{html}: {sum(map(len, groups))} mazes"))
         return
     for group in groups:
         shown.draw(group)

@@ -5,6 +5,7 @@ anything inside the folder to be moved or removed again: nothing else ever is. T
 copy of the folder, a download of it or a forged mark counts as somebody else's; a folder that was renamed stays ours.
 """
 
+import codecs
 import errno
 import os
 import shutil
@@ -21,6 +22,9 @@ from .errors import AsciiMazeError, UsageError
 MARK = ".ascii-maze"
 OURS, FOUND = "made by ascii-maze, inode {}\n", "found by ascii-maze, made by someone else\n"
 NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # of a file system
+
+# Byte order marks; UTF-16 without one is not certain.
+ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 # What a folder holds while it is being made; with it, nobody takes the folder for a finished one.
 UNFINISHED = ".unfinished"
@@ -54,6 +58,17 @@ def write_text(path: Path, text: str) -> None:
     """Write text as UTF-8, whole or not at all; see `replacing`."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def encoding_of(path: Path) -> str:
+    """The encoding that the mark at the beginning of a text file tells; UTF-8 without one.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+    return next((encoding for mark, encoding in ENCODINGS if start.startswith(mark)), "utf-8")
 
 
 @contextmanager

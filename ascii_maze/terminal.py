@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from .errors import printable
+
 # Told what is being done, the steps done and the steps in all.
 OnProgress = Callable[[str, int, int], None]
 
@@ -18,13 +20,18 @@ def progress(quiet: bool = False) -> Iterator[OnProgress]:
     if quiet or not console.is_terminal:
         yield (lambda what, done, total: None) if quiet else tell_tenths()
         return
-    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description:<18}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as bar:
         tasks: dict[str, TaskID] = {}
 
         def on_progress(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
+                tasks[what] = bar.add_task(printable(what), total=total)
             bar.update(tasks[what], completed=done, total=total)
 
         yield on_progress
@@ -38,13 +45,13 @@ def tell_tenths() -> OnProgress:
         tenth = 10 * done // max(1, total)
         if told.get(what) != tenth:
             told[what] = tenth
-            print(f"{what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+            print(f"{printable(what)}: {done:,} of {total:,}", file=sys.stderr, flush=True)
 
     return on_progress
 
 
 def print_tables(rows: Iterable[tuple[str, Sequence[str], dict]], header: Sequence[str]) -> None:
-    """Tables on stdout, one for each run of rows with the same title.
+    """Tables on stdout, one for each run of rows with the same title; names in them are shown as they are, no markup.
 
     Args:
         rows: title, cells, and what rich's `Table.add_row` takes beside them.
@@ -53,10 +60,20 @@ def print_tables(rows: Iterable[tuple[str, Sequence[str], dict]], header: Sequen
 
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    def plain(text: str) -> Text:
+        return Text(printable(text))
 
     for title, group in groupby(rows, key=lambda row: row[0]):
-        table = Table(*header, title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
+        table = Table(
+            *(Column(plain(name)) for name in header),
+            title=plain(title),
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            collapse_padding=True,
+        )
         for _, cells, looks in group:
-            table.add_row(*cells, **looks)
+            table.add_row(*map(plain, cells), **looks)
         Console().print(table)

@@ -1,6 +1,9 @@
 """A split of a dataset to work on: a folder that `ascii-maze build` made, or ORG/NAME[@REVISION] on the Hub."""
 
+import hashlib
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from ascii_maze.errors import AsciiMazeError, UsageError, reason
 from ascii_maze.references import HUB_FORM, find_reference
@@ -19,7 +22,6 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
         AsciiMazeError: there is no such config or split, nothing is in it, or it lacks a column.
     """
     from datasets import load_dataset
-    from datasets.exceptions import DatasetsError
 
     what = f"cannot load split '{split}' of dataset '{dataset}'"
     build = f"build it with `ascii-maze build --out {dataset}`"
@@ -27,8 +29,9 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
     if reference is None:
         raise UsageError(f"{what} (there is no such folder, and it is not of the form {HUB_FORM}); {build}")
     try:
-        rows = load_dataset(reference.name, config, split=split, revision=reference.revision)
-    except (DatasetsError, ConnectionError, ValueError, OSError) as error:
+        cache = cache_of(Path(reference.name)) if reference.is_local else None
+        rows = load_dataset(reference.name, config, split=split, revision=reference.revision, cache_dir=cache)
+    except Exception as error:  # whatever the parsers of a stranger's files raise
         raise AsciiMazeError(f"{what} ({reason(error)})" + f"; {build}" * reference.is_local) from error
     if not len(rows):
         raise AsciiMazeError(f"split '{split}' of dataset '{dataset}' is empty")
@@ -39,6 +42,20 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
             f"it has {', '.join(rows.column_names)}"
         )
     return rows
+
+
+def cache_of(folder: Path) -> str:
+    """A folder of the cache for the present state of a local dataset.
+
+    `datasets` knows a folder by its base name and its card alone: it would read a rebuilt dataset, or another of that
+    name, from what it kept of the first.
+    """
+    from datasets import config
+
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    state = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    key = hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
+    return str(Path(config.HF_DATASETS_CACHE) / f"local-{key}")
 
 
 def first_rows(rows, limit: int | None):

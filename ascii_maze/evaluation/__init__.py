@@ -1,0 +1,14 @@
+"""Models on mazes: what they answer, how it scores, and what of that is more than chance.
+
+What other wings use:
+
+run.evaluate        models x splits -> results.json, predictions.parquet, report.md, and pages on request
+schema              the types of results.json and predictions.parquet, and the reader of the former
+tables              rates as rows of text, for cards and reports
+gallery             walks as a page shows them; what became of an answer, in words
+show                mazes drawn, from datasets, predictions or text
+
+Inside: `questions` checks what is asked, `pins` settles which models exactly are asked, `answers` asks them, or reads
+`external` files of answers; `predictions` stores the scored answers, `statistics` and `figures` sum them up.
+`inspect_task` and `lm_eval_task` ask the same in other harnesses.
+"""

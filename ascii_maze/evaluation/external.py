@@ -1,29 +1,54 @@
-"""Predictions that were made elsewhere, in a file: JSONL or parquet with `id` or `maze`, and `completion`.
+"""Predictions made elsewhere, in a file: JSONL, JSON or parquet, with `id` or `maze`, and `completion`.
 
-The rows may stand in any order and hold more columns. They are put in a database on disk, so that a file of millions
-takes no more memory than one of hundreds.
+Rows may be in any order and have more columns. They go to a temporary database on disk, so that a file of millions of
+rows needs no more memory than one of hundreds (JSON alone is read whole).
 """
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..errors import UsageError, reason
+from ..files import encoding_of
+from ..metrics.path_validity.scoring import completion_text
+from .pins import digest_of
 
-SUFFIXES = (".jsonl", ".parquet")
+SUFFIXES = (".jsonl", ".json", ".parquet")
 KEYS = ("id", "maze")
-NAMED = 3  # how many of the wrong ids an error names
+NAMED = 3  # wrong ids in an error
+HINT = 'a line like {"id": "...", "completion": "R R D D"} for each answer'
+
+
+class Predictions(NamedTuple):
+    """A file of answers.
+
+    Attributes:
+        answers: rows of the dataset -> the completions of each, in the order of the file.
+        sha256: of the file.
+    """
+
+    answers: Callable[[list[dict]], list[list[str]]]
+    sha256: str
 
 
 def is_predictions(name: str) -> bool:
-    """Whether a MODEL of the command line is such a file."""
-    return name.endswith(SUFFIXES)
+    """Whether a MODEL of the command line is such a file.
+
+    Raises:
+        UsageError: it is a file of another kind.
+    """
+    if name.lower().endswith(SUFFIXES) and not Path(name).is_dir():
+        return True
+    if Path(name).is_file():
+        raise UsageError(f"{name}: a file of answers is {', '.join(SUFFIXES)}, with {HINT}")
+    return False
 
 
-def open_predictions(path: Path, asked: dict[str, tuple], samples: int) -> Callable[[list[dict]], list[list[str]]]:
-    """A function that gives the completions for rows of the dataset, in the order of the file.
+def open_predictions(path: Path, asked: dict[str, tuple], samples: int) -> Predictions:
+    """Read a file of answers.
 
     Args:
         asked: split -> the rows of its config `prompts`, and how many of the first of them are asked.
@@ -33,14 +58,18 @@ def open_predictions(path: Path, asked: dict[str, tuple], samples: int) -> Calla
         UsageError: the file cannot be read, lacks a column, names mazes that are in no split, or does not hold so
             many completions of each maze that is asked.
     """
-    database = sqlite3.connect("")  # a file of its own that nobody sees
+    import pyarrow
+
+    digest = digest_of(path)
+    database = sqlite3.connect("")  # a temporary file of SQLite's
     database.execute("CREATE TABLE given (key TEXT, completion TEXT)")
     database.execute("CREATE TABLE asked (key TEXT, wanted INTEGER)")
     try:
-        key, pairs = _read_parquet(path) if path.suffix == ".parquet" else _read_jsonl(path)
+        key, pairs = _pairs(_read(path), path)
         database.executemany("INSERT INTO given VALUES (?, ?)", pairs)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {reason(error)}") from error
+    except (OSError, ValueError, RecursionError, sqlite3.Error, pyarrow.ArrowException) as error:
+        hint = "; save it as UTF-8" if isinstance(error, UnicodeError) else ""
+        raise UsageError(f"cannot read {path}: {reason(error)}{hint}") from error
     for rows, wanted in asked.values():
         batches = rows.select_columns([key]).iter(batch_size=1000)
         keys = (value for batch in batches for value in batch[key])
@@ -48,10 +77,12 @@ def open_predictions(path: Path, asked: dict[str, tuple], samples: int) -> Calla
     database.execute("CREATE INDEX given_keys ON given (key)")
     database.execute("CREATE INDEX asked_keys ON asked (key)")
     where = ", ".join(f"'{split}'" for split in asked)
-    unknown = database.execute("SELECT DISTINCT key FROM given WHERE key NOT IN (SELECT key FROM asked)")
+    unknown = database.execute(
+        "SELECT DISTINCT key FROM given WHERE NOT EXISTS (SELECT 1 FROM asked WHERE asked.key = given.key)"
+    )
     _refuse(unknown, f"{path}: there is no such maze in split {where}:")
     wrong_number = database.execute(
-        "SELECT key, (SELECT COUNT(*) FROM given WHERE given.key = asked.key) AS found FROM asked "
+        "SELECT DISTINCT key, (SELECT COUNT(*) FROM given WHERE given.key = asked.key) AS found FROM asked "
         f"WHERE wanted AND found != {samples:d}"
     )
     _refuse(wrong_number, f"{path}: expected {samples} of each maze of split {where}; another number of completions:")
@@ -60,11 +91,11 @@ def open_predictions(path: Path, asked: dict[str, tuple], samples: int) -> Calla
         query = "SELECT completion FROM given WHERE key = ? ORDER BY rowid"
         return [[completion for (completion,) in database.execute(query, (row[key],))] for row in rows]
 
-    return answers
+    return Predictions(answers, digest)
 
 
 def _refuse(wrong: Iterable[tuple], message: str) -> None:
-    """Raise if there is anything wrong, with the names of the first and how many more there are."""
+    """Raise if there is anything wrong, with the first ids and the number of the others."""
     rows = iter(wrong)
     first = [" ".join([repr(key)[:60], *(f"({count})" for count in counts)]) for key, *counts in islice(rows, NAMED)]
     if first:
@@ -72,55 +103,74 @@ def _refuse(wrong: Iterable[tuple], message: str) -> None:
         raise UsageError(f"{message} {', '.join(first)}" + (f" and {more} more" if more else ""))
 
 
-def _read_parquet(path: Path) -> tuple[str, Iterator[tuple[str, str]]]:
-    """Whether the file goes by id or by maze, and its pairs of that and a completion."""
-    import pyarrow.parquet
+def _pairs(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterator[tuple[str, str]]]:
+    """By which column the mazes are known, and the pairs of that and a completion.
 
-    file = pyarrow.parquet.ParquetFile(path)
-    key = _key_of(file.schema_arrow.names, str(path))
-    batches = file.iter_batches(batch_size=1000, columns=[key, "completion"])
-    return key, ((row[key], _text(row["completion"])) for batch in batches for row in batch.to_pylist())
-
-
-def _read_jsonl(path: Path) -> tuple[str, Iterator[tuple[str, str]]]:
-    objects = _objects(path)
-    first = next(objects, None)
-    if first is None:
-        raise UsageError(f"{path}: no predictions in it")
-    key = _key_of(first, f"{path}, line 1")
+    Args:
+        rows: where each stands, and the row.
+    """
+    where, first = next(rows, ("", None))
+    if not where:
+        raise UsageError(f"{path}: no predictions in it; expected {HINT}")
+    columns = list(first) if isinstance(first, Mapping) else []
+    key = next((key for key in KEYS if key in columns), None)
+    if key is None or "completion" not in columns:
+        found = ", ".join(map(str, columns)) or "nothing of the kind"
+        raise UsageError(f"{where}: expected 'id' or 'maze', and 'completion'; found {found}")
 
     def pairs() -> Iterator[tuple[str, str]]:
-        yield first[key], _text(first["completion"])
-        for number, row in enumerate(objects, 2):
-            if key not in row or "completion" not in row:
-                raise UsageError(f"{path}, line {number}: no '{key if key not in row else 'completion'}'")
-            yield row[key], _text(row["completion"])
+        for place, row in chain([(where, first)], rows):
+            if not isinstance(row, Mapping):
+                raise UsageError(f"{place}: expected an object with '{key}' and 'completion'")
+            if missing := [name for name in (key, "completion") if name not in row]:
+                raise UsageError(f"{place}: no '{missing[0]}'")
+            if not isinstance(row[key], str):
+                raise UsageError(f"{place}: expected an object with a text as '{key}', found {str(row[key])[:40]}")
+            # Whatever is no text is no path; lone surrogates fit in no file.
+            yield row[key], (completion_text(row["completion"]) or "").encode(errors="replace").decode()
 
     return key, pairs()
 
 
-def _objects(path: Path) -> Iterator[dict]:
-    with path.open(encoding="utf-8") as lines:
+def _read(path: Path) -> Iterator[tuple[str, Any]]:
+    """Each row of a file, and where it stands."""
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return _read_parquet(path)
+    return _read_json(path) if suffix == ".json" else _read_lines(path)
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[str, Any]]:
+    import pyarrow.parquet
+
+    file = pyarrow.parquet.ParquetFile(path)
+    names = [name for name in (*KEYS, "completion") if name in file.schema_arrow.names]
+    if not set(KEYS) & set(names) or "completion" not in names:
+        yield str(path), dict.fromkeys(file.schema_arrow.names)  # what is missing is said as of any file
+        return
+    for start, batch in enumerate(file.iter_batches(batch_size=1000, columns=names)):
+        for number, row in enumerate(batch.to_pylist()):
+            yield f"{path}, row {1000 * start + number} (from 0)", row
+
+
+def _read_lines(path: Path) -> Iterator[tuple[str, Any]]:
+    with path.open(encoding=encoding_of(path)) as lines:
         for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise UsageError(f"{path}, line {number}: not JSON: {error}") from error
-            if not isinstance(row, dict) or not isinstance(row.get("id", row.get("maze", "")), str):
-                raise UsageError(f"{path}, line {number}: expected an object with 'id' or 'maze', and 'completion'")
-            yield row
+            if line.strip():
+                try:
+                    yield f"{path}, line {number}", json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    raise UsageError(f"{path}, line {number}: not JSON: {reason(error)}") from error
 
 
-def _key_of(columns: Iterable[str], where: str) -> str:
-    """By which column the predictions are told apart."""
-    key = next((key for key in KEYS if key in columns), None)
-    if key is None or "completion" not in columns:
-        raise UsageError(
-            f"{where}: expected 'id' or 'maze', and 'completion'; found {', '.join(columns) or 'nothing'}"
-        )
-    return key
-
-
-def _text(completion: object) -> str:
-    """What was answered; what is no text is no path, and lone surrogates are what no file can hold."""
-    return completion.encode(errors="replace").decode() if isinstance(completion, str) else ""
+def _read_json(path: Path) -> Iterator[tuple[str, Any]]:
+    """A list of objects; or one object a line, whatever the name of the file says."""
+    try:
+        rows = json.loads(path.read_text(encoding=encoding_of(path)))
+    except json.JSONDecodeError:
+        yield from _read_lines(path)
+        return
+    if not isinstance(rows, list):
+        rows = [rows]
+    for number, row in enumerate(rows):
+        yield f"{path}, entry {number} (from 0)", row

@@ -1,4 +1,4 @@
-"""Validity by the size of the maze and by the length of its path, one line per model, as PNG and SVG."""
+"""Validity by size of the maze and by length of its shortest path, one line per model, as PNG and SVG."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from ..mazes.baselines import BASELINES
 from ..plots import SETTINGS, colours_of
 from .schema import Rates, Results
 
-# A point: where it stands on the axis, validity, and the ends of its interval, all three in per cent.
+# A point: its place on the axis; validity and the ends of its interval, in per cent.
 Point = tuple[float, float, float, float]
 
 
@@ -21,7 +21,7 @@ def draw_validity(results: Results, out: Path) -> list[Path]:
     Returns:
         The files.
     """
-    # Every model walks the same mazes, so one tells the splits and sizes of all.
+    # Every model walks the same mazes, so the splits and sizes of one are those of all.
     first = next(iter(results["models"].values()))
     splits = list(first)
     sizes = {split: list(first[split]["by_size"]) for split in splits}
@@ -50,7 +50,7 @@ def _draw(
     lines: dict[tuple[str, str], list[Point]],
     ticks: dict[str, list[str]] | None,
 ) -> list[Path]:
-    """One figure; without names for its ticks, the axis is one of numbers, on a scale of powers of two."""
+    """One figure, with `ticks` by split on its axis, or without them with numbers on a scale of powers of two."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -81,15 +81,15 @@ def _draw(
                     label=name,
                 )
             panel.set(title=split, xlabel=axis, ylim=(-3, 103))
-            if ticks is None:
-                panel.set_xscale("log", base=2)
+            if ticks is None and any(lines[split, name] for name in names):
+                panel.set_xscale("log", base=2)  # which needs something to scale: no maze here may have a path
                 panel.xaxis.set_major_formatter("{x:g}")
-            else:
+            elif ticks is not None:
                 panel.set_xticks(range(len(ticks[split])), ticks[split])
                 panel.set_xlim(-0.5, len(ticks[split]) - 0.5)
         panels[0].set_ylabel("valid, per cent")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right center", frameon=False)
+        # Named here once more, since matplotlib leaves out of a legend what begins with an underscore.
+        figure.legend(panels[0].containers, names, loc="outside right center", frameon=False)
         files = [path.with_suffix(".png"), path.with_suffix(".svg")]
         for file in files:
             with replacing(file) as temporary:

@@ -1,7 +1,7 @@
-"""The page of an evaluation: its table, and some mazes as each model walked them.
+"""gallery.html, the page of an evaluation: its table, and some mazes as each model walked them.
 
-One file, from which no request goes out; everything that a model wrote is escaped. However many predictions there are,
-they are read as a stream, and no more of them is kept than is shown.
+It is one file that loads nothing, and everything that a model wrote is escaped. Predictions are read as a stream, and
+only those that are shown are kept.
 """
 
 from collections import Counter
@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
+from ..errors import reason
 from ..files import write_text
 from ..mazes.failures import FAILURES, failure_of
 from ..metrics.path_validity.scoring import parse_moves, read_maze
 from ..metrics.path_validity.svg import to_svg
 from ..templating import PAGES, render
+from .predictions import arrow_schema
 from .schema import Results
 from .tables import TABLE_HEADER, table_rows
 
@@ -23,7 +25,7 @@ SHOWN_CHARACTERS = 400
 MAZES = 12
 # Walks shown of each kind.
 EXAMPLES = 8
-# Of each split so many mazes are searched for those on which the models differ.
+# Mazes of each split that are searched for those on which the models differ.
 SEARCHED = 1_000
 
 
@@ -32,6 +34,9 @@ def verdict(row: dict) -> str:
 
     Args:
         row: of predictions.parquet.
+
+    Raises:
+        MazeError: the row has no maze.
     """
     failure = failure_of(read_maze(row["maze"]), row["completion"])
     if failure is None:
@@ -56,18 +61,24 @@ def names_in(path: Path, column: str) -> list[str]:
 
 def _batches(path: Path, columns: Sequence[str]) -> Iterator:
     """Some columns of predictions.parquet, a thousand rows at a time."""
+    import pyarrow
     from pyarrow.parquet import ParquetFile
 
+    wanted = pyarrow.schema([arrow_schema().field(name) for name in columns])
     with ParquetFile(path) as file:
         if missing := [name for name in columns if name not in file.schema_arrow.names]:
             raise ValueError(f"no column {', '.join(missing)}")
-        yield from file.iter_batches(batch_size=1000, columns=list(columns))
+        for batch in file.iter_batches(batch_size=1000, columns=list(columns)):
+            try:
+                yield batch.select(list(columns)).cast(wanted)
+            except (ValueError, pyarrow.ArrowException) as error:
+                raise ValueError(f"a column is not as `evaluate` writes it: {reason(error)}") from error
 
 
 def pick_mazes(path: Path, models: Sequence[str], count: int) -> list[list[dict]]:
     """Mazes of every split, first those on which the models differ: for each maze, one row per model.
 
-    Of several samples it is the one that speaks for the majority.
+    Of several samples it is the one with the vote.
 
     Args:
         path: predictions.parquet, in which every model walks the same mazes in the same order.
@@ -93,9 +104,9 @@ def pick_mazes(path: Path, models: Sequence[str], count: int) -> list[list[dict]
 
 
 def group_by_failure(path: Path, models: Sequence[str]) -> list[dict]:
-    """For shortest paths and for each kind of failure that occurs: what it is, how often each model does it, examples.
+    """For shortest paths and each kind of failure that occurs: what it is, how often each model does it, and examples.
 
-    The examples go round the models, so that each that has any is seen.
+    Examples are taken from the models in turn.
 
     Args:
         path: predictions.parquet.
@@ -144,11 +155,11 @@ def walks_side_by_side(path: Path, models: Sequence[str], count: int) -> list[li
 
 
 def write_gallery(out: Path, results: Results) -> None:
-    """Write gallery.html, on which every model but the baselines is seen.
+    """Write gallery.html, with walks of every model but the baselines.
 
     Args:
-        out: where `evaluate` has put predictions.parquet.
-        results: what it returned.
+        out: folder that holds predictions.parquet, and takes gallery.html.
+        results: of the same evaluation.
     """
     predictions, models = out / "predictions.parquet", list(results["settings"]["models"])
     context = {

@@ -20,8 +20,11 @@ def arrow_schema():
     import pyarrow
 
     types = {str: pyarrow.string(), bool: pyarrow.bool_(), int: pyarrow.int32(), float: pyarrow.float64()}
-    kinds = {name: (typing.get_args(kind) or (kind,))[0] for name, kind in typing.get_type_hints(Prediction).items()}
-    return pyarrow.schema([(name, types[kind]) for name, kind in kinds.items()])
+    columns = []
+    for name, kind in typing.get_type_hints(Prediction).items():
+        known, *none = typing.get_args(kind) or (kind,)
+        columns.append(pyarrow.field(name, types[known], nullable=bool(none)))
+    return pyarrow.schema(columns)
 
 
 def write_part(path: Path, rows: list[Prediction]) -> None:

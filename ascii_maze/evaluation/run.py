@@ -2,33 +2,42 @@
 
 evaluate({"base": "tiny", "sft": "outputs/tiny/sft"}, "ascii-maze", ["test"], out=Path("outputs/evaluation"))
 
-Answers are written in parts as they come, of a thousand mazes or so, and only what is small of them is read again: the
-number of mazes shows in the time that it takes, not in the memory. After a crash the same call goes on from the last
-part, to the same files, byte for byte.
+Answers are written in parts as they come, of a thousand mazes or so, and only their small columns are read again: more
+mazes take more time, not more memory. An interrupted evaluation resumes after its last part, and ends with the same
+bytes as one that was not interrupted. Parts lie in a folder named by a hash of all that they depend on.
 """
 
 import hashlib
 import json
+import os
 import platform
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from dataset_builder.load import load_split
 
 from ..errors import UsageError
-from ..files import UNFINISHED, write_text
-from ..mazes.baselines import BASELINES, open_positions
-from ..metrics.path_validity.maze import Maze
+from ..files import MARK, UNFINISHED, is_ours, output_folder, remove_inside, write_text
+from ..mazes.baselines import BASELINES
 from ..models.generation import Decoding
 from ..packages import versions
 from ..terminal import OnProgress
-from .answers import Questions, answer_all
+from .answers import Respondent, answer_all
+from .external import Predictions, is_predictions, open_predictions
+from .pins import find_pinned, fingerprint, pin, revision_of
 from .predictions import join_parts, read_scores
-from .schema import Analysis, Results, SizeRates, SplitRates, write_results
+from .questions import COLUMNS, Questions, survey
+from .schema import Analysis, Results, SizeRates, SplitRates, read_results, write_results
 from .statistics import break_down, count_failures, length_curve, paired_tests, summarise, verdicts
 from .tables import render_markdown
+
+RESULTS = "results.json"  # removed first and written last: where it is, the evaluation is finished
+PAGES = (
+    "gallery.html",
+    *(f"figures/validity_by_{by}.{kind}" for by in ("size", "path_length") for kind in ("png", "svg")),
+)
+WRITTEN = (RESULTS, "predictions.parquet", "report.md", *PAGES)
 
 
 def evaluate(
@@ -44,101 +53,175 @@ def evaluate(
     temperature: float | None = None,
     seed: int = 0,
     max_new_tokens: int | None = None,
+    pages: bool = False,
 ) -> Results:
-    """Score every model, and the baselines, on the same mazes; write results.json, predictions.parquet,
-    report.md.
+    """Score every model, and the baselines, on the same mazes; write results.json, predictions.parquet, report.md.
 
     Args:
         models: name in the tables -> folder, Hub id, `tiny`, or a file of predictions made elsewhere.
         dataset: folder or Hub id of a dataset with a config `prompts`.
+        out: folder that is new, empty or holds an evaluation, which is replaced.
         limit: the first so many mazes of each split.
         on_progress: called with the model's name, the mazes done and the mazes in all.
         samples: completions of each maze; more than one gives pass@k and a majority vote.
-        temperature: of the samples; greedy for one sample and 1.0 for several without it.
+        temperature: of the samples; None is greedy for one sample, and 1.0 for several.
         seed: of the samples.
-        max_new_tokens: where an answer is cut; without it, where a walk has had time to stand everywhere once.
-
-    Returns:
-        What results.json holds.
+        max_new_tokens: where an answer is cut; None for where a walk has had time to visit every position once.
+        pages: write gallery.html and figures, too.
 
     Raises:
-        AsciiMazeError: a model, the dataset or a split cannot be loaded.
-        UsageError: several greedy samples, or predictions that do not go with the mazes.
+        AsciiMazeError: a model, the dataset or a split cannot be loaded, or another process writes to `out`.
+        UsageError: several greedy samples, a split named twice, a baseline's name, predictions that do not go with
+            the mazes, or files in `out` that are not an evaluation's.
+    """
+    check_names(models, splits)
+    decoding = decoding_of(samples, temperature, seed, batch_size)
+    on_progress = on_progress or (lambda name, done, total: None)
+    with output_folder(out):
+        check_replaceable(out)
+        pinned = pin(dataset, "dataset")
+        loaded = {split: load_split(pinned, split, columns=COLUMNS) for split in splits}
+        asked = {split: (rows, min(limit or len(rows), len(rows))) for split, rows in loaded.items()}
+        mazes_sha256, asked_sha256, longest = survey(dataset, asked)
+        questions = Questions(asked, longest, decoding, max_new_tokens)
+        respondents = {name: find_respondent(location, questions) for name, location in models.items()}
+        settings = {
+            "models": models,
+            "dataset": dataset,
+            "dataset_revision": revision_of(pinned),
+            "dataset_sha256": mazes_sha256,
+            "asked_sha256": asked_sha256,
+            "splits": {split: count for split, (_, count) in asked.items()},
+            "limit": limit,
+            "decoding": str(decoding),
+            **decoding._asdict(),
+            "versions": {"python": platform.python_version(), **versions()},
+        }
+        prints = {name: fingerprint_of(respondent) for name, respondent in respondents.items()}
+        with output_folder(out / UNFINISHED):
+            work = work_folder(out / UNFINISHED, [settings, max_new_tokens, baselines, prints])
+            everyone = {**respondents, **dict.fromkeys(BASELINES if baselines else ())}
+            parts, facts = answer_everything(everyone, questions, work, on_progress)
+            settings |= {"system_prompt": questions.prompt[0]["content"], "prompt": questions.prompt, "loaded": facts}
+            results = cast(Results, {**measure(parts, list(models), splits), "settings": settings})
+            files = [file for name in parts for split in splits for file in parts[name][split]]
+            write_all(out, work, files, results, pages)
+        remove_work(out / UNFINISHED)
+    return results
+
+
+def check_names(models: Iterable[str], splits: Sequence[str]) -> None:
+    """Refuse names that would stand for two things.
+
+    Raises:
+        UsageError: a split is named twice, or a model is named as a baseline is.
+    """
+    if twice := next((split for split in splits if list(splits).count(split) > 1), None):
+        raise UsageError(f"split '{twice}' is named twice; name each split once")
+    if taken := next((name for name in models if name in BASELINES), None):
+        raise UsageError(f"the name '{taken}' is taken by a baseline; give this model another: NAME=MODEL")
+
+
+def decoding_of(samples: int, temperature: float | None, seed: int, batch_size: int) -> Decoding:
+    """How completions are drawn; see `evaluate`.
+
+    Raises:
+        UsageError: several greedy samples.
     """
     if temperature is None:
         temperature = 0.0 if samples == 1 else 1.0
     if samples > 1 and not temperature:
         raise UsageError(f"{samples} greedy answers are all the same; give --temperature above 0, or --samples 1")
-    decoding = Decoding(samples, temperature, seed, batch_size)
-    on_progress = on_progress or (lambda name, done, total: None)
-    loaded = {split: load_split(dataset, split) for split in splits}
-    asked = {split: (rows, min(limit or len(rows), len(rows))) for split, rows in loaded.items()}
-    digest, longest = survey(asked)
-    settings = {
-        "models": models,
-        "dataset": dataset,
-        "dataset_sha256": digest,
-        "splits": {split: count for split, (_, count) in asked.items()},
-        "limit": limit,
-        "decoding": str(decoding),
-        **decoding._asdict(),
-        "versions": {"python": platform.python_version(), **versions()},
-    }
-    unfinished = out / UNFINISHED / identity(settings, max_new_tokens)
-    for other in out.glob(f"{UNFINISHED}/*"):
-        if other != unfinished:
-            shutil.rmtree(other)
-    questions = Questions(asked, longest, decoding, max_new_tokens)
+    return Decoding(samples, temperature, seed, batch_size)
+
+
+def check_replaceable(out: Path) -> None:
+    """See that nothing but an evaluation would be written over.
+
+    Raises:
+        UsageError: there is a file of a name that an evaluation writes, and it is not from one.
+    """
+    found = [name for name in WRITTEN if (out / name).exists()]
+    if not found or is_ours(out) or is_ours(out / UNFINISHED):
+        return
+    try:
+        read_results(out / RESULTS)
+    except UsageError as error:
+        raise UsageError(
+            f"{out / found[0]} is not from an evaluation, and would be lost; give another --out"
+        ) from error
+
+
+def find_respondent(location: str, questions: Questions) -> Respondent:
+    """The file of answers, or the model, pinned and not yet loaded, that a MODEL of the command line names."""
+    if is_predictions(location):
+        return open_predictions(Path(location), questions.splits, questions.decoding.samples)
+    return find_pinned(location)
+
+
+def fingerprint_of(respondent: Respondent) -> dict[str, Any]:
+    """What tells a file or a model from another."""
+    if isinstance(respondent, Predictions):
+        return {"sha256": respondent.sha256}
+    return fingerprint(respondent)
+
+
+def work_folder(unfinished: Path, configuration: list) -> Path:
+    """The folder for the parts of an evaluation; those of others, which were interrupted, are removed.
+
+    Args:
+        configuration: all that the parts depend on, as JSON has it.
+    """
+    key = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:16]
+    for other in unfinished.iterdir():
+        if other.name not in (MARK, key):
+            remove_inside(other, unfinished)
+    return unfinished / key
+
+
+def remove_work(unfinished: Path) -> None:
+    """Remove the folder of the parts; its mark, which allows that, last."""
+    for path in sorted(unfinished.iterdir(), key=lambda path: path.name == MARK):
+        remove_inside(path, unfinished)
+    unfinished.rmdir()
+
+
+def answer_everything(
+    respondents: dict[str, Respondent], questions: Questions, work: Path, on_progress: OnProgress
+) -> tuple[dict[str, dict[str, list[Path]]], dict[str, dict]]:
+    """Model -> split -> parts; and what is known of each model that is no baseline."""
     parts, facts = {}, {}
-    for number, name in enumerate([*models, *(BASELINES if baselines else ())]):
-        folder = unfinished / f"{number:03}"
-        parts[name] = answer_all(name, models.get(name), questions, folder, on_progress)
-        if name in models:
-            facts[name] = json.loads((folder / "facts.json").read_text())
-    settings |= {"system_prompt": questions.prompt[0]["content"], "prompt": questions.prompt, "loaded": facts}
-    results = cast(Results, {**measure(parts, list(models), splits), "settings": settings})
-    files = [file for name in parts for split in splits for file in parts[name][split]]
-    join_parts(files, out / "predictions.parquet")
+    for number, (name, respondent) in enumerate(respondents.items()):
+        folder = work / f"{number:03}"
+        parts[name] = answer_all(name, respondent, questions, folder, on_progress)
+        if respondent is not None:
+            facts[name] = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    return parts, facts
+
+
+def write_all(out: Path, work: Path, parts: Sequence[Path], results: Results, pages: bool) -> None:
+    """Write all files of an evaluation, results.json last; those of an earlier one are set aside first."""
+    for name in WRITTEN:
+        if (out / name).is_file():
+            os.replace(out / name, work / f"earlier-{Path(name).name}")
+    join_parts(parts, out / "predictions.parquet")
+    if pages:
+        from .figures import draw_validity
+        from .gallery import write_gallery
+
+        draw_validity(results, out / "figures")
+        write_gallery(out, results)
     write_text(out / "report.md", render_markdown(results))
-    write_results(out / "results.json", results)
-    shutil.rmtree(out / UNFINISHED)
-    return results
-
-
-def survey(asked: dict[str, tuple]) -> tuple[str, int]:
-    """sha256 over splits, ids and mazes, which mazes exactly are asked; and the open positions of the roomiest."""
-    digest, longest = hashlib.sha256(), 0
-    lines = (
-        (f"{split}/{key}/{maze}", maze)
-        for split, (rows, count) in asked.items()
-        for batch in rows.select(range(count)).select_columns(["id", "maze"]).iter(batch_size=1000)
-        for key, maze in zip(batch["id"], batch["maze"])
-    )
-    for number, (line, maze) in enumerate(lines):
-        digest.update(f"{chr(10) * bool(number)}{line}".encode())
-        longest = max(longest, open_positions(Maze.from_ascii(maze)))
-    return digest.hexdigest(), longest
-
-
-def identity(settings: dict, max_new_tokens: int | None) -> str:
-    """What an evaluation must share with one that was cut short to go on from it, the models' files included."""
-    files = {
-        str(file): (file.stat().st_size, file.stat().st_mtime_ns)
-        for place in settings["models"].values()
-        for file in sorted([Path(place), *Path(place).glob("*")])
-        if file.is_file()
-    }
-    said = json.dumps([settings, max_new_tokens, files], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    write_results(out / RESULTS, results)
 
 
 def measure(
     parts: dict[str, dict[str, list[Path]]], models: list[str], splits: Sequence[str]
 ) -> dict[str, dict | list]:
-    """All figures, from the parts of each model and split, one after the other.
+    """All numbers, from the parts of each model and split, one at a time.
 
     Args:
-        models: those that are tested against each other.
+        models: to be tested against each other.
     """
     summaries: dict[str, dict[str, SplitRates]] = {name: {} for name in parts}
     analyses: dict[str, dict[str, Analysis]] = {name: {} for name in parts}

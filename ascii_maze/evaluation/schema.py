@@ -117,6 +117,7 @@ class Settings(TypedDict):
 
     Attributes:
         models: name -> what was given for it: a folder, a Hub id, a file of predictions.
+        dataset_revision: the commit, of a dataset on the Hub.
         dataset_sha256: of splits, ids and mazes: equal where the same mazes were asked.
         asked_sha256: of all that was asked: the same, prompts, and the facts that answers are scored by.
         splits: split -> mazes asked.
@@ -128,6 +129,7 @@ class Settings(TypedDict):
 
     models: dict[str, str]
     dataset: str
+    dataset_revision: str | None
     dataset_sha256: str
     asked_sha256: str
     splits: dict[str, int]

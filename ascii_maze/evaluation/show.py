@@ -2,17 +2,53 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import UsageError, printable, reason
-from ..files import write_text
-from ..mazes.drawing import to_sheet, to_terminal
+from ..files import encoding_of, write_text
+from ..mazes.drawing import to_terminal
 from ..metrics.path_validity.maze import GOAL, OPEN, START, WALL, Maze
 from ..metrics.path_validity.scoring import parse_moves, score_path
+from ..metrics.path_validity.svg import to_svg
+from ..references import is_on_hub
+from ..templating import PAGES, render
 
-# A caption, a maze and the moves of a walk through it, in letters without spaces.
-Drawing = tuple[str, Maze, str]
+
+class Drawing(NamedTuple):
+    """A maze and a walk through it.
+
+    Attributes:
+        caption: one line or several.
+        moves: in letters without spaces.
+    """
+
+    caption: str
+    maze: Maze
+    moves: str
+
+
+def find_drawings(
+    source: str, split: str, count: int, answer: str | None = None, marks: Sequence[str] = ()
+) -> list[list[Drawing]]:
+    """What `ascii-maze show` shows: groups of drawings, each to stand side by side.
+
+    Args:
+        source: a dataset (folder or Hub id), a predictions.parquet, a text file with a maze, or `-` for stdin.
+        split: of a dataset.
+        count: mazes at most.
+        answer: a path through the maze of a text; its solution without one.
+        marks: of a text; see `parse_marks`.
+
+    Raises:
+        AsciiMazeError: it cannot be read; a MazeError where a text is no maze.
+    """
+    path = Path(source)
+    if source.lower().endswith(".parquet") and not path.is_dir():
+        return from_predictions(path, count)
+    if source == "-" or path.is_file() or (path.suffix and not path.is_dir() and not is_on_hub(source)):
+        return [from_text(source, answer, parse_marks(marks))]
+    return [from_dataset(source, split, count)]
 
 
 def parse_marks(marks: Sequence[str]) -> dict[str, str]:
@@ -38,75 +74,70 @@ def from_text(source: str, answer: str | None, marks: Mapping[str, str] | None =
         MazeError: it holds no maze.
     """
     try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {source}: {error}") from error
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding=encoding_of(Path(source)))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {source}: {reason(error)}") from error
     maze = Maze.from_ascii(text, marks)
     answer = maze.solve() or "" if answer is None else answer
     caption = "\n".join(f"{name:<14} {value}" for name, value in score_path(maze, answer).to_dict().items())
-    return [(caption, maze, parse_moves(answer, maze.start) or "")]
+    return [Drawing(caption, maze, parse_moves(answer, maze.start) or "")]
 
 
 def from_dataset(dataset: str, split: str, count: int) -> list[Drawing]:
-    """The first mazes of a split with their solutions.
+    """The first mazes of a split with their solutions, or a shortest path where the dataset has none.
 
     Raises:
-        AsciiMazeError: no such dataset or split.
+        AsciiMazeError: no such dataset or split, or a row that is not of a maze.
     """
     from dataset_builder.load import load_mazes
 
-    return [
-        (
-            f"{row['generator']} {row['width']}x{row['height']}, {row['path_length']} moves",
-            Maze.from_ascii(row["maze"]),
-            parse_moves(row["solution"]) or "",
-        )
-        for row in load_mazes(dataset, split, count)
-    ]
+    from .questions import check_maze, size_of, solution_of
+
+    drawings = []
+    for number, row in enumerate(load_mazes(dataset, split, count)):
+        maze = check_maze(row, f"row {number} (from 0) of split '{split}' of '{dataset}'")
+        width, height = size_of(row, maze)
+        length = "no path" if maze.shortest is None else f"{maze.shortest} moves"
+        caption = f"{row.get('generator') or 'maze'} {width}x{height}, {length}"
+        drawings.append(Drawing(caption, maze, solution_of(row) or maze.solve() or ""))
+    return drawings
 
 
 def from_predictions(path: Path, count: int) -> list[list[Drawing]]:
     """For some mazes of a predictions.parquet, the walks of all models but the baselines.
 
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: the file cannot be read, or is not from `evaluate`.
     """
     from ..mazes.baselines import BASELINES
     from .gallery import names_in, pick_mazes, verdict
 
+    def draw_answer(row: dict) -> Drawing:
+        maze = Maze.from_ascii(row["maze"])
+        moves = parse_moves(row["completion"], maze.start) or ""
+        return Drawing(f"{row['model']}: {verdict(row)}", maze, moves)
+
     try:
         models = [name for name in names_in(path, "model") if name not in BASELINES]
-        groups = pick_mazes(path, models, count)
+        return [[draw_answer(row) for row in rows] for rows in pick_mazes(path, models, count)]
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {reason(error)}") from error
-    shown = []
-    for rows in groups:
-        maze = Maze.from_ascii(rows[0]["maze"])
-        shown.append(
-            [
-                (f"{row['model']}: {verdict(row)}", maze, parse_moves(row["completion"], maze.start) or "")
-                for row in rows
-            ]
-        )
-    return shown
 
 
-def draw(walks: list[Drawing]) -> None:
+def draw(drawings: list[Drawing]) -> None:
     """Mazes side by side in the terminal, as many as fit."""
     from rich.columns import Columns
     from rich.console import Console, Group
     from rich.text import Text
 
-    drawn = [Group(to_terminal(maze, moves), Text(printable(caption))) for caption, maze, moves in walks]
+    drawn = [Group(to_terminal(maze, moves), Text(printable(caption))) for caption, maze, moves in drawings]
     Console().print(Columns(drawn, padding=(0, 4)))
 
 
-def write_page(path: Path, title: str, walks: list[Drawing]) -> None:
+def write_page(path: Path, title: str, drawings: list[Drawing]) -> None:
     """Mazes as a self-contained HTML page, for light and dark."""
-    write_text(
-        path,
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><style>:root{color-scheme:light dark}'
-        "body{font:16px system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}svg{max-width:100%}"
-        f"</style></head><body><h1>{escape(title)}</h1>\n{to_sheet(walks)}</body></html>\n",
-    )
+    from markupsafe import Markup
+
+    # Numbers alone come from a walk.
+    shown = [{"svg": Markup(to_svg(maze, moves)), "caption": caption} for caption, maze, moves in drawings]  # noqa: S704
+    write_text(path, render(PAGES / "drawings.html.jinja", {"title": title, "drawings": shown}))

@@ -1,5 +1,6 @@
 """The results of an evaluation as tables: for the terminal, a page, and report.md."""
 
+from ..errors import printable
 from ..mazes.failures import FAILURES
 from .schema import LengthCurve, PairedTest, Rate, Results
 
@@ -48,7 +49,12 @@ def exact_rates(results: Results) -> dict[str, dict[str, float]]:
 
 
 def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
+    return ["| " + " | ".join(map(_plain, row)) + " |" for row in (header, ["---"] * len(header), *rows)]
+
+
+def _plain(name: str) -> str:
+    """A name from a command line or a dataset as it may stand in a cell of Markdown."""
+    return printable(name).replace("\n", " ").replace("|", "\\|")
 
 
 def render_markdown(results: Results) -> str:
@@ -66,11 +72,12 @@ def render_markdown(results: Results) -> str:
         "blocked moves ignored.",
     ]
     for split, rates in exact_rates(results).items():
-        said = ", ".join(f"{name} {100 * rate:.1f}" for name, rate in rates.items())
-        lines.append(f"- {split}: equal to the reference solution, move for move: {said}")
+        said = ", ".join(f"{_plain(name)} {100 * rate:.1f}" for name, rate in rates.items())
+        lines.append(f"- {_plain(split)}: equal to the reference solution, move for move: {said}")
     for test in results["paired"]:
         lines.append(
-            f"- {test['split']}: {test['a']} alone solves {test['only_a']}, {test['b']} alone {test['only_b']} "
+            f"- {_plain(test['split'])}: {_plain(test['a'])} alone solves {test['only_a']}, {_plain(test['b'])} alone "
+            f"{test['only_b']} "
             f"(exact McNemar, Holm-corrected p = {test['p_holm']:.2g}{_ratio_text(test)})"
         )
     lines += [
@@ -83,7 +90,7 @@ def render_markdown(results: Results) -> str:
     for name, by_split in results["analysis"].items():
         for split, analysis in by_split.items():
             failures = ", ".join(f"{kind} {count}" for kind, count in analysis["failures"].items())
-            lines.append(f"| {split} | {name} | {_half_text(analysis['length_curve'])} | {failures} |")
+            lines.append(f"| {_plain(split)} | {_plain(name)} | {_half_text(analysis['length_curve'])} | {failures} |")
     lines += ["", *(f"- `{kind}`: {text}" for kind, text in FAILURES.items())]
     return "\n".join(lines) + "\n"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from itertools import groupby
 
 from ..metrics.path_validity.maze import WALL, Maze
 from ..metrics.path_validity.svg import STYLE, follow, to_svg
@@ -14,18 +15,21 @@ def to_terminal(maze: Maze, moves: str = ""):
     walk = follow(maze, moves)
     visited = set(walk.positions)
     colour = "green" if walk.crash is None and walk.positions[-1] == maze.goal else "yellow"
+
+    def drawn(here: tuple[int, int], symbol: str) -> tuple[str, str]:
+        if here == walk.crash:
+            return "✗✗", "bold red"
+        if symbol == WALL:
+            return "██", "bright_black"
+        if here in (maze.start, maze.goal):
+            return symbol * 2, f"bold {'black on ' + colour if here in visited else 'cyan'}"
+        return "••" if here in visited else "  ", colour
+
     text = Text()
     for row, line in enumerate(maze.rows):
-        for column, symbol in enumerate(line):
-            here = row, column
-            if here == walk.crash:
-                text.append("✗✗", style="bold red")
-            elif symbol == WALL:
-                text.append("██", style="bright_black")
-            elif here in (maze.start, maze.goal):
-                text.append(symbol * 2, style=f"bold {'black on ' + colour if here in visited else 'cyan'}")
-            else:
-                text.append("••" if here in visited else "  ", style=colour)
+        places = (drawn((row, column), symbol) for column, symbol in enumerate(line))
+        for style, run in groupby(places, key=lambda place: place[1]):  # rich is slow where there are many styles
+            text.append("".join(characters for characters, _ in run), style=style)
         text.append("\n")
     return text
 

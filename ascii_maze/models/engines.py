@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..mazes.prompts import Message
 from .generation import Decoding, complete
 from .loading import load_source
-from .sources import describe, find_model
+from .sources import Source, describe, find_model
 
 
 class Engine(NamedTuple):
@@ -24,18 +24,18 @@ class Engine(NamedTuple):
     facts: dict[str, Any]
 
 
-def load_engine(name: str) -> Engine:
+def load_engine(name: str | Source) -> Engine:
     """The engine of a model.
 
     Args:
-        name: as `loading.load_model` takes it.
+        name: as `loading.load_model` takes it, or what `find_model` found.
 
     Raises:
         AsciiMazeError: as `loading.load_model`.
     """
     import torch
 
-    source = find_model(name)
+    source = name if isinstance(name, Source) else find_model(name)
     if torch.cuda.is_available() and importlib.util.find_spec("vllm") and not source.model_args.load_in_8bit:
         from .vllm_engine import load_vllm
 

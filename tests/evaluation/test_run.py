@@ -1,3 +1,4 @@
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from ascii_maze.evaluation import run as evaluation
 from ascii_maze.evaluation.answers import majority
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import Prediction, read_results
+from ascii_maze.files import MARK
 from ascii_maze.metrics.path_validity.scoring import PathScore
 from dataset_builder.load import load_mazes
 
@@ -73,7 +75,7 @@ import ascii_maze.evaluation.answers, ascii_maze.evaluation.run
 def report(name, done, total):
     if name == "base" and done > 8:
         os.kill(os.getpid(), signal.SIGKILL)
-ascii_maze.evaluation.answers.BATCHES_OF_A_PART = 1
+ascii_maze.evaluation.answers.BATCHES_PER_PART = 1
 ascii_maze.evaluation.run.evaluate(
     {"base": "tiny"}, sys.argv[1], ["test"], Path(sys.argv[2]), 14, 16, samples=2, max_new_tokens=9, on_progress=report
 )
@@ -86,17 +88,17 @@ def test_after_kill_9_the_same_call_goes_on_to_the_same_files(dataset, tmp_path,
     assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / "results.json").exists()
     assert len(list((tmp_path / "killed").rglob("*.parquet"))) == 1
-    monkeypatch.setattr(answers, "BATCHES_OF_A_PART", 1)
+    monkeypatch.setattr(answers, "BATCHES_PER_PART", 1)
     for out in ("killed", "whole"):
         evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path / out, 14, 16, samples=2, max_new_tokens=9)
     for name in ("results.json", "predictions.parquet", "report.md"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     names = {path.name for path in (tmp_path / "killed").iterdir()}
-    assert names == {"results.json", "predictions.parquet", "report.md"}
+    assert names == {"results.json", "predictions.parquet", "report.md", MARK}
 
 
 def test_what_is_answered_is_not_asked_again(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(answers, "BATCHES_OF_A_PART", 1)
+    monkeypatch.setattr(answers, "BATCHES_PER_PART", 1)
     answered = []
 
     def answer(name, row):
@@ -162,6 +164,17 @@ def test_the_walk_that_most_samples_take_has_the_vote():
     assert majority(["U", None, "RR", "RR", None, None]) == 2
     assert majority(["U", "RR", "U", "RR"]) == 0
     assert majority([None, None]) == 0
+
+
+def test_a_dataset_that_was_built_anew_is_read_anew(dataset, tmp_path):
+    """By `datasets`, which knows a folder by its name and card; here other mazes lie under the same card."""
+    folder = tmp_path / "data"
+    shutil.copytree(dataset, folder)
+    before = load_mazes(str(folder), "test", 1)
+    (file,) = (folder / "prompts").glob("test-*")
+    table = pyarrow.parquet.read_table(file)
+    pyarrow.parquet.write_table(table.take(list(range(len(table)))[::-1]), file)
+    assert load_mazes(str(folder), "test", 1) == table.slice(len(table) - 1).to_pylist() != before
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"models": {}, "paired": {}, "settings": {}}', "[" * 100_000])

@@ -1,0 +1,107 @@
+"""Which models and which dataset exactly: what an evaluation is of does not change while it runs, or is resumed.
+
+A branch or a tag of the Hub is resolved to its commit once, at the start. What lies on this machine is known by the
+digests of its files.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from ..errors import AsciiMazeError, UsageError, reason
+from ..references import find_reference
+
+# Every model has one of them; where the Hub cannot be reached, it tells the commit in the cache.
+CONFIGS = ("config.json", "adapter_config.json")
+
+
+def pin(name: str, kind: str = "model") -> str:
+    """`ORG/NAME`, `ORG/NAME@REVISION` -> `ORG/NAME@COMMIT`; what is no repository of the Hub stays as it is.
+
+    Without a network it is the commit in the cache; the name stays where that has none, and of a dataset, which
+    `datasets` finds in its cache by its name alone.
+
+    Args:
+        kind: `model` or `dataset`.
+
+    Raises:
+        AsciiMazeError: the Hub knows no such repository or revision, or does not show it.
+    """
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    reference = find_reference(name)
+    if reference is None or reference.is_local:
+        return name
+    try:
+        commit = HfApi().repo_info(reference.name, revision=reference.revision, repo_type=kind).sha
+    except (RepositoryNotFoundError, RevisionNotFoundError, GatedRepoError) as error:
+        raise AsciiMazeError(f"cannot load the {kind} of '{name}': {reason(error)}") from error
+    except Exception:  # no network, the Hub is down; the clients of this library have several errors for it
+        found = (
+            try_to_load_from_cache(reference.name, file, revision=reference.revision, repo_type=kind)
+            for file in CONFIGS
+            if kind == "model"
+        )
+        commit = next((Path(path).parent.name for path in found if isinstance(path, str)), None)
+    return f"{reference.name}@{commit}" if commit else name
+
+
+def revision_of(name: str) -> str | None:
+    """The revision that a name of the Hub's names."""
+    reference = find_reference(name)
+    return reference.revision if reference else None
+
+
+def fingerprint(source) -> dict[str, Any]:
+    """What tells one model from another: commits, and digests of the files here, also of an adapter's base.
+
+    Args:
+        source: `models`' Source, with pinned revisions.
+    """
+    args = source.model_args
+    return {
+        "model": [source.name, source.revision, digests_of(source.name)],
+        "base": [args.model_name_or_path, args.model_revision, digests_of(args.model_name_or_path)],
+        "loaded_as": str(args),
+    }
+
+
+def find_pinned(name: str):
+    """What there is of a model's name, its base included, each at one commit; see `fingerprint`.
+
+    Raises:
+        AsciiMazeError: nothing can be loaded by that name.
+    """
+    from ..models.sources import find_model
+
+    source = find_model(pin(name))
+    args = source.model_args
+    if source.adapter is None or not args.model_name_or_path:
+        return source
+    given = f"{args.model_name_or_path}@{args.model_revision}" if args.model_revision else args.model_name_or_path
+    args.model_revision = revision_of(pin(given)) or args.model_revision
+    return source
+
+
+def digests_of(name: str | None) -> dict[str, str]:
+    """sha256 of each file in a model's folder, of `tiny` too; nothing for a repository of the Hub."""
+    from ..models.sources import resolve_model
+
+    folder = Path(resolve_model(name or ""))
+    if not name or not folder.is_dir():
+        return {}
+    return {path.name: digest_of(path) for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def digest_of(path: Path) -> str:
+    """sha256 of a file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
