@@ -2,8 +2,8 @@ import pytest
 
 from ascii_maze import Maze, MazeError
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.evaluation.show import draw, from_dataset, from_text, parse_marks, write_page
-from ascii_maze.mazes.drawing import to_sheet
+from ascii_maze.evaluation.show import draw, find_drawings, from_dataset, from_text, parse_marks, write_page
+from ascii_maze.mazes.drawing import to_sheet, to_terminal
 
 TEXT = "#####\n#S G#\n#####\n"
 
@@ -71,3 +71,35 @@ def test_a_sheet_holds_every_maze_once():
     sheet = to_sheet([(str(k), Maze.from_ascii(TEXT), "RR") for k in range(6)], columns=4)
     assert sheet.count('class="goal"') == 6
     assert 'viewBox="0 0 776 424"' in sheet
+
+
+def test_a_long_maze_is_drawn_in_linear_time(tmp_path, capsys):
+    """A corridor of as many characters as a large map: as runs of one style, and found, walked and scored once."""
+    text = "S" + " " * 100_000 + "G"
+    (tmp_path / "maze.txt").write_text(text)
+    ((drawing,),) = find_drawings(str(tmp_path / "maze.txt"), "", 1)
+    assert drawing.moves == "R" * 100_001
+    assert len(to_terminal(drawing.maze, drawing.moves).spans) == 3
+    draw([drawing])
+    assert "SS••" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nothing.txt", "cannot read nothing.txt"),
+        ("nothing.parquet", "cannot read nothing.parquet"),
+        ("nothing", "cannot load split 'test'"),
+        ("org/mazes@v1.0", "cannot load split 'test'"),
+    ],
+)
+def test_each_source_is_known_for_what_it_is(source, message):
+    with pytest.raises(AsciiMazeError, match=message) as caught:
+        find_drawings(source, "test", 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_map_in_utf_16_is_read(tmp_path):
+    (tmp_path / "maze.txt").write_bytes(TEXT.encode("utf-16"))
+    ((drawing,),) = find_drawings(str(tmp_path / "maze.txt"), "", 1)
+    assert drawing.maze == Maze.from_ascii(TEXT)
