@@ -14,8 +14,9 @@ from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation import answers
 from ascii_maze.evaluation.pins import find_pinned, fingerprint, pin
 from ascii_maze.evaluation.questions import survey
-from ascii_maze.evaluation.run import WRITTEN, evaluate, load_mazes, load_split
+from ascii_maze.evaluation.run import WRITTEN, evaluate
 from ascii_maze.files import MARK, output_folder
+from dataset_builder.load import load_mazes, load_split
 
 # Kills itself when so many files of a name have come to their place.
 KILLED = """
@@ -240,8 +241,10 @@ def test_a_dataset_of_the_hub_is_loaded_at_its_commit(commits, dataset, tmp_path
     from ascii_maze.evaluation import run
 
     commits["org/mazes", None] = "c" * 40
-    monkeypatch.setattr(run, "load_split", lambda name, split: asked.append(name) or load_split(str(dataset), split))
     asked = []
+    monkeypatch.setattr(
+        run, "load_split", lambda name, *rest, **_: asked.append(name) or load_split(str(dataset), *rest)
+    )
     results = evaluate({}, "org/mazes", ["test", "test_larger"], tmp_path, limit=2)
     assert asked == [f"org/mazes@{'c' * 40}"] * 2
     assert (results["settings"]["dataset"], results["settings"]["dataset_revision"]) == ("org/mazes", "c" * 40)
