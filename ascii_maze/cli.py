@@ -73,7 +73,8 @@ def build(
     if dry_run:
         plan = [{**quota._asdict(), "kind": quota.kind._asdict()} for quota in quotas(chosen)]
         lines = [f"{quota.split:<12} {quota.count:>9,}  {quota}" for quota in quotas(chosen)]
-        print(json.dumps(plan) if as_json else "\n".join([f"{chosen.name}, seed {chosen.seed}, into {out}:", *lines]))
+        head = printable(f"{chosen.name}, seed {chosen.seed}, into {out}:")
+        print(json.dumps(plan) if as_json else "\n".join([head, *lines]))
         return
     from dataset_builder.build import build as build_dataset
 

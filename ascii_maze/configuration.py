@@ -1,10 +1,12 @@
 """YAML files: read safely, keys checked against a dataclass.
 
-They may come from anyone. So no tag makes an object, no alias makes a short file a huge one, and whatever is wrong is
-a line with its place.
+They may come from anyone. So no tag makes an object, no alias makes a short file a huge one, nothing is read as what
+it does not look like (`1:59` as 119, a key given twice as its last value), and whatever is wrong is a line with its
+place.
 """
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,17 @@ import yaml
 from .errors import UsageError, did_you_mean
 
 MOST_BYTES = 2**20
+# YAML 1.1 counts these in sixties.
+_SIXTIES = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$")
 
 
 class PlainLoader(yaml.SafeLoader):
-    """YAML without aliases: nine lines of them stand for a billion values."""
+    """YAML without aliases (nine lines of them stand for a billion values) and without surprises."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012, PyYAML's own
+        first: [("tag:yaml.org,2002:str", _SIXTIES), *known] if first in "+-0123456789" else known
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def compose_node(self, parent, index):
         """Called by PyYAML for every node.
@@ -28,6 +37,40 @@ class PlainLoader(yaml.SafeLoader):
             mark = self.peek_event().start_mark
             raise yaml.composer.ComposerError(problem="an alias (*) has no place here", problem_mark=mark)
         return super().compose_node(parent, index)
+
+    def construct_mapping(self, node, deep=False):
+        """Called by PyYAML for every mapping.
+
+        Raises:
+            yaml.constructor.ConstructorError: a key is given twice.
+        """
+        mapping = super().construct_mapping(node, deep)
+        if isinstance(node, yaml.MappingNode) and len(mapping) < len(node.value):
+            seen = set()
+            for key_node, _ in node.value:
+                key = self.construct_object(key_node, deep=True)
+                if key in seen:
+                    raise yaml.constructor.ConstructorError(
+                        problem=f"the key {str(key)[:80]!r} is given twice", problem_mark=key_node.start_mark
+                    )
+                seen.add(key)
+        return mapping
+
+    def construct_yaml_int(self, node):
+        """Called by PyYAML for every whole number.
+
+        Raises:
+            yaml.constructor.ConstructorError: it does not fit 64 bits.
+        """
+        value = super().construct_yaml_int(node)
+        if abs(value) >= 2**63:
+            raise yaml.constructor.ConstructorError(
+                problem="a number of more digits than 64 bits hold", problem_mark=node.start_mark
+            )
+        return value
+
+
+PlainLoader.add_constructor("tag:yaml.org,2002:int", PlainLoader.construct_yaml_int)
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:

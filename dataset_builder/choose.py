@@ -17,17 +17,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ascii_maze.errors import AsciiMazeError
+from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.mazes import kernels
-from ascii_maze.mazes.generators import mazes_at
+from ascii_maze.mazes.generators import mazes_at, memory_bytes
 from ascii_maze.mazes.splits import fingerprints, split_range
 
-from .config import ANY_LENGTH, SPLIT_SOURCES, BuildConfig, Kind, Quota, quotas
+from .config import ANY_LENGTH, SPLIT_SOURCES, BuildConfig, Kind, Quota, characters, quotas
 
 # Rows of a split in one part, and in one of a thousand or more parts.
 PART_ROWS, LARGE_PART_ROWS = 50_000, 500_000
-# Mazes that are made at once.
-CHUNK = 32_768
+# Memory for a character of a part's maps while its tables are made, measured from 20x20 to 60x60 cells.
+PART_BYTES = 10
+# Mazes that are made at once, and how many characters they may have together.
+CHUNK, CHUNK_CHARACTERS = 32_768, 2**27
 SURVEY, LONG_SURVEY = 2_048, 16_384
 # Path lengths rarer than this among a kind's mazes are refused: looking for them would take most of the build.
 RAREST = 1 / 1000
@@ -70,6 +72,26 @@ def parts(config: BuildConfig) -> list[Part]:
     return found
 
 
+def check_memory(config: BuildConfig, workers: int) -> None:
+    """See that the rows of one part fit memory, in each of so many workers.
+
+    Raises:
+        UsageError: they do not.
+    """
+    of_source = {part.source: part.of for part in parts(config)}
+    text: dict[str, int] = {}  # split -> characters in the maps of a part
+    for quota in quotas(config):
+        rows = math.ceil(quota.count / of_source[SPLIT_SOURCES[quota.split]])
+        text[quota.split] = text.get(quota.split, 0) + rows * characters(quota.kind.width, quota.kind.height)
+    for split, size in text.items():
+        needed = PART_BYTES * size * workers
+        if size >= 2**31 or needed > memory_bytes():
+            raise UsageError(
+                f"the mazes of '{split}' take {needed / 2**30:,.0f} GiB of memory in {workers} worker(s), more than "
+                "there is, or than a parquet file of ours can hold; ask for fewer rows, smaller sizes or fewer workers"
+            )
+
+
 def by_kind(config: BuildConfig) -> dict[Kind, list[Quota]]:
     """The quotas of each kind, kinds in the order of the config."""
     found: dict[Kind, list[Quota]] = {}
@@ -86,8 +108,9 @@ def asks_for_lengths(config: BuildConfig) -> bool:
 def candidates(config: BuildConfig, kind: Kind, first: int, count: int) -> np.ndarray:
     """Hash `count` mazes of a sequence from index `first` on; path lengths are 0 where the config asks for none."""
     blocks = []
-    for start in range(first, first + count, CHUNK):
-        indices = np.arange(start, min(start + CHUNK, first + count))
+    size = max(1, min(CHUNK, CHUNK_CHARACTERS // characters(kind.width, kind.height)))
+    for start in range(first, first + count, size):
+        indices = np.arange(start, min(start + size, first + count))
         mazes = mazes_at(kind.generator, kind.width, kind.height, indices, config.seed, kind.braid, kind.endpoints)
         _, rows, columns = mazes.open.shape
         found = np.zeros((3, len(indices)), dtype=np.uint64)

@@ -1,6 +1,8 @@
 """What to build: a YAML file -> `BuildConfig`, checked, and how many mazes of each kind that makes."""
 
 import dataclasses
+import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +24,10 @@ SPLIT_SOURCES = {
     "test_unseen": "test",
 }
 ANY_LENGTH = "0-"
+MOST_ROWS = 10**11  # of a split; the Hub's largest category of size holds five of them
+MOST_CHARACTERS = 2**24  # of a map: 2,047x2,047 cells
+MOST_COMBINATIONS = 10_000
+LEAST_WEIGHT, MOST_WEIGHT = 1e-9, 10**9  # so that the product of five stays a number
 
 
 @dataclass(frozen=True)
@@ -124,13 +130,11 @@ def load_config(name: str, seed: int | None = None, limit: int | None = None) ->
 
 def _checked(values: dict[str, Any], where: str) -> BuildConfig:
     check_keys(values, BuildConfig, where)
+    values = {**values, "name": _name(values["name"], where), "splits": _row_counts(values["splits"], where)}
     optional = ("larger_sizes", "unseen_generators")
-    for key in (entry.name for entry in dataclasses.fields(BuildConfig) if entry.type in _WEIGHTS):
+    for key in (entry.name for entry in dataclasses.fields(BuildConfig) if entry.type == dict[str, float]):
         if key in values and not (key in optional and values[key] == {}):
             values[key] = _weights(values[key], f"{where}: '{key}'")
-    for split, count in values["splits"].items():
-        if not isinstance(count, int):
-            raise UsageError(f"{where}: split '{split}' must be a whole number of rows, not {count}")
     for key, what, known in (
         ("splits", "split", SPLIT_SOURCES),
         ("generators", "generator", GENERATORS),
@@ -141,8 +145,8 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
         ("maze_style", "maze style", STYLES),
         ("answer_style", "answer style", ANSWER_STYLES),
     ):
-        names = values.get(key, {})
-        for name in names if isinstance(names, dict) else [str(names)]:
+        given = values.get(key, {})
+        for name in [str(given)] if key in ("language", "maze_style", "answer_style") and key in values else given:
             if name not in known:
                 expected = did_you_mean(name, known) or f"; expected one of {', '.join(known)}"
                 raise UsageError(f"{where}: unknown {what} '{name}'{expected}")
@@ -153,7 +157,7 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
             raise UsageError(f"{where}: braid '{share}' must be a share of dead ends, 0-1")
     for lengths in values.get("path_lengths", {}):
         parse_lengths(lengths, where)
-    if not isinstance(values.get("seed", 0), int):
+    if not _is_whole(values.get("seed", 0)):
         raise UsageError(f"{where}: 'seed' must be a whole number, not {values['seed']!r}")
     for split, key in (("test_larger", "larger_sizes"), ("test_unseen", "unseen_generators")):
         if split in values["splits"] and not values.get(key):
@@ -162,22 +166,54 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
     seen = set(values["generators"]) & set(values.get("unseen_generators", {}))
     for name in trained | seen:
         raise UsageError(f"{where}: '{name}' is trained on, so it cannot be held out as larger or unseen")
-    return BuildConfig(**{**values, "name": str(values["name"])})
+    config = BuildConfig(**values)
+    sizes, generators = config.sizes | config.larger_sizes, config.generators | config.unseen_generators
+    combined = math.prod(map(len, (sizes, generators, config.braid, config.endpoints, config.path_lengths)))
+    if combined > MOST_COMBINATIONS:
+        raise UsageError(
+            f"{where}: {combined:,} combinations of sizes, generators, braid, endpoints and path_lengths, "
+            f"more than {MOST_COMBINATIONS:,}"
+        )
+    return config
 
 
-_WEIGHTS = (dict[str, float], dict[str, int])
+def _name(name: Any, where: str) -> str:
+    """It stands in the card's title, in its code and on the terminal."""
+    text = str(name) if isinstance(name, str) or _is_whole(name) else ""
+    if not re.fullmatch(r"\w[\w .,+-]{0,99}", text):
+        raise UsageError(f"{where}: 'name' must be letters, digits, blanks and -_.,+, at most 100, not {name!r}")
+    return text
+
+
+def _row_counts(counts: Any, where: str) -> dict[str, int]:
+    if not isinstance(counts, dict) or not counts:
+        raise UsageError(f"{where}: 'splits' must be names with numbers of rows")
+    for split, count in counts.items():
+        if not _is_whole(count) or not 0 < count <= MOST_ROWS:
+            raise UsageError(
+                f"{where}: 'splits' must be numbers of rows: split '{split}' must be a whole number "
+                f"from 1 to {MOST_ROWS:,}, not {count}"
+            )
+    return {str(split): count for split, count in counts.items()}
 
 
 def _weights(entries: Any, where: str) -> dict[str, float]:
     """A list of names, or a mapping of names to positive numbers, as a mapping with text keys."""
     if isinstance(entries, list):
-        entries = dict.fromkeys(entries, 1)
-    numbers = isinstance(entries, dict) and [
-        number for number in entries.values() if isinstance(number, int | float) and not isinstance(number, bool)
-    ]
-    if not numbers or len(numbers) < len(entries) or min(numbers) <= 0:
-        raise UsageError(f"{where} must be a list of names, or names with positive numbers")
+        entries = dict.fromkeys(map(str, entries), 1)
+    if not isinstance(entries, dict) or not entries or not all(map(_is_weight, entries.values())):
+        raise UsageError(
+            f"{where} must be a list of names, or names with positive numbers from {LEAST_WEIGHT} to {MOST_WEIGHT:,}"
+        )
     return {str(name): number for name, number in entries.items()}
+
+
+def _is_weight(number: Any) -> bool:
+    return (_is_whole(number) or isinstance(number, float)) and LEAST_WEIGHT <= number <= MOST_WEIGHT
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
 
 
 def _is_share(text: str) -> bool:
@@ -187,16 +223,27 @@ def _is_share(text: str) -> bool:
         return False
 
 
+def characters(width: int, height: int) -> int:
+    """Characters of a map of so many cells, without its line breaks."""
+    return (2 * width + 1) * (2 * height + 1)
+
+
 def parse_size(size: str, where: str = "size") -> tuple[int, int]:
     """`5x4` -> (5, 4): width and height in cells.
 
     Raises:
-        UsageError: not of that form, or fewer than two cells.
+        UsageError: not of that form, fewer than two cells, or too large a map.
     """
-    width, cross, height = str(size).partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal() and int(width) * int(height) >= 2):
+    found = re.fullmatch(r"([1-9]\d{0,9})x([1-9]\d{0,9})", str(size), re.ASCII)
+    if not found or size == "1x1":
         raise UsageError(f"{where}: size '{size}' must be WIDTHxHEIGHT in cells, such as 5x5")
-    return int(width), int(height)
+    width, height = int(found[1]), int(found[2])
+    if characters(width, height) > MOST_CHARACTERS:
+        raise UsageError(
+            f"{where}: size '{size}' makes maps of {characters(width, height):,} characters, "
+            f"more than the {MOST_CHARACTERS:,} that are allowed"
+        )
+    return width, height
 
 
 def parse_lengths(lengths: str, where: str = "path length") -> tuple[int, int | None]:
@@ -205,10 +252,11 @@ def parse_lengths(lengths: str, where: str = "path length") -> tuple[int, int | 
     Raises:
         UsageError: not of that form, or the greater number first.
     """
-    least, dash, most = str(lengths).partition("-")
-    if dash and least.isdecimal() and (not most or (most.isdecimal() and int(most) >= int(least))):
-        return int(least), int(most) if most else None
-    raise UsageError(f"{where}: path length '{lengths}' must be LEAST-MOST or LEAST- in moves, such as 10-16")
+    found = re.fullmatch(r"(\d{1,12})-(\d{1,12})?", str(lengths), re.ASCII)
+    least, most = (int(found[1]), int(found[2]) if found[2] else None) if found else (1, 0)
+    if most is not None and most < least:
+        raise UsageError(f"{where}: path length '{lengths}' must be LEAST-MOST or LEAST- in moves, such as 10-16")
+    return least, most
 
 
 def quotas(config: BuildConfig) -> list[Quota]:

@@ -16,6 +16,7 @@ What a billion rows take stands in benchmarks/BUILD.md.
 import hashlib
 import json
 import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import pairwise
@@ -26,11 +27,11 @@ import typer
 from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 
-from ascii_maze.errors import UsageError
+from ascii_maze.errors import AsciiMazeError, UsageError, one_line
 from ascii_maze.files import output_folder
 
 from .build import begin, finish, hash_jobs, hash_mazes, plan, write_part
-from .choose import parts
+from .choose import check_memory, parts
 from .config import BuildConfig, load_config
 from .schema import RECORD
 from .staging import complete_record, record_of
@@ -178,6 +179,8 @@ def main(
     if executor not in kinds:
         raise UsageError(f"unknown executor '{executor}'; expected one of {', '.join([*kinds, 'jobs'])}")
     local = range(first, tasks if end is None else end) if executor == "local" else None
+    if local is not None:
+        check_memory(chosen, 1)
     chain(chosen, out, logs, tasks, kinds[executor], options, local).run()
     print(f"{shlex.quote(str(out))}: {'built' if (out / RECORD).is_file() else 'under way; see ' + str(logs)}")
 
@@ -193,4 +196,8 @@ if __name__ == "__main__":
     # Under its own name: what belongs to `__main__` reaches another machine without the names that it uses.
     from dataset_builder.distributed import main
 
-    typer.run(main)
+    try:
+        typer.run(main)
+    except AsciiMazeError as error:
+        print(f"dataset_builder.distributed: {one_line(error)}", file=sys.stderr)
+        sys.exit(error.exit_code)

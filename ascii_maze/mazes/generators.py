@@ -4,6 +4,8 @@ mazes = generate_mazes("depth_first", 5, 5, count=1000, seed=0)
 mazes[3], mazes.to_ascii(), mazes.solve()
 """
 
+import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -110,10 +112,11 @@ def generate_mazes(
         endpoints: where start and goal go, one of `ENDPOINTS`.
 
     Raises:
-        ValueError: unknown generator or endpoints, or a size, count or share out of range.
+        ValueError: unknown generator or endpoints, a size, count or share out of range, or more than memory holds.
     """
     if count < 0:
         raise ValueError(f"count cannot be negative, got {count}")
+    _check_memory(width, height, count)
     return mazes_at(generator, width, height, np.arange(count), seed, braid, endpoints)
 
 
@@ -141,6 +144,7 @@ def mazes_at(
         raise ValueError(f"a maze needs at least two cells for its start and goal, not {width}x{height}")
     if not 0 <= braid <= 1:
         raise ValueError(f"braid is a share of dead ends, 0-1, not {braid}")
+    _check_memory(width, height, len(indices))
     # Sequences that differ in these share nothing: else a maze and its twin with a wall less could be in two splits.
     plain = not braid and endpoints == "random"
     stream = generator if plain else f"{generator}/braid {braid:g}/{endpoints}"
@@ -149,3 +153,20 @@ def mazes_at(
     if braid:
         carvers.braid(keys, open_, braid)
     return MazeBatch(open_, ENDPOINTS[endpoints](keys, open_))
+
+
+def memory_bytes() -> float:
+    """The memory of this machine; infinite where the system does not tell."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):
+        return math.inf
+
+
+def _check_memory(width: int, height: int, count: int) -> None:
+    # The map and its text, a byte each, of every maze; distances and the queue of a search, four bytes each, of one.
+    needed = (2 * width + 1) * (2 * height + 1) * (2 * count + 8)
+    if needed > memory_bytes():
+        raise ValueError(
+            f"{count:,} mazes of {width}x{height} cells take {needed / 2**30:,.0f} GiB, more than this machine has"
+        )
