@@ -428,7 +428,7 @@ def push(
         results=results or [],
     )
     if dry_run:
-        print(json.dumps(plan.to_dict()) if as_json else plan.to_text())
+        print(json.dumps(plan.to_dict()) if as_json else printable(plan.to_text()))
         return
     pushed = push_plan(plan, as_json)
     print(json.dumps(pushed) if as_json else pushed_lines(pushed))

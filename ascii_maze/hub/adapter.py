@@ -13,8 +13,9 @@ from ..configuration import read_yaml_mapping
 from ..errors import UsageError
 from ..references import Reference, find_reference, is_hub_name, is_on_hub
 from .cards import GENERATED, render_card
-from .content import Content, Wishes, parse_card, read, read_json, to_json, without_local_paths
+from .content import Content, Wishes, parse_card, read, read_json, to_json
 from .evidence import Evidence, find_evidence
+from .local_paths import without_local_paths
 from .model_index import eval_results, model_index
 
 # Where a run goes is no part of what it is; who runs its recipe again must not push there.

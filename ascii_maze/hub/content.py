@@ -77,17 +77,6 @@ def to_json(values: Any) -> bytes:
     return json.dumps(values, indent=2).encode()
 
 
-def without_local_paths(values: Any) -> Any:
-    """The same, with paths that mean something on this machine alone cut to their last part, however deep inside."""
-    if isinstance(values, dict):
-        return {key: without_local_paths(value) for key, value in values.items()}
-    if isinstance(values, list | tuple):
-        return [without_local_paths(value) for value in values]
-    if isinstance(values, str) and "\n" not in values and values.startswith(("/", "~", "./", "../", "file:")):
-        return Path(values).name
-    return values
-
-
 def parse_card(repo_type: str, text: str) -> Any:
     """A README.md as the Hub reads it; its head is `.data`.
 

@@ -10,7 +10,11 @@ from pathlib import Path
 
 from ..errors import UsageError
 from .adapter import prepare_adapter
-from .content import Content, Wishes, parse_json, read, read_json, sha256, to_json, without_local_paths
+from .content import Content, Wishes, parse_json, read, read_json, sha256, to_json
+from .local_paths import cut, cut_page, texts_of, without_local_paths
+
+# Of a report, beside its JSON, what may name a file of this machine.
+TEXTS = (".html", ".md", ".csv", ".svg")
 
 
 @dataclass(frozen=True)
@@ -73,16 +77,36 @@ def as_it_lies(folder: Path, contents: dict[str, Content], wishes: Wishes) -> di
     return {}
 
 
+def prepare_model(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
+    """What says where the model was loaded from, without paths of this machine."""
+    named = [path for path in ("config.json", "merge.json") if path in contents]
+    return {path: to_json(without_local_paths(read_json(contents, path), folder)) for path in named}
+
+
 def prepare_report(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
-    """JSON without paths of this machine, and a card that shows report.html as a static Space, if there is none."""
+    """Pages and figures without paths of this machine, and a card that shows report.html as a static Space.
+
+    A README.md of the folder's own is the card instead.
+    """
     figures = {path: parse_json(contents, path) for path in contents if path.endswith(".json")}
-    prepared = {path: to_json(without_local_paths(values)) for path, values in figures.items()}
+    written = {path: read(contents[path]).decode("utf-8", "replace") for path in contents if path.endswith(TEXTS)}
+    texts = [text for values in figures.values() for text in texts_of(values)]
+    texts += [text for path, text in written.items() if path.endswith(".md")]
+    prepared = {path: to_json(without_local_paths(values, folder)) for path, values in figures.items()}
+    for path, text in written.items():
+        clean = cut_page(text, texts, folder) if path.endswith((".html", ".svg")) else cut_lines(text, folder)
+        prepared[path] = clean.encode()
     if "README.md" in contents:
         return prepared
     title = wishes.repo.split("/")[1]
     head = f"title: {title}\nsdk: static\napp_file: report.html\nlicense: apache-2.0\ntags:\n- ascii-maze\n"
     card = f"---\n{head}---\n\n# {title}\n\nA report of ascii-maze: see report.html.\n"
     return {**prepared, "README.md": card.encode()}
+
+
+def cut_lines(text: str, folder: Path) -> str:
+    """Markdown or CSV without local paths, line by line."""
+    return "".join(cut(line, folder) for line in text.splitlines(keepends=True))
 
 
 KINDS = {
@@ -112,7 +136,7 @@ KINDS = {
         folders=("figures",),
         card_keys=("library_name", "license"),
         made_by="ascii-maze merge, with a card of your own,",
-        prepare=as_it_lies,
+        prepare=prepare_model,
     ),
     "metric": Kind(
         repo_type="space",

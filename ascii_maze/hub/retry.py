@@ -34,11 +34,15 @@ def repeated(action: Callable[[], T], on_progress: OnProgress, sleep: Callable[[
 
 
 def _wait_before_another_try(error: Exception, attempt: int) -> float | None:
-    """Seconds to wait; None if another try would end the same way, or only after more than `PATIENCE`."""
+    """Seconds to wait; None if another try would end the same way, or only after more than `PATIENCE`.
+
+    A new repository is there a moment before its branch `main` is, so a revision that is not found may yet come.
+    """
+    from huggingface_hub.errors import RevisionNotFoundError
     from huggingface_hub.utils import parse_ratelimit_headers
 
     cause = _cause(error)
-    if _is_dropped(cause):
+    if _is_dropped(cause) or isinstance(cause, RevisionNotFoundError):
         return 2.0 ** (attempt - 1)
     response = getattr(cause, "response", None)
     if response is None or response.status_code not in _TRANSIENT:

@@ -1,6 +1,7 @@
 """`ascii-maze push` and what comes back from the Hub, in processes of their own."""
 
 import json
+import shutil
 
 import pyarrow.parquet
 import pytest
@@ -127,3 +128,14 @@ def test_the_token_is_shown_to_nobody(hub, builds, run, tmp_path):
         assert WRITE not in done.stdout + done.stderr
     assert not any(WRITE.encode() in path.read_bytes() for path in (tmp_path / "hub").iterdir())
     assert not any(request.authorized for request in hub.asked("PUT", "/upload/") + hub.asked("GET", "/storage/"))
+
+
+def test_a_file_s_name_does_not_steer_the_terminal(builds, run, tmp_path):
+    folder = tmp_path / "ascii-maze"
+    shutil.copytree(builds.first, folder)
+    (folder / "\x1b]0;taken over\x07.json").write_text("{}")
+    (folder / "\x1b[2J.exe").touch()
+    shown = run("-m", "ascii_maze", "push", "dataset", folder, "--repo", REPO, "--dry-run", token=None)
+    assert (shown.returncode, "\x1b" in shown.stdout + shown.stderr) == (0, False)
+    assert "\\x1b]0;taken over\\x07.json" in shown.stdout
+    assert "\\x1b[2J.exe" in shown.stdout

@@ -5,6 +5,7 @@ import pytest
 
 from ascii_maze.errors import UsageError
 from ascii_maze.hub import plan_push
+from ascii_maze.hub.local_paths import without_local_paths
 from ascii_maze.hub.secrets import find_secret, without_secrets
 
 REPO = "org/ascii-maze"
@@ -185,6 +186,32 @@ def test_paths_of_this_machine_stay_here(built, tmp_path):
     settings = json.loads(contents["evaluation/results.json"])["settings"]
     assert settings == {"models": {"base": "tiny", "hub": "org/x", "mine": "sft"}}
     assert json.loads(contents["evaluation/list.json"]) == ["x", "#\n/", 7]
+
+
+LOCAL = "/home/ann/my mazes"
+
+
+@pytest.mark.parametrize(
+    ("text", "published"),
+    [
+        (
+            "ascii-maze train /home/ann/sft.yaml --output_dir /home/ann/out/sft",
+            "ascii-maze train sft.yaml --output_dir sft",
+        ),
+        (f"ascii-maze build '{LOCAL}/my.yaml' --out x", "ascii-maze build 'my.yaml' --out x"),
+        ("ascii-maze evaluate base=/data/models/base sft=~/runs/sft", "ascii-maze evaluate base=base sft=sft"),
+        ("no space left for the run in /home/ann/out/sft; make room", "no space left for the run in sft; make room"),
+        ("cannot read ../theirs/x.yaml (see ./logs/a.log)", "cannot read x.yaml (see a.log)"),
+        (LOCAL, "my mazes"),
+        ("file:///home/ann/x", "x"),
+        ("ascii-maze train recipes/tiny/sft.yaml --beta 0.5", "ascii-maze train recipes/tiny/sft.yaml --beta 0.5"),
+        ("https://huggingface.co/org/x and/or ORG/NAME@v1, 3/5 </think></answer>", None),
+        ("#####\n#S G#\n#####", None),
+        ("R R D D / U", None),
+    ],
+)
+def test_of_a_path_of_this_machine_its_name_is_published(text, published):
+    assert without_local_paths({"a": [text, 7]}) == {"a": [text if published is None else published, 7]}
 
 
 def test_no_folder(tmp_path):

@@ -147,15 +147,23 @@ def test_a_server_that_is_down(hub, push, builds, connect, waits):
     assert len(waits) == 5
 
 
-def test_killed_in_mid_upload_and_started_again(hub, api, builds, run):
+@pytest.mark.parametrize(
+    ("method", "path", "skip", "drop", "there"),
+    [
+        # Five go at a time: when the sixth comes one is through.
+        ("PUT", "/upload/", 5, "request", False),
+        ("POST", "/commit/", 0, "request", False),
+        ("POST", "/commit/", 0, "answer", True),  # the commit has landed, and nobody has heard of it
+    ],
+)
+def test_killed_and_started_again(hub, api, builds, run, method, path, skip, drop, there):
     words = ("-m", "ascii_maze", "push", "dataset", builds.first, "--repo", REPO)
     child = None
-    # Five go at a time: when the sixth comes one is through.
-    hub.fault("PUT", "/upload/", skip=5, action=lambda: os.kill(child.pid, signal.SIGKILL), drop="request")
+    hub.fault(method, path, skip=skip, action=lambda: os.kill(child.pid, signal.SIGKILL), drop=drop)
     child = run(*words, popen=True)
     child.communicate(timeout=600)
     assert child.returncode == -signal.SIGKILL
-    assert files(api) == set()
+    assert files(api) == (built(builds.first) if there else set())
     assert hub.asked("PUT", "/upload/", 200)
     again = run(*words)
     assert again.returncode == 0, again.stderr
@@ -370,3 +378,22 @@ def test_faults_at_random_never_show_half_a_push(hub, api, push, builds, faults,
 
 def commit_of(hub):
     return hub.store.repos["dataset", REPO].branches["main"]
+
+
+def test_a_branch_that_comes_a_moment_after_its_repository_is_waited_for(hub, api, builds):
+    """The Hub makes a repository, and then its first commit; what asks in between finds no `main`."""
+    from ascii_maze.hub import plan_push
+    from ascii_maze.hub import push as push_plan
+
+    api.create_repo(REPO, repo_type="dataset", private=True)
+    branches, waits = hub.store.repos["dataset", REPO].branches, []
+    first = branches.pop("main")
+
+    def sleep(seconds):
+        waits.append(seconds)
+        if len(waits) == 2:
+            branches["main"] = first
+
+    pushed = push_plan(plan_push("dataset", builds.first, REPO), api, sleep=sleep)
+    assert waits == [1, 2]
+    assert set(pushed.sent) == built(builds.first) == files(api)

@@ -3,9 +3,14 @@
 import json
 import shutil
 import subprocess
+import tempfile
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+
+from ascii_maze.hub import plan_push
+from ascii_maze.hub.content import read
 
 from .conftest import run_study
 
@@ -41,6 +46,23 @@ def test_the_page_asks_for_nothing_and_says_all(study_run):
         assert "train-dpo" in text
         assert f"{100 * results['models']['sft']['test']['valid']:.1f}" in text
         assert "ascii-maze evaluate base=tiny" in text
+
+
+def test_a_push_of_the_report_sends_no_path_of_this_machine(study_run, study_file):
+    """Nor of the study's folder, nor of the files that it names, on no page and in no figure."""
+    out, _, _ = study_run
+    contents = plan_push("report", out, "org/report").contents
+    assert {"report.html", "report.md", "results.json", "evaluation/results.json", "evaluation/report.md"} <= set(
+        contents
+    )
+    here = [str(out), str(study_file.parent), str(Path.home()) + "/", str(Path.cwd()), tempfile.gettempdir() + "/"]
+    for name, content in contents.items():
+        text = read(content).decode("utf-8", "replace")
+        assert not [path for path in here if path in text], name
+    page = read(contents["report.html"]).decode()
+    assert f"ascii-maze build small.yaml --out {out.name}/dataset" in page
+    assert f"sft={out.name}/sft" in page
+    assert (out / "report.html").read_text() != page
 
 
 def test_a_second_time_nothing_is_run_but_what_failed_also_elsewhere_and_with_other_workers(
