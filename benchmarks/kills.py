@@ -1,17 +1,15 @@
-"""A small real study, killed with SIGKILL at twenty moments, against the same study left alone: the same figures.
+"""A command killed with SIGKILL at twenty moments, against the same command left alone: the same bytes or figures.
 
-    python benchmarks/kills.py           # writes benchmarks/KILLS.md; a quarter of an hour on two cores
-    python benchmarks/kills.py --kills 40 --seed 1 --page outputs/kills/KILLS.md
+    python benchmarks/kills.py merge                       # adds a section to benchmarks/KILLS.md
+    python benchmarks/kills.py train --kills 20 --seed 0   # or any other of `COMMANDS`; `study` takes half an hour
 
-The study is the demo's with little of everything: six real 4-bit QLoRA trainings of the embedded model, a checkpoint
-every second step, evaluation and MRI. It runs once undisturbed, which tells how much work each stage is. A moment is
-drawn from each twentieth of it, from the first second to the writing of the report; what is counted is the time of the
-processors, so that the moments stay where they are on a machine that has other things to do. Then the study runs in
-another folder: it is killed when it has got to the first moment, started again, killed at the second, and so on. By
-the toss of a coin the kill takes all its processes at once, or the study alone, whose command must then end by itself.
-At last it is let to its end. What must agree: all of results.json but times, paths and memory, the files of the
-dataset, the bytes of every adapter, and every answer. Exits 1 where something does not. What ran undisturbed is not
-run again.
+The command runs once undisturbed, which tells how much work it is. A moment is drawn from each twentieth of that; what
+is counted is the time of the processors, so that the moments stay where they are on a machine with other things to do.
+Then it runs in another folder: it is killed at the first moment, started again, killed at the second, and so on. One
+that has kept so much that it ends before its moment is begun from nothing and killed then. By the toss of a coin the
+kill takes all its processes at once, or the first alone. At last it is left to end. What must agree: every file of its
+output, but for times, paths and memory (`VARIES`), and nothing temporary left beside them. What a command needs (a
+dataset, an adapter) is made once, in the same folder. Exits 1 where something differs.
 """
 
 import argparse
@@ -27,13 +25,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
 import yaml
 
-METHODS = ("sft", "orpo", "dpo", "reward", "rlhf", "grpo")
+ROOT = Path(__file__).resolve().parents[1]
 DATASET = {
     "name": "kills",
     "sizes": ["4x4"],
@@ -41,7 +41,7 @@ DATASET = {
     "generators": ["depth_first"],
     "splits": {"train": 400, "validation": 16, "test": 40, "test_larger": 20},
 }
-OVERRIDES = {
+TRAINING = {
     "budget": "tokens=16000",
     "per_device_train_batch_size": 16,
     "warmup_steps": 2,
@@ -51,136 +51,164 @@ OVERRIDES = {
     "eval_limit": 8,
 }
 STUDY = {
+    "dataset": "dataset.yaml",
     "base": "tiny",
-    "recipes": {name: f"recipes/tiny/{name}.yaml" for name in METHODS},
+    "recipes": {name: f"recipes/tiny/{name}.yaml" for name in ("sft", "orpo", "dpo", "reward", "rlhf", "grpo")},
     "splits": ["test", "test_larger"],
     "mri_limit": 20,
-    "overrides": OVERRIDES,
+    "overrides": TRAINING,
 }
-# What differs between two runs of the same: what they took, where they lie, and which of their stages were resumed.
-# Transformers' `train_loss` and TRL's `num_tokens` are of the steps since the trainer was started, `tokens` of all.
-VARIES = re.compile(r"seconds|memory|runtime|per_second|step_time|num_tokens|^(state|note|command|train_loss)$")
-POLL = 0.2  # seconds
-END = "report"  # what comes after the last stage
+REPO = "org/ascii-maze"
+# What differs between two runs of the same: what they took, where they lie, and which of their steps were resumed.
+# Transformers' `train_loss` and TRL's `num_tokens` are of the steps since the trainer was started, `tokens` of all;
+# `made` holds the hashes of files that hold times.
+VARIES = re.compile(
+    r"seconds|memory|runtime|per_second|step_time|num_tokens|^(date|state|note|command|train_loss|made|product|key)$"
+)
+# Compared by what they say: JSON. Pages and logs hold times; what they show is in the JSON and Parquet beside them.
+SAYS_TIMES = (".html", ".md", ".log", ".jsonl", ".png", ".svg")
+POLL = 0.05  # seconds
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that is killed.
+
+    Attributes:
+        words: after `ascii-maze`; `{out}` stands for its output folder.
+        needs: folders of `MADE` that it reads.
+    """
+
+    words: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+
+def train_words(out: str) -> tuple[str, ...]:
+    """The words of a short real training."""
+    settings = {"dataset_name": "dataset", "model_name_or_path": "tiny", "seed": 0, "output_dir": out, **TRAINING}
+    words = (word for key, value in settings.items() for word in (f"--{key}", str(value)))
+    return ("train", "recipes/tiny/sft.yaml", *words)
+
+
+# What others need, by the folder that it makes.
+MADE = {
+    "dataset": ("build", "dataset.yaml", "--out", "dataset"),
+    "adapter": train_words("adapter"),
+}
+COMMANDS = {
+    "build": Command(("build", "dataset.yaml", "--out", "{out}", "--workers", "2")),
+    "preferences": Command(
+        ("build", "dataset.yaml", "--out", "{out}", "--preferences-from", "adapter", "--samples", "4"),
+        ("dataset", "adapter"),
+    ),
+    "train": Command(train_words("{out}"), ("dataset",)),
+    "evaluate": Command(
+        (
+            "evaluate",
+            "tiny",
+            "sft=adapter",
+            "--dataset",
+            "dataset",
+            "--split",
+            "test",
+            "--out",
+            "{out}",
+            "--batch-size",
+            "8",
+        ),
+        ("dataset", "adapter"),
+    ),
+    "merge": Command(("merge", "adapter", "--out", "{out}", "--dataset", "dataset"), ("dataset", "adapter")),
+    "mri": Command(
+        ("mri", "--adapter", "sft=adapter", "--dataset", "dataset", "--limit", "20", "--out", "{out}"),
+        ("dataset", "adapter"),
+    ),
+    "push": Command(("push", "dataset", "dataset", "--repo", REPO), ("dataset",)),
+    "study": Command(("study", "study.yaml", "--out", "{out}")),
+}
 
 
 class Moment(NamedTuple):
-    """When to kill: so many seconds of the processors after a stage has begun; `group`: every process, not one."""
+    """When to kill: so many seconds of the processors after the start; `group`: every process, not the first alone."""
 
-    stage: str
     seconds: float
     group: bool
 
 
 class Run:
-    """The study as a process that leads a group of its own; its output goes to a file."""
+    """A command as a process that leads a group of its own; its output goes to a file."""
 
-    def __init__(self, file: Path, out: Path):
-        self.out, self.clock = out, time.time()
-        command = [sys.executable, "-m", "ascii_maze", "study", str(file), "--out", str(out)]
-        with (out.parent / f"{out.name}.log").open("ab") as log:
+    def __init__(self, words: tuple[str, ...], folder: Path, out: str, variables: dict[str, str]):
+        command = [sys.executable, "-m", "ascii_maze", *(word.replace("{out}", out) for word in words)]
+        variables = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", **variables}
+        with (folder / f"{out}.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+                command, cwd=folder, stdout=log, stderr=log, start_new_session=True, env=variables
             )
-
-    def begun(self, stages: list[str]) -> list[str]:
-        """The stages that this process has begun, and `END` once all have finished."""
-        records = {name: self.out / "stages" / f"{name}.json" for name in stages}
-        found = [name for name, path in records.items() if path.is_file() and path.stat().st_mtime >= self.clock]
-        finished = [
-            name for name, path in records.items() if path.is_file() and json.loads(path.read_text())["finished"]
-        ]
-        return [*found, *([END] if len(finished) == len(stages) else [])]
+        self.total = 0.0
 
     def spent(self) -> float:
-        """Seconds of the processors, of the study and all that it has started."""
+        """Seconds of the processors, of the command and all that it has started."""
         total = 0.0
         with contextlib.suppress(psutil.NoSuchProcess):
-            study = psutil.Process(self.process.pid)
-            for process in (study, *study.children(recursive=True)):
+            first = psutil.Process(self.process.pid)
+            for process in (first, *first.children(recursive=True)):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     total += sum(process.cpu_times()[:4])  # its own and those of its ended children
-        return total
+        self.total = max(self.total, total)
+        return self.total
 
-    def kill(self, group: bool) -> None:
-        """SIGKILL, to every process of the group or to the study alone."""
-        if group:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        else:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+    def kill_at(self, moment: Moment) -> float | None:
+        """Wait for a moment and kill; the seconds then spent, None where the command had ended before."""
+        while self.process.poll() is None:
+            if self.spent() >= moment.seconds:
+                if moment.group:
+                    os.killpg(self.process.pid, signal.SIGKILL)
+                else:
+                    self.process.send_signal(signal.SIGKILL)
+                self.process.wait()
+                return self.total
+            time.sleep(POLL)
+        return None
+
+    def end(self) -> float:
+        """Wait for the end; the seconds spent.
+
+        Raises:
+            SystemExit: the command failed.
+        """
+        while self.process.poll() is None:
+            self.spent()
+            time.sleep(POLL)
+        if self.process.returncode:
+            sys.exit(f"{self.process.args} failed with {self.process.returncode}; see its log")
+        return self.total
 
 
-def left_alone(file: Path, out: Path, stages: list[str]) -> dict[str, float]:
-    """Run the study to its end: stage -> the second at which it began; `END` and the second of the end come last."""
-    run, began, spent = Run(file, out), {"start": 0.0}, 0.0
-    while run.process.poll() is None:
-        spent = max(spent, run.spent())
-        for name in run.begun(stages):
-            began.setdefault(name, spent)
-        time.sleep(POLL)
-    if run.process.returncode:
-        sys.exit(f"the study itself failed; see {out.parent / out.name}.log")
-    return {**began, "": spent}
-
-
-def draw(timeline: dict[str, float], kills: int, seed: int) -> list[Moment]:
+def draw(seconds: float, kills: int, seed: int) -> list[Moment]:
     """A moment at random in each of so many equal parts of the whole time, in order."""
-    source, moments = random.Random(seed), []
-    for part in range(kills):
-        at = timeline[""] * (part + source.random()) / kills
-        stage = max((name for name in timeline if timeline[name] <= at), key=timeline.__getitem__)
-        moments.append(Moment(stage, at - timeline[stage], source.random() < 0.5))
-    return moments
+    source = random.Random(seed)
+    return [Moment(seconds * (part + source.random()) / kills, source.random() < 0.5) for part in range(kills)]
 
 
-def kill_at(moment: Moment, file: Path, out: Path, stages: list[str]) -> str:
-    """Start the study and kill it; what it was then doing, empty where it had come to its end.
-
-    A stage that goes on from its checkpoints may be over sooner than it was; then the kill comes as soon as it is.
-    """
-    run = Run(file, out)
-    order = ["start", *stages, END]
-    wanted, reached = order.index(moment.stage), None
-    while run.process.poll() is None:
-        at, spent = max(map(order.index, ["start", *run.begun(stages)])), run.spent()
-        reached = spent if reached is None and at >= wanted else reached
-        if reached is not None and (at > wanted or spent - reached >= moment.seconds):
-            run.kill(moment.group)
-            return f"{order[at]}, {last_line(out / 'stages' / f'{order[at]}.log')}"
-        time.sleep(POLL)
-    return ""
-
-
-def last_line(log: Path) -> str:
-    """The newest line of a log; empty where there is none."""
-    lines = re.split(r"\r|\n|\x1b\[A", log.read_text(errors="replace")) if log.is_file() else []
-    return next((line.strip()[:60] for line in reversed(lines) if line.strip()), "")
-
-
-def figures(out: Path) -> dict:
-    """All that must agree, by name; paths under the study's folder as if it were the same."""
-    results = json.loads((out / "results.json").read_text().replace(str(out), "OUT"))
-    metrics = {
-        name: json.loads((out / name / "metrics.json").read_text().replace(str(out), "OUT")) for name in METHODS
-    }
-    import pyarrow.parquet
-
-    answers = pyarrow.parquet.read_table(out / "evaluation" / "predictions.parquet").to_pylist()
-    return {
-        "results.json": steady(results),
-        "metrics.json": steady(metrics),
-        "dataset": json.loads((out / "dataset" / "build.json").read_text())["files"],
-        "adapters": {
-            name: hashlib.sha256((out / name / "adapter_model.safetensors").read_bytes()).hexdigest()
-            for name in METHODS
-        },
-        "answers": answers,
-    }
+def contents(folder: Path) -> dict[str, object]:
+    """All that must agree, by path: of JSON and YAML what they say, of other files the hash."""
+    found: dict[str, object] = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix == ".json":
+            found[name] = steady(json.loads(path.read_text().replace(folder.name, "OUT")))
+        elif path.suffix in SAYS_TIMES or path.name in (".ascii-maze", "lock"):
+            found[name] = "is there"
+        elif path.suffix == ".yaml":
+            found[name] = path.read_text().replace(folder.name, "OUT")
+        else:
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 def steady(value):
-    """The same without what `VARIES`."""
+    """The same without what `VARIES`, and without the hashes of files that hold times."""
     if isinstance(value, dict):
         return {key: steady(inner) for key, inner in value.items() if not VARIES.search(key)}
     return [steady(inner) for inner in value] if isinstance(value, list) else value
@@ -188,8 +216,11 @@ def steady(value):
 
 def differences(one, other, place: str = "") -> list[str]:
     """Where two values differ, each as a line."""
-    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        return [line for key in one for line in differences(one[key], other[key], f"{place}/{key}")]
+    if isinstance(one, dict) and isinstance(other, dict):
+        missing = [f"{place}/{key}: in one of the two alone" for key in sorted(one.keys() ^ other.keys())]
+        return missing + [
+            line for key in one if key in other for line in differences(one[key], other[key], f"{place}/{key}")
+        ]
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         return [line for key, pair in enumerate(zip(one, other)) for line in differences(*pair, f"{place}/{key}")]
     return [] if one == other else [f"{place}: {str(one)[:80]} alone, {str(other)[:80]} killed"]
@@ -202,88 +233,114 @@ def count(value) -> int:
     return isinstance(value, int | float)
 
 
-def resumed(out: Path) -> set[str]:
-    """Trainings whose newest attempt went on from a checkpoint."""
-    logs = (out / "stages").glob("train-*.log")
-    return {log.stem.removeprefix("train-") for log in logs if "going on from" in log.read_text(errors="replace")}
+class Place(NamedTuple):
+    """Where a command writes: variables for its processes, what is there now, and how to begin from nothing."""
+
+    variables: dict[str, str]
+    made: Callable[[], dict[str, object]]
+    clear: Callable[[], object]
 
 
-def render(
-    command: str, timeline: dict, killed: list[tuple[Moment, str]], went_on: set[str], whole: dict, wrong: list[str]
-) -> str:
-    """The page: what was killed when, and what agreed."""
+@contextlib.contextmanager
+def place(name: str, folder: Path, out: str) -> Iterator[Place]:
+    """The output folder of a command; of a push, a Hub of its own."""
+    if name != "push":
+        yield Place({}, lambda: contents(folder / out), lambda: shutil.rmtree(folder / out, ignore_errors=True))
+        return
+    sys.path.insert(0, str(ROOT))
+    from tests.hub.server import HubServer
+    from tests.hub.store import User
+
+    (folder / out).mkdir()
+    token = "hf_" + "W" * 34
+    with HubServer(folder / out) as hub:
+        hub.store.users[token] = User("ann", "write", ("org",))
+
+        def published() -> dict[str, object]:
+            """The newest commit's files, and how many commits there are."""
+            repo = hub.store.repos.get(("dataset", REPO))
+            history = repo.history("main") if repo else []
+            files = {path: file.sha256 or file.oid for path, file in history[0].files.items()} if history else {}
+            return {**files, "commits": len(history)}
+
+        variables = {"HF_ENDPOINT": hub.url, "HF_TOKEN": token, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+        yield Place({**variables, "HF_HOME": str(folder / "hf-home")}, published, hub.store.repos.clear)
+
+
+def killed(command: Command, name: str, folder: Path, moments: list[Moment]) -> tuple[dict[str, object], list[str]]:
+    """The command killed at all moments and then left to end: what it made, and a line on each kill."""
+    lines = []
+    with place(name, folder, "killed") as where:
+        for number, moment in enumerate(moments, 1):
+            begun = "resumed"
+            if not Run(command.words, folder, "killed", where.variables).kill_at(moment):
+                where.clear()  # it had kept so much that it came to its end
+                begun = "from nothing"
+                Run(command.words, folder, "killed", where.variables).kill_at(moment)
+            what = "all its processes" if moment.group else "its first process"
+            line = last_line(folder / "killed.log")
+            lines.append(f"| {number} | {moment.seconds:.1f} s | {begun if number > 1 else ''} | {what} | {line} |")
+            print(lines[-1], flush=True)
+        Run(command.words, folder, "killed", where.variables).end()
+        return where.made(), lines
+
+
+def last_line(log: Path) -> str:
+    """The newest line of a log; empty where there is none."""
+    lines = re.split(r"\r|\n|\x1b\[A", log.read_text(errors="replace")) if log.is_file() else []
+    return next((line.strip()[:60].replace("|", " ") for line in reversed(lines) if line.strip()), "")
+
+
+def section(name: str, options, seconds: float, whole: dict, wrong: list[str], lines: list[str]) -> str:
+    """What is added to the page: what was killed when, and what agreed."""
     from importlib.metadata import version
 
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "trl", "peft"))
-    lines = [
-        f"# A study killed at {len(killed)} moments\n",
-        f"`{command}`, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {packages}.",
-        f"Seconds are the processors'. Left alone it took {timeline['']:.0f}.",
-        f"Trainings that went on from a checkpoint: {', '.join(sorted(went_on)) or 'none'}.",
-        "Not compared: times, paths, memory, and Transformers' `train_loss` and TRL's `num_tokens` in the logs of the",
-        "trainings, which are of the steps since the newest start; our `tokens` are of all steps, and agree.\n",
-        *(["Something differs:\n", *(f"- {line}" for line in wrong[:20])] if wrong else [agreed(whole)]),
-        "\n| | moment | what was killed | it was at | newest line of its log |\n|---|---|---|---|---|",
-    ]
-    for number, (moment, doing) in enumerate(killed, 1):
-        at, _, line = doing.partition(", ")
-        what = "all processes" if moment.group else "the study"
-        lines.append(
-            f"| {number} | {moment.stage} + {moment.seconds:.1f} s | {what} | {at} | {line.replace('|', ' ')} |"
-        )
-    return "\n".join([*lines, ""])
-
-
-def agreed(whole: dict) -> str:
-    """What did, in numbers."""
-    valid = {name: by_split["test"]["valid"] for name, by_split in whole["results.json"]["models"].items()}
-    shown = ", ".join(f"{name} {100 * valid[name]:.1f}" for name in ("base", *METHODS) if name in valid)
-    return (
-        f"Nothing differs: {count(whole['results.json']):,} numbers of results.json, {count(whole['metrics.json']):,} "
-        "of the six metrics.json, the bytes of the six adapters and of the dataset, and "
-        f"{len(whole['answers']):,} answers. Valid walks, for one: {shown} per cent, in both."
+    packages = ", ".join(f"{package} {version(package)}" for package in ("torch", "transformers", "trl", "peft"))
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    agreed = f"Nothing differs: {len(whole)} files, with {count(whole):,} numbers in JSON; none is left over."
+    return "\n".join(
+        [
+            f"\n## {name}, killed at {len(lines)} moments\n",
+            f"`python benchmarks/kills.py {name} --kills {options.kills} --seed {options.seed}`; {machine},",
+            f"{packages}.",
+            f"Left alone it took {seconds:.1f} s of the processors.\n",
+            *(["Something differs:\n", *(f"- {line}" for line in wrong[:20])] if wrong else [agreed]),
+            "\n| | after | begun | what was killed | newest line of its output |\n|---|---|---|---|---|",
+            *lines,
+            "",
+        ]
     )
 
 
 def main() -> None:
-    """Run both, compare, write the page."""
+    """Run the command alone and killed, compare, add to the page."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
-        epilog="Example: python benchmarks/kills.py --kills 5 --page /tmp/kills.md",
+        epilog="Example: python benchmarks/kills.py merge --kills 5 --page /tmp/kills.md",
     )
+    parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--out", type=Path, default=Path("outputs/kills"), help="folder for both studies")
+    parser.add_argument("--out", type=Path, default=Path("outputs/kills"), help="folder for everything")
     parser.add_argument("--page", type=Path, default=Path(__file__).parent / "KILLS.md")
     options = parser.parse_args()
-    shutil.rmtree(options.out / "killed", ignore_errors=True)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "dataset.yaml").write_text(yaml.safe_dump(DATASET))
-    file = options.out / "study.yaml"
-    file.write_text(yaml.safe_dump({**STUDY, "dataset": str(options.out / "dataset.yaml")}))
-    stages = ["build", *(f"train-{name}" for name in METHODS), "evaluate", "mri"]
-
-    known = options.out / "alone.json"
-    if not known.is_file():
-        shutil.rmtree(options.out / "alone", ignore_errors=True)
-        known.write_text(json.dumps(left_alone(file, options.out / "alone", stages)))
-    timeline = json.loads(known.read_text())
-    stages.sort(key=timeline.__getitem__)  # as the study orders them
-    print(", ".join(f"{name} {second:.1f}" for name, second in timeline.items()), flush=True)
-    killed, went_on = [], set()
-    for moment in draw(timeline, options.kills, options.seed):
-        doing = kill_at(moment, file, options.out / "killed", stages)
-        print(f"{moment}: {doing or 'was over'}", flush=True)
-        killed.append((moment, doing))
-        went_on |= resumed(options.out / "killed")
-    if Run(file, options.out / "killed").process.wait():
-        sys.exit(f"the killed study failed; see {options.out / 'killed'}.log")
-    whole = figures(options.out / "alone")
-    wrong = differences(whole, figures(options.out / "killed"))
-    command = f"python benchmarks/kills.py --kills {options.kills} --seed {options.seed}"
-    page = render(command, timeline, killed, went_on, whole, wrong)
-    options.page.write_text(page)
-    print(page)
+    command, folder = COMMANDS[options.command], (options.out / options.command).resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(DATASET))
+    (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    for needed in command.needs:
+        Run(MADE[needed], folder, needed, {}).end()
+    with place(options.command, folder, "alone") as where:
+        seconds = Run(command.words, folder, "alone", where.variables).end()
+        whole = where.made()
+    print(f"left alone: {seconds:.1f} s of the processors", flush=True)
+    then, lines = killed(command, options.command, folder, draw(seconds, options.kills, options.seed))
+    wrong = differences(whole, then)
+    text = section(options.command, options, seconds, whole, wrong, lines)
+    with options.page.open("a") as page:
+        page.write(text)
+    print(text)
     sys.exit(1 if wrong else 0)
 
 
