@@ -103,12 +103,12 @@ def build(
 
 
 @contextmanager
-def resumable():
+def resumable(how: str = "the same command goes on from here"):
     """Turn Ctrl-C into one line that says how to go on."""
     try:
         yield
     except KeyboardInterrupt as stop:
-        raise Interrupted("interrupted; the same command goes on from here") from stop
+        raise Interrupted(f"interrupted; {how}") from stop
 
 
 @app.command(
@@ -270,11 +270,12 @@ def mri(
     from .launch import prepare_process
 
     named = name_models(adapter)
-    prepare_process()
-    from .mri.run import write_report
+    with resumable("run the same command again; a report is made in one go"):
+        prepare_process()
+        from .mri.run import write_report
 
-    with progress(quiet=as_json) as on_progress:
-        results = write_report(base, named, dataset, split, out, limit, seed, on_progress)
+        with progress(quiet=as_json) as on_progress:
+            results = write_report(base, named, dataset, split, out, limit, seed, on_progress)
     if as_json:
         print((out / "mri.json").read_text(encoding="utf-8"))
         return

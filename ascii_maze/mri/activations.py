@@ -7,6 +7,7 @@ what comes after them.
 """
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import AsciiMazeError, UsageError
+from ..errors import AsciiMazeError, UsageError, reason
 from ..files import write_text
 from ..terminal import OnProgress
 from .models import BASE, Models, adapter_is_zero, watching
@@ -215,7 +216,11 @@ def states_at(hidden, tokens: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _lay_out(path: Path, shapes: dict[str, tuple[int, int]]) -> None:
-    """A safetensors file of float32 tensors of these shapes, filled with nothing yet."""
+    """A safetensors file of float32 tensors of these shapes, filled with nothing yet.
+
+    Raises:
+        AsciiMazeError: there is no room for it; found out later, while it is mapped, that would kill the process.
+    """
     entries, size = {}, 0
     for name, shape in shapes.items():
         end = size + 4 * shape[0] * shape[1]
@@ -223,10 +228,18 @@ def _lay_out(path: Path, shapes: dict[str, tuple[int, int]]) -> None:
         size = end
     header = json.dumps(entries).encode()
     header += b" " * (-len(header) % 8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(len(header).to_bytes(8, "little") + header)
-        file.truncate(8 + len(header) + size)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.write(len(header).to_bytes(8, "little") + header)
+            file.truncate(8 + len(header) + size)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, 8 + len(header) + size)
+    except OSError as error:
+        raise AsciiMazeError(
+            f"no room for the activations of a layer, {size:,} bytes, in {path.parent}: {reason(error)}; give fewer "
+            "mazes (--limit) or an --out on another disk"
+        ) from error
 
 
 def _write_rows(path: Path, values: dict[str, np.ndarray], places: dict[str, np.ndarray]) -> None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import AsciiMazeError
+from ..errors import AsciiMazeError, reason
 from ..mazes.prompts import PromptStyle, format_answer, style_of
 from ..metrics.path_validity.maze import MOVES, OPEN, Maze
 from ..metrics.path_validity.scoring import parse_moves
+from .rows import shown_map
 
 # Open cells of a maze at which `cells` reads, drawn anew for each maze; an even number.
 CELLS = 8
@@ -65,14 +66,15 @@ def locate_walks(rows: Sequence[dict], tokenizer, seed: int) -> list[TokenisedWa
 
 
 def _locate(row: dict, tokenizer, rng: np.random.Generator) -> TokenisedWalk:
-    style, maze, shown = style_of(row["prompt"]), Maze.from_ascii(row["maze"]), row["prompt"][-1]["content"]
+    style, maze = style_of(row["prompt"]), Maze.from_ascii(row["maze"])
     path = parse_moves(row["solution"], maze.start)
     if not path:
         raise AsciiMazeError(f"maze {row['id']} has no way from S to G; choose a split of mazes that have one")
-    prompt = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
-    first = prompt.rfind(shown)
-    if first < 0:
-        raise AsciiMazeError(f"the chat template does not show maze {row['id']} as it is; use another model")
+    prompt = _render(row, tokenizer)
+    shown = shown_map(maze, row["prompt"][-1]["content"])
+    first = -1 if shown is None else prompt.rfind(shown)
+    if shown is None or first < 0:
+        raise AsciiMazeError(f"the chat template does not show maze {row.get('id')} as it is; use another model")
     text = prompt + format_answer(path, style, maze.start)
     encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
     offsets = np.array(encoded["offset_mapping"])
@@ -94,6 +96,18 @@ def _locate(row: dict, tokenizer, rng: np.random.Generator) -> TokenisedWalk:
         cell_places=places,
         path=path,
     )
+
+
+def _render(row: dict, tokenizer) -> str:
+    """The prompt as the model reads it, up to its answer."""
+    from jinja2 import TemplateError
+
+    try:
+        return tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        raise AsciiMazeError(
+            f"the model's chat template does not take the messages of maze {row.get('id')}: {reason(error)}"
+        ) from error
 
 
 def _choose_cells(maze: Maze, path: str, rng: np.random.Generator) -> np.ndarray:

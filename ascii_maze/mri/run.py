@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataset_builder.load import load_mazes
-
 from ..errors import UsageError
 from ..files import UNFINISHED, is_ours, move_inside, output_folder, remove_inside
 from ..packages import PACKAGES, versions
@@ -27,11 +25,10 @@ from .lens import logit_lens, next_token_kl
 from .models import Models, find_adapters, load_models
 from .positions import TokenisedWalk, locate_walks
 from .report.page import draw_report
+from .rows import load_rows
 from .schema import RegionComparison, RegionNumbers, Results, Settings, Update, only
 from .weights import overlaps, updates
 
-# Fewer mazes leave nothing to split into training and held-out ones.
-LEAST_MAZES = 20
 # What a report consists of; who finds mri.json finds the rest of the same run.
 REPORT = ("figures", "tables", "report.html", "mri.json")
 
@@ -75,14 +72,12 @@ def write_report(
     Raises:
         UsageError: no adapter, one of another base, too few mazes, mazes longer than the model's context, or an output
             folder with something of someone else's.
-        AsciiMazeError: something cannot be loaded, activations are not finite, or another process writes to the
-            output folder.
+        AsciiMazeError: something cannot be loaded, a maze is not what the dataset says of it, activations are not
+            finite, the disk is full, or another process writes to the output folder.
     """
     on_progress = on_progress or (lambda what, done, total: None)
     sources = find_adapters(base, adapters)
-    rows = load_mazes(dataset, split, limit)
-    if len(rows) < LEAST_MAZES:
-        raise UsageError(f"{len(rows)} mazes are too few to tell anything; give at least {LEAST_MAZES}")
+    rows = load_rows(dataset, split, limit)
     settings: Settings = {
         "base": base,
         "adapters": adapters,

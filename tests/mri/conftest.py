@@ -94,3 +94,35 @@ def activations(models, walks, tmp_path_factory):
     from ascii_maze.mri.activations import SITES, extract
 
     return extract(models, walks, tmp_path_factory.mktemp("activations"), sites=SITES, batch_size=7)
+
+
+@pytest.fixture(scope="session")
+def adapters(tmp_path_factory):
+    """Adapters of `tiny` that nobody has trained: `zero`, as PEFT makes them, and `random`."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from trl import ModelConfig
+
+    from ascii_maze.models.loading import load_base
+
+    folder = tmp_path_factory.mktemp("adapters")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        lora = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
+        model = get_peft_model(load_base(ModelConfig(model_name_or_path="tiny", dtype="float32")), lora)
+        model.peft_config["default"].base_model_name_or_path = "tiny"
+        model.save_pretrained(folder / "zero")
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.data.normal_(std=0.05)
+        model.save_pretrained(folder / "random")
+    return {name: str(folder / name) for name in ("zero", "random")}
+
+
+@pytest.fixture(scope="module")
+def few_patched():
+    """Patching is most of the time that a small report takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ascii_maze.mri.analysis.PATCHED_WALKS", 8)
+        patch.setattr("ascii_maze.mri.analysis.PATCHED_READS", 4)
+        yield

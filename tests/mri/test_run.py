@@ -1,4 +1,3 @@
-import json
 import re
 import shutil
 import subprocess
@@ -6,46 +5,13 @@ import subprocess
 import numpy as np
 import pytest
 
-from ascii_maze.cli import main
 from ascii_maze.errors import UsageError
-from ascii_maze.mri import analysis
 from ascii_maze.mri.models import find_adapters, load_models
-from ascii_maze.mri.run import load_mazes, measure, write_report
+from ascii_maze.mri.rows import load_rows
+from ascii_maze.mri.run import measure, write_report
 from ascii_maze.mri.schema import read_results, without_nan
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_patched():
-    """Patching is most of the time that a small report takes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analysis, "PATCHED_WALKS", 8)
-        patch.setattr(analysis, "PATCHED_READS", 4)
-        yield
-
-
-@pytest.fixture(scope="module")
-def adapters(tmp_path_factory):
-    """Adapters of `tiny` that nobody has trained: `zero`, as PEFT makes them, and `random`."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from trl import ModelConfig
-
-    from ascii_maze.models.loading import load_base
-
-    folder = tmp_path_factory.mktemp("adapters")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        lora = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
-        model = get_peft_model(load_base(ModelConfig(model_name_or_path="tiny", dtype="float32")), lora)
-        model.peft_config["default"].base_model_name_or_path = "tiny"
-        model.save_pretrained(folder / "zero")
-        for name, weight in model.named_parameters():
-            if "lora_B" in name:
-                weight.data.normal_(std=0.05)
-        model.save_pretrained(folder / "random")
-    return {name: str(folder / name) for name in ("zero", "random")}
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +61,7 @@ def test_an_adapter_of_noise_changes_much(numbers):
 
 
 def test_the_same_seed_gives_the_same_numbers(adapters, dataset, numbers, tmp_path):
-    rows = load_mazes(str(dataset), "train", 60)
+    rows = load_rows(str(dataset), "train", 60)
     models = load_models(find_adapters("tiny", adapters))
     again = measure(models, rows, numbers["settings"], tmp_path, lambda *done: None)
     assert without_nan(again.results) == numbers
@@ -152,31 +118,6 @@ def test_a_browser_has_nothing_to_complain_of(report, tmp_path, width):
     figures = re.findall(r"<figure [^>]*>", done.stdout)
     assert figures
     assert all("zoomable" in figure for figure in figures)  # its script has run to the end
-
-
-def test_what_cannot_be_compared_is_said_in_one_line(adapters, dataset, tmp_path, monkeypatch, capsys):
-    other = tmp_path / "other"
-    shutil.copytree(adapters["random"], other)
-    config = json.loads((other / "adapter_config.json").read_text())
-    (other / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "ORG/other"}))
-    cases = {
-        (): "no adapter to compare with the base; give --adapter NAME=FOLDER",
-        ("--adapter", f"other={other}"): "adapter 'other'",
-        ("--adapter", f"base={adapters['random']}"): "an adapter cannot be called 'base'",
-        ("--adapter", "whole=tiny"): "'whole' (tiny) is no LoRA adapter",
-        ("--adapter", f"one={adapters['zero']}", "--limit", "7"): "7 mazes are too few to tell anything",
-        ("--adapter", f"one={adapters['zero']}"): "is not empty and was not made by ascii-maze",
-    }
-    for words, message in cases.items():
-        monkeypatch.setattr(
-            "sys.argv", ["ascii-maze", "mri", *words, "--dataset", str(dataset), "--out", str(tmp_path)]
-        )
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr().err.strip().splitlines()
-        assert stopped.value.code == 2
-        assert printed[-1].startswith("ascii-maze: ")
-        assert message in printed[-1]
 
 
 def test_adapters_of_one_base_that_was_quantised_and_was_not_are_refused(adapters, tmp_path):
