@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ascii_maze import Maze, MazeError, metric_path, score_path
 from ascii_maze.metrics.path_validity.app import ANSWER, MAZE, draw
+from ascii_maze.metrics.path_validity.lenient import score_lenient
 from ascii_maze.metrics.path_validity.tests import LOOP, test_cases
 
 from .test_maze import maps
@@ -39,7 +40,12 @@ def test_the_example_of_the_card(metric):
 def test_items_are_what_the_scorer_says(metric):
     answers = ["D D R R", "R L R R D D", "R R R D D", "I would turn right."]
     items = metric.compute(predictions=answers, references=[LOOP] * 4, per_item=True)["items"]
-    assert items == [score_path(LOOP, answer).to_dict() for answer in answers]
+    assert items == [both_readings(LOOP, answer) for answer in answers]
+
+
+def both_readings(maze, answer):
+    score = score_path(maze, answer)
+    return {**score.to_dict(), **score_lenient(maze, answer)._asdict()}
 
 
 def test_batches_and_single_pairs_add_up(metric):
@@ -86,7 +92,7 @@ def test_combines_with_another_metric(metric):
 def test_never_raises_on_a_prediction(metric, pairs):
     predictions, references = zip(*pairs, strict=True)
     items = metric.compute(predictions=predictions, references=references, per_item=True)["items"]
-    assert items == [score_path(maze, prediction).to_dict() for prediction, maze in pairs]
+    assert items == [both_readings(maze, prediction) for prediction, maze in pairs]
 
 
 @settings(max_examples=10)  # evaluate keeps the lock of a computation that failed, and waits a while for it

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from .lenient import score_lenient
 from .maze import LARGE, MOVES, NOWHERE, MazeError
 from .scoring import FIELDS, PathScore, score_path
 
@@ -80,6 +81,19 @@ def score_columns(mazes: Sequence[str], completions: Sequence[str]) -> Columns:
             raise
         for name, value in score.to_dict().items():
             columns[name][index] = NOWHERE if value is None else value
+    return columns
+
+
+def lenient_columns(mazes: Sequence[str], completions: Sequence[object], strict: Columns) -> Columns:
+    """The fields of `Lenient` as bool (n,): what `score_lenient` says of each maze and completion.
+
+    Args:
+        strict: what `score_columns` says of them; only what that has not read is read again.
+    """
+    columns = {"parsed_lenient": strict["parsed"].copy(), "valid_lenient": strict["valid"].copy()}
+    for index in np.flatnonzero(~strict["parsed"]).tolist():
+        for name, value in score_lenient(mazes[index], completions[index])._asdict().items():
+            columns[name][index] = value
     return columns
 
 

@@ -3,13 +3,17 @@
 import datasets
 import evaluate
 
-from .bulk import rows_of, score_columns
+from .bulk import lenient_columns, rows_of, score_columns
+from .lenient import Lenient
 from .maze import MazeError
 from .scoring import FIELDS, completion_text
+from .wording import LANGUAGES
 
-_DESCRIPTION = """
+# `evaluate.load` brings no other modules than those that this one names.
+_DESCRIPTION = f"""
 Whether paths through ASCII mazes are legal, arrive, and are as short as a path can be. A reference is the text of a
-maze alone, so any path that arrives is right, not only the one that somebody wrote down.
+maze alone, so any path that arrives is right, not only the one that somebody wrote down. Longer texts are
+read in {LANGUAGES}.
 """
 
 _CITATION = """
@@ -34,6 +38,7 @@ Returns:
     wall_hits, revisits: means, in moves.
     excess_moves: mean over the valid predictions, in moves.
         A mean over no prediction is None.
+    parsed_lenient, valid_lenient: rates, 0-1, if a path in a longer text counts too.
     items: with per_item, one dict of fields for each prediction.
 Examples:
     >>> metric = evaluate.load("path_validity")
@@ -93,7 +98,14 @@ class PathValidity(evaluate.Metric):
         for name, column in columns.items():
             values = (column[columns["valid"]] if name == "excess_moves" else column).tolist()
             result[name] = sum(values) / len(values) if values else None
-        return {**result, "items": [dict(zip(FIELDS, row)) for row in rows_of(columns)]} if per_item else result
+        lenient = lenient_columns(references, predictions, columns)
+        for name, column in lenient.items():
+            result[name] = float(column.mean()) if len(column) else None
+        if per_item:
+            beside = zip(*(lenient[name].tolist() for name in Lenient._fields))
+            names = (*FIELDS, *Lenient._fields)
+            result["items"] = [dict(zip(names, (*row, *more))) for row, more in zip(rows_of(columns), beside)]
+        return result
 
 
 def check_text(references: list) -> None:

@@ -106,6 +106,8 @@ def after_thought(completion: str) -> str | None:
 
     Where the prompt has opened the thought, as some chat templates do, the caller puts its mark before the completion.
     """
+    if "<" not in completion and "[" not in completion:
+        return completion
     for _, closed in THOUGHTS:
         completion = completion.rpartition(closed)[2]
     return None if any(opened in completion for opened, _ in THOUGHTS) else completion
@@ -139,10 +141,11 @@ def parse_moves(completion: object, start: tuple[int, int] | None = None) -> str
     letters = text.translate(_LETTERS)
     if letters and not letters.strip("UDLR"):
         return letters
-    return _moves_of_answer(extract_answer(text), start)
+    return moves_of_answer(extract_answer(text), start)
 
 
-def _moves_of_answer(answer: str, start: tuple[int, int] | None) -> str | None:
+def moves_of_answer(answer: str, start: tuple[int, int] | None) -> str | None:
+    """`parse_moves` of a text of which all counts."""
     letters = answer.translate(_LETTERS)
     if not letters:
         return None
@@ -161,7 +164,11 @@ def _moves_of_answer(answer: str, start: tuple[int, int] | None) -> str | None:
 def _moves_of_coordinates(answer: str, start: tuple[int, int] | None) -> str | None:
     if _COORDINATE.sub("", answer).strip(" \n\r\t,"):
         return None
-    places = [(int(row), int(column)) for row, column in _COORDINATE.findall(answer)]
+    return moves_between([(int(row), int(column)) for row, column in _COORDINATE.findall(answer)], start)
+
+
+def moves_between(places: list[tuple[int, int]], start: tuple[int, int] | None) -> str | None:
+    """The moves between places (row, column); None where two are not adjacent, or the first is not `start`."""
     if start not in (None, places[0]):
         return None
     steps = [(there[0] - here[0], there[1] - here[1]) for here, there in pairwise(places)]
