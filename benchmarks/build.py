@@ -1,4 +1,4 @@
-"""The whole build, all four configs to parquet: rows a second with one and two workers, memory, growth with size.
+"""The whole build, all four configs to parquet: rows per second with one and two workers, memory, growth with size.
 
     python benchmarks/build.py            # about four minutes on two cores
     python benchmarks/build.py --rows 100000
@@ -49,7 +49,7 @@ def measure(folder: Path, sizes: list[str], rows: int, workers: int) -> tuple[fl
 
 
 def peer_rate(sizes: list[str]) -> str:
-    """What maze-dataset makes in a second on one core, to have it beside; see `generation.py` for its installation."""
+    """Mazes per second of maze-dataset on one core, for comparison; see `generation.py` for how to install it."""
     try:
         peer("gen_dfs", 5, 1, 0)
     except ImportError:

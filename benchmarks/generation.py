@@ -50,7 +50,7 @@ def peer(generator: str, size: int, count: int, seed: int) -> None:
 
 
 def rate(run: Callable[[str, int, int, int], None], generator: str, size: int, count: int, seed: int) -> float:
-    """Mazes a second."""
+    """Mazes per second."""
     began = time.perf_counter()
     run(generator, size, count, seed)
     return count / (time.perf_counter() - began)

@@ -1,6 +1,6 @@
 """Build a dataset folder, in stages whose jobs any number of workers may share:
 
-1. *Plan.* A look at each kind's first mazes tells how many to hash, and whether there are enough, before all else.
+1. *Plan.* A sample of each kind's mazes tells how many to hash, and whether there are enough.
 2. *Hash.* Chunks of each sequence (seed, kind) become candidates, sorted by fingerprint, one file each.
 3. *Write.* Each part of the fingerprints chooses its mazes among the candidates (`choose`), generates them again from
    (seed, kind, index), and writes one parquet file per split and config. Rows stand in the order of fingerprints,
@@ -123,15 +123,15 @@ def begin(config: BuildConfig, out: Path) -> BuildRecord | None:
 
 @contextmanager
 def _process_map(workers: int, config: BuildConfig) -> Iterator[Callable]:
-    """An ordered, lazy `map` over so many processes; the plain one for a single worker."""
+    """An ordered, lazy `map` over `workers` processes; the built-in one for a single worker."""
     if workers == 1:
         yield map
         return
-    # Quicker than to start anew; elsewhere than on Linux a fork is not safe.
+    # Faster than to spawn; but only on Linux is a fork safe.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(config,))
     for _ in range(workers):
-        pool.submit(int)  # they start now, and are ready when they are needed
+        pool.submit(int)  # they start now and are ready when needed
 
     def ordered(function, items):
         items = iter(items)
@@ -148,8 +148,9 @@ def _process_map(workers: int, config: BuildConfig) -> Iterator[Callable]:
 
 
 def _start_worker(config: BuildConfig) -> None:
-    """Leave Ctrl-C to the parent process, and end when it is gone: killed, it could not end its workers itself. Make
-    the rows of one maze and forget them, so that the kernels are loaded while the parent plans.
+    """Leave Ctrl-C to the parent process, and exit when it is gone, since a killed parent cannot stop its workers.
+
+    Making the rows of one maze loads the kernels while the parent still plans.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_after, args=(multiprocessing.parent_process(),), daemon=True).start()
@@ -191,8 +192,8 @@ def plan(config: BuildConfig, out: Path, on_progress: OnProgress | None = None) 
 
 
 def hash_jobs(hashed: dict[Kind, int]) -> list[tuple[Kind, int, int]]:
-    """Chunks (kind, first index, count) of all sequences; larger ones of long sequences, since every part looks into
-    the file of each.
+    """Chunks (kind, first index, count) of all sequences; larger chunks of long sequences, since every part reads every
+    chunk's file.
     """
     return [
         (kind, first, min(size, count - first))
@@ -203,7 +204,7 @@ def hash_jobs(hashed: dict[Kind, int]) -> list[tuple[Kind, int, int]]:
 
 
 def hash_mazes(job: tuple[BuildConfig, Path, Kind, int, int]) -> None:
-    """Write the candidates of one chunk, unless they are there."""
+    """Write the candidates of one chunk, unless they are there already."""
     config, out, kind, first, count = job
     path = _candidates_path(config, out, kind, first)
     if not path.is_file():

@@ -64,7 +64,7 @@ def _head(config: BuildConfig, record: BuildRecord, locate: Callable[[str], Path
     from huggingface_hub import DatasetCardData
 
     # `datasets` keeps what it has read of a folder under the folder's name and a hash of this head, not of the files.
-    # With their digest in it, a dataset built anew at the same place is not mistaken for the one before.
+    # With the files' digest in the head, a rebuilt dataset is not mistaken for its predecessor.
     digests = {name: hashlib.sha256() for name in CONFIGS}
     for path, sha256 in record["files"].items():
         digests[path.split("/")[0]].update(f"{path} {sha256}\n".encode())

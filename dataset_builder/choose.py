@@ -1,8 +1,8 @@
 """Which mazes a dataset holds: a rule that depends on nothing but the config, worked out part by part.
 
 A *part* is a range of fingerprints (`mazes.splits`) within what the hash gives to training, validation or test. It
-holds every copy of a maze, turned, mirrored or walked backwards, so parts need not know of one another: duplicates
-and quotas are settled in each alone, in memory bounded by its size, by any worker.
+holds every copy of a maze, turned, mirrored or walked backwards, so parts are independent: each settles duplicates and
+quotas by itself, in memory bounded by its size, on any worker.
 
 The rule: kinds in the order of the config, mazes in the order of their sequence. A maze is taken if no maze of its
 canonical form has been, and its split still wants one of this kind and path length. To find a part's mazes without
@@ -33,12 +33,12 @@ CHUNK, CHUNK_CHARACTERS = 32_768, 2**27
 SURVEY, LONG_SURVEY = 2_048, 16_384
 # Path lengths rarer than this among a kind's mazes are refused: looking for them would take most of the build.
 RAREST = 1 / 1000
-# A sequence that gives nothing wanted in so many mazes has no more to give.
+# A sequence is exhausted if this many mazes in a row contain none that is wanted.
 BARREN = 262_144
 
 
 class Part(NamedTuple):
-    """The `number`-th of `of` equal ranges of the fingerprints of `source`: train, validation or test."""
+    """Range `number`, from 0, of `of` equal ranges of the fingerprints of `source`: train, validation or test."""
 
     source: str
     number: int
@@ -73,7 +73,7 @@ def parts(config: BuildConfig) -> list[Part]:
 
 
 def check_memory(config: BuildConfig, workers: int) -> None:
-    """See that the rows of one part fit memory, in each of so many workers.
+    """Check that every worker can hold the rows of one part in memory.
 
     Raises:
         UsageError: they do not.
@@ -101,7 +101,7 @@ def by_kind(config: BuildConfig) -> dict[Kind, list[Quota]]:
 
 
 def asks_for_lengths(config: BuildConfig) -> bool:
-    """Whether any path length is not as welcome as any other."""
+    """Whether some path lengths are wanted more than others."""
     return list(config.path_lengths) != [ANY_LENGTH]
 
 
@@ -239,7 +239,7 @@ def _sorted(chosen: list[Chosen]) -> Chosen:
 
 
 def survey(config: BuildConfig, asked: list[Quota]) -> tuple[int, bool]:
-    """How many mazes of a kind to hash for its quotas, and whether these may be more than there are to be had.
+    """How many mazes of a kind to hash for its quotas, and whether the kind may run out of mazes.
 
     Estimated from the first mazes of the sequence: the share of distinct ones, the share of each path length, and
     how many distinct ones there are in all (A. Chao, "Nonparametric estimation of the number of classes in a
@@ -274,10 +274,10 @@ def survey(config: BuildConfig, asked: list[Quota]) -> tuple[int, bool]:
 
 
 def check_crowded(config: BuildConfig, kinds: dict[Kind, list[Quota]], hashed: dict[Kind, int]) -> dict[Kind, int]:
-    """Choose the mazes of some kinds, all of one size, and forget them; return how many have to be hashed for that.
+    """Try to choose the mazes of some kinds, all of one size; return how many have to be hashed for that.
 
     Args:
-        hashed: the survey's guess of it.
+        hashed: the survey's estimate of it.
 
     Raises:
         AsciiMazeError: there are too few.

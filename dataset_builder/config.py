@@ -89,7 +89,7 @@ class Kind(NamedTuple):
 
 
 class Quota(NamedTuple):
-    """So many mazes of one kind for one split, with shortest paths of `least` to `most` moves (None: any length)."""
+    """How many mazes of one kind go to one split, with shortest paths of `least` to `most` moves (None: any length)."""
 
     split: str
     kind: Kind
@@ -107,7 +107,7 @@ def load_config(name: str, seed: int | None = None, limit: int | None = None) ->
 
     Args:
         seed: overrides the file's.
-        limit: at most so many rows in each split.
+        limit: maximum number of rows in each split.
 
     Raises:
         UsageError: no such file, an unknown key, split, generator or size, or a value of the wrong type.
@@ -224,7 +224,7 @@ def _is_share(text: str) -> bool:
 
 
 def characters(width: int, height: int) -> int:
-    """Characters of a map of so many cells, without its line breaks."""
+    """Characters of a map of `width` x `height` cells, without its line breaks."""
     return (2 * width + 1) * (2 * height + 1)
 
 

@@ -151,7 +151,7 @@ def main(
     executor: Annotated[str, typer.Option(help="local, slurm, ray or jobs (Hugging Face Jobs).")] = "local",
     logs: Annotated[Path | None, typer.Option(help="datatrove's folder; OUT-logs by default.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many rows in each split.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Maximum number of rows in each split.")] = None,
     first: Annotated[int, typer.Option(help="local: the first rank of this machine.")] = 0,
     end: Annotated[int | None, typer.Option(help="local: the rank after this machine's last.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for datatrove's executor.")] = None,

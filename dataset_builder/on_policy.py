@@ -27,7 +27,7 @@ from .schema import BuildRecord, PreferencesSource
 from .staging import publish, record_of, remove_leftovers, sha256_of, short_hash, staged_dataset
 
 TEMPERATURE = 1.0
-# Mazes that are asked about at once; a run that was interrupted resumes at the next so many.
+# Mazes per batch of questions; an interrupted run resumes with the first batch that is missing.
 CHUNK = 4_096
 
 

@@ -50,7 +50,7 @@ def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints:
     letters, offsets = kernels.solve(mazes.open, mazes.ends)
     maze = _fixed_width(kernels.render(mazes.open, mazes.ends))
     solution = _answers(letters, offsets, mazes, PLAIN)
-    # What is wrong with an answer hangs on the maze alone, not on where it stands in the dataset.
+    # What is wrong with an answer depends on the maze alone, not on its position in the dataset.
     keys = kernels.item_keys(config.seed, "rejected", kind.width, kind.height, fingerprints)
     worse, worse_offsets, kinds = reject(mazes, letters, offsets, keys, config.rejected)
     count = len(indices)
@@ -74,7 +74,7 @@ def _messages(roles: tuple[str, ...], contents: tuple[pyarrow.Array, ...]) -> py
     """One list of messages per row; a content of length 1 is the same text in every row."""
     count, size = max(map(len, contents)), len(roles)
     starts = np.cumsum([0, *map(len, contents)])
-    # The texts laid end to end, taken row by row.
+    # The concatenated texts, taken row by row.
     order = [start + np.minimum(np.arange(count), len(content) - 1) for start, content in zip(starts, contents)]
     content = pyarrow.concat_arrays(contents).take(pyarrow.array(np.stack(order, axis=1).ravel()))
     role = pyarrow.array(roles).take(pyarrow.array(np.tile(np.arange(size), count)))
@@ -83,7 +83,7 @@ def _messages(roles: tuple[str, ...], contents: tuple[pyarrow.Array, ...]) -> py
 
 
 def _texts(codes: np.ndarray, offsets: np.ndarray) -> pyarrow.StringArray:
-    """Strings from their bytes laid end to end."""
+    """Strings from their concatenated bytes."""
     buffers = [None, pyarrow.py_buffer(offsets.astype(np.int32)), pyarrow.py_buffer(np.ascontiguousarray(codes))]
     return pyarrow.StringArray.from_buffers(len(offsets) - 1, buffers[1], buffers[2])
 
@@ -102,7 +102,7 @@ def _hexadecimal(fingerprints: np.ndarray) -> np.ndarray:
 
 
 def _answers(letters: np.ndarray, offsets: np.ndarray, mazes: MazeBatch, style: PromptStyle) -> pyarrow.StringArray:
-    """Moves laid end to end as answers in a style; what is not moves stays as it is."""
+    """Concatenated moves as answers in a style; an answer that is no moves stays as it is."""
     if style.answer == "coordinates":
         text, columns = letters.tobytes().decode("ascii"), mazes.open.shape[2]
         paths = [text[start:end] for start, end in pairwise(offsets.tolist())]

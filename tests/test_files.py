@@ -1,7 +1,9 @@
+import ast
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -198,3 +200,56 @@ def test_a_file_is_moved_over_another_and_a_folder_to_a_place_that_is_free(tmp_p
     assert (out / "file").read_text() == "new"
     assert (out / "there" / "inner").is_dir()
     assert (out / "full" / "of").is_dir()
+
+
+# What removes or renames, by module and by what it is called on a path. `rmdir` takes empty folders alone.
+BY_MODULE = {"os": ("remove", "unlink", "replace", "rename", "renames", "removedirs"), "shutil": ("rmtree", "move")}
+ON_A_PATH = ("unlink", "rename")
+# Files that do so themselves, and why they may.
+ALLOWED = {
+    "ascii_maze/files.py": "it is the one that checks",
+    "ascii_maze/evaluation/run.py": "sets its own earlier files aside, in a folder that may be of somebody else",
+    "ascii_maze/training/run.py": "files of a run by their names, in a folder that may be of somebody else",
+    "ascii_maze/training/checkpoints.py": "folders named checkpoint-*, which the trainer has made",
+}
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(path for folder in ("ascii_maze", "dataset_builder") for path in (ROOT / folder).rglob("*.py"))
+
+
+def removals(source: str) -> list[int]:
+    """Lines of a program that call something which removes or renames."""
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module in BY_MODULE:
+            lines += [node.lineno for alias in node.names if alias.name in BY_MODULE[node.module]]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "replace":
+            lines += [node.lineno] * (len(node.args) == 1 and not node.keywords)  # a path's; a text's takes two
+        if not isinstance(node, ast.Attribute):
+            continue
+        module = node.value.id if isinstance(node.value, ast.Name) else None
+        if node.attr in BY_MODULE.get(module, ()) or (module not in BY_MODULE and node.attr in ON_A_PATH):
+            lines.append(node.lineno)
+    return lines
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "shutil.rmtree(x)",
+        "os.replace(x, y)",
+        "Path(x).unlink()",
+        "(x / y).rename(z)",
+        "from shutil import rmtree",
+        "f = os.remove",
+        "Path(x).replace(y)",
+    ],
+)
+def test_a_removal_is_seen(line):
+    assert removals(line) == [1]
+    assert not removals("text.replace(x, y), dataclasses.replace(x, y=1), shutil.which(x), path.rmdir()")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_removed_or_renamed_past_files(path):
+    name = str(path.relative_to(ROOT))
+    assert name in ALLOWED or not removals(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Trivial ways to walk, as baselines: what a validity rate is worth shows beside what no model at all achieves.
+"""Trivial walkers as baselines: a validity rate means little without what can be reached with no model at all.
 
 Each baseline is a function (maze, random generator) -> moves as letters. Only `shortest_path`, the upper bound, looks
 at the solution. A baseline stops on G, or after as many moves as the map has open positions; after twice as many for
@@ -69,7 +69,7 @@ def greedy(maze: Maze, rng: random.Random) -> str:
 
 
 def shortest_path(maze: Maze, rng: random.Random) -> str:
-    """The solution, or nothing where there is no way."""
+    """The solution, or no moves where there is no path."""
     return maze.solve() or ""
 
 

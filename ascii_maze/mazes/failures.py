@@ -1,6 +1,6 @@
 """What is wrong with an answer, and where: one name for each way to fail.
 
-A kind bears the name that it has among the rejected answers of the dataset (`rejected.KINDS`), where it is there.
+The rejected answers of the dataset (`rejected.KINDS`) go by the same names.
 """
 
 from math import inf
@@ -11,15 +11,17 @@ from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import parse_moves
 from ..metrics.path_validity.svg import follow
 
+GARBAGE, WALL, STOPS_SHORT, OVERSHOOTS = "garbage", "wall", "stops_short", "overshoots"
+CIRCLES, DEAD_END, LOOPS = "circles", "dead_end", "loops"
 FAILURES = MappingProxyType(
     {
-        "garbage": "no path at all",
-        "wall": "runs into a wall",
-        "stops_short": "the right way, ended too early",
-        "overshoots": "comes to the goal and walks on",
-        "circles": "does not arrive, and goes the same way twice",
-        "dead_end": "takes a wrong turn, and does not arrive",
-        "loops": "arrives, but not by a shortest path",
+        GARBAGE: "no path at all",
+        WALL: "runs into a wall",
+        STOPS_SHORT: "the right way, ended too early",
+        OVERSHOOTS: "comes to the goal and walks on",
+        CIRCLES: "does not arrive, and goes the same way twice",
+        DEAD_END: "takes a wrong turn, and does not arrive",
+        LOOPS: "arrives, but not by a shortest path",
     }
 )
 
@@ -29,9 +31,10 @@ class Failure(NamedTuple):
 
     Attributes:
         kind: of `FAILURES`.
-        move: the first wrong move, from 1: that against the wall, off the shortest paths, on from the goal; of
-            `stops_short` the first one that is not there. None of garbage.
-        junction: at the how-manieth decision point of the walk the wrong move was made, from 1; None if it was none.
+        move: number of the first wrong move, from 1: into the wall, off the shortest paths, or beyond the goal; for
+            `stops_short` the first missing one. None for garbage.
+        junction: number of the decision point at which the wrong move was made, counted along the walk from 1; None
+            if it was made elsewhere.
     """
 
     kind: str
@@ -46,20 +49,20 @@ def failure_of(maze: Maze, completion: str) -> Failure | None:
     """
     moves = parse_moves(completion, maze.start)
     if moves is None:
-        return Failure("garbage")
+        return Failure(GARBAGE)
     walk = follow(maze, moves)
     trail = walk.positions
     # Where there is no way to the goal, every move is as wrong as any other.
     left = [maze.distances.get(place, inf) for place in trail]
     wrong = next((k for k in range(1, len(left)) if left[k] >= left[k - 1]), None)
     if walk.crash:
-        return Failure("wall", len(trail), _junction(maze, trail, len(trail)))
+        return Failure(WALL, len(trail), _junction(maze, trail, len(trail)))
     if maze.goal in trail[:-1] and trail[-1] != maze.goal:
-        return Failure("overshoots", trail.index(maze.goal) + 1)
+        return Failure(OVERSHOOTS, trail.index(maze.goal) + 1)
     if wrong is None:
-        return None if trail[-1] == maze.goal else Failure("stops_short", len(trail))
+        return None if trail[-1] == maze.goal else Failure(STOPS_SHORT, len(trail))
     again = len(set(zip(trail, moves))) < len(moves)
-    kind = "loops" if trail[-1] == maze.goal else "circles" if again else "dead_end"
+    kind = LOOPS if trail[-1] == maze.goal else CIRCLES if again else DEAD_END
     return Failure(kind, wrong, _junction(maze, trail, wrong))
 
 

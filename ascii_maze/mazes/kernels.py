@@ -149,7 +149,7 @@ def _open_cells(grid):
 
 @njit(cache=True, nogil=True)
 def distances_into(grid, columns, source, distance, queue, until=-1):
-    """Moves from `source` to every position, by breadth-first search, or as far as `until` (every nearer one, then).
+    """Moves from `source` to every position, by breadth-first search, stopping at `until` if given.
 
     Positions not reached have -1.
     """

@@ -11,20 +11,24 @@ from types import MappingProxyType
 import numpy as np
 from numba import njit
 
+from . import failures
 from .generators import MazeBatch
 from .kernels import LETTERS, advance, below, distances_into, mix, move_of
 
 KINDS = MappingProxyType(
     {
-        "wall": "cuts through a wall and goes on from there",
-        "dead_end": "takes a wrong turn at a junction and walks on until there is no way forward",
-        "stops_short": "the right way, ended too early",
-        "overshoots": "the right way, and on beyond the goal",
-        "loops": "arrives, with a step aside and back: valid, not shortest",
+        failures.WALL: "cuts through a wall and goes on from there",
+        failures.DEAD_END: "takes a wrong turn at a junction and walks on until there is no way forward",
+        failures.STOPS_SHORT: "the right way, ended too early",
+        failures.OVERSHOOTS: "the right way, and on beyond the goal",
+        failures.LOOPS: "arrives, with a step aside and back: valid, not shortest",
         "swapped_axes": "rows taken for columns",
-        "garbage": "no moves at all: a row of the maze again",
+        failures.GARBAGE: "no moves at all: a row of the maze again",
     }
 )
+# The kinds as numbers, their positions in `KINDS`: what the kernels know them by.
+WALL, DEAD_END, STOPS_SHORT, OVERSHOOTS, LOOPS, SWAPPED_AXES, GARBAGE = range(len(KINDS))
+COUNT = len(KINDS)
 
 
 def reject(
@@ -35,8 +39,8 @@ def reject(
     Args:
         letters, offsets: the mazes' shortest paths, from `kernels.solve`.
         keys: uint64 (n,), what decides kinds and places.
-        weights: names of `KINDS` -> how often, relatively. Where a kind is not to be had (no junction to go wrong at),
-            the next one of them takes its place, and `stops_short` where none is.
+        weights: names of `KINDS` -> how often, relatively. Where a maze allows no answer of a kind (it has no junction
+            to go wrong at), the next kind takes its place, and `stops_short` where it allows none of them.
 
     Returns:
         letters: uint8, the moves of all answers one after the other; of `garbage` the characters.
@@ -65,12 +69,12 @@ def _reject(keys, open_, ends, letters, offsets, shares):
         state = advance(keys[item])
         point = (mix(state) >> np.uint64(11)) * 2.0**-53 * total
         kind = 0
-        while kind < 6 and point >= shares[kind]:
+        while kind < COUNT - 1 and point >= shares[kind]:
             point -= shares[kind]
             kind += 1
         size = 0
-        for attempt in range(7):
-            here = (kind + attempt) % 7
+        for attempt in range(COUNT):
+            here = (kind + attempt) % COUNT
             if shares[here] > 0:
                 state = advance(state)
                 size = _answer(here, grid, columns, start, goal, distance, path, state, answer)
@@ -79,7 +83,7 @@ def _reject(keys, open_, ends, letters, offsets, shares):
                     break
                 size = 0
         if size == 0:
-            kind = 2
+            kind = STOPS_SHORT
             size = stops_short(path, state, answer)
         position = out_offsets[item]
         if position + size > len(out):
@@ -95,17 +99,17 @@ def _reject(keys, open_, ends, letters, offsets, shares):
 @njit(cache=True)
 def _answer(kind, grid, columns, start, goal, distance, path, state, out):
     """One kind's answer, written into `out`; returns its length, 0 where this maze has none of the kind."""
-    if kind == 0:
+    if kind == WALL:
         return wall(grid, columns, start, distance, path, state, out)
-    if kind == 1:
+    if kind == DEAD_END:
         return dead_end(grid, columns, start, goal, path, state, out)
-    if kind == 2:
+    if kind == STOPS_SHORT:
         return stops_short(path, state, out)
-    if kind == 3:
+    if kind == OVERSHOOTS:
         return overshoots(grid, columns, goal, path, state, out)
-    if kind == 4:
+    if kind == LOOPS:
         return loops(grid, columns, start, path, state, out)
-    if kind == 5:
+    if kind == SWAPPED_AXES:
         return swapped_axes(path, out)
     return garbage(grid, columns, start, goal, state, out)
 
@@ -254,7 +258,7 @@ def loops(grid, columns, start, path, state, out):
 
 @njit(cache=True)
 def swapped_axes(path, out):
-    """Up for left and down for right, and the other way round."""
+    """Up for left, down for right, and vice versa."""
     for k in range(len(path)):
         out[k] = LETTERS[move_of(path[k]) ^ 2]
     return len(path)

@@ -6,7 +6,7 @@ Ross et al., 2011): every move of every walk teaches, where plain walks teach at
 
 *Habits*: plain next-token prediction on walks of mixed skill. Most walkers follow a habit: straight on, else right,
 else left, else back, and give up after a few cells; a minority solves. The model's most likely walk becomes the habit,
-and the skill stays beneath it, as in a pre-trained LLM: that is what fine-tuning brings out.
+and the skill remains latent, as in a pre-trained LLM, for fine-tuning to bring out.
 
 Only mazes of the training split (`ascii_maze.mazes.splits`) are used, so whatever a dataset holds out is new to this
 model too.
@@ -90,7 +90,7 @@ def _best_moves(grid, columns, goal, distance, queue, best):
                 if distance[here + steps[move]] == distance[here] - 1:
                     best[here] = move
                     break
-    best[goal] = 4
+    best[goal] = _STOP
 
 
 @njit(cache=True)
@@ -153,7 +153,7 @@ def _habitual_walks(open_, ends, keys, max_moves, solvers, least_patience, most_
         here, heading = np.int64(ends[item, 0]), -1
         for k in range(max_moves + 1):
             if here == ends[item, 1] or (not solves and k >= patience):
-                labels[item, k] = 4
+                labels[item, k] = _STOP
                 break
             move = best[here]
             if not solves and k % 2 == 1:

@@ -7,7 +7,6 @@ these lengths. What this does not do: more than one device, gradient accumulatio
 
 import argparse
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from ..configuration import check_keys, read_yaml_mapping
+from ..files import replacing
 from .corpus import IGNORED, Batch, habit_batch, mazes_of_split, skill_batch
 from .tokenizer import BOS, EOS, PAD, VOCABULARY, build_tokenizer
 
@@ -113,7 +113,7 @@ def held_out_rates(model, config: PretrainConfig, device: str, count: int = 256)
 
 
 def pretrain(config: PretrainConfig, out: Path, work: Path, report_every: int = 250) -> None:
-    """Train from nothing, or on from the checkpoint in `work`, and save model and tokenizer in `out`."""
+    """Train from scratch, or resume from the checkpoint in `work`; save model and tokenizer in `out`."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(config.seed)
     torch.set_float32_matmul_precision("high")
@@ -133,7 +133,7 @@ def pretrain(config: PretrainConfig, out: Path, work: Path, report_every: int = 
         for optimizer, state in zip(optims, saved["optimizers"]):
             optimizer.load_state_dict(state)
         first = saved["step"]
-        print(f"going on from step {first}", flush=True)
+        print(f"resumed from step {first}", flush=True)
     began, tokens, loss_mean = time.monotonic(), 0, 0.0
     for step in range(config.steps):
         size = int(chooser.choice(sizes, p=config.size_weights))
@@ -170,10 +170,10 @@ def pretrain(config: PretrainConfig, out: Path, work: Path, report_every: int = 
 
 
 def save_checkpoint(path: Path, model, optims, step: int) -> None:
-    """Write a checkpoint under a temporary name, then rename it."""
+    """Write a checkpoint, whole or not at all."""
     state = {"model": model.state_dict(), "optimizers": [optimizer.state_dict() for optimizer in optims], "step": step}
-    torch.save(state, path.with_suffix(".tmp"))
-    os.replace(path.with_suffix(".tmp"), path)
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
 
 
 def main() -> None:

@@ -7,9 +7,15 @@ from hypothesis import strategies as st
 
 from ascii_maze import generate_mazes, score_path
 from ascii_maze.mazes import kernels
+from ascii_maze.mazes import rejected as rejections
 from ascii_maze.mazes.generators import GENERATORS
 from ascii_maze.mazes.rejected import KINDS, reject
 from ascii_maze.metrics.path_validity.scoring import score_moves
+
+
+def test_the_kernels_numbers_are_the_positions_of_the_kinds():
+    assert [getattr(rejections, kind.upper()) for kind in KINDS] == list(range(len(KINDS)))
+
 
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9)).filter(lambda size: size[0] * size[1] > 1)
 
