@@ -192,8 +192,8 @@ def plan(config: BuildConfig, out: Path, on_progress: OnProgress | None = None) 
 
 
 def hash_jobs(hashed: dict[Kind, int]) -> list[tuple[Kind, int, int]]:
-    """Chunks (kind, first index, count) of all sequences; larger chunks of long sequences, since every part reads every
-    chunk's file.
+    """Chunks (kind, first index, count) of all sequences; larger ones of long sequences, since every part reads the
+    file of each.
     """
     return [
         (kind, first, min(size, count - first))

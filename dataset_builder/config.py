@@ -89,7 +89,7 @@ class Kind(NamedTuple):
 
 
 class Quota(NamedTuple):
-    """How many mazes of one kind go to one split, with shortest paths of `least` to `most` moves (None: any length)."""
+    """How many mazes of one kind one split gets, with shortest paths of `least` to `most` moves (None: any length)."""
 
     split: str
     kind: Kind

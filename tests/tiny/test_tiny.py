@@ -89,13 +89,13 @@ def small_config():
     return pretrain.PretrainConfig(**values)
 
 
-def test_the_recipe_pre_trains_and_goes_on_from_a_checkpoint(small_config, tmp_path, monkeypatch, capsys):
+def test_the_recipe_pre_trains_and_resumes_from_a_checkpoint(small_config, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(pretrain.torch, "compile", lambda model, **options: model)
     pretrain.pretrain(small_config, tmp_path / "out", tmp_path / "work", report_every=2)
     assert len((tmp_path / "work" / "log.jsonl").read_text().splitlines()) == 2
     assert {"model.safetensors", "config.json", "tokenizer.json"} <= {p.name for p in (tmp_path / "out").iterdir()}
     pretrain.pretrain(small_config, tmp_path / "again", tmp_path / "work", report_every=2)
-    assert "going on from step 4" in capsys.readouterr().out
+    assert "resumed from step 4" in capsys.readouterr().out
     name = "model.safetensors"
     assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
 
