@@ -15,16 +15,17 @@ import yaml
 from .errors import UsageError, did_you_mean
 
 MOST_BYTES = 2**20
-# YAML 1.1 counts these in sixties.
-_SIXTIES = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$")
 
 
 class PlainLoader(yaml.SafeLoader):
-    """YAML without aliases (nine lines of them stand for a billion values) and without surprises."""
+    """YAML without aliases (nine lines of them stand for a billion values), duplicate keys, and disguised numbers.
+
+    YAML 1.1 takes `1:59` for 119, `0123456` for 42798 and `2026-11-25` for a date; here they are text, as written.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012, PyYAML's own
-        first: [("tag:yaml.org,2002:str", _SIXTIES), *known] if first in "+-0123456789" else known
-        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        first: [(tag, pattern) for tag, pattern in pairs if tag.rsplit(":", 1)[1] not in ("int", "float", "timestamp")]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
     def compose_node(self, parent, index):
@@ -42,19 +43,17 @@ class PlainLoader(yaml.SafeLoader):
         """Called by PyYAML for every mapping.
 
         Raises:
-            yaml.constructor.ConstructorError: a key is given twice.
+            yaml.constructor.ConstructorError: a key stands in it twice.
         """
-        mapping = super().construct_mapping(node, deep)
-        if isinstance(node, yaml.MappingNode) and len(mapping) < len(node.value):
-            seen = set()
-            for key_node, _ in node.value:
-                key = self.construct_object(key_node, deep=True)
-                if key in seen:
-                    raise yaml.constructor.ConstructorError(
-                        problem=f"the key {str(key)[:80]!r} is given twice", problem_mark=key_node.start_mark
-                    )
-                seen.add(key)
-        return mapping
+        lines: dict[str, int] = {}
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            line = key.start_mark.line + 1
+            if isinstance(key, yaml.ScalarNode) and key.value in lines:
+                problem = f"'{key.value[:80]}' stands in line {lines[key.value]} and again in line {line}"
+                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
+            if isinstance(key, yaml.ScalarNode):
+                lines[key.value] = line
+        return super().construct_mapping(node, deep)
 
     def construct_yaml_int(self, node):
         """Called by PyYAML for every whole number.
@@ -71,6 +70,12 @@ class PlainLoader(yaml.SafeLoader):
 
 
 PlainLoader.add_constructor("tag:yaml.org,2002:int", PlainLoader.construct_yaml_int)
+PlainLoader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?(0|[1-9][0-9_]*)$"), list("-+0123456789"))
+PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"([-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"),
+    list("-+0123456789."),
+)
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:

@@ -10,6 +10,8 @@ A recipe holds `method:`, the fields of that method's TRL config, of TRL's Model
 import contextlib
 import dataclasses
 import json
+import math
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -31,6 +33,8 @@ REFUSED_KEYS = MappingProxyType(
         "hub_token": _NO_TOKEN,
         "push_to_hub_token": _NO_TOKEN,
         "trust_remote_code": "no code of a repository is run; leave 'trust_remote_code' out",
+        "resume_from_checkpoint": "a run resumes by itself from its newest checkpoint; leave it out",
+        "dataset_streaming": "rows are counted and checked before a run, so they are not streamed; leave it out",
         "log_completions_hub_repo": "nothing is published on the way; leave 'log_completions_hub_repo' out",
     }
 )
@@ -47,6 +51,19 @@ ENVIRONMENT = frozenset(
         *("TRACKIO_PROJECT", "MLFLOW_EXPERIMENT_NAME", "COMET_MODE"),
     }
 )
+# Bounds of numbers that TRL and transformers take unchecked; other numbers must fit 64 bits.
+LEAST = MappingProxyType(
+    dict.fromkeys(
+        (
+            *("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "lora_r"),
+            *("lora_alpha", "train_limit", "eval_limit", "early_stopping_patience", "max_length", "num_generations"),
+            *("max_completion_length", "save_total_limit"),
+        ),
+        1,
+    )
+    | dict.fromkeys(("seed", "learning_rate", "num_train_epochs", "logging_steps", "save_steps", "eval_steps"), 0)
+)
+LARGEST = MappingProxyType({"seed": 2**32 - 1})
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -191,6 +208,8 @@ def load_resolved(path: Path) -> Recipe:
 
 def _checked(values: dict[str, Any], path: Path) -> Recipe:
     method = values.pop("method", None)
+    if method is not None and not isinstance(method, str):
+        raise RecipeError(f"{path.name}: 'method' must be one of {', '.join(METHODS)}, not {_shown(method)}")
     if method is None:
         raise RecipeError(f"{path.name}: no 'method'; expected one of {', '.join(METHODS)}")
     if method not in METHODS:
@@ -222,10 +241,13 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]
         )
     values = read_yaml_mapping(path)
     values.pop(LAUNCHER_KEY, None)
-    parents = values.pop("extends", None) or []
+    extends = values.pop("extends", None)
+    parents = [] if extends is None else extends if isinstance(extends, list) else [extends]
     inherited: dict[str, Any] = {}
-    for parent in parents if isinstance(parents, list) else [parents]:
-        parent_path = path.parent / str(parent)
+    for parent in parents:
+        if not isinstance(parent, str):
+            raise RecipeError(f"{path.name}: 'extends' must be a file or a list of files, not {_shown(extends)}")
+        parent_path = path.parent / parent
         if not parent_path.is_file():
             raise RecipeError(f"{path.name}: it extends '{parent}', and there is no file {parent_path}")
         inherited.update(_read_with_parents(parent_path.resolve(), (*children, path)))
@@ -253,9 +275,12 @@ def parse_overrides(words: list[str]) -> dict[str, Any]:
 
 
 def _number_or_text(word: str) -> int | float | str:
+    """A number if it would be written like that again. `007`, `7e53216` or `1.10` may be a name or a revision."""
     for kind in (int, float):
         with contextlib.suppress(ValueError):
-            return kind(word)
+            number = kind(word)
+            if str(number) == word and math.isfinite(number):
+                return number
     return word
 
 
@@ -272,7 +297,31 @@ def parse_recipe(recipe: Recipe) -> Arguments:
     for key in recipe.values:
         if key not in known:
             raise RecipeError(f"{recipe.path.name}: unknown key '{key}'{did_you_mean(key, known)}")
-    return Arguments(*_parse(recipe, classes))
+    arguments = Arguments(*_parse(recipe, classes))
+    for part in vars(arguments).values():
+        kinds = typing.get_type_hints(type(part))  # the parser has changed those of the fields
+        for key in kinds.keys() & recipe.values.keys():
+            _check_value(recipe, key, str(kinds[key]), getattr(part, key))
+    return arguments
+
+
+def _check_value(recipe: Recipe, key: str, kind: str, value: Any) -> None:
+    where, given = f"{recipe.path.name}: {key}", recipe.values[key]
+    if "dict" in kind and not isinstance(given, dict | str | None):
+        raise RecipeError(f"{where} is {_shown(given)}; expected a mapping")
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, int | float):
+            least, largest = LEAST.get(key, -(2**63)), LARGEST.get(key, 2**63 - 1)
+            if not least <= number <= largest:
+                raise RecipeError(f"{where} is {_shown(given)}; expected a number from {least} to {largest}")
+
+
+def _shown(value: Any) -> str:
+    return _shortened(str(value), 60)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def parse_model(recipe: Recipe):
@@ -291,22 +340,31 @@ def _parse(recipe: Recipe, classes: tuple[type, ...]) -> tuple:
 
     class Parser(HfArgumentParser):
         def error(self, message):
-            raise RecipeError(f"{recipe.path.name}: {message.removeprefix('argument ')}")
+            raise RecipeError(f"{recipe.path.name}: {_one_line(message.removeprefix('argument '))}")
 
     known = _keys_of(classes)
     parser = Parser(classes, allow_abbrev=False, prog=recipe.path.name)
-    words = [word for key, value in recipe.values.items() if key in known for word in _as_words(key, value)]
+    words = [word for key, value in recipe.values.items() if key in known for word in _as_words(recipe, key, value)]
     try:
         return parser.parse_args_into_dataclasses(words, look_for_args_file=False)
-    except (ValueError, TypeError, ImportError) as error:
-        raise RecipeError(f"{recipe.path.name}: {reason(error)}") from error
+    except RecipeError:
+        raise
+    except Exception as error:  # from the checks of TRL and transformers, of whatever a stranger wrote
+        raise RecipeError(f"{recipe.path.name}: {_one_line(reason(error))}") from error
 
 
-def _as_words(key: str, value: Any) -> list[str]:
+def _one_line(message: str) -> str:
+    return _shortened(" ".join(message.split("\n\n")[0].split()), 300)
+
+
+def _as_words(recipe: Recipe, key: str, value: Any) -> list[str]:
     if value is None:
         return []
     if isinstance(value, dict):
-        return [f"--{key}", json.dumps(value)]
+        return [f"--{key}={json.dumps(value, default=str)}"]
     if isinstance(value, list):
+        for item in value:
+            if isinstance(item, str) and item.startswith("-"):  # it would be taken for another key
+                raise RecipeError(f"{recipe.path.name}: {key}: '{_shown(item)}' is no value")
         return [f"--{key}", *map(str, value)]
     return [f"--{key}={str(value).lower() if isinstance(value, bool) else value}"]

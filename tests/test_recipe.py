@@ -95,7 +95,7 @@ def test_overrides_win_and_the_resolved_recipe_is_a_recipe(write, tmp_path):
     write("base.yaml", "method: sft\nlearning_rate: 1.0e-3\nseed: 1\nwarmup_steps: 5\n")
     child = write("child.yaml", "extends: base.yaml\nseed: 2\n")
     recipe = load_recipe(child, ["--learning_rate", "2e-3"])
-    assert recipe.values == {"learning_rate": 2e-3, "seed": 2, "warmup_steps": 5}
+    assert recipe.values == {"learning_rate": "2e-3", "seed": 2, "warmup_steps": 5}
     again = load_recipe(write("resolved.yaml", recipe.to_yaml()))
     assert (again.method, again.values) == (recipe.method, recipe.values)
 
@@ -112,12 +112,62 @@ def test_override_forms():
         "b": "x",
         "c": ["y", "z"],
         "flag": "true",
-        "learning_rate": 1e-4,
+        "learning_rate": "1e-4",
         "n": -1,
         "e": "no",
     }
     with pytest.raises(RecipeError, match="unexpected 'stray'"):
         parse_overrides(["stray", "--a", "1"])
+
+
+@pytest.mark.parametrize("text", ["7e53216", "007", "0123456", "1:59", "1.10", "2026-11-25", "1_000", "nan"])
+def test_a_name_that_looks_like_a_number_stays_as_it_is(write, text):
+    words = ["--output_dir", "out", "--bf16", "false", "--run_name", text]
+    recipe = load_recipe(write("override.yaml", "method: sft\n"), words)
+    assert parse_recipe(recipe).training.run_name == text
+    again = load_recipe(write("resolved.yaml", recipe.to_yaml()))
+    assert again.values == recipe.values
+    if text not in ("1.10", "1_000"):  # numbers to YAML
+        assert load_recipe(write("file.yaml", f"method: sft\nrun_name: {text}\n")).values["run_name"] == text
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("seed: 1\nseed: 2", r"bad\.yaml, line 5.*'seed' stands in line 4 and again in line 5"),
+        ("lora_target_modules: [--trust_remote_code=true]", "'--trust_remote_code=true' is no value"),
+        ("learning_rate: .nan", "learning_rate is nan; expected a number from 0"),
+        ("learning_rate: .inf", "learning_rate is inf"),
+        ("learning_rate: -1.0", r"learning_rate is -1\.0; expected a number from 0"),
+        ("weight_decay: .nan", "weight_decay is nan"),
+        ("max_steps: 1" + "0" * 400, "not YAML: a number of more digits than 64 bits hold"),
+        ("warmup_steps: {a: 1, a: 2}", "'a' stands in line 4 and again in line 4"),
+        ("max_steps: 1" + "0" * 5000, "not YAML"),
+        ("seed: -1", "seed is -1; expected a number from 0 to 4294967295"),
+        ("seed: 1:59", "seed.*invalid int value: '1:59'"),
+        ("per_device_train_batch_size: 0", "per_device_train_batch_size is 0; expected a number from 1"),
+        ("lora_r: 0", "lora_r is 0"),
+        ("train_limit: -1", "train_limit is -1"),
+        ("extends: 5", "'extends' must be a file or a list of files, not 5"),
+        ("extends: {a: b}", "'extends' must be a file or a list of files"),
+        ("extends: [null]", "'extends' must be a file or a list of files"),
+        ("method: [sft]", "'method' must be one of"),
+        ("method: {sft: 1}", "'method' must be one of"),
+        ("lr_scheduler_kwargs: 5", "lr_scheduler_kwargs is 5; expected a mapping"),
+        ("model_init_kwargs: [1]", r"model_init_kwargs is \[1\]; expected a mapping"),
+        ("accelerator_config: 5", "bad.yaml: "),
+        ("dataset_streaming: true", "rows are counted and checked before a run, so they are not streamed"),
+        ("resume_from_checkpoint: x", "a run resumes by itself"),
+    ],
+)
+def test_what_a_stranger_may_write_is_refused_in_one_short_line(write, line, message):
+    keys = {"method": "sft", "output_dir": "out", "bf16": "false"}
+    keys = {key: value for key, value in keys.items() if not line.startswith(f"{key}:")}
+    text = "".join(f"{key}: {value}\n" for key, value in keys.items())
+    with pytest.raises(UsageError, match=message) as caught:
+        parse_recipe(load_recipe(write("bad.yaml", f"{text}{line}\n")))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize(

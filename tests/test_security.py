@@ -200,7 +200,7 @@ def test_no_shipped_recipe_needs_what_a_resolved_one_may_not():
         ("a: !!int x", "not YAML"),
         ("a: !!timestamp x", "not YAML"),
         ("a: !!bool x", "not YAML"),
-        ("a: 2026-13-13", "not YAML"),
+        ("a: !!timestamp 2026-13-13", "not YAML"),
         ("a: !!python/name:os.system", "not YAML"),
         ("a: !!python/object/new:os.system [true]", "not YAML"),
         ("? [a]\n: 1\n", "not YAML"),
