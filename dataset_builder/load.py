@@ -8,6 +8,8 @@ from pathlib import Path
 from ascii_maze.errors import AsciiMazeError, UsageError, reason
 from ascii_maze.references import HUB_FORM, find_reference
 
+from .checks import check_maze, where_of
+
 
 def load_split(dataset: str, split: str, config: str | None = "prompts", columns: Sequence[str] = ()):
     """One split of a dataset, as it lies on disk.
@@ -64,5 +66,12 @@ def first_rows(rows, limit: int | None):
 
 
 def load_mazes(dataset: str, split: str, limit: int | None = None) -> list[dict]:
-    """The first rows of a split of config `prompts`, in memory; see `load_split`."""
-    return first_rows(load_split(dataset, split), limit).to_list()
+    """The first rows of a split of config `prompts`, in memory; see `load_split`.
+
+    Raises:
+        AsciiMazeError: also where a row has no maze, or says of it what is not true.
+    """
+    rows = first_rows(load_split(dataset, split), limit).to_list()
+    for number, row in enumerate(rows):
+        check_maze(row, where_of(dataset, split, number))
+    return rows

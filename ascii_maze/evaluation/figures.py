@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..errors import printable
 from ..files import replacing
 from ..mazes.baselines import BASELINES
 from ..plots import SETTINGS, colours_of
@@ -78,9 +79,8 @@ def _draw(
                     markersize=4,
                     linewidth=1.2,
                     capsize=2,
-                    label=name,
                 )
-            panel.set(title=split, xlabel=axis, ylim=(-3, 103))
+            panel.set(title=printable(split), xlabel=axis, ylim=(-3, 103))
             if ticks is None and any(lines[split, name] for name in names):
                 panel.set_xscale("log", base=2)  # which needs something to scale: no maze here may have a path
                 panel.xaxis.set_major_formatter("{x:g}")
@@ -88,8 +88,8 @@ def _draw(
                 panel.set_xticks(range(len(ticks[split])), ticks[split])
                 panel.set_xlim(-0.5, len(ticks[split]) - 0.5)
         panels[0].set_ylabel("valid, per cent")
-        # Named here once more, since matplotlib leaves out of a legend what begins with an underscore.
-        figure.legend(panels[0].containers, names, loc="outside right center", frameon=False)
+        # Named here, since matplotlib leaves out of a legend what begins with an underscore.
+        figure.legend(panels[0].containers, list(map(printable, names)), loc="outside right center", frameon=False)
         files = [path.with_suffix(".png"), path.with_suffix(".svg")]
         for file in files:
             with replacing(file) as temporary:

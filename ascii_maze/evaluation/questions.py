@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dataset_builder.checks import FACTS, check_chat, check_maze, shown, where_of
+
 from ..errors import AsciiMazeError
 from ..mazes.baselines import open_positions
-from ..metrics.path_validity.maze import Maze, MazeError
-from ..metrics.path_validity.scoring import parse_moves, score_path
+from ..metrics.path_validity.maze import Maze
+from ..metrics.path_validity.scoring import parse_moves
 from ..models.generation import Decoding
 
 COLUMNS = ("id", "maze", "prompt")
-FACTS = ("solution", "generator", "width", "height", "path_length")
-LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Questions:
         """The first prompt, whose rules hold for all."""
         return next(rows[0]["prompt"] for rows, _ in self.splits.values())
 
+    @property
+    def system_prompt(self) -> str:
+        """The rules; empty where the first prompt has no system message."""
+        return next((message["content"] for message in self.prompt if message["role"] == "system"), "")
+
 
 def survey(dataset: str, splits: Mapping[str, tuple[Any, int]]) -> tuple[str, str, int]:
     """Check every row that is asked.
@@ -54,7 +59,8 @@ def survey(dataset: str, splits: Mapping[str, tuple[Any, int]]) -> tuple[str, st
     mazes, asked, longest = hashlib.sha256(), hashlib.sha256(), 0
     for split, row, where in _rows(dataset, splits):
         maze = check_row(row, where)
-        mazes.update(f"{chr(10) * bool(longest)}{split}/{row['id']}/{row['maze']}".encode())
+        between = "\n" if longest else ""
+        mazes.update(f"{between}{split}/{row['id']}/{row['maze']}".encode())
         asked.update(json.dumps([split, *(row.get(name) for name in (*COLUMNS, *FACTS))]).encode())
         longest = max(longest, open_positions(maze))
     return mazes.hexdigest(), asked.hexdigest(), longest
@@ -66,7 +72,7 @@ def _rows(dataset: str, splits: Mapping[str, tuple[Any, int]]) -> Iterator[tuple
         read = rows.select_columns([name for name in (*COLUMNS, *FACTS) if name in rows.column_names])
         for start in range(0, count, 1000):
             for number, row in enumerate(read.select(range(start, min(start + 1000, count))).to_list(), start):
-                yield split, row, f"row {number} (from 0) of split '{split}' of '{dataset}'"
+                yield split, row, where_of(dataset, split, number)
 
 
 def check_row(row: Mapping[str, Any], where: str) -> Maze:
@@ -79,39 +85,9 @@ def check_row(row: Mapping[str, Any], where: str) -> Maze:
         AsciiMazeError: something is missing, of another type, or not true of the maze.
     """
     if not isinstance(row["id"], str) or not row["id"]:
-        raise AsciiMazeError(f"{where}: 'id' is {_shown(row['id'])}; expected a text that names the maze")
-    prompt = row["prompt"]
-    if not isinstance(prompt, list) or not prompt or not all(_is_message(message) for message in prompt):
-        raise AsciiMazeError(
-            f"{where}: 'prompt' is {_shown(prompt)}; expected chat messages: [{{'role': 'user', 'content': ...}}]"
-        )
+        raise AsciiMazeError(f"{where}: 'id' is {shown(row['id'])}; expected a text that names the maze")
+    check_chat(row["prompt"], where)
     return check_maze(row, where)
-
-
-def check_maze(row: Mapping[str, Any], where: str) -> Maze:
-    """The maze of a row; what else the row says of it must be true.
-
-    Raises:
-        AsciiMazeError: it is no maze, or a fact is of another type or not true.
-    """
-    text = row.get("maze")
-    if not isinstance(text, str):
-        raise AsciiMazeError(f"{where}: 'maze' is {_shown(text)}; expected the text of a maze")
-    for name in FACTS:
-        value, expected = row.get(name), "a text" if name in ("solution", "generator") else "a count"
-        if value is not None and not (isinstance(value, str) if expected == "a text" else _is_count(value)):
-            raise AsciiMazeError(f"{where}: '{name}' is {_shown(value)}; expected {expected}, or no such column")
-    try:
-        maze = Maze.from_ascii(text)
-    except MazeError as error:
-        raise AsciiMazeError(f"{where}: 'maze': {error}") from error
-    claimed, solution = row.get("path_length"), row.get("solution")
-    if claimed is not None and claimed != maze.shortest:
-        truth = "there is no path" if maze.shortest is None else f"the shortest path has {maze.shortest} moves"
-        raise AsciiMazeError(f"{where}: 'path_length' is {claimed}, and {truth}")
-    if solution and not score_path(maze, solution).optimal:
-        raise AsciiMazeError(f"{where}: 'solution' is not a shortest path: {_shown(solution)}")
-    return maze
 
 
 def size_of(row: Mapping[str, Any], maze: Maze) -> tuple[int, int]:
@@ -124,16 +100,3 @@ def size_of(row: Mapping[str, Any], maze: Maze) -> tuple[int, int]:
 def solution_of(row: Mapping[str, Any]) -> str | None:
     """The dataset's own solution in letters without spaces; None where it has none."""
     return parse_moves(row.get("solution") or "")
-
-
-def _is_message(message: object) -> bool:
-    return isinstance(message, dict) and all(isinstance(message.get(key), str) for key in ("role", "content"))
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

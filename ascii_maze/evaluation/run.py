@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -74,7 +74,7 @@ def evaluate(
         UsageError: several greedy samples, a split named twice, a baseline's name, predictions that do not go with
             the mazes, or files in `out` that are not an evaluation's.
     """
-    check_names(models, splits)
+    check_names(models, dataset, splits)
     decoding = decoding_of(samples, temperature, seed, batch_size)
     on_progress = on_progress or (lambda name, done, total: None)
     with output_folder(out):
@@ -102,7 +102,7 @@ def evaluate(
             work = work_folder(out / UNFINISHED, [settings, max_new_tokens, baselines, prints])
             everyone = {**respondents, **dict.fromkeys(BASELINES if baselines else ())}
             parts, facts = answer_everything(everyone, questions, work, on_progress)
-            settings |= {"system_prompt": questions.prompt[0]["content"], "prompt": questions.prompt, "loaded": facts}
+            settings |= {"system_prompt": questions.system_prompt, "prompt": questions.prompt, "loaded": facts}
             results = cast(Results, {**measure(parts, list(models), splits), "settings": settings})
             files = [file for name in parts for split in splits for file in parts[name][split]]
             write_all(out, work, files, results, pages)
@@ -110,14 +110,17 @@ def evaluate(
     return results
 
 
-def check_names(models: Iterable[str], splits: Sequence[str]) -> None:
-    """Refuse names that would stand for two things.
+def check_names(models: dict[str, str], dataset: str, splits: Sequence[str]) -> None:
+    """Refuse names that would stand for two things, or in no file.
 
     Raises:
-        UsageError: a split is named twice, or a model is named as a baseline is.
+        UsageError: a split is named twice, a model is named as a baseline is, or a name is not UTF-8.
     """
     if twice := next((split for split in splits if list(splits).count(split) > 1), None):
         raise UsageError(f"split '{twice}' is named twice; name each split once")
+    for name in (*models, *models.values(), dataset, *splits):
+        if name.encode(errors="replace").decode() != name:
+            raise UsageError(f"the name '{name}' is not UTF-8; rename that file or folder")
     if taken := next((name for name in models if name in BASELINES), None):
         raise UsageError(f"the name '{taken}' is taken by a baseline; give this model another: NAME=MODEL")
 

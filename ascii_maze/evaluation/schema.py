@@ -123,7 +123,7 @@ class Settings(TypedDict):
         splits: split -> mazes asked.
         decoding: in words, as `greedy`.
         versions: of Python and the packages that have a say in the numbers.
-        system_prompt: of the first prompt.
+        system_prompt: of the first prompt; empty where that has none.
         loaded: name -> what was loaded for it.
     """
 

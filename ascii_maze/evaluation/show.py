@@ -89,13 +89,14 @@ def from_dataset(dataset: str, split: str, count: int) -> list[Drawing]:
     Raises:
         AsciiMazeError: no such dataset or split, or a row that is not of a maze.
     """
+    from dataset_builder.checks import check_maze, where_of
     from dataset_builder.load import load_mazes
 
-    from .questions import check_maze, size_of, solution_of
+    from .questions import size_of, solution_of
 
     drawings = []
     for number, row in enumerate(load_mazes(dataset, split, count)):
-        maze = check_maze(row, f"row {number} (from 0) of split '{split}' of '{dataset}'")
+        maze = check_maze(row, where_of(dataset, split, number))
         width, height = size_of(row, maze)
         length = "no path" if maze.shortest is None else f"{maze.shortest} moves"
         caption = f"{row.get('generator') or 'maze'} {width}x{height}, {length}"

@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pyarrow
 import pyarrow.parquet
 import pytest
 
-from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.errors import AsciiMazeError, UsageError, printable
 from ascii_maze.evaluation.figures import draw_validity
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.show import draw, find_drawings
@@ -238,6 +239,12 @@ def test_a_split_named_twice_is_refused_before_anything_is_made(two, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_name_that_no_file_can_hold_is_refused_before_anything_is_made(two, tmp_path):
+    with pytest.raises(UsageError, match="is not UTF-8; rename"):
+        evaluate({"a": "\udcff.jsonl"}, two, ["test"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_name_of_a_baseline_is_refused_before_anything_is_made(two, tmp_path):
     with pytest.raises(UsageError, match="the name 'greedy' is taken"):
         evaluate({"greedy": "tiny"}, two, ["test"], tmp_path / "out")
@@ -262,4 +269,6 @@ def test_names_are_shown_as_they_are(two, tmp_path):
     assert "[/x]" in done.stdout
     assert "[red]x" in done.stdout
     assert "a\\|b.jsonl |" in (tmp_path / "out" / "report.md").read_text()
-    assert "_hidden" in (tmp_path / "out" / "figures" / "validity_by_size.svg").read_text()
+    svg = tmp_path / "out" / "figures" / "validity_by_size.svg"
+    texts = {element.text for element in ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}text")}
+    assert {f"{printable(name)}.jsonl" for name in NAMES} <= texts

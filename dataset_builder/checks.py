@@ -1,0 +1,73 @@
+"""A row of a dataset, which may be anyone's, checked before it is used: what it says of its maze must be true."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ascii_maze.errors import AsciiMazeError
+from ascii_maze.metrics.path_validity.maze import Maze, MazeError
+from ascii_maze.metrics.path_validity.scoring import score_path
+
+TEXTS, COUNTS = ("solution", "generator"), ("width", "height", "path_length")
+FACTS = (*TEXTS, *COUNTS)
+LARGEST = 2**31 - 1
+
+
+def where_of(dataset: str, split: str, number: int) -> str:
+    """How an error names a row."""
+    return f"row {number} (from 0) of split '{split}' of '{dataset}'"
+
+
+def check_maze(row: Mapping[str, Any], where: str) -> Maze:
+    """The maze of a row; a fact that the row does not have, or has as None, is not missed.
+
+    Args:
+        where: of the row, for errors; see `where_of`.
+
+    Raises:
+        AsciiMazeError: it is no maze, or a fact is of another type or not true.
+    """
+    text = row.get("maze")
+    if not isinstance(text, str):
+        raise AsciiMazeError(f"{where}: 'maze' is {shown(text)}; expected the text of a maze")
+    for name in FACTS:
+        value, is_text = row.get(name), name in TEXTS
+        if value is not None and not (isinstance(value, str) if is_text else _is_count(value)):
+            expected = "a text" if is_text else "a count"
+            raise AsciiMazeError(f"{where}: '{name}' is {shown(value)}; expected {expected}, or no such column")
+    try:
+        maze = Maze.from_ascii(text)
+    except MazeError as error:
+        raise AsciiMazeError(f"{where}: 'maze': {error}") from error
+    claimed, solution = row.get("path_length"), row.get("solution")
+    if claimed is not None and claimed != maze.shortest:
+        truth = "there is no path" if maze.shortest is None else f"the shortest path has {maze.shortest} moves"
+        raise AsciiMazeError(f"{where}: 'path_length' is {claimed}, and {truth}")
+    if solution and not score_path(maze, solution).optimal:
+        raise AsciiMazeError(f"{where}: 'solution' is not a shortest path: {shown(solution)}")
+    return maze
+
+
+def check_chat(prompt: object, where: str) -> None:
+    """See that a prompt is a list of chat messages of text.
+
+    Raises:
+        AsciiMazeError: it is something else.
+    """
+    if not isinstance(prompt, list) or not prompt or not all(_is_message(message) for message in prompt):
+        raise AsciiMazeError(
+            f"{where}: 'prompt' is {shown(prompt)}; expected chat messages: [{{'role': 'user', 'content': ...}}]"
+        )
+
+
+def shown(value: object) -> str:
+    """A value as an error quotes it."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _is_message(message: object) -> bool:
+    return isinstance(message, dict) and all(isinstance(message.get(key), str) for key in ("role", "content"))
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
