@@ -8,6 +8,7 @@
 
 One process, 5x5 depth-first mazes as text, solutions and other answers as letters. `asked once`: every maze is another
 one and has to be read and searched. `8 answers each`: as in sampling, or as GRPO generates. Rounds alternate; medians.
+Then the strict and the lenient reading of short answers, and one wrong answer to mazes of growing size.
 """
 
 import argparse
@@ -20,8 +21,24 @@ from types import SimpleNamespace
 
 import evaluate
 
-from ascii_maze import generate_mazes, metric_path, score_path
+from ascii_maze import Maze, generate_mazes, metric_path, score_path
 from ascii_maze.metrics.path_validity.bulk import score_paths
+from ascii_maze.metrics.path_validity.lenient import parse_lenient
+from ascii_maze.metrics.path_validity.scoring import parse_moves
+
+WORDS = dict(zip("UDLR", ("Up", "Down", "Left", "Right")))
+EMOJI = dict(zip("UDLR", "⬆⬇⬅➡"))
+# How short answers are written.
+FORMS: dict[str, Callable[[str], str]] = {
+    "as asked": " ".join,
+    "bold": lambda moves: f"**{' '.join(moves)}**",
+    "label and full stop": lambda moves: f"Answer: {' '.join(moves)}.",
+    "commas": lambda moves: f"{', '.join(moves)}.",
+    "words": lambda moves: f"{', '.join(map(WORDS.__getitem__, moves))}.",
+    "emoji": lambda moves: " ".join(EMOJI[move] + "\ufe0f" for move in moves),
+    "sentence": lambda moves: f"The shortest path from S to G is {' '.join(moves)}.",
+    "no path": lambda moves: "I'm sorry, but I cannot find a path through this maze.",
+}
 
 
 def answers(solutions: list[str]) -> list[str]:
@@ -83,8 +100,37 @@ def case(count: int, each: int) -> SimpleNamespace:
     )
 
 
+def print_readings(count: int, rounds: int) -> None:
+    """The table of the two readings, and of all forms in turn."""
+    solutions = generate_mazes("depth_first", 5, 5, count, 0).solve()
+    written = {name: [form(moves) for moves in solutions] for name, form in FORMS.items()}
+    every = list(written.values())
+    written["all of them in turn"] = [every[number % len(every)][number] for number in range(count)]
+    print("\n| answers | parse_moves, us | parse_lenient, us | lenient answers/s | ratio |\n|---|---|---|---|---|")
+    for name, texts in written.items():
+        times = medians(
+            {
+                "strict": lambda texts=texts: list(map(parse_moves, texts)),
+                "lenient": lambda texts=texts: list(map(parse_lenient, texts)),
+            },
+            count,
+            rounds,
+        )
+        strict, lenient = times.values()
+        print(f"| {name} | {strict:.2f} | {lenient:.2f} | {1e6 / lenient:,.0f} | {lenient / strict:.1f} |")
+
+
+def print_sizes(rounds: int) -> None:
+    """The table of one wrong answer to mazes of growing size, each read and searched anew."""
+    print("\n| cells | characters | wrong answer, ms | us a character |\n|---|---|---|---|")
+    for size in (5, 10, 20, 40, 100, 200):
+        text = generate_mazes("depth_first", size, size, 1, 0)[0].to_ascii()
+        times = medians({"wrong": lambda text=text: score_path(Maze.from_ascii(text), "D R D")}, 1, rounds)
+        print(f"| {size}x{size} | {len(text):,} | {times['wrong'] / 1e3:.2f} | {times['wrong'] / len(text):.2f} |")
+
+
 def main() -> None:
-    """Print a Markdown table."""
+    """Print three Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=7)
@@ -118,6 +164,8 @@ def main() -> None:
                 first = next(iter(times.values()))
                 for what, micros in times.items():
                     print(f"| {kind}, {name} | {what} | {micros:.2f} | {1e6 / micros:,.0f} | {micros / first:.2f} |")
+    print_readings(options.count, options.rounds)
+    print_sizes(options.rounds)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from ..files import write_text
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import decision_points, failure_of
 from ..mazes.prompts import format_answer, style_of
+from ..metrics.path_validity.lenient import score_lenient
 from ..metrics.path_validity.scoring import parse_moves, read_maze, score_path
 from ..models.engines import load_engine
 from ..models.generation import answer_budget
@@ -122,11 +123,13 @@ def score_answers(name: str, split: str, row: dict, completions: list[str]) -> I
     }
     for sample, completion in enumerate(completions):
         kind, move, junction = failure_of(maze, completion) or (None, None, None)
+        score = score_path(maze, completion)
         prediction = {
             **facts,
             "sample": sample,
             "completion": completion,
-            **score_path(maze, completion).to_dict(),
+            **score.to_dict(),
+            **score_lenient(maze, completion, score)._asdict(),
             "exact": None if solution is None else walks[sample] == solution,
             "vote": sample == voted,
             "failure": kind,

@@ -16,7 +16,8 @@ from inspect_ai.solver import generate
 
 # Inspect may load this file by its path, and then it is part of no package.
 from ascii_maze import score_path
-from ascii_maze.evaluation.schema import RATES
+from ascii_maze.evaluation.schema import LENIENT_RATES, RATES
+from ascii_maze.metrics.path_validity.lenient import score_lenient
 from dataset_builder.load import load_mazes
 
 ROLES = MappingProxyType({"system": ChatMessageSystem, "user": ChatMessageUser})
@@ -44,16 +45,15 @@ def ascii_maze(dataset: str = "ascii-maze", split: str = "test", max_tokens: int
     return Task(dataset=MemoryDataset(samples, name=split), solver=generate(), scorer=path_validity(), config=config)
 
 
-@scorer(metrics={rate: [mean(), stderr()] for rate in RATES})
+@scorer(metrics={rate: [mean(), stderr()] for rate in (*RATES, *LENIENT_RATES)})
 def path_validity():
     """The rates of one answer, each 0 or 1; every field of its score as metadata."""
 
     async def score(state, target) -> Score:
-        scored = score_path(state.metadata["maze"], state.output.completion)
-        return Score(
-            value={rate: float(getattr(scored, rate)) for rate in RATES},
-            answer=state.output.completion,
-            metadata=scored.to_dict(),
-        )
+        maze, completion = state.metadata["maze"], state.output.completion
+        scored = score_path(maze, completion)
+        fields = {**scored.to_dict(), **score_lenient(maze, completion, scored)._asdict()}
+        value = {rate: float(fields[rate]) for rate in (*RATES, *LENIENT_RATES)}
+        return Score(value=value, answer=completion, metadata=fields)
 
     return score

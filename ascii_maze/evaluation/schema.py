@@ -13,6 +13,9 @@ from ..files import write_text
 # The share of answers of which each holds; see `PathScore`.
 Rate = Literal["valid", "optimal", "reaches_goal", "legal", "parsed"]
 RATES: tuple[Rate, ...] = get_args(Rate)
+# The same two where a path in a longer text counts too; see the scorer's `lenient.py`.
+LenientRate = Literal["parsed_lenient", "valid_lenient"]
+LENIENT_RATES: tuple[LenientRate, ...] = get_args(LenientRate)
 
 
 class Rates(TypedDict):
@@ -34,6 +37,8 @@ class Rates(TypedDict):
     reaches_goal: float
     legal: float
     parsed: float
+    parsed_lenient: float
+    valid_lenient: float
     valid_ci: list[float]
     progress: float
     exact: NotRequired[float]
@@ -189,6 +194,9 @@ class Prediction(TypedDict):
     progress: float
     wall_hits: int
     revisits: int
+    # The fields of Lenient.
+    parsed_lenient: bool
+    valid_lenient: bool
     exact: bool | None
     vote: bool
     failure: str | None

@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from .schema import RATES, BinRates, Breakdown, LengthCurve, PairedTest, Rates
+from .schema import LENIENT_RATES, RATES, BinRates, Breakdown, LengthCurve, PairedTest, Rates
 
 RESAMPLES = 2_000
 
@@ -23,7 +23,7 @@ def summarise(rows) -> Rates:
     mazes, since samples of one maze are alike: rather too wide than too narrow. Beside them stand `pass_at`, see
     there, and how often the majority vote is valid.
     """
-    samples, rates = int(rows["sample"].max()) + 1, rows[list(RATES)].mean()
+    samples, rates = int(rows["sample"].max()) + 1, rows[[*RATES, *LENIENT_RATES]].mean()
     count = len(rows) // samples
     summary = cast(Rates, {"n": count, **rates.to_dict(), "valid_ci": wilson(rates["valid"], count)})
     summary["progress"] = float(rows["progress"].mean())

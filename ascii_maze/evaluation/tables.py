@@ -38,6 +38,18 @@ def sample_rows(results: Results) -> list[tuple[str, ...]]:
     return table
 
 
+def reading_rows(results: Results) -> list[tuple[str, ...]]:
+    """Of each split and model, how many answers the strict and the lenient reading find a path in, in per cent."""
+    table: list[tuple[str, ...]] = []
+    for name, by_split in results["models"].items():
+        for split, summary in by_split.items():
+            if "valid_lenient" in summary:  # results of an earlier version have but one reading
+                parsed, valid = summary["parsed_lenient"], summary["valid_lenient"]
+                rates = (summary["parsed"], parsed, summary["valid"], valid)
+                table.append((split, name, *(f"{100 * rate:.1f}" for rate in rates)))
+    return table
+
+
 def exact_rates(results: Results) -> dict[str, dict[str, float]]:
     """Split -> model -> share of answers that are the dataset's own solution, where there are solutions."""
     rates: dict[str, dict[str, float]] = {}
@@ -81,6 +93,13 @@ def render_markdown(results: Results) -> str:
             f"(exact McNemar, Holm-corrected p = {test['p_holm']:.2g}{_ratio_text(test)})"
         )
     lines += [
+        "",
+        "## Two readings",
+        "",
+        *_markdown(("split", "model", "parsed", "parsed, lenient", "valid", "valid, lenient"), reading_rows(results)),
+        "",
+        "Strict: the answer is a path and nothing else. Lenient: a path is found in a longer text too, which tells a "
+        "lack of format from a lack of skill.",
         "",
         "## How answers fail",
         "",

@@ -41,6 +41,17 @@ def test_a_file_is_scored_as_a_model_is(dataset, rows, tmp_path, key, suffix):
     ]
 
 
+def test_a_path_in_a_sentence_counts_in_the_lenient_reading_alone(dataset, rows, tmp_path):
+    given = [{"id": row["id"], "completion": f"The path is **{row['solution']}**."} for row in rows]
+    file = write(tmp_path / "made.jsonl", given)
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=4)
+    made = results["models"]["made"]["test"]
+    assert (made["parsed"], made["valid"], made["parsed_lenient"], made["valid_lenient"]) == (0, 0, 1, 1)
+    predictions = pyarrow.parquet.read_table(tmp_path / "out" / "predictions.parquet").to_pylist()
+    assert all(row["valid_lenient"] and not row["valid"] for row in predictions if row["model"] == "made")
+    assert "| test | made | 0.0 | 100.0 | 0.0 | 100.0 |" in (tmp_path / "out" / "report.md").read_text()
+
+
 def test_several_completions_of_a_maze_are_its_samples_and_vote(dataset, rows, tmp_path):
     """The right walk, written in two ways, has two votes against one each for two others."""
     given = [

@@ -40,6 +40,7 @@ def test_baselines_alone(dataset, tmp_path):
     assert sum(cell["n"] for cell in analysis["by"]["path_length"].values()) == 12
     assert analysis["by"]["generator"].keys() == {"depth_first"}
     assert "| test | one_direction | " in report.partition("## How answers fail")[2]
+    assert "| test | shortest_path | 100.0 | 100.0 | 100.0 | 100.0 |" in report.partition("## Two readings")[2]
     failed = next(row for row in predictions if row["failure"])
     assert failed["failure_move"] >= 1
     assert failed["decision_points"] is not None

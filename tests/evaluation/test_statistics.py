@@ -22,7 +22,8 @@ def row(valid, **facts):
     """One prediction, right or wrong."""
     score = PathScore(True, valid, valid, valid, valid, 0 if valid else None, 1.0, float(valid), 0, 0)
     defaults = {"id": "0", "model": "m", "split": "test", "size": "4x4", "sample": 0, "vote": True, "exact": valid}
-    return {**defaults, **score.to_dict(), **facts}
+    lenient = {"parsed_lenient": True, "valid_lenient": valid}
+    return {**defaults, **score.to_dict(), **lenient, **facts}
 
 
 def table(rows):

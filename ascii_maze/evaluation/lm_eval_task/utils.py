@@ -1,7 +1,8 @@
 """What the tasks of lm-evaluation-harness call; it loads this file by its path, as part of no package."""
 
 from ascii_maze import score_path
-from ascii_maze.evaluation.schema import RATES
+from ascii_maze.evaluation.schema import LENIENT_RATES, RATES
+from ascii_maze.metrics.path_validity.lenient import score_lenient
 
 
 def load_mazes(dataset: str, **_):
@@ -18,4 +19,5 @@ def load_mazes(dataset: str, **_):
 def score(doc: dict, results: list[str]) -> dict[str, float]:
     """The rates of one answer, each 0 or 1."""
     scored = score_path(doc["maze"], results[0])
-    return {rate: float(getattr(scored, rate)) for rate in RATES}
+    fields = {**scored.to_dict(), **score_lenient(doc["maze"], results[0], scored)._asdict()}
+    return {rate: float(fields[rate]) for rate in (*RATES, *LENIENT_RATES)}
