@@ -44,6 +44,7 @@ from .wording import (
     ENDS,
     GOING,
     HINDERED,
+    KEYWORDS,
     LABEL,
     LATEX,
     LATEX_ARROWS,
@@ -60,6 +61,7 @@ from .wording import (
     NUMPY,
     OTHER_MOVE,
     PAIRS,
+    PLAIN,
     SENTENCE_END,
     SHORT_LABEL,
     SPECIAL,
@@ -257,12 +259,24 @@ def _lines(text: str) -> Iterator[Line]:
 _KINDS = {"after": "letters", "before": "letters", "word": "words", "coordinate": "coordinates"}
 
 
+def _tokens(line: str) -> Iterator[re.Match]:
+    """The line in pieces: matches of `TOKEN`, and words that are none, which have no group of that name."""
+    place = 0
+    while place < len(line):
+        token = PLAIN.match(line, place)
+        if token is None or token[1].lower() in KEYWORDS or not token[1].strip("UDLRudlr"):
+            token = TOKEN.match(line, place)
+        assert token is not None  # any character is a token
+        place = token.end()
+        yield token
+
+
 def _runs(line: str) -> Iterator[Run]:
     """The runs of a line, in order."""
     run: Run | None = None
     joined, sure, indexes = False, True, []
-    for token in TOKEN.finditer(line):
-        kind = str(token.lastgroup)
+    for token in _tokens(line):
+        kind = token.lastgroup or "other"
         if kind == "separator" or (kind == "bracket" and run is None):
             continue
         if kind == "filler":

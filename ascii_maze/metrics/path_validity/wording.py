@@ -80,6 +80,17 @@ TOKEN = re.compile(
     re.VERBOSE,
 )
 ECHO = re.compile(rf"(?<!\w)((?i:{WAY})|[UDLR])\s*\(\s*((?i:{WAY})|[UDLR])\s*\)")
+# Most words of most texts are none that `TOKEN` knows, and are passed over without trying all of it.
+PLAIN = re.compile(r"([^\W\d_]+)['\s]*")
+KEYWORDS = frozenset(
+    [
+        *DIRECTIONS,
+        *NUMBERS,
+        *"s g start goal end início objetivo fim para pra à ao or ou and so etc e assim then next again".split(),
+        *"finally followed move moves go step steps walk head take depois então em finalmente".split(),
+        *"mova mover ande andar vá siga".split(),
+    ]
+)
 COUNT_AFTER = re.compile(r"([UDLR])\D*(\d+)")
 COUNT_BEFORE = re.compile(r"(\d+)\D*([UDLR])")
 COMPASS = re.compile(
