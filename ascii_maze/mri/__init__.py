@@ -1,5 +1,16 @@
-"""What a fine-tune changed inside the model: activations of base and adapters on the same walks, and what they tell.
+"""What a fine-tune changed inside the model: activations of base and adapters on the same mazes, compared.
 
-Imports point downward: report -> analysis -> (similarity, probes, lens, weights, patching) -> activations ->
-(models, positions).
+For others: `run.write_report` makes the report, `schema` is the type of mri.json with its one writer and reader, and
+`regions.edges.ALL` names the graph of all prompts in it.
+
+Inside, imports point downward, and a test holds it:
+
+run                                              measure, then draw
+report/                                          figures, tables, page; runs no model
+analysis                                         every number of the report; draws nothing
+regions/                                         llm-mri's regions and graphs, corrected
+similarity, probes, lens, weights, patching      one idea each, on arrays or on the models
+labels, activations                              what is known of each maze and move; hidden states on disk
+positions, rows, models                          S, G and moves in the tokens; checked mazes; all models as one
+schema                                           types
 """

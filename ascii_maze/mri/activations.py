@@ -1,9 +1,8 @@
 """Hidden states of base and fine-tunes on the same walks, at named positions, streamed to disk as float32.
 
-One safetensors file per model and layer holds a tensor for each position. The files are laid out at their full size
-first and filled row by row, so that memory holds one layer of one batch while they are written, and one tensor while
-they are read. Walks are padded on the right, whatever the tokenizer's habit: a causal model's states do not depend on
-what comes after them.
+One safetensors file per model and layer holds a tensor for each position. The files are allocated at full size and
+filled row by row: memory holds one layer of one batch while writing, and one tensor while reading. Walks are padded on
+the right, whatever the tokenizer's padding side, since a causal model's states do not depend on what follows.
 """
 
 import json
@@ -22,12 +21,12 @@ from .models import BASE, Models, adapter_is_zero, watching
 from .positions import CELLS, TokenisedWalk
 
 POSITIONS = ("last_prompt", "start", "goal", "maze_mean", "answer_end", "moves", "cells")
-# What is read of each layer; layer 0 has `hidden` alone.
+# What is recorded of each layer; layer 0 has only `hidden`.
 SITES = ("hidden", "attention", "mlp")
 
 
 class Activations:
-    """Activations on disk, opened from the folder that `extract` has made.
+    """Activations on disk, in a folder that `extract` wrote.
 
     Attributes:
         models: `base`, then the adapters.
@@ -35,14 +34,14 @@ class Activations:
         positions: one row per maze at `last_prompt` (the last token before the answer), `start`, `goal`,
             `maze_mean` (mean over the map) and `answer_end` (the last token, where the model decides to stop); one per
             move at `moves`, where the model decides on it; `CELLS` per maze at `cells`.
-        sites: `hidden`, and what else was asked for of `SITES`.
+        sites: those of `SITES` that were recorded.
     """
 
     def __init__(self, folder: Path):
         """Open a folder.
 
         Raises:
-            UsageError: it holds no activations, or unfinished ones.
+            UsageError: it holds no activations, or extraction was interrupted.
         """
         self.folder = Path(folder)
         try:
@@ -78,10 +77,10 @@ def extract(
     batch_size: int = 64,
     on_progress: OnProgress | None = None,
 ) -> Activations:
-    """Let every model read every walk, as far as it is looked at, and write what its layers hold.
+    """Run every model over every walk, up to the last position asked for, and write its hidden states.
 
     Args:
-        folder: to be made; an unfinished one is written over.
+        folder: new, or one whose extraction was interrupted, which is overwritten.
         sites: of `SITES`.
         positions: of `POSITIONS`.
         on_progress: called with the model's name, walks done and walks in all.
@@ -113,7 +112,7 @@ def extract(
 
 
 def check_lengths(models: Models, walks: Sequence[TokenisedWalk]) -> None:
-    """See that every walk fits the model.
+    """Check that every walk fits the model's context.
 
     Raises:
         UsageError: one does not.
@@ -136,7 +135,7 @@ def changes_nothing(activations: Activations, name: str) -> bool:
 
 
 def batches(walks: Sequence[TokenisedWalk], batch_size: int) -> Iterator[tuple[list[int], Any, Any]]:
-    """Walks of like length together, the longest first: their places, token ids and mask (batch, tokens)."""
+    """Batches of walks of similar length, longest first: indices, token ids and mask (batch, tokens)."""
     import torch
 
     order = sorted(range(len(walks)), key=lambda index: len(walks[index].ids), reverse=True)
@@ -172,7 +171,9 @@ def _extract_one(
             return
         values = _gather(hidden, [walks[index] for index in batch], positions)
         if not all(np.isfinite(array).all() for array in values.values()):
-            raise AsciiMazeError(f"activations of '{name}' at layer {layer} are NaN or infinite; is it broken?")
+            raise AsciiMazeError(
+                f"activations of '{name}' at layer {layer} are NaN or infinite: its weights are broken"
+            )
         path = folder / f"{site}-{layer:03d}.safetensors"
         if not done:
             _lay_out(path, {position: (count, hidden.shape[-1]) for position, count in rows.items()})
@@ -193,7 +194,7 @@ def _extract_one(
 
 
 def _gather(hidden, walks: Sequence[TokenisedWalk], positions: Sequence[str]) -> dict[str, np.ndarray]:
-    """The rows of one layer's states (batch, tokens, width) that stand at the named positions."""
+    """The rows of one layer's states (batch, tokens, width) at the named positions."""
     return {
         name: np.stack([hidden[row, walk.maze].float().mean(0).cpu().numpy() for row, walk in enumerate(walks)])
         if name == "maze_mean"
@@ -216,10 +217,10 @@ def states_at(hidden, tokens: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _lay_out(path: Path, shapes: dict[str, tuple[int, int]]) -> None:
-    """A safetensors file of float32 tensors of these shapes, filled with nothing yet.
+    """Allocate a safetensors file of float32 tensors of these shapes.
 
     Raises:
-        AsciiMazeError: there is no room for it; found out later, while it is mapped, that would kill the process.
+        AsciiMazeError: the disk is full. Noticed only while writing to mapped memory, that would be a bus error.
     """
     entries, size = {}, 0
     for name, shape in shapes.items():
@@ -243,7 +244,7 @@ def _lay_out(path: Path, shapes: dict[str, tuple[int, int]]) -> None:
 
 
 def _write_rows(path: Path, values: dict[str, np.ndarray], places: dict[str, np.ndarray]) -> None:
-    """Put rows in their places in a file that `_lay_out` has made; nothing of it stays mapped."""
+    """Write rows at their places in a file that `_lay_out` allocated; nothing stays mapped afterwards."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         entries = json.loads(file.read(length))

@@ -1,4 +1,4 @@
-"""Every number of the report, from the activations and the models that made them; nothing here draws or writes."""
+"""Every number of the report, from activations and models; nothing here draws or writes."""
 
 import itertools
 import os
@@ -22,13 +22,13 @@ from .regions.comparison import compare_regions, fit_regions
 from .schema import Drift, Patching, Probe, RegionComparison, Share, Similarity
 from .similarity import debiased_cka, drift, effective_rank, gram, procrustes, rsa
 
-# Where `drift` and `cka` of mri.json are read: the whole map has been seen, and no move has been made.
+# The position of `drift` and `cka` in mri.json: the whole map has been read, and no move made.
 HEADLINE = "last_prompt"
 DRIFT_POSITIONS = ("start", "goal", "maze_mean", "last_prompt", "moves")
-# Mazes of which every two are compared: more of them change little, and the time grows with their square.
+# Mazes that are compared pairwise: more change little, and the time grows quadratically.
 CKA_MAZES = 2_000
 RSA_MAZES = 500
-# Mazes that patched models walk, each once per adapter and layer; and those whose moves are counted.
+# Mazes that patched models answer, once per adapter and layer; and those whose next moves are counted.
 PATCHED_WALKS = 100
 PATCHED_READS = 24
 # What is probed: question -> (position, label).
@@ -38,7 +38,7 @@ QUESTIONS = {
     "on a shortest path": ("cells", "on_path"),
     "wall to the north": ("cells", "wall_north"),
 }
-# Layers that are probed at once, each of them in memory.
+# Layers probed in parallel, each held in memory.
 THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -58,7 +58,7 @@ def compare_similarity(activations: Activations, on_progress: OnProgress) -> Sim
         for layer in layers:
             base, mine = (activations.read(model, layer, HEADLINE)[:CKA_MAZES] for model in (BASE, name))
             same, kernel = np.array_equal(base, mine), gram(mine)
-            # Equal is alike, also where nothing varies, as at a token that is the same in every prompt.
+            # Equal states are alike even where nothing varies, as at a token that all prompts share.
             column = [debiased_cka(other, kernel) for other in of_base]
             likeness.append([1.0 if same and n == layer else value for n, value in enumerate(column)])
             ranks.append(effective_rank(mine))
@@ -97,18 +97,21 @@ def ask_probes(
     found: dict = {name: {} for name in activations.models}
     missing = {}
     steps, done = len(QUESTIONS) * len(activations.models), itertools.count(1)
-    # A probe is too small for more than one thread of BLAS; side by side they fill the cores.
+    # A probe is too small for several BLAS threads; several probes at once fill the cores.
     with threadpool_limits(1), warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a probe a little short of its optimum is a fair one
+        warnings.simplefilter("ignore", ConvergenceWarning)  # close to the optimum is good enough
         for question, (position, label) in QUESTIONS.items():
             values, mazes = labels[position][label], labels[position]["maze"]
             if len(np.unique(values)) < 2:
                 missing[f"the probe of '{question}'"] = f"one answer only, {values[0]}, in all of these mazes"
                 continue
-            for name in activations.models:
-                ask = partial(_probe_layer, activations, name, position, values, mazes, seed)
-                found[name][question] = list(pool.map(ask, range(activations.layers)))
-                on_progress("probes", next(done), steps)
+            try:
+                for name in activations.models:
+                    ask = partial(_probe_layer, activations, name, position, values, mazes, seed)
+                    found[name][question] = list(pool.map(ask, range(activations.layers)))
+                    on_progress("probes", next(done), steps)
+            except AsciiMazeError as error:  # of the labels, so it strikes the first model as it would all
+                missing[f"the probe of '{question}'"] = str(error)
     return found, missing
 
 
@@ -129,7 +132,7 @@ def valid_share(right: np.ndarray) -> Share:
 def patch_layers(
     models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk], solved: dict, on_progress: OnProgress
 ) -> dict[str, Patching]:
-    """How much validity returns if the base is given a fine-tune's hidden states at each layer in turn.
+    """How much validity is restored by patching a fine-tune's hidden states into the base, at each layer in turn.
 
     Args:
         solved: model -> bool (n,), of its own answers.
@@ -146,7 +149,7 @@ def patch_layers(
     for name in models.names[1:]:
         base, own = (float(solved[model][: len(rows)].mean()) for model in (BASE, name))
         stages = models.stages(name)
-        # Up to a layer that the adapter leaves alone, the patched base is one that has walked already.
+        # Below the adapter's first layer the patched base is the base, and above its last the fine-tune.
         known = {frozenset(): solved[BASE][: len(rows)], frozenset(stages): solved[name][: len(rows)]}
         walked = []
         for layer in layers:
@@ -173,7 +176,7 @@ def patch_layers(
 def find_regions(
     activations: Activations, labels: dict[str, np.ndarray], seed: int, on_progress: OnProgress
 ) -> tuple[dict[str, RegionComparison], dict[str, str]]:
-    """Regions of every model's activations, by each label that tells two groups of mazes apart.
+    """Regions of every model's activations, for each label with at least two groups of mazes.
 
     Args:
         labels: of `maze_labels`.
@@ -186,7 +189,7 @@ def find_regions(
     except AsciiMazeError as error:
         return {}, {"activation regions": str(error)}
     on_progress("regions", 1, len(labels) + 1)
-    # Of distances there are too many: near and far, about their median.
+    # Too many distances for labels: near and far, split at their median.
     far = labels["distance"] > np.median(labels["distance"])
     found, missing = {}, {}
     for done, (label, values) in enumerate({**labels, "distance": np.where(far, "far", "near")}.items(), 2):

@@ -1,4 +1,4 @@
-"""What is asked of a model's activations: facts of a maze, of each move of its solution, and of cells on the map."""
+"""Labels for probes and regions: facts of each maze, of each move of its solution, and of cells on the map."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from .positions import TokenisedWalk
 def maze_labels(
     rows: Sequence[dict], walks: Sequence[TokenisedWalk], solved: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """One value per maze, as it stands at the start.
+    """One value per maze, for the walker at S.
 
     Args:
         rows: of a dataset.
@@ -32,7 +32,7 @@ def maze_labels(
 
 
 def move_labels(rows: Sequence[dict], walks: Sequence[TokenisedWalk]) -> dict[str, np.ndarray]:
-    """One value per move of every solution, as it stands before that move, in the order of the activations.
+    """One value per move of every solution, for the walker before that move, in the order of the activations.
 
     Returns:
         `next_move`, `distance` and `junction` as in `maze_labels`, and `maze` (int64, which maze it is); all of
@@ -68,7 +68,7 @@ def _swap(rows: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _along(row: dict, walk: TokenisedWalk) -> list[tuple[str, int, bool]]:
-    """For each move of the solution: the move, the moves still to go, and whether the walker stands at a junction."""
+    """For each move of the solution: the move, the moves left, and whether the walker is at a junction."""
     maze = Maze.from_ascii(row["maze"])
     here, steps = maze.start, []
     for done, move in enumerate(walk.path):

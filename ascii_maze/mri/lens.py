@@ -1,7 +1,7 @@
 """What each layer would say if it were the last (the logit lens), and how far a fine-tune's next token is the base's.
 
-nostalgebraist (2020), "interpreting GPT: the logit lens": the final normalisation and the output head are put on every
-layer's hidden state.
+nostalgebraist (2020), "interpreting GPT: the logit lens": the final normalisation and the output head are applied to
+every layer's hidden state.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from .models import BASE, Models
 from .positions import TokenisedWalk
 from .schema import Divergence, Lens
 
-# Rows whose logits are held at once, each as wide as the vocabulary.
+# Rows whose logits are held in memory at once, each as wide as the vocabulary.
 ROWS = 1_024
 
 
@@ -25,7 +25,7 @@ def logit_lens(
     walks: Sequence[TokenisedWalk],
     on_progress: OnProgress | None = None,
 ) -> dict[str, Lens]:
-    """For each model and layer, read where each move is decided on: the probability of the right move.
+    """For each model and layer, the probability of the right move where it is decided.
 
     Returns:
         model -> `probability`, the mean over moves, and `first`, the share of moves that are the likeliest token; both
@@ -52,7 +52,7 @@ def logit_lens(
 
 
 def next_token_kl(models: Models, activations: Activations) -> dict[str, Divergence]:
-    """Kullback-Leibler divergence in nats of the next token where moves are decided on, mean over moves.
+    """Kullback-Leibler divergence in nats of the next token where moves are decided, mean over moves.
 
     Returns:
         adapter -> `from_base`, KL(fine-tune || base), what RLHF's penalty counts; `to_fine_tune`, KL(base ||
@@ -78,8 +78,8 @@ def next_token_kl(models: Models, activations: Activations) -> dict[str, Diverge
 
 
 def read_out(models: Models, hidden: np.ndarray) -> Iterator[tuple[slice, Any]]:
-    """The logits of hidden states (rows, width) under the model that is switched on: slices of rows, and float32
-    tensors (rows of the slice, vocabulary).
+    """The logits of hidden states (rows, width) under the active model: slices of rows, and float32 tensors
+    (rows of the slice, vocabulary).
     """
     import torch
 

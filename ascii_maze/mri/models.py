@@ -1,4 +1,4 @@
-"""Base and fine-tunes as one model in memory: every adapter on one base, switched by name and by layer."""
+"""Base and fine-tunes as one model in memory: all adapters on one base, switched by name and by layer."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from ..models.sources import Source
 
 BASE = "base"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of an adapter: part of file names, of PEFT's names, of the page's ids
-# Submodules of a decoder layer that write to the residual stream, by the names that model families give them.
+# Submodules of a decoder layer that write to the residual stream, by their names in various model families.
 ATTENTION = ("self_attn", "attn", "attention", "self_attention")
 MLP = ("mlp", "feed_forward", "block_sparse_moe", "ffn")
 
@@ -27,7 +27,7 @@ class Models:
         layers: the decoder layers, first to last.
         norm: the normalisation before the output head.
         head: hidden states -> logits.
-        context: tokens that the model reads at most.
+        context: the longest input, in tokens.
         ends: tokens that end an answer.
     """
 
@@ -41,11 +41,11 @@ class Models:
     ends: list[int]
 
     def switch(self, name: str, stages: range | None = None) -> None:
-        """Make the model `name` the one that runs.
+        """Activate one model.
 
         Args:
-            stages: where alone the adapter is at work, of 0 (embedding), 1 (first decoder layer) to `len(layers)`, and
-                one more for what follows; everywhere by default.
+            stages: where the adapter is enabled: 0 is the embedding, 1 to `len(layers)` the decoder layers, and one
+                more what follows them; everywhere by default.
         """
         if name != BASE:
             self.model.set_adapter(name, inference_mode=True)
@@ -74,14 +74,15 @@ class Models:
 
 
 def find_adapters(base: str, adapters: dict[str, str]) -> dict[str, Source]:
-    """See that adapters can be compared on one base, before anything is loaded.
+    """Check that adapters can be compared on one base, before any weights are loaded.
 
     Args:
         base: `tiny`, a folder or a Hub id.
         adapters: name -> folder or Hub id.
 
     Raises:
-        UsageError: no adapter, a name that cannot serve, a whole model or a reward model, an adapter of another base.
+        UsageError: no adapter, an unusable name, a whole model, or an adapter of another base or quantisation.
+        AsciiMazeError: a location cannot be read, or holds a reward model.
     """
     from ..models.sources import find_model
 
@@ -94,7 +95,7 @@ def find_adapters(base: str, adapters: dict[str, str]) -> dict[str, Source]:
                 f"an adapter cannot be called '{name}'; give --adapter NAME={adapters[name]}, with a NAME of letters, "
                 "digits, - and _ that no other adapter has, and not 'base'"
             )
-        known.add(name.casefold())  # names become file names, which some systems tell apart by no capitals
+        known.add(name.casefold())  # names become file names, and some file systems ignore case
     sources = {name: find_model(location) for name, location in adapters.items()}
     for name, source in sources.items():
         _check_adapter(name, source, base)
@@ -136,7 +137,7 @@ def as_models(model, tokenizer, adapters: list[str]) -> Models:
     """`Models` of a PeftModel that is loaded already, or of a model without adapters.
 
     Raises:
-        AsciiMazeError: its decoder layers, last normalisation or head cannot be told.
+        AsciiMazeError: its decoder layers, last normalisation or head cannot be found.
     """
     import torch
 
@@ -153,11 +154,11 @@ def as_models(model, tokenizer, adapters: list[str]) -> Models:
     )
     head = base.get_output_embeddings()
     if found is None or head is None:
-        raise AsciiMazeError(f"cannot tell the decoder layers of a {type(base).__name__}")
+        raise AsciiMazeError(f"cannot find the decoder layers of a {type(base).__name__}")
     decoder, layers = found
     norms = [module for name, module in decoder.named_children() if re.search(r"norm|^ln", name)]
     if not norms:
-        raise AsciiMazeError(f"cannot tell the last normalisation of a {type(base).__name__}")
+        raise AsciiMazeError(f"cannot find the last normalisation of a {type(base).__name__}")
     context = getattr(config, "max_position_embeddings", None) or 2**31
     ends = base.generation_config.eos_token_id
     ends = [tokenizer.eos_token_id] if ends is None else [ends] if isinstance(ends, int) else list(ends)
@@ -165,7 +166,7 @@ def as_models(model, tokenizer, adapters: list[str]) -> Models:
 
 
 def _check_adapter(name: str, source: Source, base: str) -> None:
-    """See that a source is a LoRA adapter of the base that walks."""
+    """Check that a source is a LoRA adapter of the base."""
     from ..models.sources import resolve_model
 
     given = f"'{name}' ({source.name})"
@@ -180,7 +181,7 @@ def _check_adapter(name: str, source: Source, base: str) -> None:
 
 
 def _check_same_base(name: str, source: Source, other_name: str, other: Source) -> None:
-    """See that two adapters were trained on a base that was loaded in the same way."""
+    """Check that two adapters were trained on a base that was loaded in the same way."""
     mine, theirs = _how_loaded(source.model_args), _how_loaded(other.model_args)
     for key, value in mine.items():
         if value != theirs[key]:
@@ -203,15 +204,15 @@ def adapter_is_zero(models: Models, name: str) -> bool:
 
 @contextmanager
 def watching(models: Models, visit: Callable[[str, int, Any], Any], parts: bool = False):
-    """Show every hidden state to a function while the model runs, and let it put another in its place.
+    """Pass every hidden state to a function while the model runs; it may return a replacement.
 
     Args:
         visit: called with `hidden`, `attention` or `mlp`, the layer (0 is the embedding's output, 1 the first decoder
-            layer's) and the tensor (batch, tokens, width); what it returns, if anything, goes on instead.
-        parts: also show what attention and MLP of each layer add to the stream.
+            layer's) and the tensor (batch, tokens, width); what it returns, if anything, replaces the tensor.
+        parts: also pass what attention and MLP of each layer add to the residual stream.
 
     Raises:
-        AsciiMazeError: with `parts`, where they cannot be told.
+        AsciiMazeError: with `parts`, if they cannot be found.
     """
 
     def after(site: str, layer: int):
@@ -225,7 +226,7 @@ def watching(models: Models, visit: Callable[[str, int, Any], Any], parts: bool 
         return hook
 
     def before(module, arguments, keywords):
-        # The embedding's output, where a model scales it or adds positions, is what the first layer reads.
+        # Some models scale the embedding's output or add positions: layer 0 is what the first layer reads.
         tensor = arguments[0] if arguments else keywords["hidden_states"]
         changed = visit("hidden", 0, tensor)
         if changed is None:
@@ -241,7 +242,7 @@ def watching(models: Models, visit: Callable[[str, int, Any], Any], parts: bool 
             for site, names in (("attention", ATTENTION), ("mlp", MLP)) if parts else ():
                 part = next((child for name, child in layer.named_children() if name in names), None)
                 if part is None:
-                    raise AsciiMazeError(f"cannot tell the {site} of a {type(layer).__name__}")
+                    raise AsciiMazeError(f"cannot find the {site} of a {type(layer).__name__}")
                 handles.append(part.register_forward_hook(after(site, number)))
         yield
     finally:

@@ -1,12 +1,12 @@
-"""Where a fine-tune's change does its work: the base runs, with the fine-tune's hidden states put in at one layer.
+"""Activation patching: the base runs with the hidden states of a fine-tune at one layer.
 
-Patched at every position after layer l, the base is the fine-tune up to layer l and itself above it. While it answers,
-this is done by switching the adapter on in those layers alone, which is the same (a test holds them against each
-other). What is read along the reference solution is patched in earnest, at the positions of the prompt or of the
-answer alone. (Vig et al., 2020; Meng et al., 2022.)
+Patched at every position after layer l, the base is the fine-tune up to layer l and itself above it. For answers the
+adapter is therefore enabled in those layers only, which is equivalent (a test compares the two). Along the reference
+solution states are actually replaced, at the positions of the prompt or of the answer only. (Vig et al., 2020; Meng et
+al., 2022.)
 
-An answer need not be generated where every move of the reference solution, and then the end, is the likeliest token:
-it is that solution. One pass over all walks tells, and saves most of the time that answers take.
+No answer is generated where every move of the reference solution, and then the end, is the most likely token: the
+answer is that solution. One forward pass over all walks finds these, and saves most of the time.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,14 +21,14 @@ from .models import BASE, Models, watching
 from .positions import TokenisedWalk
 from .schema import Accuracy
 
-# Which positions are patched: those before the answer's first move is decided on, or those from there on.
+# Which positions are patched: those before the answer's first move is decided, or those from there on.
 ROLES = ("prompt", "answer")
 
 
 def own_answers(
     models: Models, activations: Activations, name: str, rows: Sequence[dict], walks: Sequence[TokenisedWalk]
 ):
-    """Greedy answers of one model: what is stored of its last layer tells which are the reference solution."""
+    """Greedy answers of one model; its stored last layer says which are the reference solution."""
     models.switch(name)
     last = activations.layers - 1
     states = activations.read(name, last, "moves"), activations.read(name, last, "answer_end")
@@ -38,7 +38,7 @@ def own_answers(
 def patched_answers(
     models: Models, name: str, layer: int, rows: Sequence[dict], walks: Sequence[TokenisedWalk], batch_size: int = 64
 ) -> list[str]:
-    """Greedy answers of the base with the hidden states of `name` after that layer, at every position."""
+    """Greedy answers of the base with the hidden states of `name` after a layer, at every position."""
     models.switch(name, range(layer + 1))
     right: list = [None] * len(walks)
     for chosen, ids, mask in batches(walks, batch_size):
@@ -54,7 +54,7 @@ def solved(rows: Sequence[dict], completions: Sequence[str]) -> np.ndarray:
 
 
 def patched_accuracy(models: Models, name: str, walks: Sequence[TokenisedWalk], batch_size: int = 64) -> Accuracy:
-    """The share of right next moves along the reference solution, of the base patched at each layer in turn.
+    """The share of right next moves along the reference solution, with the base patched at each layer in turn.
 
     Returns:
         By role, layer 0 (the embedding's output) to the last; `base` and `fine_tune` are the share without patching,
@@ -85,7 +85,7 @@ def patched_accuracy(models: Models, name: str, walks: Sequence[TokenisedWalk], 
 
 
 def _put(layer: int, state, where) -> Callable:
-    """A visitor that replaces what stands at a layer, where it is wanted."""
+    """A visitor that replaces the states of one layer at the positions in `where`."""
     import torch
 
     def put(site, here, hidden):
@@ -105,7 +105,7 @@ def _positions(walks: Sequence[TokenisedWalk], shape: tuple[int, int], role: str
 def _read(
     models: Models, walks: Sequence[TokenisedWalk], ids, mask, visit: Callable | None = None
 ) -> list[np.ndarray]:
-    """Let the model that is switched on read a batch: for each walk `_right`."""
+    """Run the active model on a batch: for each walk as `_right`."""
     import torch
 
     last: dict = {}
@@ -124,7 +124,7 @@ def _read(
 
 
 def _right(models: Models, walks: Sequence[TokenisedWalk], moves: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:
-    """For each walk, bool (moves + 1,): whether each move, and then the end, is the likeliest token.
+    """For each walk, bool (moves + 1,): whether each move, and then the end, is the most likely token.
 
     Args:
         moves: float32 (sum of moves, width), the last layer's states.
@@ -147,7 +147,7 @@ def _moves_right(right: Sequence[np.ndarray]) -> int:
 def _answers(
     models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk], right: Sequence[np.ndarray]
 ) -> list[str]:
-    """The reference solution where the model gives it, and what it generates elsewhere."""
+    """The reference solution where the model would give it, and generated text elsewhere."""
     texts = [models.tokenizer.decode(walk.ids[walk.last_prompt + 1 :], skip_special_tokens=True) for walk in walks]
     others = [index for index, each in enumerate(right) if not each.all()]
     asked, decoding = [rows[index] for index in others], Decoding(batch_size=256)

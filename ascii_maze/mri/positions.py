@@ -1,8 +1,8 @@
 """Where things stand in the tokens of a walk: the start, the goal, each move of the answer.
 
-A walk is the text that a model reads if it answers rightly: the rendered prompt and the reference solution after it.
-All models read the same walks (teacher forcing), so that a position means the same in each. Characters are found in
-tokens through the tokenizer's offsets, whatever it merges: the token of a character is the last one that covers it.
+All models read the same text (teacher forcing), the rendered prompt followed by the reference solution, so that a
+position means the same in each. Characters are found in tokens through the tokenizer's offsets, whatever it merges:
+the token of a character is the last one that covers it.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from ..metrics.path_validity.maze import MOVES, OPEN, Maze
 from ..metrics.path_validity.scoring import parse_moves
 from .rows import shown_map
 
-# Open cells of a maze at which `cells` reads, drawn anew for each maze; an even number.
+# Open cells read in each maze at the position `cells`, sampled per maze; an even number.
 CELLS = 8
 
 
 @dataclass(frozen=True)
 class TokenisedWalk:
-    """The tokens of one maze and its reference solution, and where to look.
+    """The tokens of one maze with its reference solution, and the positions that are read.
 
     Attributes:
         ids: int64 (tokens,), prompt and answer.
@@ -58,10 +58,10 @@ def locate_walks(rows: Sequence[dict], tokenizer, seed: int) -> list[TokenisedWa
         seed: of the choice of cells.
 
     Raises:
-        AsciiMazeError: the tokenizer knows no offsets or changes the map, or a maze has no way.
+        AsciiMazeError: the tokenizer has no offsets, the chat template changes the map, or a maze has no solution.
     """
     if not tokenizer.is_fast:
-        raise AsciiMazeError("the model's tokenizer is a slow one, which does not tell where its tokens stand")
+        raise AsciiMazeError("the model's tokenizer is a slow one, without the offsets of its tokens; use a fast one")
     return [_locate(row, tokenizer, np.random.default_rng([seed, index])) for index, row in enumerate(rows)]
 
 
@@ -130,7 +130,7 @@ def _choose_cells(maze: Maze, path: str, rng: np.random.Generator) -> np.ndarray
 
 
 def _parting(path: str, style: PromptStyle, start: tuple[int, int]) -> int:
-    """The character of an answer at which the next move is told from the other three."""
+    """Index of the first character of an answer that differs between the four possible next moves."""
     candidates = [format_answer(path + move, style, start) for move in MOVES]
     return next(place for place, letters in enumerate(zip(*candidates)) if len(set(letters)) > 1)
 
@@ -139,12 +139,12 @@ def first_token(offsets: np.ndarray, character: int) -> int:
     """The first token that ends after the start of a character.
 
     Args:
-        offsets: int64 (tokens, 2), the characters from and to that each token covers; blanks may be left out.
+        offsets: int64 (tokens, 2), the characters that each token covers, from and to; blanks may have none.
     """
     return int(np.searchsorted(offsets[:, 1], character, side="right"))
 
 
 def last_token(offsets: np.ndarray, character: int) -> int:
-    """The token at which a character has been read whole; for one of several tokens, the last of them."""
+    """The token with which a character has been read completely: the last one that covers it."""
     covering = np.flatnonzero((offsets[:, 0] <= character) & (character < offsets[:, 1]))
     return int(covering[-1]) if len(covering) else first_token(offsets, character)

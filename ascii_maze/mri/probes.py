@@ -1,8 +1,8 @@
-"""What can be read off a layer by a linear map: probes on held-out mazes, beside a control with shuffled labels.
+"""What a linear map can read from a layer: probes scored on held-out mazes, beside a control with shuffled labels.
 
-Mazes, not moves, are split in two: moves of one maze are too alike to be on both sides. The control is trained in the
-same way on labels shuffled among the rows; what it reaches is due to how common each answer is (and, of a wide layer
-and few rows, to fitting noise). A number is as good as it is far above its control's.
+The split is by maze, not by move: moves of one maze are too similar to be on both sides. The control is trained in the
+same way on labels shuffled among the rows; its score is due to how common each label is (and, for a wide layer and few
+rows, to overfitting). A score means something as far as it exceeds its control.
 """
 
 import numpy as np
@@ -12,15 +12,15 @@ from .schema import Probe
 
 TRAIN_SHARE = 0.7
 RESAMPLES = 1_000
-# Rows that a probe is trained on, at most; more change little and take their time.
+# Rows a probe is trained on at most; more change little and cost time.
 ROWS = 3_000
 SHUFFLES = 3
-# Weights of a probe up to which Newton's method, in a few steps, is the faster; its time grows with their cube.
+# Weights up to which Newton's method, a few steps that cost their cube, beats L-BFGS.
 NEWTON_WEIGHTS = 1_000
 
 
 def probe(x: np.ndarray, labels: np.ndarray, mazes: np.ndarray, seed: int) -> Probe:
-    """Train a linear probe on some mazes, and see how well it does on others.
+    """Train a linear probe on some mazes and score it on others.
 
     Args:
         x: float (rows, width).
@@ -48,7 +48,7 @@ def probe(x: np.ndarray, labels: np.ndarray, mazes: np.ndarray, seed: int) -> Pr
     train, test = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     train = rng.permutation(train)[:ROWS]
     if len(np.unique(labels[train])) < 2:
-        raise AsciiMazeError(f"one label only, {labels[train][0]}: nothing to tell apart; give other mazes")
+        raise AsciiMazeError(f"one label only, {labels[train][0]}: there is nothing to classify; give other mazes")
     scaler = StandardScaler().fit(x[train])
     inside, outside = scaler.transform(x[train]), scaler.transform(x[test])
     numeric = labels.dtype.kind in "iuf"

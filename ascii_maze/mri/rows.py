@@ -1,7 +1,7 @@
-"""The mazes of a report, rows of a dataset's config `prompts`: what is wrong with them shows before a model is loaded.
+"""The mazes of a report: rows of a dataset's config `prompts`, checked before a model is loaded.
 
-What a dataset says of a maze is checked against the map: a wrong solution would put every position, and every label of
-a move, in the wrong place without an error.
+What a dataset says about a maze is checked against the map: a wrong solution would shift every position and every
+label of a move, without an error.
 """
 
 from typing import Any
@@ -13,16 +13,16 @@ from ..metrics.path_validity.maze import STYLES, Maze, MazeError
 from ..metrics.path_validity.scoring import score_path
 
 COLUMNS = ("maze", "prompt", "solution", "width", "height")
-# Fewer mazes leave nothing to split into training and held-out ones.
+# Fewer are too few to split into training and held-out mazes.
 LEAST_MAZES = 20
 
 
 def load_rows(dataset: str, split: str, limit: int | None) -> list[dict[str, Any]]:
-    """The first rows of a split, all of them fit for a report.
+    """The first rows of a split, each of them checked.
 
     Raises:
         UsageError: there are too few of them.
-        AsciiMazeError: they cannot be loaded, a column is not there, or one of them does not hold what it should.
+        AsciiMazeError: they cannot be loaded, a column is not there, or a row cannot be used.
     """
     rows = first_rows(load_split(dataset, split, columns=COLUMNS), limit).to_list()
     if len(rows) < LEAST_MAZES:
@@ -34,7 +34,7 @@ def load_rows(dataset: str, split: str, limit: int | None) -> list[dict[str, Any
 
 
 def what_is_wrong(row: dict[str, Any]) -> str | None:
-    """What of a row is not as a report needs it; None for nothing."""
+    """Why a row cannot be used, or None."""
     try:
         maze = Maze.from_ascii(row["maze"])
     except MazeError as error:

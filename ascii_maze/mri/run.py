@@ -1,9 +1,9 @@
-"""The whole report: activations, what they tell, figures, tables, mri.json and report.html.
+"""The whole report, from adapters and mazes to report.html.
 
 write_report("tiny", {"sft": "outputs/tiny/sft"}, "ascii-maze", "test", out=Path("mri"), limit=1000, seed=0)
 
-Activations and the unfinished report lie in a folder inside the output folder. It is removed when the run ends and,
-should the run be killed, by the next one. A finished report replaces the one before it at once, mri.json last.
+Activations and the unfinished report are kept in a folder inside the output folder. It is removed when the run ends
+or, if the run is killed, by the next one. A finished report then replaces the previous one, mri.json last.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ from .rows import load_rows
 from .schema import RegionComparison, RegionNumbers, Results, Settings, Update, only
 from .weights import overlaps, updates
 
-# What a report consists of; who finds mri.json finds the rest of the same run.
+# The parts of a report. Where there is an mri.json, the others are there and of the same run.
 REPORT = ("figures", "tables", "report.html", "mri.json")
 
 
@@ -62,7 +62,7 @@ def write_report(
         adapters: name -> folder or Hub id.
         dataset: folder or Hub id of a dataset with a config `prompts`.
         out: new, empty, or of an earlier report, which is replaced.
-        limit: the first so many mazes of the split.
+        limit: use only the first so many mazes of the split.
         seed: of the probes' splits, the chosen cells and the regions.
         on_progress: called with what is being done, steps done and steps in all.
 
@@ -102,7 +102,7 @@ def write_report(
 
 @contextmanager
 def scratch_folder(out: Path) -> Iterator[Path]:
-    """An empty folder inside an output folder for the time of the block; what a killed run left there is removed."""
+    """An empty folder inside an output folder while the block runs; what a killed run left there is removed."""
     scratch = out / UNFINISHED / "mri"
     remove_inside(scratch, out)
     scratch.mkdir(parents=True)
@@ -110,12 +110,12 @@ def scratch_folder(out: Path) -> Iterator[Path]:
         yield scratch
     finally:
         remove_inside(scratch, out)
-        if not any(scratch.parent.iterdir()):  # else something of another command's waits there to be resumed
+        if not any(scratch.parent.iterdir()):  # otherwise another command was interrupted here
             remove_inside(scratch.parent, out)
 
 
 def publish(made: Path, out: Path) -> None:
-    """Put a finished report in the place of an earlier one: mri.json goes first and comes last."""
+    """Replace the previous report by a finished one: mri.json is removed first and moved last."""
     for name in reversed(REPORT):
         remove_inside(out / name, out)
     for name in REPORT:
@@ -129,7 +129,7 @@ def measure(
 
     Args:
         rows: of the dataset.
-        folder: for the activations: 4 bytes for each number of every model, layer and position.
+        folder: for the activations; float32, of every model, layer and position.
     """
     seed = settings["seed"]
     walks = locate_walks(rows, models.tokenizer, seed)

@@ -1,8 +1,8 @@
-"""What mri.json holds, and the one place that writes and reads it.
+"""The type of mri.json, and the one place that writes and reads it.
 
-A list per layer goes from 0, the embedding's output, to the last decoder layer. An adapter is known by the name that
-it was given; `base` is the model without any. A number that does not exist, as the CKA of a layer that does not vary,
-is NaN in memory and null in the file.
+Lists per layer start with the embedding's output (0) and end with the last decoder layer. Adapters go by the names
+they were given; `base` is the model without one. A number that does not exist, such as the CKA of a layer that does
+not vary, is NaN in memory and null in the file.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""How alike two sets of activations of the same inputs are, and how spread one is. Arrays are float (n, width)."""
+"""Similarity of two sets of activations of the same inputs, and effective rank of one. Arrays are float (n, width)."""
 
 import numpy as np
 
@@ -22,8 +22,8 @@ def gram(x: np.ndarray) -> np.ndarray:
 def debiased_cka(k: np.ndarray, l: np.ndarray) -> float:  # noqa: E741
     """Linear CKA (Kornblith et al., 2019) of unbiased HSIC estimates (Song et al., 2012; Nguyen et al., 2021).
 
-    1 for activations that are alike up to rotation and scale; about 0, also below it, for independent ones, however
-    few the rows. Unlike the biased estimate it does not rise with the width.
+    1 for activations that are equal up to rotation and scale; around 0, on either side, for independent ones, however
+    few the rows. Unlike the biased estimate it does not grow with the width.
 
     Args:
         k: of `gram`.
@@ -44,7 +44,7 @@ def _hsic(k: np.ndarray, l: np.ndarray) -> float:  # noqa: E741
 
 
 def procrustes(x: np.ndarray, y: np.ndarray) -> float:
-    """Orthogonal Procrustes distance of centred activations of unit norm (Ding et al., 2021): 0, alike up to rotation
+    """Orthogonal Procrustes distance of centred activations of unit norm (Ding et al., 2021): 0, equal up to rotation
     and scale, to 2. NaN where one side does not vary.
     """
     from scipy.linalg import qr, svdvals
@@ -74,7 +74,7 @@ def rsa(x: np.ndarray, y: np.ndarray) -> float:
 def effective_rank(x: np.ndarray) -> float:
     """How many directions activations fill: exp of the entropy of the singular values (Roy & Vetterli, 2007).
 
-    1 to the lesser of rows and width; 0 for rows that are all alike.
+    From 1 to the smaller of rows and width; 0 if all rows are equal.
     """
     from scipy.linalg import svdvals
 
@@ -99,7 +99,7 @@ def drift(base: np.ndarray, other: np.ndarray) -> dict[str, float]:
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.linalg.norm(other - base, axis=1) / norms[0]
         cosine = (base * other).sum(axis=1) / (norms[0] * norms[1])
-    cosine[(base == other).all(axis=1)] = 1.0  # rounding would leave it a hair off
+    cosine[(base == other).all(axis=1)] = 1.0  # not 1 minus a rounding error
     return {"relative": float(np.nan_to_num(relative).mean()), "cosine": float(np.nan_to_num(cosine).mean())}
 
 

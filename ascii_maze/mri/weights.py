@@ -1,4 +1,4 @@
-"""What an adapter adds to the weights of the base: how much, in how many directions, and in whose."""
+"""What an adapter adds to the base's weights: how much, in how many directions, and which of them adapters share."""
 
 import itertools
 
@@ -10,11 +10,11 @@ from .similarity import entropy_rank
 
 
 def updates(models: Models, name: str) -> list[dict]:
-    """Every weight update dW = s B A of an adapter, in the order of the layers; no dW is ever made as a matrix.
+    """Every weight update dW = s B A of an adapter, in the order of the layers; dW is never materialised.
 
     Returns:
         For each module `module`, its name; `layer`, of 1 to the number of decoder layers, None outside them; `kind`,
-        the last part of its name; `norm` and `relative`, the Frobenius norm of dW and that over the base weight's;
+        the last part of its name; `norm`, the Frobenius norm of dW, and `relative`, its ratio to the base weight's;
         `effective_rank` of dW; `columns` (outputs, rank), an orthonormal basis of its column space, not for JSON.
         With DoRA it is the direction's part of the update.
     """

@@ -9,6 +9,7 @@ from statistics import mean
 from typing import Any
 
 from ..evaluation.schema import RATES, Results, read_results
+from ..mri.schema import read_results as read_mri
 from ..packages import versions
 from ..recipe import load_recipe
 from .plan import starts_of
@@ -34,7 +35,7 @@ def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
         "models": over_seeds(evaluations),
         "paired": {name: paired_against(name, start_of(starts[name]), evaluations) for name in study.recipes},
         "training": {name: [cost(seed, metrics) for seed, metrics in of_name] for name, of_name in runs.items()},
-        "mri": read_json(out / "mri" / "mri.json"),
+        "mri": dict(read_mri(mri)) if (mri := out / "mri" / "mri.json").is_file() else {},
         "stages": [
             {
                 "name": mine.stage.name,

@@ -84,7 +84,7 @@ def test_an_adapter_works_in_the_layers_where_it_is_switched_on(family, walks):
 
 def test_attention_and_mlp_are_read_where_they_are_modules(family, walks, tmp_path):
     if type(family.layers[0]).__name__ == "OPTDecoderLayer":
-        with pytest.raises(AsciiMazeError, match="cannot tell the mlp of a OPTDecoderLayer"):
+        with pytest.raises(AsciiMazeError, match="cannot find the mlp of a OPTDecoderLayer"):
             extract(family, walks[:4], tmp_path, sites=SITES)
         return
     activations = extract(family, walks[:4], tmp_path, sites=SITES)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from ascii_maze.errors import AsciiMazeError
+from ascii_maze.mri.analysis import QUESTIONS, ask_probes
 from ascii_maze.mri.probes import probe
 
 MAZES = np.repeat(np.arange(120), 5)
@@ -50,10 +51,22 @@ def test_the_same_seed_gives_the_same_numbers():
 
 def test_bad_input_is_named():
     x, labels = planted("bool")
-    with pytest.raises(AsciiMazeError, match="one label only, True: nothing to tell apart"):
+    with pytest.raises(AsciiMazeError, match="one label only, True: there is nothing to classify"):
         probe(x, np.ones(600, dtype=bool), MAZES, seed=0)
     with pytest.raises(AsciiMazeError, match="9 mazes are too few"):
         probe(x[:45], labels[:45], MAZES[:45], seed=0)
     x[7, 3] = np.nan
     with pytest.raises(AsciiMazeError, match="not finite"):
         probe(x, labels, MAZES, seed=0)
+
+
+def test_a_probe_that_cannot_be_trained_is_missing_with_its_reason(activations, rows, walks, monkeypatch):
+    """As where the only maze with another label is held out."""
+
+    def refuse(x, labels, mazes, seed):
+        raise AsciiMazeError("one label only")
+
+    monkeypatch.setattr("ascii_maze.mri.analysis.probe", refuse)
+    found, missing = ask_probes(activations, rows, walks, 0, lambda *done: None)
+    assert found == {name: {} for name in activations.models}
+    assert missing == {f"the probe of '{question}'": "one label only" for question in QUESTIONS}

@@ -1,8 +1,8 @@
 """llm-mri's ActivationAreas over activations that we extract ourselves.
 
-llm-mri takes the first token of each text, which in a causal model has seen nothing, cuts texts at 512 tokens, loads
-the model anew for every 1000 rows and hands out stale activations when weights change. Here it is handed activations,
-at a named position, and everything after that works as it does there. Needs llm-mri.
+llm-mri takes the first token of each text, which in a causal model has attended to nothing, truncates texts at 512
+tokens, reloads the model for every 1000 rows and returns stale activations when weights change. Here it is given
+activations at a named position; from there on everything works as in llm-mri. Needs llm-mri.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +16,13 @@ from .reduction import SharedBasis
 
 
 class HiddenStates:
-    """What llm-mri asks of a dataset: named columns of rows; a layer is read when it is asked for.
+    """What llm-mri expects of a dataset: named columns; a layer is read from disk on access.
 
     Args:
         read: layer -> float32 (n, width).
         layers: number of hidden states.
         labels: int (n,), indices of `label_names`.
-        rows: int, those that count; all if None.
+        rows: int, the rows of this view; None for all.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Regions and graphs of activations (LLM-MRI, Costa et al., SBBD 2024), base against each fine-tune.
 
-Every model is seen in one basis per layer, fitted on the union of all models, so that a component or a cell means the
-same in each; as a check, the edges are counted in a basis of the base alone too. Beside every count stands how well
-two halves of the base's own prompts agree: what a change must exceed.
+All models share one basis per layer, fitted on the union of their prompts, so that a component or a cell means the
+same in each; as a check, edges are also counted in a basis of the base alone. Every count comes with the noise floor:
+how well two halves of the base's own prompts agree, which a change must exceed.
 """
 
 import importlib
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .areas import ModelAreas
 
 LLM_MRI = "llm-mri==0.2.1"
-# Of half of them the p-value of a rank correlation, by Student's t, is to be trusted.
+# With half as many, the p-value of a rank correlation by Student's t can still be trusted.
 LEAST_PROMPTS = 20
 
 
@@ -39,7 +39,7 @@ def require_llm_mri() -> None:
     """Import llm-mri.
 
     Raises:
-        AsciiMazeError: it, or something that it needs, is not there; says how to add it.
+        AsciiMazeError: it, or one of its dependencies, is missing; says how to install it.
     """
     try:
         importlib.import_module("llm_mri")
@@ -50,7 +50,7 @@ def require_llm_mri() -> None:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Several models in shared bases at one position; how they are labelled comes after.
+    """Several models in shared bases at one position, not yet labelled.
 
     Attributes:
         settings: of `fit_regions`.
@@ -82,24 +82,24 @@ def fit_regions(
     share: float = 0.01,
     splits: int = 10,
 ) -> Fitted:
-    """Put every model's prompts into shared bases, layer by layer, and compare all of them with the base's.
+    """Fit shared bases layer by layer, transform every model's prompts, and compare them with the base's.
 
     Args:
         activations: whose models, the base first, read the same prompts.
         position: one of `activations.positions`.
         seed: of the reductions and of the halves.
-        groups: int (n,), rows of one group, as the moves of one maze, stay in one half; each row its own if None.
+        groups: int (n,), rows of one group, such as the moves of one maze, stay in one half; None: each row its own.
         reduction: pca, svd or umap.
         components: of the graph; the grid has two.
-        gridsize: cells along either side of the grid, which spans the coordinates of all models.
+        gridsize: cells along each side of the grid, which spans the coordinates of all models.
         threshold: least absolute Spearman correlation of an edge.
         alpha: false discovery rate among all pairs of components of adjacent layers.
-        share: of the prompts that a cell must hold to be a region.
+        share: of all prompts, which a cell must hold to be a region.
         splits: random halves of the prompts from which the noise floor is taken.
 
     Raises:
         UsageError: too few prompts, no such position or reduction, or activations that are not finite, not of one
-            number of prompts, or all alike.
+            number of prompts, or all equal.
         AsciiMazeError: llm-mri is not installed.
     """
     settings = {"position": position, "seed": seed, "reduction": reduction, "components": components}
@@ -132,7 +132,7 @@ def fit_regions(
         explained[name] = basis.explained()
         if all(fitted is None for fitted in basis.bases.values()):
             raise UsageError(
-                f"every prompt has the same activations at {position}, in every layer: the models have seen nothing "
+                f"every prompt has the same activations at {position}, in every layer: the models have read nothing "
                 "of the mazes there; choose another position"
             )
     groups = np.arange(count) if groups is None else groups

@@ -1,4 +1,4 @@
-"""Edges between components of adjacent layers, and what two sets of edges (or of regions) have in common.
+"""Edges between components of adjacent layers, and how much two sets of edges (or of regions) share.
 
 A set of edges is an array (layers - 1, k, k): at [l, a, b] the weight of the edge from component a of layer l to
 component b of layer l + 1, and 0 where there is none. A set of regions is an array (layers, cells) of 0 and 1.
@@ -15,7 +15,7 @@ from ..schema import Agreement
 if TYPE_CHECKING:
     import networkx as nx
 
-# The name of the graph that no label has to itself.
+# The name of the graph over all prompts, whatever their label.
 ALL = "all prompts"
 Halves = Sequence[tuple[np.ndarray, np.ndarray]]
 
@@ -66,7 +66,7 @@ def count_cells(cells: np.ndarray, number: int) -> np.ndarray:
 
 
 def find_regions(cells: np.ndarray, number: int, share: float) -> np.ndarray:
-    """The cells that hold at least a share of the prompts, and one of them: 0 and 1, (layers, number)."""
+    """The cells that hold at least a share of the prompts, and at least one: 0 and 1, (layers, number)."""
     return (count_cells(cells, number) >= max(1.0, share * cells.shape[1])).astype(np.int8)
 
 
@@ -88,7 +88,7 @@ def split_halves(groups: np.ndarray, splits: int, seed: Sequence[int]) -> Halves
 
 
 def compare_sets(before: np.ndarray, after: np.ndarray) -> dict:
-    """What is gained, lost and kept, in all and by layer; an edge that changes its sign is lost and gained."""
+    """What is gained, lost and kept, in total and by layer; an edge that changes sign is both lost and gained."""
     one, two = np.sign(before), np.sign(after)
     inner = tuple(range(1, one.ndim))
     kept = np.sum((one == two) & (one != 0), axis=inner)
@@ -102,7 +102,7 @@ def compare_sets(before: np.ndarray, after: np.ndarray) -> dict:
 def agreements(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Jaccard's index of two sets, kept / (kept + gained + lost): of all layers, then of each, float64 (1 + layers,).
 
-    Two empty sets have nothing to disagree about: 1 for all layers, NaN for one.
+    Two empty sets agree: 1 over all layers; NaN for a single layer.
     """
     sets = compare_sets(before, after)
     kept, gained, lost = (np.array([sets[name], *sets["by_layer"][name]]) for name in ("kept", "gained", "lost"))
@@ -113,11 +113,11 @@ def agreements(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def compare_models(measure: Callable, models: Sequence[str], rows: np.ndarray, halves: Halves) -> dict[str, Agreement]:
-    """Each model's set against that of the first, with the noise that another choice of prompts would bring.
+    """Each model's set against the first model's, beside the noise from the choice of prompts.
 
     Args:
         measure: (model, rows) -> its set, as an array.
-        rows: int (n,), the prompts that count.
+        rows: int (n,), the prompts to use.
         halves: pairs of int arrays that index `rows`.
 
     Returns:

@@ -1,7 +1,7 @@
-"""llm-mri's graphs of components (NRAG) and of regions, and their metrics, set right. Needs llm-mri.
+"""llm-mri's graphs of components (NRAG) and of regions, and their metrics, corrected. Needs llm-mri.
 
-A node is `layer_component` or `layer_column_row`, and knows its `layer` and its `place` in it, 0-1, where it is drawn;
-an edge leads from a layer to the next.
+A node is named `layer_component` or `layer_column_row`; it has its `layer` and its `place` there, 0-1, for drawing. An
+edge leads from a layer to the next.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from .reduction import SharedBasis
 
 
 class _Layered:
-    """What both kinds of graphs share; goes before llm-mri's class."""
+    """What both kinds of graph share; a mixin, to be named before llm-mri's class."""
 
     # Of llm-mri's class.
     hidden_states: Any
@@ -49,7 +49,7 @@ class ComponentGraph(_Layered, GraphND):
     """Correlations between the components of adjacent layers.
 
     An edge has `rho`, Spearman's with ties, `weight`, its absolute value, as the sign of a component is arbitrary, and
-    the `sign` that it has in the shared basis. It is there if it is strong enough and significant among all pairs.
+    the `sign` that it has in the shared basis. Edges are strong enough and significant among all pairs.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class RegionGraph(_Layered, Graph2D):
 
 
 class GraphMetrics(Metrics):
-    """llm-mri's metrics of a graph; the layers count from 0, and what has no layers or no edges is no number."""
+    """llm-mri's metrics of a graph, with layers counted from 0; NaN where a graph has no edges."""
 
     def project_graph(self) -> tuple[nx.Graph, nx.Graph]:
         """The projections on the even and on the odd layers, of the graph without directions."""

@@ -1,6 +1,6 @@
-"""llm-mri's PCA, SVD and UMAP, fitted once per layer, so that models and labels are seen in the same basis.
+"""llm-mri's PCA, SVD and UMAP, fitted once per layer, so that all models and labels share a basis.
 
-llm-mri fits anew for each label and each model, whose components then have nothing to do with one another.
+llm-mri fits each label and each model by itself, and their components then have nothing to do with one another.
 Needs llm-mri; what comes without it is imported by `regions`.
 """
 
@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from llm_mri.dimensionality_reduction import PCA, SVD, UMAP
 
-# Coordinates are told apart down to this part of the length of an activation. What is smaller is the rounding of
-# float32, of which ranks would make correlations.
+# Coordinates are rounded to this fraction of an activation's norm: smaller differences are float32 rounding, which
+# ranks would turn into correlations.
 PRECISION = 2.0**-17
-# UMAP compares rows with rows: it is fitted on so many, spread evenly, and places the others among them.
+# UMAP compares rows with rows: it is fitted on at most so many, evenly spaced, and transforms the others.
 UMAP_ROWS = 2_000
 
 
 class SharedBasis:
-    """What makes one of llm-mri's reductions a shared one; goes before it among the bases of a class.
+    """Makes one of llm-mri's reductions a shared one; a mixin, to be named before it.
 
     Attributes:
-        bases: by name of a hidden state, the fitted estimator; None where all rows are alike.
+        bases: by name of a hidden state, the fitted estimator; None where all rows are equal.
         borders: by name, where the cells of its grid begin and end, float64 (gridsize + 1, 2); of 2 components only.
     """
 
@@ -69,7 +69,7 @@ class SharedBasis:
         return self._estimator().fit_transform(np.asarray(dataset, dtype=np.float64))
 
     def _estimator(self):
-        """What reduces, not fitted yet, with scikit-learn's methods."""
+        """The estimator, not fitted yet, with scikit-learn's interface."""
         raise NotImplementedError
 
     def _sample(self, rows: np.ndarray) -> np.ndarray:
@@ -100,8 +100,8 @@ class SharedSVD(SharedBasis, SVD):
 class SharedUMAP(SharedBasis, UMAP):
     """UMAP of rows scaled to 0-1, as llm-mri does it.
 
-    The random state decides all: on one thread, from principal components, as the spectral start that is UMAP's own
-    comes out differently each time where rows are alike, and on distinct rows, lest copies be the only neighbours.
+    Reproducible from the random state: on one thread; initialised with principal components, since UMAP's spectral
+    start varies where rows are equal; and fitted on distinct rows, since copies would be each other's only neighbours.
     """
 
     def _estimator(self):
@@ -117,7 +117,7 @@ class SharedUMAP(SharedBasis, UMAP):
         return rows[:: -(-len(rows) // UMAP_ROWS)]
 
     def _round(self, places: np.ndarray, grain: float) -> np.ndarray:
-        return places  # which are no lengths of activations
+        return places  # not in units of activations
 
 
 REDUCTIONS: dict[str, type[SharedBasis]] = {"pca": SharedPCA, "svd": SharedSVD, "umap": SharedUMAP}

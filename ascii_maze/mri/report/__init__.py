@@ -1,0 +1,8 @@
+"""The report as files: figures (PNG and SVG), tables (CSV), report.html and mri.json, from numbers alone.
+
+page              `draw_report`: everything, into a folder
+figures           every figure but those of regions, made of `charts`: heatmaps, lines, bars
+region_figures    figures of regions and graphs, made of `panels`
+tables            every number as rows
+areas             llm-mri's own calls that draw (`get_grid`, `get_graph_image`), for whoever knows them
+"""

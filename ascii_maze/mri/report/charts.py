@@ -1,7 +1,7 @@
-"""The charts that figures are made of: heatmaps, lines and bars, each mark with its number under the pointer.
+"""The charts that figures are made of: heatmaps, lines and bars, with every mark's number as a tooltip.
 
-A mark's number is its id, behind `TIP`: matplotlib writes ids into the SVG, and `page.with_titles` makes titles of
-them, which a browser shows with or without JavaScript.
+The number is the mark's id, after `TIP`: matplotlib writes ids into the SVG, and `page.with_titles` turns them into
+titles, which a browser shows with or without JavaScript.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,8 +50,8 @@ def heatmap(
     """One cell per number, float (rows, columns); NaN stays empty.
 
     Args:
-        low: of the colours; 0.9 or the least number, if that is less, by default.
-        high: of the colours; the greatest number by default.
+        low: of the colour scale; 0.9 or the smallest number, if that is less, by default.
+        high: of the colour scale; the largest number by default.
         reverse: brighter is less.
         signed: orange is above 0, blue below.
     """
@@ -63,7 +63,7 @@ def heatmap(
     if signed:
         high = max(abs(numbers).max(initial=0), 1e-9)
         low = -high
-    if low is None:  # of likenesses: differences in the last digits are to look small
+    if low is None:  # for similarities: differences in the last digits should look small
         low = numbers.min(initial=0.9)
     high = max(numbers.max(initial=-np.inf) if high is None else high, low + 1e-9)
     colour = colormaps["PuOr_r" if signed else "viridis_r" if reverse else "viridis"]
@@ -77,7 +77,7 @@ def heatmap(
         tip = f"{TIP}{rows[row]}, layer {columns[column]}: {value:.4g}"
         panel.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="none", gid=tip))
         if len(columns) <= 12:
-            # Not quite black: the page turns black into the colour of its text, which here must stay.
+            # Not quite black: the page turns black into its text colour, and this must stay dark.
             ink = "#fefefe" if np.dot(fill[:3], (0.299, 0.587, 0.114)) < 0.55 else "#010101"
             panel.text(column, row, _short(value), ha="center", va="center", color=ink, fontsize=7.5)
     panel.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5), xlabel=axis)
@@ -97,16 +97,16 @@ def lines(
     level: tuple[float, str] | None = None,
     low: float | None = None,
 ) -> "Figure":
-    """One line per name over the layers; the base, and what is dashed, in grey.
+    """One line per name over the layers; the base and dashed lines in grey.
 
     Args:
-        intervals: of the points, from and to.
+        intervals: error bars, low and high for each point.
         level: a horizontal line, and its name.
     """
     figure, panel = _figure(2.7)
     colours = colours_of(series, {BASE})
     for rank, (name, values) in enumerate(series.items()):
-        # A hair to the side of each other, so that bars and equal values are seen.
+        # Slightly offset, so that error bars and equal values do not cover each other.
         places = np.arange(len(values)) + (0.06 * (rank - (len(series) - 1) / 2) if intervals else 0)
         panel.plot(places, values, color=colours[name], linewidth=1.4, label=name)
         for place, value in zip(places, values):
@@ -127,14 +127,14 @@ def lines(
 
 
 def count_in_wholes(panel: "Axes") -> None:
-    """Let only whole numbers stand at the ticks of the horizontal axis, at matplotlib's usual steps."""
+    """Put ticks of the horizontal axis at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
 
     panel.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
 
 
 def bars(values: Mapping[str, float], measure: str) -> "Figure":
-    """One bar per name, its number beside it."""
+    """One bar per name, with its number beside it."""
     figure, panel = _figure(0.7 + 0.32 * len(values), frame=False)
     colours = colours_of(values, {BASE})
     for row, (name, value) in enumerate(values.items()):

@@ -1,6 +1,6 @@
-"""The figures of the report but those of regions: the overview, each fine-tune's own, the appendix.
+"""The figures of the report except those of regions: overview, one section per fine-tune, appendix.
 
-Each is drawn once, for the page and for the files.
+Each is drawn once, for the page and the files alike.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,22 +32,22 @@ def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
         "drift",
         None,
         "Drift: how far each layer's state at the last token of the prompt has moved, as a share of the base's norm; "
-        "0 is unchanged, brighter is further.",
+        "0 is unchanged, brighter is farther.",
         heatmap(np.array([results["drift"][name] for name in adapters]), adapters, layers, low=0),
     )
     yield CaptionedFigure(
         "cka",
         None,
-        "Likeness of each layer to the base's (debiased linear CKA); 1 is the same up to rotation and scale, brighter "
-        "is less alike.",
+        "Similarity of each layer to the base's (debiased linear CKA); 1 is equal up to rotation and scale, brighter "
+        "is less similar.",
         heatmap(np.array([results["cka"][name] for name in adapters]), adapters, layers, high=1, reverse=True),
     )
     yield CaptionedFigure("weights", None, *_weights_overview(results))
     yield CaptionedFigure(
         "patching",
         None,
-        f"Validity on {results['patching'][adapters[0]]['mazes']} mazes of the base with a fine-tune's states put "
-        "in after one layer: it rises at the layers whose change does the work; bars are Wilson's 95 % intervals.",
+        f"Validity on {results['patching'][adapters[0]]['mazes']} mazes of the base with a fine-tune's states "
+        "patched in after one layer: it rises at the layers whose change matters; bars are Wilson's 95 % intervals.",
         lines(
             {name: results["patching"][name]["valid"] for name in adapters},
             "valid, share",
@@ -60,13 +60,13 @@ def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
         "logit_lens",
         None,
         "Probability of the right next move if each layer were the last (logit lens), mean over the moves of the "
-        "solutions: where it rises the move is being settled.",
+        "solutions: where it rises, the move is decided.",
         lines({name: of["probability"] for name, of in results["lens"].items()}, "probability", low=0),
     )
     yield CaptionedFigure(
         "next_token_kl",
         None,
-        "Divergence of the next token where moves are decided on, KL(fine-tune || base) in nats: what the fine-tune "
+        "Divergence of the next token where moves are decided, KL(fine-tune || base) in nats: what the fine-tune "
         "would pay in RLHF's penalty for each move.",
         bars({name: results["kl"][name]["from_base"] for name in adapters}, "nats per move"),
     )
@@ -95,8 +95,8 @@ def method_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(
         "cka_layers",
         name,
-        f"Likeness of every layer of the base (rows) to every layer of {name} (columns): off the diagonal, brightness "
-        "means that a stage has moved to another layer.",
+        f"Similarity (CKA) of every layer of the base (rows) to every layer of {name} (columns): bright cells off the "
+        "diagonal mean that a stage of the computation has moved to another layer.",
         heatmap(np.array(results["cka_layers"][name]), [f"base {layer}" for layer in layers], layers, low=0, high=1),
     )
     yield CaptionedFigure("weights", name, *_weights(results, name))
@@ -104,8 +104,8 @@ def method_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(
         "patching_by_role",
         name,
-        "Right next moves along the solution, of the base that is given this fine-tune's states after one layer, at "
-        "the prompt alone or from its last token on: which of the two carries the change.",
+        "Share of right next moves along the solution, with this fine-tune's states patched into the base after one "
+        "layer, in the prompt only or from its last token on: which of the two carries the change.",
         lines(
             {"at the prompt": accuracy["prompt"], "at the answer": accuracy["answer"]},
             "right moves, share",
@@ -128,26 +128,26 @@ def method_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
 
 
 def appendix_figures(results: Results) -> Iterator[CaptionedFigure]:
-    """Further measures of likeness."""
+    """Further measures of similarity."""
     adapters, layers = results["models"][1:], range(results["layers"])
     yield CaptionedFigure(
         "procrustes",
         None,
-        "Orthogonal Procrustes distance to the base's layer, 0 (alike up to rotation and scale) to 2: unlike CKA it "
-        "also counts directions of little variance.",
+        "Orthogonal Procrustes distance to the base's layer, 0 (equal up to rotation and scale) to 2: unlike CKA it "
+        "also weighs directions of low variance.",
         heatmap(np.array([results["procrustes"][name] for name in adapters]), adapters, layers, low=0),
     )
     yield CaptionedFigure(
         "rsa",
         None,
         "Representational similarity: rank correlation of the distances between every two mazes with those in the "
-        "base; brighter is less alike.",
+        "base; brighter is less similar.",
         heatmap(np.array([results["rsa"][name] for name in adapters]), adapters, layers, high=1, reverse=True),
     )
     yield CaptionedFigure(
         "effective_rank",
         None,
-        "Effective rank: how many directions the states of different mazes fill at the last token of the prompt.",
+        "Effective rank: how many directions the states of different mazes span at the last token of the prompt.",
         lines(results["effective_rank"], "directions", low=0),
     )
 
@@ -160,7 +160,7 @@ def _probe(results: Results, question: str) -> tuple[str, "Figure"]:
     intervals = {name: [cell["ci"] for cell in cells] for name, cells in by_model.items()}
     caption = (
         f"Probe, {question}: {measure} of a linear probe on held-out mazes, with bootstrapped 95 % intervals; what "
-        "lies above the dotted control, trained on shuffled labels, is known at that layer."
+        "exceeds the dotted control, trained on shuffled labels, can be read from that layer."
     )
     figure = lines(scores, measure, intervals=intervals, dashed={"control": control})
     if measure == "r2":
@@ -187,7 +187,7 @@ def _weights(results: Results, name: str) -> tuple[str, "Figure"]:
     kinds = list(dict.fromkeys(update["kind"] for update in updates))
     cells = {(update["kind"], update["layer"]): update["relative"] for update in updates}
     values = np.array([[cells.get((kind, layer), np.nan) for layer in layers] for kind in kinds])
-    caption = "Size of each module's update as a share of the weights that it is added to: where the training went."
+    caption = "Size of each module's update relative to the weights it is added to."
     return caption, heatmap(values.reshape(len(kinds), len(layers)), kinds, layers, low=0, axis="layer")
 
 

@@ -62,7 +62,7 @@ def save_figure(drawn: CaptionedFigure, folder: Path) -> dict:
     name = drawn.kind if drawn.model is None else f"{drawn.model}_{drawn.kind}"
     with rc_context(SETTINGS), replacing(folder / f"{name}.png") as temporary:
         drawn.figure.draw_without_rendering()
-        drawn.figure.set_layout_engine("none")  # laid out once for both files
+        drawn.figure.set_layout_engine("none")  # the same layout for both files
         drawn.figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
     text = with_titles(svg_of(drawn.figure))
     write_text(folder / f"{name}.svg", text)
@@ -78,7 +78,7 @@ def with_titles(svg: str) -> str:
 
 
 def write_page(path: Path, results: Results, pictures: dict[str | None, list[dict]]) -> None:
-    """Write report.html: one file, from which no request goes out.
+    """Write report.html: one file that makes no requests.
 
     Args:
         pictures: of `save_figure`, by section: None is the overview, `base` the appendix, else an adapter.

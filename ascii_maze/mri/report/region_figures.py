@@ -52,8 +52,8 @@ def _overview(result: RegionComparison) -> tuple["Figure", str]:
         panel.set(title=kind, xlabel="agreement (Jaccard)", xlim=(0, 1.02), ylim=(len(models) - 0.5, -0.5))
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure, (
-        "A dot left of the grey band: the fine-tune's edges or regions differ from the base's by more than another "
-        "choice of prompts would bring; a dot in the band tells nothing."
+        "A dot left of the grey band: the fine-tune's edges or regions differ from the base's by more than the choice "
+        "of prompts explains; a dot inside the band shows no difference."
     )
 
 
@@ -75,8 +75,8 @@ def _by_layer(result: RegionComparison) -> tuple["Figure", str]:
     panels[0].set_ylabel("agreement with the base (Jaccard)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     return figure, (
-        "Where a line runs below the dashed one, that fine-tune has changed that layer by more than another choice of "
-        "prompts would; gaps are layers without an edge."
+        "Where a line is below the dashed one, that fine-tune has changed that layer by more than the choice of "
+        "prompts explains; gaps are layers without an edge."
     )
 
 

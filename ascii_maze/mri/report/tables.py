@@ -1,4 +1,4 @@
-"""Every number of the report as rows of a table: name of the file -> records."""
+"""Every number of the report as rows of tables, for CSV files."""
 
 import csv
 import io
@@ -67,7 +67,7 @@ def to_csv(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _at(layer: int, columns: Any) -> dict[str, float]:
-    """Of lists per layer, by name, what stands at one layer."""
+    """From lists per layer, by name, the values at one layer."""
     return {name: values[layer] for name, values in columns.items()}
 
 
@@ -92,7 +92,7 @@ def _patching(results: Results) -> Iterator[dict]:
 
 
 def _leaves(value, path: tuple[str, ...] = ()) -> Iterator[dict]:
-    """The numbers of nested mappings and lists, each with the way to it."""
+    """The numbers in nested mappings and lists, each with its path."""
     if isinstance(value, dict | list):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _leaves(inner, (*path, str(key)))
