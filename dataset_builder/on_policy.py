@@ -95,8 +95,9 @@ def replace_preferences(
 
 
 def _digest_of(folder: Path) -> str:
-    """A local model is known by the content of its files, since another may take its place."""
-    return short_hash([(path.name, sha256_of(path)) for path in sorted(folder.iterdir()) if path.is_file()])
+    """A local model is identified by the content of its files, since another may take its place."""
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    return short_hash([(path.name, sha256_of(path)) for path in files])
 
 
 def _pairs(

@@ -96,7 +96,7 @@ def _fault(record: Any) -> str | None:
     """What keeps a value from being a record."""
     if not isinstance(record, dict):
         return "is not an object"
-    for key in ("config", "versions", "rows", "files", "shared_between_splits"):
+    for key in ("files", "config", "versions", "rows", "shared_between_splits"):
         if not isinstance(record.get(key), dict):
             return f"has no '{key}'"
     if not _is_count(record.get("seed"), least=None):

@@ -25,6 +25,7 @@ from ascii_maze.hub.cards import render_card
 from ascii_maze.hub.evidence import Evidence, Example, about, pick_walks
 from ascii_maze.methods import METHODS
 from ascii_maze.recipe import load_recipe
+from dataset_builder.schema import read_record
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -67,7 +68,7 @@ def measure(runs: Path) -> dict:
     models |= walkers["models"]
     return {
         "weights_sha256": hashlib.sha256((TINY / "model.safetensors").read_bytes()).hexdigest(),
-        "dataset": json.loads((dataset / "build.json").read_bytes())["versions"],
+        "dataset": read_record(dataset)["versions"],
         "decoding": results["settings"]["decoding"],
         "dataset_sha256": results["settings"]["dataset_sha256"],
         "system_prompt": results["settings"]["system_prompt"],

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dataset_builder.schema import RECORD, parse_record
+
 from ..errors import UsageError
 from .adapter import prepare_adapter
 from .content import Content, Wishes, parse_json, read, read_json, sha256, to_json
@@ -52,9 +54,7 @@ def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     Raises:
         UsageError: a file is missing, changed, or none of this build's.
     """
-    record = read_json(contents, "build.json")
-    if not isinstance(record.get("files"), dict) or not isinstance(record.get("config"), dict):
-        raise UsageError("build.json has no 'files' or no 'config'; build the dataset again")
+    record = parse_record(read(contents[RECORD]), RECORD)
     listed = record["files"]
     for path in sorted(set(listed) - set(contents)):
         raise UsageError(f"{path} is not there, says build.json; build the dataset again in an empty folder")
@@ -68,7 +68,7 @@ def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     name = record["config"].get("name")
     prepared = {"README.md": card.replace(f'load_dataset("{name}"', f'load_dataset("{wishes.repo}"').encode()}
     if "preferences_from" in record:
-        prepared["build.json"] = to_json(without_local_paths(record))
+        prepared[RECORD] = to_json(without_local_paths(record))
     return prepared
 
 
@@ -112,13 +112,13 @@ def cut_lines(text: str, folder: Path) -> str:
 KINDS = {
     "dataset": Kind(
         repo_type="dataset",
-        needs=("build.json", "README.md"),
+        needs=(RECORD, "README.md"),
         suffixes=(".parquet", ".json", ".md", ".yaml", ".png", ".svg"),
         folders=("*",),
         card_keys=("license", "configs"),
         made_by="ascii-maze build",
         prepare=prepare_dataset,
-        manifest="build.json",
+        manifest=RECORD,
     ),
     "adapter": Kind(
         repo_type="model",

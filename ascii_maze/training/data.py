@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dataset_builder.load import first_rows, load_split
+from dataset_builder.schema import RECORD, read_record
 
 from ..errors import AsciiMazeError, UsageError
 from ..mazes.prompts import style_of
@@ -52,8 +53,8 @@ def identify_rows(script, rows) -> dict:
     # `datasets` reads files of the Hub under addresses like hf://datasets/ORG/NAME@COMMIT/PATH.
     sources = rows.info.download_checksums or {}
     revisions = {found[1] for source in sources if (found := re.search(r"@([0-9a-f]{40})/", source))}
-    record = Path(script.dataset_name) / "build.json"
-    built = json.loads(record.read_bytes()) if record.is_file() else None
+    folder = Path(script.dataset_name)
+    built = read_record(folder) if (folder / RECORD).is_file() else None
     return {
         "name": script.dataset_name,
         "config": script.dataset_config,
