@@ -3,12 +3,14 @@
 A change of any of them is a change of the stage's key (`runner.key_of`); where they lie is not.
 """
 
-import contextlib
 import hashlib
 from pathlib import Path
 
+from ..errors import AsciiMazeError
+from ..evaluation.pins import digest_of as file_digest
+from ..evaluation.pins import pin
 from ..packages import versions
-from ..references import Reference, find_reference
+from ..references import find_reference
 from .source import embedded_model_digest
 
 # Of what a model, an adapter or a dataset consists; cards, logs and checkpoints beside them are not read.
@@ -19,17 +21,13 @@ HANDED_ON = (".safetensors", ".parquet")
 OF_PEOPLE = ("README.md",)
 
 
-def file_digest(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def digest_of(name: str) -> str:
     """What stands behind the name of a model, an adapter or a dataset, or a file: the hash of its content.
 
-    Of a repository on the Hub it is the commit that its revision stands on now; without a network the one that was
-    fetched last.
+    Of a repository on the Hub it is the commit; see `evaluation.pins.pin`.
+
+    Raises:
+        AsciiMazeError: the Hub has neither a model nor a dataset of that name.
     """
     if name == "tiny":
         return embedded_model_digest()
@@ -37,7 +35,10 @@ def digest_of(name: str) -> str:
     if reference is None:
         return "nothing"
     if not reference.is_local:
-        return f"{reference.name}@{commit_of(reference)}"
+        try:
+            return pin(name)
+        except AsciiMazeError:  # the Hub has no such model, or does not show it
+            return pin(name, "dataset")
     path = Path(name)
     if path.is_file():
         return file_digest(path)
@@ -47,23 +48,6 @@ def digest_of(name: str) -> str:
         if file.suffix in READ and not name.startswith("checkpoint-"):
             digest.update(f"{name} {file_digest(file)}\n".encode())
     return digest.hexdigest()
-
-
-def commit_of(reference: Reference) -> str:
-    """The commit of a repository's branch or tag, as the Hub says, or else the local cache; `?` if neither does."""
-    from httpx2 import HTTPError
-    from huggingface_hub import HfApi, constants
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-
-    revision = reference.revision or constants.DEFAULT_REVISION
-    for kind in ("model", "dataset"):
-        with contextlib.suppress(HTTPError, HfHubHTTPError, OfflineModeIsEnabled, OSError, ValueError):
-            return HfApi().repo_info(reference.name, revision=revision, repo_type=kind).sha or "?"
-    for kind in ("models", "datasets"):
-        folder = Path(constants.HF_HUB_CACHE, "--".join([kind, *reference.name.split("/")]))
-        with contextlib.suppress(OSError):
-            return (folder / "refs" / revision).read_text(encoding="utf-8")
-    return "?"
 
 
 def environment() -> list[str]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ..errors import AsciiMazeError, UsageError, printable
+from ..errors import AsciiMazeError, UsageError, one_line, printable
 from ..files import is_ours, output_folder, remove_inside, write_text
 from .inputs import digest_of, environment, handed_on, made_in, spoiled
 from .plan import Stage
@@ -38,7 +38,7 @@ NO_RECORD = StageRecord(key="", finished=False, seconds=0.0, command="", product
 WRITTEN = ("results.json", "report.md", "report.html", "study.yaml")
 TICK = 0.5  # seconds
 TAIL = 8192  # bytes of a log
-# What moves the cursor of a terminal; and lines that are of the past: a bar at its end, the figures of a step.
+# What moves the cursor of a terminal; and lines that are over: a finished progress bar, the metrics of a step.
 STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 OVER = re.compile(r"100%\||^\{")
 
@@ -137,7 +137,7 @@ def run_stage(mine: Progress, key: str, changed: str, finished: set[str], out: P
         try:
             remove_inside(product.parent, out)
         except AsciiMazeError as error:
-            mine.state, mine.note = "failed", str(error)
+            mine.state, mine.note = "failed", one_line(error)
             return
     log = out / "stages" / f"{stage.name}.log"
     before, began = mine.seconds, time.monotonic()
@@ -257,15 +257,24 @@ def read_record(out: Path, stage: Stage) -> StageRecord | None:
 
 
 def why_failed(code: int, log: Path) -> str:
-    """What ended a command: a signal, as when memory has run out, or else what it said last."""
-    return f"ended by signal {-code}, {signal.strsignal(-code)}" if code < 0 else last_line(log)
+    """What ended a command: a signal, as when memory has run out, or else its last error, or its last line."""
+    if code < 0:
+        return f"ended by signal {-code}, {signal.strsignal(-code)}"
+    errors = [
+        line for line in lines_of(log) if line.startswith("ascii-maze")
+    ]  # a launcher adds a traceback of its own
+    return errors[-1] if errors else last_line(log)
 
 
 def last_line(log: Path) -> str:
-    """The newest line of a log that says what a command is at, without what would steer a terminal."""
+    """The newest line of a log that says what a command is doing."""
+    return next((line for line in reversed(lines_of(log)) if not OVER.search(line)), "")
+
+
+def lines_of(log: Path) -> list[str]:
+    """The last lines of a log, without what would steer a terminal; none where there is no log."""
     with contextlib.suppress(OSError), log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - TAIL))
         text = STEERING.sub("", file.read().decode("utf-8", "replace"))
-        lines = [printable(line.strip()) for line in re.split(r"[\r\n]+", text)]
-        return next((line for line in reversed(lines) if line and not OVER.search(line)), "")
-    return ""
+        return [printable(line.strip()) for line in re.split(r"[\r\n]+", text) if line.strip()]
+    return []

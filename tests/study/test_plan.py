@@ -224,6 +224,8 @@ def test_of_a_repository_on_the_hub_the_commit_is_part_of_the_key(tmp_path, monk
         refs.mkdir(parents=True, exist_ok=True)
         if commit:
             (refs / "v1").write_text(commit)
+            (refs.parent / "snapshots" / commit).mkdir(parents=True)
+            (refs.parent / "snapshots" / commit / "config.json").write_text("{}")
         found.append(keys(study, tmp_path, workers=1))
     for one, other in itertools.pairwise(found):
         assert {name for name in one if one[name] != other[name]} == TRAINED

@@ -160,6 +160,12 @@ def test_a_command_that_was_killed_says_so(tmp_path):
     assert (progress.state, progress.note) == ("failed", "ended by signal 9, Killed")
 
 
+def test_of_a_launcher_s_failure_the_command_s_own_error_is_said(tmp_path):
+    program = "print('ascii-maze: no such recipe'); raise SystemExit('CalledProcessError: exit status 2')"
+    (progress,) = run_stages([stage(tmp_path, "a", program=program)], tmp_path)
+    assert (progress.state, progress.note) == ("failed", "ascii-maze: no such recipe")
+
+
 @pytest.mark.parametrize(
     ("log", "line"),
     [
