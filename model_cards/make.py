@@ -1,6 +1,6 @@
 """The cards of what is released, from `released.json`: of each method, and the tables in those of base and metric.
 
-    make cards                               # writes them anew; a test holds them against what this would write
+    make cards                               # generates them; a test compares them with what this would write
     make cards RUNS=outputs/methods/seed-0   # measures first: runs of `python benchmarks/methods.py --seeds 0`
 
 `released.json` is what was measured, nothing of it by hand: each run's recipe and metrics, the rates of all models on
@@ -143,7 +143,7 @@ def with_table(card: Path, rows: str) -> str:
 
 
 def render_dataset(facts: dict, folder: Path) -> str:
-    """The card of the demo's dataset, built anew into a folder, with the versions that it was first built with."""
+    """The card of the demo's dataset, rebuilt in a folder, with the versions of the first build."""
     from dataset_builder.build import build
     from dataset_builder.card import render_card as render
     from dataset_builder.config import load_config
@@ -154,7 +154,7 @@ def render_dataset(facts: dict, folder: Path) -> str:
 
 
 def stale(facts: dict) -> Iterator[str]:
-    """What was changed since it was measured, and so asks for it to be measured again."""
+    """What has changed since the measurement, so that it has to be repeated."""
     if hashlib.sha256((TINY / "model.safetensors").read_bytes()).hexdigest() != facts["weights_sha256"]:
         yield "the weights of the embedded model"
     for name, method in facts["methods"].items():
@@ -170,7 +170,7 @@ def main() -> None:
     from ascii_maze.training.outcome import draw_curves
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, help="measure anew from the runs in this folder")
+    parser.add_argument("--runs", type=Path, help="measure again, from the runs in this folder")
     arguments = parser.parse_args()
     if arguments.runs:
         write_text(FACTS, json.dumps(measure(arguments.runs), indent=1, ensure_ascii=False) + "\n")

@@ -1,5 +1,5 @@
-"""What of a run goes to the Hub otherwise than it lies in its folder: names of the Hub for names of this machine, and
-a card with what has been measured since.
+"""What is changed in an adapter's files before they are published: local names become names on the Hub, and the card
+gets the results measured since the training.
 """
 
 import re
@@ -18,7 +18,7 @@ from .evidence import Evidence, find_evidence
 from .local_paths import without_local_paths
 from .model_index import eval_results, model_index
 
-# Where a run goes is no part of what it is; who runs its recipe again must not push there.
+# Left out of the published recipe: whoever runs it again must not push to the same repository.
 _OF_THE_PUSH = ("push_to_hub", "hub_")
 # Keys of a recipe whose value is a name on the Hub or a folder.
 _NAMES = ("dataset_name", "adapter_name_or_path", "reward_model_name_or_path")
@@ -26,7 +26,7 @@ EMBEDDED_LICENSE = "apache-2.0"
 
 
 def prepare_adapter(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
-    """Everything that names the base model, the dataset or a folder, as it is to be read by others.
+    """Every file that names the base model, the dataset or a folder, with names that others can use.
 
     Raises:
         UsageError: the base is a folder or the embedded model, and there is no `base_model` to say instead; or a
@@ -70,7 +70,7 @@ def published_base(trained_on: str, base_model: str | None, option: str = "--bas
         UsageError: neither is a name on the Hub.
     """
     base = base_model or trained_on
-    # What a user names is looked up on the Hub before anything is sent; what training wrote down may be a folder.
+    # A name that the user gives is looked up on the Hub before anything is sent; one from training may be a folder.
     if base == "tiny" or not is_hub_name(base) or (not base_model and Path(base).exists()):
         said = f"'{base}' is no model on the Hub" if base_model else f"its base model is '{base}' on this machine"
         raise UsageError(f"{said}; publish that and name it: {option} ORG/NAME")
@@ -80,7 +80,7 @@ def published_base(trained_on: str, base_model: str | None, option: str = "--bas
 def publishable_run(
     values: dict[str, Any], metrics: dict[str, Any], base: str, dataset: str | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Resolved recipe and metrics as others can use them: names of the Hub stay, folders lie where the recipe is run.
+    """Resolved recipe and metrics for others: names on the Hub stay, folders become relative.
 
     Args:
         values: the recipe, `method` among its keys.
@@ -107,7 +107,7 @@ def _shareable(name: str) -> str:
 
 
 def with_figures(text: str, base: str, license: str | None, evidence: Evidence, repo: str) -> tuple[str, list[dict]]:
-    """The card with a head that the Hub can sort it by, and the entries for `.eval_results`.
+    """The card with the metadata that the Hub indexes, and the entries for `.eval_results`.
 
     Those are of datasets on the Hub alone.
     """

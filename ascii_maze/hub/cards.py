@@ -12,9 +12,9 @@ from ..references import is_on_hub
 from ..templating import render
 from .evidence import Evidence
 
-# As it lies in an installed package, and in the repository.
+# In an installed package, and in a checkout.
 _TEMPLATES = [folder / "model_cards" / "adapter.md.jinja" for folder in Path(__file__).resolve().parents[1:3]]
-# A card that still says this is written anew at a push; one that does not is somebody's own words, and stays.
+# A card with this line is generated again at every push; a card without it was edited by hand and is kept.
 GENERATED = "<!-- Written by ascii-maze, and again at every push. Remove this line to keep words of your own. -->"
 # What a run logs at an evaluation: key of the history -> its name in the card.
 MEASURED = MappingProxyType(

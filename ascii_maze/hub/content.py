@@ -8,12 +8,12 @@ from typing import Any
 
 from ..errors import UsageError
 
-Content = Path | bytes  # a file as it lies in the folder, or what is sent in its place
+Content = Path | bytes  # a file of the folder, or the bytes that are sent in its place
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What whoever pushes says of a thing, that its folder does not.
+    """What the user says of a push that the folder does not.
 
     Attributes:
         repo: where it goes, ORG/NAME.
@@ -49,7 +49,7 @@ def sha256(content: Content) -> str:
 
 
 def parse_json(contents: dict[str, Content], path: str) -> Any:
-    """What a JSON file of a push holds.
+    """Parse a JSON file of a push.
 
     Raises:
         UsageError: it is not JSON.
@@ -61,7 +61,7 @@ def parse_json(contents: dict[str, Content], path: str) -> Any:
 
 
 def read_json(contents: dict[str, Content], path: str) -> dict[str, Any]:
-    """The same of a file that holds an object.
+    """Parse a JSON file that must hold an object.
 
     Raises:
         UsageError: it does not.

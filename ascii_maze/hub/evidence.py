@@ -11,7 +11,7 @@ from ..evaluation.schema import PairedTest, Results, read_results
 from ..evaluation.tables import table_rows
 from ..mazes.baselines import BASELINES
 
-# Walks shown of those that arrive, and of those that do not.
+# Examples shown of valid walks, and of others.
 SHOWN = 2
 SHOWN_CHARACTERS = 200
 
@@ -27,7 +27,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of one model beside its training.
+    """What was measured of one model after its training.
 
     Attributes:
         model: its name in `results` and `mri`.
@@ -60,7 +60,7 @@ class Evidence:
 
 
 def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evidence:
-    """Read what was measured of an adapter.
+    """Find and read the results measured for an adapter.
 
     Args:
         adapter: folder of the run.

@@ -1,7 +1,7 @@
 """The kinds of things that can be pushed.
 
-Each is a line in `KINDS`: what its folder must hold, what of it goes, and what is changed in the copy that goes. A new
-kind is a line there, and a function if something has to be changed.
+Each is an entry of `KINDS`: which files its folder must hold, which of them are sent, and what is changed in the copy
+that is sent. A new kind is an entry there, and a function if its files have to be changed.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from .adapter import prepare_adapter
 from .content import Content, Wishes, parse_json, read, read_json, sha256, to_json
 from .local_paths import cut, cut_page, texts_of, without_local_paths
 
-# Of a report, beside its JSON, what may name a file of this machine.
+# Files of a report, besides JSON, that may contain local paths.
 TEXTS = (".html", ".md", ".csv", ".svg")
 
 
@@ -26,12 +26,12 @@ class Kind:
     Attributes:
         repo_type: `dataset`, `model` or `space`.
         needs: files without which a folder is none of this kind; `{name}` is the repository's.
-        suffixes: of the files that go.
-        folders: patterns of the folders, beside the top one, from which files go.
+        suffixes: of the files that are sent.
+        folders: patterns of the subfolders whose files are sent too.
         card_keys: what the head of README.md must say.
-        made_by: what gives such a folder.
+        made_by: the command that makes such a folder.
         prepare: (folder, contents by path, wishes) -> contents to send beside or in place of the folder's own.
-        manifest: the file whose `files` lists what a push put there, so that a later one may delete it.
+        manifest: the file whose `files` lists what a push uploaded, so that a later push may delete it.
         space_sdk: of a Space.
     """
 
@@ -47,7 +47,7 @@ class Kind:
 
 
 def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
-    """The card with the repository's name in its snippets, and whose answers the pairs are without where it lay.
+    """The card with the repository's name in its snippets, and build.json without local paths.
 
     The parquet files must be those of build.json.
 

@@ -1,7 +1,7 @@
-"""Paths of this machine in what is published: of each there remains what lies below the published folder, or its name.
+"""Removes local paths from what is published: each is cut to the part below the published folder, or to its last part.
 
-They say who works where, and nobody else can use them. In JSON they are found in every text, also in the middle of a
-command line; on a page by what the JSON and the Markdown beside it hold.
+They tell where somebody works and are of no use to anyone else. In JSON every string is searched, command lines
+included. In HTML, where most slashes are markup, only those paths are replaced that the JSON and Markdown beside it have.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-# What may stand in a path that is not quoted; in quotes, as a shell writes a path with blanks, anything may.
+# A character of an unquoted path. In quotes, as a shell writes a path with blanks, any character may follow.
 _SIGN = r"[^\s/'\"`<>|,;()\[\]{}]"
 _LOCAL_PATH = re.compile(
     rf"(?<=')(?:~|\.{{1,2}})?/[^'\n]+(?=')"
@@ -23,10 +23,10 @@ def paths_in(text: str) -> list[str]:
 
 
 def without_local_paths(values: Any, folder: Path | None = None) -> Any:
-    """JSON values without the local paths in their texts, however deep inside.
+    """JSON values without local paths in their strings, at any depth.
 
     Args:
-        folder: that is published; of the paths in it, what lies below it remains.
+        folder: the published one; paths inside it stay relative to it.
     """
     if isinstance(values, dict):
         return {key: without_local_paths(value, folder) for key, value in values.items()}
@@ -36,7 +36,7 @@ def without_local_paths(values: Any, folder: Path | None = None) -> Any:
 
 
 def cut(text: str, folder: Path | None = None) -> str:
-    """A text without local paths; one that is nothing but such a path, blanks and all, is cut to its name."""
+    """A text without local paths. One that is a path as a whole, blanks included, is cut to its last part."""
     for root in roots(folder):
         text = text.replace(root, root.rpartition("/")[2])
     if "\n" not in text and " -" not in text and text.startswith(("/", "~", "./", "../", "file:")):
@@ -45,7 +45,7 @@ def cut(text: str, folder: Path | None = None) -> str:
 
 
 def cut_page(page: str, texts: Iterable[str], folder: Path) -> str:
-    """An HTML page without the local paths that are in some texts, as they are or escaped."""
+    """An HTML page without the local paths found in `texts`, plain or HTML-escaped."""
     from markupsafe import escape
 
     found = {path: PurePosixPath(path).name for text in texts for path in paths_in(text)}
@@ -59,14 +59,14 @@ def cut_page(page: str, texts: Iterable[str], folder: Path) -> str:
 
 
 def roots(folder: Path | None) -> list[str]:
-    """A folder as it may be written where it is given whole, the longest first."""
+    """The absolute paths of a folder, with and without links resolved, longest first."""
     if folder is None:
         return []
     return sorted({str(folder.absolute()), str(folder.resolve())}, key=len, reverse=True)
 
 
 def texts_of(values: Any) -> list[str]:
-    """All texts in JSON values."""
+    """All strings in JSON values."""
     if isinstance(values, str):
         return [values]
     inner = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()

@@ -2,14 +2,14 @@
 
 1. *Who and where.* The account, then the repository: made private unless asked otherwise, and seen to be so before a
    byte is sent.
-2. *What is missing.* The branch's head and its files are compared with the plan by hash; nothing to send, no commit.
-3. *Send.* Large files first, which changes nothing that anyone sees; then one commit on top of that head. If the
-   branch has moved meanwhile the Hub refuses (412), and everything from 2 is done again.
-4. *Look.* The commit's files are compared with the plan once more.
+2. *What is missing.* The files at the branch's head are compared with the plan by hash; if all match, no commit.
+3. *Send.* Large files first, which changes nothing visible; then one commit on top of that head. If the branch has
+   moved in the meantime, the Hub refuses (412), and everything from 2 on is repeated.
+4. *Check.* The commit's files are compared with the plan once more.
 
-Every step may be repeated, so all of them are, with growing waits, after a dropped connection, 412, 429 or 5xx: the
-client by itself repeats uploads but neither the commit nor the making of a repository. A push that was killed and
-started again sends what is missing.
+Every step is idempotent and retried with exponential backoff after a dropped connection, 412, 429, 5xx, or a branch
+that is not there yet: the client itself retries uploads, but neither the commit nor the creation of a repository. A
+push that was killed and started again sends what is missing.
 """
 
 import importlib.metadata
@@ -50,7 +50,7 @@ def push(
     on_progress: OnProgress | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Pushed:
-    """Make a repository on the Hub hold what a plan says, by one commit or, if it does already, by none.
+    """Bring a repository on the Hub to the planned state, by one commit, or by none if it is there already.
 
     Args:
         plan: from `plan_push`.
@@ -80,7 +80,7 @@ def push(
 
 
 def check_target(kind: str, repo: str, public: bool = False, api: "HfApi | None" = None) -> None:
-    """See that a push of this kind could go to a repository, before something long is begun; changes nothing.
+    """Check that a push of this kind could go to a repository, before a long job starts; changes nothing.
 
     Raises:
         UsageError: no such kind, a name that the Hub does not take, or the repository is not as private as asked.
@@ -204,7 +204,7 @@ def _compare(plan: Plan, api: "HfApi", head: str) -> _Difference:
     there = {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
     changed = [path for path in plan.contents if path not in there or not _is_same(plan, path, there[path])]
     manifest = plan.spec.manifest
-    # Unless the manifest is new, what it does not name was never ours.
+    # If the manifest is unchanged, files that it does not list are not from a push.
     earlier = _listed_files(plan, api, head) if manifest in there and manifest in changed else []
     return _Difference(head, changed, [path for path in earlier if path in there and path not in plan.contents])
 

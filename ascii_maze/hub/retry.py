@@ -1,4 +1,4 @@
-"""Doing something on the Hub again after what may pass, and saying what went wrong when it does not."""
+"""Retries of requests to the Hub after transient failures, and one-line errors for the others."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 TRIES = 6
-# A wait that the Hub asks for and that is longer than this, in seconds, is told to the user instead.
+# If the Hub asks for a longer wait, in seconds, the user is told instead.
 PATIENCE = 600
 _TRANSIENT = (408, 412, 429, 500, 502, 503, 504)
 T = TypeVar("T")
 
 
 def repeated(action: Callable[[], T], on_progress: OnProgress, sleep: Callable[[float], None]) -> T:
-    """Do something that may be done again, up to `TRIES` times while what goes wrong may pass."""
+    """Run an idempotent action, up to `TRIES` times while its failures are transient."""
     for attempt in range(1, TRIES):
         try:
             return action()
@@ -34,9 +34,9 @@ def repeated(action: Callable[[], T], on_progress: OnProgress, sleep: Callable[[
 
 
 def _wait_before_another_try(error: Exception, attempt: int) -> float | None:
-    """Seconds to wait; None if another try would end the same way, or only after more than `PATIENCE`.
+    """Seconds to wait before a retry; None where the failure is permanent, or the wait longer than `PATIENCE`.
 
-    A new repository is there a moment before its branch `main` is, so a revision that is not found may yet come.
+    A new repository exists a moment before its branch `main` does, so a missing revision is transient.
     """
     from huggingface_hub.errors import RevisionNotFoundError
     from huggingface_hub.utils import parse_ratelimit_headers
@@ -109,7 +109,7 @@ def effective_token(api: "HfApi") -> str | None:
 
 @contextmanager
 def in_one_line(api: "HfApi", where: str) -> Iterator[None]:
-    """What goes wrong inside, on the Hub or on the way there, as an error of one line that shows no token.
+    """Turn the client's errors into one line that shows no token.
 
     The client's own bars and warnings are off meanwhile: its warning on every retry shows the signed address of an
     upload.

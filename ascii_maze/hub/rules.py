@@ -1,7 +1,7 @@
-"""What the Hub asks of the head of a README.md, checked without it.
+"""The Hub's rules for the metadata of a README.md, checked offline.
 
 From its documentation (docs/hub/repositories-licenses, modelcard.md, datasetcard.md, spaces-config-reference, as of
-2026); the Hub itself is asked as well before anything is sent, and has the last word.
+2026); the Hub validates it as well before anything is sent, and has the last word.
 """
 
 import re
@@ -41,7 +41,7 @@ TEXTS = ("tags", "language", "library_name", "pipeline_tag", "title", "pretty_na
 
 
 def broken_rules(repo_type: str, head: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with the head of a card, a few words each; nothing if nothing is.
+    """The rules that the metadata of a card breaks, a few words each.
 
     Args:
         repo_type: `model`, `dataset` or `space`.
@@ -95,7 +95,7 @@ def _broken_in_index(index: Any) -> Iterator[str]:
 
 
 def broken_results(entries: Any) -> Iterator[str]:
-    """The same for a file of `.eval_results`: see https://huggingface.co/docs/hub/eval-results."""
+    """The rules that a file of `.eval_results` breaks: see https://huggingface.co/docs/hub/eval-results."""
     from huggingface_hub import parse_eval_result_entries
 
     try:

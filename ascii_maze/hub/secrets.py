@@ -1,8 +1,8 @@
-"""Find what looks like a credential in a file, before it is published.
+"""Finds credentials in a file before it is published.
 
-Only forms that nothing else has: a prefix that its issuer reserves and a body of the right alphabet and length. So a
-vocabulary's `<pad>`, a sha256, `hf_hub_download` and the CSS class `sk-toggleable__content` are none, and a bare
-password is not found either.
+Only unmistakable forms: a prefix that the issuer reserves and a body of the right alphabet and length. So a
+vocabulary's `<pad>`, a sha256, `hf_hub_download` and the CSS class `sk-toggleable__content` do not match, and neither
+does a bare password.
 """
 
 import mmap

@@ -1,6 +1,6 @@
-"""What a push would send: which files of a folder, to which repository, under which card. No network is touched.
+"""What a push would send: which files of a folder, to which repository, with which card. Works offline.
 
-Files go by allow list; everything else in the folder stays, and the plan names it.
+Files are chosen by an allow list; everything else in the folder is left out, and the plan names it.
 """
 
 import fnmatch
@@ -25,7 +25,7 @@ NEVER = (".*", "checkpoint-*", "optimizer*", "scheduler*", "trainer_state*", "tr
 
 @dataclass(frozen=True)
 class Plan:
-    """What goes where. `contents` is by path in the repository; `card` is the head of its README.md."""
+    """What is sent where. `contents` is by path in the repository; `card` is the metadata of its README.md."""
 
     kind: str
     folder: Path
@@ -39,7 +39,7 @@ class Plan:
 
     @property
     def spec(self) -> Kind:
-        """The line of `KINDS` that this follows."""
+        """The kind of thing that is pushed."""
         return KINDS[self.kind]
 
     @cached_property
@@ -93,7 +93,7 @@ def plan_push(
     license: str | None = None,
     results: Sequence[Path] = (),
 ) -> Plan:
-    """Look at a folder and say what a push of it would send.
+    """Plan the push of a folder.
 
     Args:
         repo: `ORG/NAME`.
@@ -123,7 +123,7 @@ def plan_push(
 
 
 def find_kind(kind: str) -> Kind:
-    """The line of `KINDS` by its name.
+    """A kind of `KINDS` by its name.
 
     Raises:
         UsageError: there is none.
@@ -134,7 +134,7 @@ def find_kind(kind: str) -> Kind:
 
 
 def check_repo_name(repo: str) -> None:
-    """See that a repository's name is one that the Hub takes, with a namespace.
+    """Check that the Hub takes the name of a repository, and that it has a namespace.
 
     Raises:
         UsageError: with what is wrong about it.
@@ -146,7 +146,7 @@ def check_repo_name(repo: str) -> None:
 
 
 def check_folder(kind: str, folder: Path, repo: str) -> None:
-    """See that a folder holds a finished thing of a kind.
+    """Check that a folder holds a finished thing of a kind.
 
     Raises:
         UsageError: what is missing, and the command that makes it.
@@ -169,7 +169,7 @@ def _missing(spec: Kind, folder: Path, repo: str) -> list[str]:
 
 
 def choose_files(spec: Kind, folder: Path) -> tuple[dict[str, Content], list[str]]:
-    """Files that go, by path in the repository, and what stays behind (a folder that stays whole counts as one)."""
+    """Files to send, by path in the repository, and the names of those left out (a whole folder counts as one)."""
     chosen: dict[str, Content] = {}
     left_out: set[str] = set()
     files = (path for path in folder.rglob("*") if path.name != MARK and (path.is_symlink() or not path.is_dir()))
@@ -193,7 +193,7 @@ def choose_files(spec: Kind, folder: Path) -> tuple[dict[str, Content], list[str
 
 
 def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[str, Any]:
-    """The head of README.md, parsed as the Hub does and held against its rules, with what lies in `.eval_results`.
+    """The metadata of README.md, parsed as the Hub does, checked against its rules together with `.eval_results`.
 
     Raises:
         UsageError: it is no YAML, lacks a key, breaks a rule, or names no file where a config's data should be.
@@ -218,7 +218,7 @@ def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[s
 
 
 def refuse_secrets(folder: Path, contents: dict[str, Content]) -> None:
-    """See that nothing that goes holds a credential; what it is is not said, only where.
+    """Check that no file to be sent holds a credential; the error names the place, not the credential.
 
     Raises:
         UsageError: with file and line.

@@ -1,3 +1,8 @@
-"""The whole experiment as stages, each a plain command: `plan` says which, `runner` runs what has not been run,
-`results` gathers what came of it and `report` writes it down.
+"""The whole experiment as stages, each a plain `ascii-maze` command.
+
+settings.py     a study file -> `Study`, checked; launchers.py: what may run its trainings
+plan.py         a study -> stages, and which of them need which
+inputs.py       the content of what a stage reads and made; source.py: the code that it runs
+runner.py       runs the stages that have not been run, as processes; view.py shows how far they are
+schema.py       the files that a study writes; results.py gathers, figures.py draws and report.py writes them
 """

@@ -1,4 +1,4 @@
-"""The figures of a study's report, as SVG to stand in the page; the same results give the same text."""
+"""The figures of a study's report as inline SVG; the same results give the same bytes."""
 
 from collections.abc import Sequence
 
@@ -89,7 +89,7 @@ def learning_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str
 
 
 def reward_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str]) -> str:
-    """For runs that follow a reward: the reward as it rose, and under it what the walks are truly worth."""
+    """For runs that maximise a reward: the reward over the steps, and below it the true validity."""
     from matplotlib import rc_context
 
     with rc_context(SETTINGS):

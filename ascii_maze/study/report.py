@@ -1,4 +1,4 @@
-"""The report of a study: report.html, one page that asks nothing of the network, and report.md, the same in words."""
+"""The report of a study: report.html, one self-contained page, and report.md, the same as text."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -91,7 +91,7 @@ def won_and_lost(tests: list[SeedTest] | None) -> str:
 
 
 def inside_rows(results: StudyResults) -> list[dict]:
-    """What changed outside beside what changed inside: a row for each model that was looked into."""
+    """Validity beside what the MRI found: a row for each model that it read."""
     mri = results["mri"]
     if not mri:
         return []
@@ -116,13 +116,13 @@ def inside_rows(results: StudyResults) -> list[dict]:
 
 
 def _extreme(by_layer: list[float | None], which: Callable) -> str:
-    """The largest or smallest figure and its layer; where all mazes are alike, as in an embedding, there is none."""
+    """The largest or smallest value and its layer; a layer without variance, such as an embedding, has none."""
     found = [(value, layer) for layer, value in enumerate(by_layer) if value is not None]
     return "{:.3f} at layer {}".format(*which(found)) if found else ""
 
 
 def _agreement(found: dict | None, what: str) -> str:
-    """How far edges or regions of fine-tune and base agree on different prompts, and of the base with itself."""
+    """Agreement of edges or regions between fine-tune and base on different prompts, and of the base with itself."""
     if not found:
         return ""
     of_all = found[what][ALL]
@@ -141,7 +141,7 @@ def failure_rows(study: Study, out: Path) -> list[tuple[str, str, str]]:
 
 
 def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
-    """Figures as safe SVG, by the name that the page has for them; None for one that has nothing to show."""
+    """Figures as safe SVG, by their names in the template; None for one without data."""
     from markupsafe import Markup
 
     models = results["models"]
@@ -166,7 +166,7 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
 
 
 def mazes_of(study: Study, out: Path) -> list[list[dict]]:
-    """Mazes on which the models differ, each as every model of the first seed walks it."""
+    """Mazes on which the models differ, each with the walk of every model of the first seed."""
     evaluated = _first_evaluation(study, out)
     predictions = seed_folder(study, out, study.seeds[0]) / "evaluation" / "predictions.parquet"
     if not evaluated or not predictions.is_file():

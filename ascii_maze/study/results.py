@@ -1,4 +1,4 @@
-"""What came of a study, gathered from the folders of its stages into one mapping: results.json."""
+"""results.json of a study, gathered from the folders of its stages."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
 
 
 def seed_folder(study: Study, out: Path, seed: int) -> Path:
-    """Where the runs of one seed lie."""
+    """The folder of the runs of one seed."""
     return out if len(study.seeds) == 1 else out / f"seed-{seed}"
 
 
@@ -75,8 +75,8 @@ def start_of(starts: dict[str, str]) -> str:
 def over_seeds(evaluations: list[tuple[int, Results]]) -> dict[str, dict[str, MeanRates]]:
     """Rates of every model and split: means over the seeds, every seed's own, and a 95 % interval.
 
-    With one seed the interval is Wilson's, over mazes; with several it is Student's, over the runs' rates, which says
-    how another run would do on these mazes. Baselines, and the base, are the same with every seed.
+    With one seed the interval is Wilson's, over mazes; with several it is Student's, over the rates of the runs, and
+    estimates how another run would do on the same mazes. Baselines and the base are the same with every seed.
     """
     models: dict[str, dict[str, MeanRates]] = {}
     names = dict.fromkeys(name for _, results in evaluations for name in results["models"])
@@ -147,5 +147,5 @@ def cost(seed: int, metrics: dict[str, Any]) -> Cost:
 
 
 def read_json(path: Path) -> dict:
-    """A JSON file that another command wrote; empty where it is not there."""
+    """A JSON file that another command wrote; empty if there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

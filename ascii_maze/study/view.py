@@ -1,4 +1,4 @@
-"""The stages of a study as they go: a table that is redrawn in a terminal, a line for each change elsewhere."""
+"""Progress of a study: a table that is redrawn in a terminal, elsewhere a line for each change of state."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ def table_of(progress: list[Progress], rows: int | None = None):
     """The stages as a table of rich, as wide as the terminal, with the time left under it.
 
     Args:
-        rows: how many there is room for, of those around the one that runs; without it all of them.
+        rows: how many there is room for, around the one that runs; all by default.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Column, Table
@@ -76,7 +76,7 @@ def table_of(progress: list[Progress], rows: int | None = None):
 
 
 def around(progress: list[Progress], rows: int | None) -> list[Progress]:
-    """So many stages, the first of them that is still to run in the middle if there are others on both sides."""
+    """At most `rows` stages, centred on the first that is still to run."""
     if rows is None or len(progress) <= rows:
         return progress
     now = next((place for place, mine in enumerate(progress) if mine.state in TO_RUN), len(progress))
@@ -85,7 +85,7 @@ def around(progress: list[Progress], rows: int | None) -> list[Progress]:
 
 
 def time_left(progress: list[Progress]) -> str:
-    """What the stages that are still to run are known to take, at the pace of those that have been run."""
+    """Estimated time of the stages still to run, scaled by how long the finished ones took."""
     rest = [mine for mine in progress if mine.state in TO_RUN]
     if not rest:
         return ""
@@ -109,7 +109,7 @@ def clock(seconds: float) -> str:
 
 
 def plan_lines(stages: list[Stage]) -> list[str]:
-    """The plan: every stage with its time, what it is known to need, and its command."""
+    """The plan: every stage with its time, what it needs, and its command."""
     everything = {stage.name for stage in stages}
     lines = []
     for stage in stages:
