@@ -1,7 +1,7 @@
 """Removes local paths from what is published: each is cut to the part below the published folder, or to its last part.
 
 They tell where somebody works and are of no use to anyone else. In JSON every string is searched, command lines
-included. In HTML, where most slashes are markup, only those paths are replaced that the JSON and Markdown beside it have.
+included. In HTML, where most slashes are markup, only paths that the JSON and Markdown beside it have are replaced.
 """
 
 import re
