@@ -1,8 +1,11 @@
 """What the tasks of lm-evaluation-harness call; it loads this file by its path, as part of no package."""
 
+from pathlib import Path
+
 from ascii_maze import score_path
 from ascii_maze.evaluation.schema import LENIENT_RATES, RATES
 from ascii_maze.metrics.path_validity.lenient import score_lenient
+from dataset_builder.load import cache_of
 
 
 def load_mazes(dataset: str, **_):
@@ -13,7 +16,8 @@ def load_mazes(dataset: str, **_):
     """
     from datasets import load_dataset
 
-    return load_dataset(dataset, "prompts")
+    folder = Path(dataset)
+    return load_dataset(dataset, "prompts", cache_dir=cache_of(folder) if folder.is_dir() else None)
 
 
 def score(doc: dict, results: list[str]) -> dict[str, float]:
