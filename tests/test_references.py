@@ -142,8 +142,6 @@ def test_a_repository_and_its_revision_reach_the_hub_from_every_entrance(entranc
 
     monkeypatch.setattr("datasets.load_dataset", fetch)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", fetch)
-    monkeypatch.setattr("peft.PeftConfig.from_pretrained", fetch)
-    monkeypatch.setattr("ascii_maze.models.sources._recipe_of", lambda name, revision: None)
     with contextlib.suppress(AsciiMazeError):
         ENTRANCES[entrance](text)
     assert asked[:1] == [MEANINGS[text]] or entrance.endswith("_or_path")

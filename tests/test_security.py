@@ -244,10 +244,10 @@ def test_a_run_writes_over_nothing_but_a_run(recipe, tmp_path, name):
 
 
 def test_an_adapter_of_pickles_is_refused_unread(tmp_path):
-    from ascii_maze.models.loading import ModelError, check_adapter_weights
+    from ascii_maze.models.adapters import ModelError, read_weights
 
     (tmp_path / "adapter_model.bin").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(ModelError, match=r"has no adapter_model.safetensors; no other format is read"):
-        check_adapter_weights(str(tmp_path))
-    with pytest.raises(ModelError, match="cannot load the adapter of 'org/not-there'"):
-        check_adapter_weights("org/not-there")
+        read_weights(str(tmp_path))
+    with pytest.raises(ModelError, match=r"'org/not-there' has no adapter_model.safetensors"):
+        read_weights("org/not-there")

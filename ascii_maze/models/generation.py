@@ -1,11 +1,13 @@
 """Prompts -> completions, greedy or sampled, by transformers."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from ..mazes.baselines import open_positions
 from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..metrics.path_validity.maze import Maze
+from .chat import render_prompt, turn_ends
 
 FIRST_STAGE = 8  # tokens, see `_generate`
 
@@ -121,15 +123,17 @@ def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress
     """Batches are made of prompts of like length, so that little is padding."""
     import torch
 
-    texts = [tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True) for prompt in prompts]
+    texts, ends = [render_prompt(tokenizer, prompt) for prompt in prompts], turn_ends(tokenizer, model)
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]), reverse=True)
     completions: list[list[str]] = [[] for _ in texts]
+    decoding = {**decoding, "eos_token_id": ends}
     for start in range(0, len(order), batch_size):
         indices = order[start : start + batch_size]
         batch = tokenizer([texts[i] for i in indices], return_tensors="pt", padding=True, add_special_tokens=False)
         batch = batch.to(model.device)
         with torch.inference_mode():
             tokens = _generate(model, tokenizer, batch["input_ids"], batch["attention_mask"], max_new_tokens, decoding)
+        tokens = [list(takewhile(lambda token: token not in ends, row)) for row in tokens]
         answers = tokenizer.batch_decode(tokens, skip_special_tokens=True)
         each = len(answers) // len(indices)
         for place, index in enumerate(indices):
@@ -150,7 +154,7 @@ def _generate(model, tokenizer, tokens, mask, max_new_tokens: int, decoding: dic
     alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
     width, cache = tokens.shape[1], None
     answers: dict[int, list[int]] = {}
-    ends = torch.as_tensor(model.generation_config.eos_token_id, device=tokens.device).reshape(-1)
+    ends = torch.as_tensor(decoding["eos_token_id"], device=tokens.device)
     rows = torch.arange(len(tokens) * decoding.get("num_return_sequences", 1))
     while True:
         made = tokens.shape[1] - width

@@ -1,18 +1,14 @@
 """A model and its tokenizer, to generate or to train: the base, quantised as its recipe says, and an adapter on it."""
 
-from pathlib import Path
 from typing import Any
 
-from ..errors import AsciiMazeError, UsageError, reason
-from .quantisation import dequantise_once_for_generation, keep_trainable_on_cpu
-from .sources import Source, find_model, resolve_model
+from ..errors import UsageError, reason
+from .adapters import CONFIG, ModelError, fetch, put_adapter, read_config, read_weights, refuse_misfit
+from .quantisation import dequantise_once_for_generation, keep_trainable_on_cpu, not_finite
+from .sources import Source, find_model, find_named, resolve_model
 
 
-class ModelError(AsciiMazeError):
-    """A model or tokenizer that cannot be loaded."""
-
-
-def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
+def load_model(name: str, task: str = "CAUSAL_LM", base: str | None = None) -> tuple[Any, Any]:
     """A model and its tokenizer, ready to generate.
 
     Args:
@@ -20,31 +16,60 @@ def load_model(name: str, task: str = "CAUSAL_LM") -> tuple[Any, Any]:
             tag of it. An adapter is put on the base that it was trained on, quantised as it was trained if the recipe
             of its run lies beside it.
         task: SEQ_CLS loads a reward model, which gives a number instead of moves.
+        base: where an adapter's base is now, if not where its config says.
 
     Raises:
         AsciiMazeError: nothing of that name can be loaded, or it is for another task.
     """
-    return load_source(find_model(name, task))
+    return load_source(find_model(name, task, base))
 
 
 def load_source(source: Source) -> tuple[Any, Any]:
-    """The model that was found, on transformers, and its tokenizer."""
-    import torch
-    from peft import PeftModel
+    """The model that was found, on transformers, and its tokenizer.
 
-    args = source.model_args
-    model = load_base(args)
+    Raises:
+        ModelError: it cannot be loaded, or the adapter does not fit its base.
+    """
+    import torch
+
+    model = load_base(source.model_args)
     if source.adapter is not None:
-        check_adapter_weights(source.name, source.revision)
-        model = PeftModel.from_pretrained(model, source.name, revision=source.revision)
+        model = put_adapter(model, source)
         if source.adapter.task_type == "SEQ_CLS":
             # its head was trained in float32, and here no autocast stands between them
             model.get_base_model().score.to(model.dtype)
-    tokenizer = load_tokenizer(args.model_name_or_path, args.model_revision)
+    tokenizer = load_tokenizer_of(source)
+    check_vocabulary(model, tokenizer, source.name)
     model.config.pad_token_id = tokenizer.pad_token_id  # a reward model finds the end of an answer by it
     if not getattr(model, "is_quantized", False):
         model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     return model.eval(), tokenizer
+
+
+def load_tokenizer_of(source: Source):
+    """The tokenizer and chat template that a model was trained with: an adapter's own, where its folder has them.
+
+    Raises:
+        ModelError: there is none, or it has no chat template.
+    """
+    args = source.model_args
+    if source.adapter is None or not fetch(source.name, source.revision, "tokenizer_config.json"):
+        return load_tokenizer(args.model_name_or_path, args.model_revision)
+    tokenizer = _read_tokenizer(source.name, source.revision)
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = load_tokenizer(args.model_name_or_path, args.model_revision).chat_template
+    return tokenizer
+
+
+def check_vocabulary(model, tokenizer, name: str) -> None:
+    """See that a model has a row for every token that its tokenizer may write.
+
+    Raises:
+        ModelError: it has fewer.
+    """
+    rows, tokens = model.get_input_embeddings().weight.shape[0], max(tokenizer.get_vocab().values()) + 1
+    if tokens > rows:
+        raise ModelError(f"the tokenizer of '{name}' has {tokens} tokens, and its model reads {rows}")
 
 
 def load_tokenizer(name: str, revision: str | None = None):
@@ -53,14 +78,21 @@ def load_tokenizer(name: str, revision: str | None = None):
     Raises:
         ModelError: there is none, or it has no chat template.
     """
+    tokenizer = _read_tokenizer(name, revision)
+    if tokenizer.chat_template is None:
+        raise ModelError(f"the tokenizer of '{name}' has no chat template; use an instruct model")
+    return tokenizer
+
+
+def _read_tokenizer(name: str, revision: str | None):
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), revision=revision, padding_side="left")
-    except (OSError, ValueError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(
+            resolve_model(name), revision=revision, padding_side="left", trust_remote_code=False
+        )
+    except Exception as error:  # whatever transformers and tokenizers make of odd files
         raise _cannot_load("tokenizer", name, error) from error
-    if tokenizer.chat_template is None:
-        raise ModelError(f"the tokenizer of '{name}' has no chat template; use an instruct model")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -78,54 +110,48 @@ def load_model_to_train(model_args, adapter: str | None, seed: int):
         UsageError: an adapter of another base or shape, or one without `use_peft`.
         ModelError: something cannot be loaded.
     """
-    from peft import (
-        PeftModel,
-        get_peft_model,
-        get_peft_model_state_dict,
-        load_peft_weights,
-        set_peft_model_state_dict,
-    )
+    from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
     from transformers import set_seed
     from trl import get_peft_config
 
-    if adapter is not None:
-        check_adapter(adapter, model_args)
+    start = None if adapter is None else find_start(adapter, model_args)
     set_seed(seed)
     model = load_base(model_args)
     if not model_args.use_peft:
         return model
-    if adapter is None:
+    if start is None:
         return get_peft_model(model, get_peft_config(model_args))
     if model_args.lora_task_type == "CAUSAL_LM":
-        policy = PeftModel.from_pretrained(model, adapter, is_trainable=True)
+        policy = put_adapter(model, start, trainable=True)
         # Where the base lies: PEFT reads its config at every checkpoint, and would ask the Hub for one called 'tiny'.
         policy.peft_config["default"].base_model_name_or_path = model.config.name_or_path
         return policy
     # A reward model: the walker's adapter goes on, under a head of its own (Ouyang et al., 2022).
     model = get_peft_model(model, get_peft_config(model_args))
     heads = {name: weight for name, weight in get_peft_model_state_dict(model).items() if "lora_" not in name}
-    set_peft_model_state_dict(model, {**heads, **load_peft_weights(adapter, device="cpu")})
+    _, weights = read_weights(start.name, start.revision)
+    refuse_misfit(set_peft_model_state_dict(model, {**heads, **weights}), "default", f"'{adapter}' does not fit")
     return model
 
 
-def check_adapter(adapter: str, model_args) -> None:
-    """See that the adapter to start from goes with the recipe.
+def find_start(adapter: str, model_args) -> Source:
+    """The adapter to start from, which goes with the recipe.
 
     Raises:
         UsageError: it is of another base or shape than the recipe says, or the recipe trains the whole model.
         ModelError: there is no such adapter.
     """
-    from peft import PeftConfig
-
     if not model_args.use_peft:
         raise UsageError(
             "'adapter_name_or_path' needs 'use_peft: true'; to train a whole model further, name its folder as "
             "'model_name_or_path'"
         )
-    try:
-        config = PeftConfig.from_pretrained(adapter)
-    except (OSError, ValueError) as error:
-        raise _cannot_load("adapter", adapter, error) from error
+    reference = find_named(adapter)
+    config = read_config(reference.name, reference.revision)
+    if config is None:
+        raise ModelError(f"cannot load the adapter of '{adapter}': it has no {CONFIG}")
+    if config.task_type == "SEQ_CLS" and model_args.lora_task_type != "SEQ_CLS":
+        raise UsageError(f"'{adapter}' is a reward model; this run starts from an adapter that walks")
     base = config.base_model_name_or_path
     if resolve_model(base or "") != resolve_model(model_args.model_name_or_path or ""):
         raise UsageError(
@@ -137,26 +163,7 @@ def check_adapter(adapter: str, model_args) -> None:
         wanted, found = getattr(model_args, key), getattr(config, name, None)
         if wanted != found:
             raise UsageError(f"{key} is {wanted}, and '{adapter}', which this run starts from, has {found}")
-    check_adapter_weights(adapter)
-
-
-def check_adapter_weights(adapter: str, revision: str | None = None) -> None:
-    """See that an adapter's weights are safetensors; PEFT would fall back to torch's pickles.
-
-    Raises:
-        ModelError: they are not there in that format.
-    """
-    from huggingface_hub import hf_hub_download
-    from peft.utils import SAFETENSORS_WEIGHTS_NAME
-
-    if Path(adapter).is_dir():
-        if not (Path(adapter) / SAFETENSORS_WEIGHTS_NAME).is_file():
-            raise ModelError(f"'{adapter}' has no {SAFETENSORS_WEIGHTS_NAME}; no other format is read")
-        return
-    try:
-        hf_hub_download(adapter, SAFETENSORS_WEIGHTS_NAME, revision=revision)
-    except (OSError, ValueError) as error:
-        raise _cannot_load("adapter", adapter, error) from error
+    return Source(reference.name, reference.revision, config, model_args)
 
 
 def load_base(model_args):
@@ -181,7 +188,7 @@ def load_base(model_args):
     scores = model_args.lora_task_type == "SEQ_CLS"
     model_class = AutoModelForSequenceClassification if scores else AutoModelForCausalLM
     try:
-        model = model_class.from_pretrained(
+        model, found = model_class.from_pretrained(
             resolve_model(model_args.model_name_or_path),
             revision=model_args.model_revision,
             dtype=model_args.dtype,
@@ -189,14 +196,36 @@ def load_base(model_args):
             quantization_config=quantization,
             device_map=device_map if quantization else None,
             use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
             **({"num_labels": 1} if scores else {}),
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever transformers, safetensors and torch make of odd files
         raise _cannot_load("model", model_args.model_name_or_path, error) from error
+    check_whole(model, found, model_args.model_name_or_path, new_head=scores)
     keep_trainable_on_cpu(model)
     if model_args.load_in_4bit and not scores and not torch.cuda.is_available():
         dequantise_once_for_generation(model)
     return model
+
+
+def check_whole(model, found: dict, name: str, new_head: bool = False) -> None:
+    """See that every weight of a model was read, and is a number.
+
+    Args:
+        found: what transformers says of the loading.
+        new_head: a reward model's head is new, and the walker's has no place in it.
+
+    Raises:
+        ModelError: one was not, or is not.
+    """
+    for what, keys in (("has no", found["missing_keys"]), ("has no place for", found["unexpected_keys"])):
+        wrong = sorted(str(key) for key in keys if not (new_head and str(key).startswith(("score.", "lm_head."))))
+        if wrong:
+            more = f" and {len(wrong) - 1} more" * (len(wrong) > 1)
+            raise ModelError(f"cannot load the model of '{name}': its file {what} {wrong[0]}{more}")
+    if bad := not_finite(model):
+        raise ModelError(f"cannot load the model of '{name}': not all numbers of {bad} are finite")
 
 
 def _cannot_load(what: str, name: str, error: Exception) -> ModelError:

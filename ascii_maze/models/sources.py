@@ -1,12 +1,16 @@
 """A name -> what to load: `tiny`, a folder or a Hub id, of a whole model or of an adapter with its base."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import AsciiMazeError, UsageError
+from ..errors import UsageError
 from ..references import HUB_FORM, Reference, find_reference
+from .adapters import CONFIG, ModelError, fetch, read_config
 
 TINY = Path(__file__).resolve().parents[1] / "tiny"
+# Of TRL's ModelConfig, what makes one base another than the next of the same name.
+HOW_LOADED = ("load_in_4bit", "load_in_8bit", "bnb_4bit_quant_type", "use_bnb_nested_quant", "dtype")
 
 
 class Source(NamedTuple):
@@ -30,42 +34,116 @@ def resolve_model(name: str) -> str:
     return str(TINY) if name == "tiny" else name
 
 
-def find_model(name: str, task: str = "CAUSAL_LM") -> Source:
+def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None) -> Source:
     """What there is of a name; see `loading.load_model`.
+
+    Args:
+        base: where an adapter's base is now, if not where its config says.
 
     Raises:
         UsageError: nothing can be of that name.
-        AsciiMazeError: it is for another task.
+        AsciiMazeError: it is for another task, or its config is not one.
     """
+    reference = find_named(name)
+    name, revision = reference.name, reference.revision
+    adapter = None if name == "tiny" else read_config(name, revision)
+    scores = adapter is not None and adapter.task_type == "SEQ_CLS"
+    if scores != (task == "SEQ_CLS"):
+        is_a = "it is a reward model, which does not walk" if scores else "it walks, and is no reward model"
+        raise ModelError(f"'{name}' cannot serve here: {is_a}")
+    return Source(name, revision, adapter, _model_args(name, revision, adapter, base))
+
+
+def find_named(name: str) -> Reference:
+    """The folder or repository of a model.
+
+    Raises:
+        UsageError: nothing can be of that name.
+    """
+    reference = Reference("tiny") if name == "tiny" else find_reference(name)
+    if reference is None:
+        raise UsageError(f"no model '{name}': there is no such folder, nor is it {HUB_FORM}, or 'tiny'")
+    return reference
+
+
+def _model_args(name: str, revision: str | None, adapter, base: str | None):
+    """TRL's ModelConfig of a whole model, or of an adapter's base, by the recipe of its run if that lies beside it."""
     import torch
-    from peft import PeftConfig
     from trl import ModelConfig
 
     from ..recipe import load_resolved, parse_model
 
-    reference = Reference("tiny") if name == "tiny" else find_reference(name)
-    if reference is None:
-        raise UsageError(f"no model '{name}': there is no such folder, nor is it {HUB_FORM}, or 'tiny'")
-    name, revision = reference.name, reference.revision
-    adapter = _adapter_config(name, revision, PeftConfig)
-    if (adapter.task_type if adapter else "CAUSAL_LM") != task:
-        is_a = {
-            "CAUSAL_LM": "it walks, and is no reward model",
-            "SEQ_CLS": "it is a reward model, which does not walk",
-        }
-        raise AsciiMazeError(f"'{name}' cannot serve here: {is_a['CAUSAL_LM' if task == 'SEQ_CLS' else 'SEQ_CLS']}")
     if adapter is None:
-        dtype = "bfloat16" if torch.cuda.is_available() else "float32"
-        model_args = ModelConfig(model_name_or_path=name, dtype=dtype)
-        model_args.model_revision = revision
-    elif recipe := _recipe_of(name, revision):
-        model_args = parse_model(load_resolved(recipe))
+        args = ModelConfig(model_name_or_path=name, dtype="bfloat16" if torch.cuda.is_available() else "float32")
+        args.model_revision = revision
+        return args
+    if recipe := fetch(name, revision, "recipe.yaml"):
+        args = parse_model(load_resolved(recipe))
+        args.attn_implementation = None  # of the machine that trained; the numbers are the same by any other
     else:
-        model_args = ModelConfig(
+        args = ModelConfig(
             model_name_or_path=adapter.base_model_name_or_path, dtype="auto", lora_task_type=adapter.task_type
         )
-        model_args.model_revision = adapter.revision
-    return Source(name, revision, adapter, model_args)
+        args.model_revision = adapter.revision
+    if base is not None:
+        args.model_name_or_path, args.model_revision, _ = find_named(base)
+    if not args.model_name_or_path:
+        raise ModelError(f"{CONFIG} of '{name}' names no base model; name it with --base")
+    if args.model_name_or_path != "tiny" and find_reference(args.model_name_or_path) is None:
+        raise ModelError(
+            f"the base of '{name}', '{args.model_name_or_path}', is not here, and not of the form {HUB_FORM}; "
+            "name where it is now with --base"
+        )
+    return args
+
+
+def how_loaded(source: Source) -> dict[str, Any]:
+    """What two bases of the same name must share to be the same numbers."""
+    args = source.model_args
+    return {"model_revision": args.model_revision or "main", **{key: getattr(args, key) for key in HOW_LOADED}}
+
+
+def match_bases(sources: Mapping[str, Any], unquantised: bool = False) -> dict[str, Any]:
+    """The same sources, with a base loaded as the adapters beside it were trained on it.
+
+    A base in full precision beside adapters on the 4-bit one would differ from them by more than their training.
+
+    Args:
+        sources: name -> `Source`; anything else stays as it is.
+        unquantised: let a row `NAME (float32)` follow a base that this has changed: what quantisation alone does.
+
+    Raises:
+        UsageError: the adapters were trained on a base that was loaded in different ways.
+    """
+    adapters = {name: one for name, one in sources.items() if isinstance(one, Source) and one.adapter is not None}
+    matched: dict[str, Any] = {}
+    for name, source in sources.items():
+        matched[name] = source
+        if not isinstance(source, Source) or source.adapter is not None:
+            continue
+        mine = {other: one for other, one in adapters.items() if _is_base(source, one)}
+        for (one, first), (other, second) in zip(mine.items(), list(mine.items())[1:]):
+            for key, value in how_loaded(first).items():
+                if value != how_loaded(second)[key]:
+                    raise UsageError(
+                        f"'{one}' was trained on '{source.name}' with {key} {value}, and '{other}' with "
+                        f"{how_loaded(second)[key]}: no one base stands beside both; evaluate them apart"
+                    )
+        if mine:
+            matched[name] = source._replace(model_args=next(iter(mine.values())).model_args)
+            plain = f"{name} ({source.model_args.dtype})"
+            if unquantised and how_loaded(matched[name]) != how_loaded(source) and plain not in sources:
+                matched[plain] = source
+    return matched
+
+
+def _is_base(source: Source, adapter: Source) -> bool:
+    """Whether a whole model is the one that an adapter was trained on."""
+    args = adapter.model_args
+    one, other = (Path(resolve_model(name)) for name in (source.name, args.model_name_or_path))
+    if one.exists() or other.exists():
+        return one.resolve() == other.resolve()
+    return one == other and (source.revision or "main") == (args.model_revision or "main")
 
 
 def describe(source: Source) -> dict[str, Any]:
@@ -73,37 +151,12 @@ def describe(source: Source) -> dict[str, Any]:
     import torch
 
     args = source.model_args
+    quantised = f"4-bit {args.bnb_4bit_quant_type}" if args.load_in_4bit else "8-bit" * args.load_in_8bit
     return {
         "revision": source.revision,
         "base": args.model_name_or_path if source.adapter else None,
         "base_revision": args.model_revision if source.adapter else None,
         "dtype": str(args.dtype),
-        "quantisation": f"4-bit {args.bnb_4bit_quant_type}"
-        if args.load_in_4bit
-        else "8-bit" * args.load_in_8bit or None,
+        "quantisation": quantised or None,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     }
-
-
-def _adapter_config(name: str, revision: str | None, config_class):
-    """The adapter's config, or None where the name is that of a whole model."""
-    folder = Path(name)
-    if name == "tiny" or (folder.is_dir() and not (folder / "adapter_config.json").is_file()):
-        return None
-    try:
-        return config_class.from_pretrained(name, revision=revision)
-    except (OSError, ValueError):
-        return None  # a model without adapter_config.json; if there is no model either, loading it will say so
-
-
-def _recipe_of(name: str, revision: str | None) -> Path | None:
-    """The recipe beside an adapter, which says how its base was quantised; from the Hub where the adapter is there."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
-
-    if Path(name).is_dir():
-        return next(Path(name).glob("recipe.yaml"), None)
-    try:
-        return Path(hf_hub_download(name, "recipe.yaml", revision=revision))
-    except EntryNotFoundError:
-        return None

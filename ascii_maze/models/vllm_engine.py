@@ -4,8 +4,6 @@ Greedy answers can differ from those of transformers in a few tokens, since the 
 therefore names the engine. vLLM quantises a 4-bit base by itself, to NF4 as bitsandbytes does.
 """
 
-from pathlib import Path
-
 
 def load_vllm(source) -> tuple:
     """A tokenizer and a function `complete`; see `engines.Engine`.
@@ -13,18 +11,18 @@ def load_vllm(source) -> tuple:
     Args:
         source: a `sources.Source`.
     """
-    from huggingface_hub import snapshot_download
     from vllm import LLM, SamplingParams
     from vllm.lora.request import LoRARequest
 
-    from .loading import load_tokenizer
+    from .adapters import read_weights
+    from .chat import render_prompt, turn_ends
+    from .loading import load_tokenizer_of
     from .sources import resolve_model
 
     args, adapter, lora = source.model_args, source.adapter, None
     if adapter is not None:
-        here = Path(source.name).is_dir()
-        folder = source.name if here else snapshot_download(source.name, revision=source.revision)
-        lora = LoRARequest("adapter", 1, folder)
+        folder, _ = read_weights(source.name, source.revision)
+        lora = LoRARequest("adapter", 1, str(folder))
     engine = LLM(
         model=resolve_model(args.model_name_or_path),
         revision=args.model_revision,
@@ -34,15 +32,18 @@ def load_vllm(source) -> tuple:
         max_lora_rank=max(8, 1 << (adapter.r - 1).bit_length()) if adapter else 16,  # it takes powers of two from 8
         seed=0,
     )
-    tokenizer = load_tokenizer(args.model_name_or_path, args.model_revision)
+    tokenizer = load_tokenizer_of(source)
+    ends = turn_ends(tokenizer)
 
     def complete(prompts, max_new_tokens, decoding, on_progress) -> list[list[str]]:
-        texts = [
-            tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True) for prompt in prompts
-        ]
+        texts = [render_prompt(tokenizer, prompt) for prompt in prompts]
         tokens = [{"prompt_token_ids": tokenizer(text, add_special_tokens=False)["input_ids"]} for text in texts]
         sampling = SamplingParams(
-            n=decoding.samples, temperature=decoding.temperature, max_tokens=max_new_tokens, seed=decoding.seed
+            n=decoding.samples,
+            temperature=decoding.temperature,
+            max_tokens=max_new_tokens,
+            seed=decoding.seed,
+            stop_token_ids=ends,
         )
         outputs = engine.generate(tokens, sampling, lora_request=lora, use_tqdm=False)
         on_progress(len(prompts))

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import AsciiMazeError, UsageError, reason
-from ..models.sources import Source
+from ..errors import AsciiMazeError, UsageError
+from ..models.chat import turn_ends
+from ..models.sources import Source, how_loaded
 
 BASE = "base"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of an adapter: part of file names, of PEFT's names, of the page's ids
@@ -22,7 +23,7 @@ class Models:
 
     Attributes:
         model: PEFT's, with every adapter loaded; without adapters, the model itself.
-        tokenizer: of the base.
+        tokenizer: that the adapters were trained with.
         names: `base`, then the adapters.
         layers: the decoder layers, first to last.
         norm: the normalisation before the output head.
@@ -112,25 +113,25 @@ def load_models(sources: dict[str, Source]) -> Models:
     Raises:
         AsciiMazeError: something cannot be loaded.
     """
-    from peft import PeftModel
+    from ..models.adapters import put_adapter
+    from ..models.loading import check_vocabulary, load_base, load_tokenizer_of
 
-    from ..models.loading import check_adapter_weights, load_base, load_tokenizer
-
-    args = next(iter(sources.values())).model_args
-    model = load_base(args)
-    tokenizer = load_tokenizer(args.model_name_or_path, args.model_revision)
+    first_name, first = next(iter(sources.items()))
+    model, tokenizer = load_base(first.model_args), load_tokenizer_of(first)
     for name, source in sources.items():
-        check_adapter_weights(source.name, source.revision)
-        try:
-            if isinstance(model, PeftModel):
-                model.load_adapter(source.name, adapter_name=name, revision=source.revision)
-            else:
-                model = PeftModel.from_pretrained(model, source.name, adapter_name=name, revision=source.revision)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise AsciiMazeError(
-                f"adapter '{name}' ({source.name}) cannot be put on '{args.model_name_or_path}': {reason(error)}"
-            ) from error
+        if not _read_alike(tokenizer, load_tokenizer_of(source)):
+            raise UsageError(
+                f"adapter '{name}' ({source.name}) was trained with another tokenizer or chat template than "
+                f"'{first_name}': they read other tokens; report on them one by one"
+            )
+        model = put_adapter(model, source, name)
+    check_vocabulary(model, tokenizer, first.name)
     return as_models(model.eval(), tokenizer, list(sources))
+
+
+def _read_alike(one, other) -> bool:
+    """Whether two tokenizers make the same tokens of the same conversation."""
+    return one.chat_template == other.chat_template and one.get_vocab() == other.get_vocab()
 
 
 def as_models(model, tokenizer, adapters: list[str]) -> Models:
@@ -160,9 +161,8 @@ def as_models(model, tokenizer, adapters: list[str]) -> Models:
     if not norms:
         raise AsciiMazeError(f"cannot find the last normalisation of a {type(base).__name__}")
     context = getattr(config, "max_position_embeddings", None) or 2**31
-    ends = base.generation_config.eos_token_id
-    ends = [tokenizer.eos_token_id] if ends is None else [ends] if isinstance(ends, int) else list(ends)
-    return Models(model, tokenizer, [BASE, *adapters], list(layers), norms[-1], head, context, ends)
+    names = [BASE, *adapters]
+    return Models(model, tokenizer, names, list(layers), norms[-1], head, context, turn_ends(tokenizer, base))
 
 
 def _check_adapter(name: str, source: Source, base: str) -> None:
@@ -182,19 +182,13 @@ def _check_adapter(name: str, source: Source, base: str) -> None:
 
 def _check_same_base(name: str, source: Source, other_name: str, other: Source) -> None:
     """Check that two adapters were trained on a base that was loaded in the same way."""
-    mine, theirs = _how_loaded(source.model_args), _how_loaded(other.model_args)
+    mine, theirs = how_loaded(source), how_loaded(other)
     for key, value in mine.items():
         if value != theirs[key]:
             raise UsageError(
                 f"adapter '{name}' ({source.name}) was trained with {key} {value}, and '{other_name}' with "
                 f"{theirs[key]}: their bases differ; report on them one by one"
             )
-
-
-def _how_loaded(model_args) -> dict[str, Any]:
-    """Of TRL's ModelConfig what makes one base differ from another of the same name."""
-    keys = ("load_in_4bit", "load_in_8bit", "bnb_4bit_quant_type", "use_bnb_nested_quant", "dtype")
-    return {"model_revision": model_args.model_revision or "main", **{key: getattr(model_args, key) for key in keys}}
 
 
 def adapter_is_zero(models: Models, name: str) -> bool:

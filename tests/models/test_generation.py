@@ -139,7 +139,7 @@ def test_vllm_is_asked_as_transformers_is(dataset, adapter, vllm):
     ]
     assert answers == [[f"{length}/{n}" for n in range(3)] for length in lengths]
     assert done == [4]
-    assert Engine.last.sampling == {"n": 3, "temperature": 0.7, "max_tokens": 33, "seed": 5}
+    assert Engine.last.sampling == {"n": 3, "temperature": 0.7, "max_tokens": 33, "seed": 5, "stop_token_ids": [2]}
     assert Engine.last.how["lora_request"] == ("adapter", 1, str(adapter))
     settings = Engine.last.settings
     assert (settings["quantization"], settings["enable_lora"], settings["max_lora_rank"]) == ("bitsandbytes", True, 8)
