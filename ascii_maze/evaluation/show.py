@@ -11,7 +11,7 @@ from ..mazes.drawing import to_terminal
 from ..metrics.path_validity.maze import GOAL, OPEN, START, WALL, Maze
 from ..metrics.path_validity.scoring import parse_moves, score_path
 from ..metrics.path_validity.svg import to_svg
-from ..references import is_on_hub
+from ..references import find_reference
 from ..templating import PAGES, render
 
 
@@ -43,10 +43,11 @@ def find_drawings(
     Raises:
         AsciiMazeError: it cannot be read; a MazeError where a text is no maze.
     """
-    path = Path(source)
-    if source.lower().endswith(".parquet") and not path.is_dir():
+    path, reference = Path(source), find_reference(source)
+    is_dataset = reference is not None and (not reference.is_local or path.is_dir())
+    if source.lower().endswith(".parquet") and not (is_dataset and path.is_dir()):
         return from_predictions(path, count)
-    if source == "-" or path.is_file() or (path.suffix and not path.is_dir() and not is_on_hub(source)):
+    if source == "-" or (not is_dataset and (reference is not None or path.suffix)):
         return [from_text(source, answer, parse_marks(marks))]
     return [from_dataset(source, split, count)]
 
