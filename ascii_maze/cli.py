@@ -135,6 +135,7 @@ def merge(
     split: Annotated[str, typer.Option(help="Mazes to compare on.")] = "validation",
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many mazes of the split.")] = 200,
     margin: Annotated[float, typer.Option(min=0, max=1, help="Share of valid walks that may be lost.")] = 0.02,
+    base: Annotated[str | None, typer.Option(help="Where the adapter's base is now, if it has moved.")] = None,
     as_json: Json = False,
 ) -> None:
     """Merge an adapter into its base, and save it only if it walks as well as before."""
@@ -144,7 +145,7 @@ def merge(
     from .training.merge import merge_adapter
 
     with progress(quiet=as_json) as on_progress:
-        figures = merge_adapter(adapter, out, dataset, split, limit, margin, on_progress)
+        figures = merge_adapter(adapter, out, dataset, split, limit, margin, on_progress, base)
     if as_json:
         print(json.dumps(figures))
         return
@@ -178,6 +179,14 @@ def evaluate(
         int | None, typer.Option(min=1, help="Where an answer is cut; by default one move for each open position.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Answers generated at once.")] = 64,
+    base: Annotated[str | None, typer.Option(help="Where the adapters' base is now, if it has moved.")] = None,
+    unquantised_base: Annotated[
+        bool,
+        typer.Option(
+            "--unquantised-base",
+            help="Beside a base, which is loaded as the adapters were trained on it, a row for it in full precision.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Let models walk a split and score every path, beside baselines. Interrupted, the same command resumes."""
@@ -201,6 +210,8 @@ def evaluate(
             seed=seed,
             max_new_tokens=max_new_tokens,
             pages=True,
+            base=base,
+            unquantised_base=unquantised_base,
         )
     if as_json:
         print(json.dumps(results))

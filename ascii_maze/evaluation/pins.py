@@ -67,15 +67,18 @@ def fingerprint(source) -> dict[str, Any]:
     }
 
 
-def find_pinned(name: str):
+def find_pinned(name: str, base: str | None = None):
     """What there is of a model's name, its base included, each at one commit; see `fingerprint`.
+
+    Args:
+        base: where an adapter's base is now, if not where its config says.
 
     Raises:
         AsciiMazeError: nothing can be loaded by that name.
     """
     from ..models.sources import find_model
 
-    source = find_model(pin(name))
+    source = find_model(pin(name), base=base)
     args = source.model_args
     if source.adapter is None or not args.model_name_or_path:
         return source

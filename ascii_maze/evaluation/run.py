@@ -21,6 +21,7 @@ from ..errors import UsageError
 from ..files import MARK, UNFINISHED, is_ours, output_folder, remove_inside, write_text
 from ..mazes.baselines import BASELINES
 from ..models.generation import Decoding
+from ..models.sources import match_bases
 from ..packages import versions
 from ..terminal import OnProgress
 from .answers import Respondent, answer_all
@@ -54,6 +55,8 @@ def evaluate(
     seed: int = 0,
     max_new_tokens: int | None = None,
     pages: bool = False,
+    base: str | None = None,
+    unquantised_base: bool = False,
 ) -> Results:
     """Score every model, and the baselines, on the same mazes; write results.json, predictions.parquet, report.md.
 
@@ -68,6 +71,9 @@ def evaluate(
         seed: of the samples.
         max_new_tokens: where an answer is cut; None for where a walk has had time to visit every position once.
         pages: write gallery.html and figures, too.
+        base: where the adapters' base is now, if not where their configs say.
+        unquantised_base: beside a base that is loaded as the adapters were trained on it, have it in full precision,
+            as a row of its own.
 
     Raises:
         AsciiMazeError: a model, the dataset or a split cannot be loaded, or another process writes to `out`.
@@ -84,7 +90,9 @@ def evaluate(
         asked = {split: (rows, min(limit or len(rows), len(rows))) for split, rows in loaded.items()}
         mazes_sha256, asked_sha256, longest = survey(dataset, asked)
         questions = Questions(asked, longest, decoding, max_new_tokens)
-        respondents = {name: find_respondent(location, questions) for name, location in models.items()}
+        found = {name: find_respondent(location, questions, base) for name, location in models.items()}
+        respondents = match_bases(found, unquantised_base)
+        models = {name: models.get(name) or one.name for name, one in respondents.items()}
         settings = {
             "models": models,
             "dataset": dataset,
@@ -155,11 +163,11 @@ def check_replaceable(out: Path) -> None:
         ) from error
 
 
-def find_respondent(location: str, questions: Questions) -> Respondent:
+def find_respondent(location: str, questions: Questions, base: str | None = None) -> Respondent:
     """The file of answers, or the model, pinned and not yet loaded, that a MODEL of the command line names."""
     if is_predictions(location):
         return open_predictions(Path(location), questions.splits, questions.decoding.samples)
-    return find_pinned(location)
+    return find_pinned(location, base)
 
 
 def fingerprint_of(respondent: Respondent) -> dict[str, Any]:

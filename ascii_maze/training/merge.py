@@ -27,6 +27,7 @@ def merge_adapter(
     limit: int | None,
     margin: float,
     on_progress: OnProgress,
+    base: str | None = None,
 ) -> dict:
     """Merge, walk held-out mazes before and after, and save the model if it lost no more than the margin.
 
@@ -35,6 +36,7 @@ def merge_adapter(
         limit: the first so many mazes of the split.
         margin: validity that may be lost, 0-1.
         on_progress: called with what is being done, mazes done and mazes in all.
+        base: where the adapter's base is now, if not where its config says.
 
     Returns:
         What merge.json in the folder holds: `before` and `after`, rates of valid walks, and `mazes`.
@@ -46,7 +48,7 @@ def merge_adapter(
     if out.exists():
         raise UsageError(f"{out} is there already; give another --out")
     rows = load_mazes(dataset, split, limit)
-    model, tokenizer = load_model(adapter)
+    model, tokenizer = load_model(adapter, base=base)
     if not hasattr(model, "peft_config"):
         raise UsageError(f"'{adapter}' is a whole model, there is nothing to merge")
     before = share_valid(model, tokenizer, rows, lambda done: on_progress("before", done, len(rows)))

@@ -1,0 +1,60 @@
+"""How a model is loaded, by its name and by what stands beside it."""
+
+import pytest
+
+from ascii_maze.errors import UsageError
+from ascii_maze.models.sources import describe, find_model, match_bases
+
+
+def write_adapter(folder, base="tiny", recipe="load_in_4bit: true\nuse_bnb_nested_quant: true\ndtype: float32\n"):
+    """The files by which an adapter is found; it has no weights."""
+    import json
+
+    folder.mkdir(parents=True)
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 4, "base_model_name_or_path": base}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    if recipe is not None:
+        (folder / "recipe.yaml").write_text(f"method: sft\nmodel_name_or_path: {base}\nuse_peft: true\n{recipe}")
+    return str(folder)
+
+
+def loaded(sources):
+    return {name: describe(source)["quantisation"] for name, source in sources.items()}
+
+
+def test_a_base_is_loaded_as_the_adapters_beside_it_were_trained_on_it(tmp_path):
+    sources = {"base": find_model("tiny"), "sft": find_model(write_adapter(tmp_path / "sft")), "other": None}
+    matched = match_bases({name: source for name, source in sources.items() if source})
+    assert loaded(matched) == {"base": "4-bit nf4", "sft": "4-bit nf4"}
+    assert matched["base"].model_args.use_bnb_nested_quant
+    both = match_bases({"base": sources["base"], "sft": sources["sft"]}, unquantised=True)
+    assert loaded(both) == {"base": "4-bit nf4", "base (float32)": None, "sft": "4-bit nf4"}
+
+
+def test_a_model_without_adapters_of_it_stays_as_it_is(tmp_path):
+    sources = {"base": find_model("tiny"), "sft": find_model(write_adapter(tmp_path / "sft", base="org/other"))}
+    assert loaded(match_bases(sources, unquantised=True)) == {"base": None, "sft": "4-bit nf4"}
+    assert loaded(match_bases({"base": find_model("tiny")}, unquantised=True)) == {"base": None}
+
+
+def test_adapters_of_bases_that_were_loaded_in_two_ways_stand_beside_no_one_base(tmp_path):
+    sources = {
+        "a": find_model(write_adapter(tmp_path / "a")),
+        "b": find_model(write_adapter(tmp_path / "b", recipe="dtype: float32\n")),
+    }
+    assert loaded(match_bases(sources)) == {"a": "4-bit nf4", "b": None}
+    with pytest.raises(UsageError, match="'a' was trained on 'tiny' with load_in_4bit True, and 'b' with False"):
+        match_bases({**sources, "base": find_model("tiny")})
+
+
+def test_a_base_that_moved_is_named(tmp_path):
+    moved = write_adapter(tmp_path / "sft", base="/once/here")
+    assert find_model(moved, base="tiny").model_args.model_name_or_path == "tiny"
+    assert find_model(moved, base="ORG/NAME@v1").model_args.model_revision == "v1"
+    with pytest.raises(UsageError, match="no model 'a b/c'"):
+        find_model(moved, base="a b/c")
+
+
+def test_attention_is_that_of_this_machine(tmp_path):
+    recipe = "dtype: float32\nattn_implementation: flash_attention_2\n"
+    assert find_model(write_adapter(tmp_path / "a", recipe=recipe)).model_args.attn_implementation is None
