@@ -145,7 +145,7 @@ def merge(
     from .training.merge import merge_adapter
 
     with progress(quiet=as_json) as on_progress:
-        figures = merge_adapter(adapter, out, dataset, split, limit, margin, on_progress, base)
+        figures = merge_adapter(adapter, out, dataset, split, limit, margin, on_progress, base=base)
     if as_json:
         print(json.dumps(figures))
         return

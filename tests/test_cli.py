@@ -139,7 +139,7 @@ def said_by(monkeypatch, capsys, *words) -> str:
 def test_merge_says_what_the_model_walks_before_and_after(tmp_path, monkeypatch, capsys):
     asked = []
 
-    def merge(*arguments):
+    def merge(*arguments, base):
         asked.append(arguments[:-1])
         return {"mazes": 8, "before": 0.625, "after": 0.75}
 
