@@ -41,7 +41,7 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
     Raises:
         AsciiMazeError: the recipe, its data or its model do not serve.
     """
-    from .recipe import load_recipe, parse_recipe
+    from .recipe import load_recipe, parse_recipe, with_numbers
 
     resolved = load_recipe(recipe, overrides)  # before anything heavy is imported: most mistakes show here
     for name, value in resolved.env.items():
@@ -50,7 +50,7 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
     arguments = parse_recipe(resolved)
     from .training.run import run
 
-    return run(resolved, arguments, dry_run, overwrite)
+    return run(with_numbers(resolved, arguments), arguments, dry_run, overwrite)
 
 
 def prepare_process() -> None:

@@ -51,7 +51,7 @@ ENVIRONMENT = frozenset(
         *("TRACKIO_PROJECT", "MLFLOW_EXPERIMENT_NAME", "COMET_MODE"),
     }
 )
-# Bounds of numbers that TRL and transformers take unchecked; other numbers must fit 64 bits.
+# Bounds of numbers that TRL and transformers take unchecked.
 LEAST = MappingProxyType(
     dict.fromkeys(
         (
@@ -305,15 +305,30 @@ def parse_recipe(recipe: Recipe) -> Arguments:
     return arguments
 
 
+def with_numbers(recipe: Recipe, arguments: Arguments) -> Recipe:
+    """The recipe with a number wherever a text was given for one: `--learning_rate 2e-3` stays a text until it is
+    known that no name is meant.
+    """
+    parsed = {key: value for part in vars(arguments).values() for key, value in vars(part).items()}
+    numbers = {
+        key: parsed[key]
+        for key, value in recipe.values.items()
+        if isinstance(value, str) and isinstance(parsed.get(key), int | float) and not isinstance(parsed[key], bool)
+    }
+    return dataclasses.replace(recipe, values={**recipe.values, **numbers})
+
+
 def _check_value(recipe: Recipe, key: str, kind: str, value: Any) -> None:
     where, given = f"{recipe.path.name}: {key}", recipe.values[key]
     if "dict" in kind and not isinstance(given, dict | str | None):
         raise RecipeError(f"{where} is {_shown(given)}; expected a mapping")
     for number in value if isinstance(value, list) else [value]:
         if isinstance(number, int | float):
-            least, largest = LEAST.get(key, -(2**63)), LARGEST.get(key, 2**63 - 1)
-            if not least <= number <= largest:
-                raise RecipeError(f"{where} is {_shown(given)}; expected a number from {least} to {largest}")
+            least, largest = LEAST.get(key, -math.inf), LARGEST.get(key, math.inf)
+            finite = abs(number) < 2**63 if isinstance(number, int) else math.isfinite(number)
+            if not (finite and least <= number <= largest):
+                bounds = f" of at least {least}" * (key in LEAST) + f" and at most {largest}" * (key in LARGEST)
+                raise RecipeError(f"{where} is {_shown(given)}; expected a finite number{bounds}")
 
 
 def _shown(value: Any) -> str:

@@ -11,6 +11,7 @@ from ascii_maze.recipe import (
     parse_overrides,
     parse_recipe,
     shipped_recipes,
+    with_numbers,
 )
 
 
@@ -96,6 +97,8 @@ def test_overrides_win_and_the_resolved_recipe_is_a_recipe(write, tmp_path):
     child = write("child.yaml", "extends: base.yaml\nseed: 2\n")
     recipe = load_recipe(child, ["--learning_rate", "2e-3"])
     assert recipe.values == {"learning_rate": "2e-3", "seed": 2, "warmup_steps": 5}
+    bf16 = load_recipe(child, ["--learning_rate", "2e-3", "--bf16", "false"])
+    assert with_numbers(bf16, parse_recipe(bf16)).values == {**recipe.values, "bf16": "false", "learning_rate": 2e-3}
     again = load_recipe(write("resolved.yaml", recipe.to_yaml()))
     assert (again.method, again.values) == (recipe.method, recipe.values)
 
@@ -136,16 +139,17 @@ def test_a_name_that_looks_like_a_number_stays_as_it_is(write, text):
     [
         ("seed: 1\nseed: 2", r"bad\.yaml, line 5.*'seed' stands in line 4 and again in line 5"),
         ("lora_target_modules: [--trust_remote_code=true]", "'--trust_remote_code=true' is no value"),
-        ("learning_rate: .nan", "learning_rate is nan; expected a number from 0"),
+        ("learning_rate: .nan", "learning_rate is nan; expected a finite number of at least 0"),
         ("learning_rate: .inf", "learning_rate is inf"),
-        ("learning_rate: -1.0", r"learning_rate is -1\.0; expected a number from 0"),
+        ("learning_rate: -1.0", r"learning_rate is -1\.0; expected a finite number of at least 0"),
         ("weight_decay: .nan", "weight_decay is nan"),
         ("max_steps: 1" + "0" * 400, "not YAML: a number of more digits than 64 bits hold"),
         ("warmup_steps: {a: 1, a: 2}", "'a' stands in line 4 and again in line 4"),
+        ("seed: '1" + "0" * 400 + "'", r"seed is 100.*\.\.\.; expected a finite number"),
         ("max_steps: 1" + "0" * 5000, "not YAML"),
-        ("seed: -1", "seed is -1; expected a number from 0 to 4294967295"),
+        ("seed: -1", "seed is -1; expected a finite number of at least 0 and at most 4294967295"),
         ("seed: 1:59", "seed.*invalid int value: '1:59'"),
-        ("per_device_train_batch_size: 0", "per_device_train_batch_size is 0; expected a number from 1"),
+        ("per_device_train_batch_size: 0", "per_device_train_batch_size is 0; expected a finite number of at least 1"),
         ("lora_r: 0", "lora_r is 0"),
         ("train_limit: -1", "train_limit is -1"),
         ("extends: 5", "'extends' must be a file or a list of files, not 5"),

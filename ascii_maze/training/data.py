@@ -146,6 +146,21 @@ def check_lengths(rows, lengths: Lengths, tokenizer, training) -> None:
             )
 
 
+def check_positions(model, lengths: Lengths, training) -> None:
+    """Refuse rows that are longer than what the model can read.
+
+    Raises:
+        UsageError: it has fewer positions than the longest row, or prompt and rollout, has tokens.
+    """
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    needed = lengths.most + (training.max_completion_length if generates(training) else 0)
+    if most and needed > most:
+        raise UsageError(
+            f"the model reads {most} tokens at most and this run needs {needed}; take a model of more positions, or a "
+            "dataset of smaller mazes"
+        )
+
+
 def generates(training) -> bool:
     """Whether a method trains on what the model itself writes: RLHF and GRPO."""
     return hasattr(training, "num_generations")

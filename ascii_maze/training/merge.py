@@ -6,7 +6,9 @@ rounding of the sum, is measured on mazes rather than assumed.
 """
 
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dataset_builder.load import load_mazes
@@ -60,10 +62,29 @@ def merge_adapter(
             f"not saved: {100 * before:.1f} % of {len(rows)} mazes were walked before merging and {100 * after:.1f} % "
             f"after, more than the margin of {100 * margin:.1f} points less; use the adapter as it is"
         )
-    merged.save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    write_text(out / "merge.json", json.dumps(figures, indent=2))
+    with new_folder(out) as folder:
+        merged.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        write_text(folder / "merge.json", json.dumps(figures, indent=2))
     return figures
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A temporary folder beside `out` that takes its name when the block succeeds, so `out` is whole or not there.
+
+    Raises:
+        AsciiMazeError: it cannot be made or written.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as name:
+            folder = Path(name) / out.name
+            folder.mkdir()
+            yield folder
+            folder.rename(out)
+    except OSError as error:
+        raise AsciiMazeError(f"cannot write {out}: {error.strerror or error}") from error
 
 
 def merge_weights(model):

@@ -7,9 +7,9 @@ from .data import Lengths, generates
 
 
 def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
-    """The resolved recipe, sizes of model and run, memory, lengths, and one example as the model sees it, as text."""
+    """The resolved recipe, sizes of model and run, lengths, and one example as the model sees it, as text."""
     args = trainer.args
-    batch = rows_per_step(trainer)
+    batch = rows_per_step(trainer.args)
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     total = sum(
         p.numel() * (2 if _is_4bit(p) else 1)
@@ -25,7 +25,6 @@ def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
         f"run: {len(trainer.train_dataset):,} rows, {planned_steps(trainer)} steps of {batch} "
         f"{'walks' if generates(args) else 'rows'} on {trainer.accelerator.num_processes} process(es), "
         f"{args.device.type}",
-        f"memory: about {estimated_bytes(trainer, lengths.most) / 2**30:.2f} GiB per process, beside Python's own",
         f"tokens per row: median {percentiles[0]}, 90 % {percentiles[1]}, 99 % {percentiles[2]}, most {lengths.most}"
         + (f"; limit {limit}" if limit else ""),
         "evaluation: none"
@@ -37,10 +36,9 @@ def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
     return "\n".join(lines)
 
 
-def rows_per_step(trainer) -> int:
-    """Rows, or walks of a method that generates, in one optimizer step over all processes."""
-    args = trainer.args
-    return args.per_device_train_batch_size * args.gradient_accumulation_steps * trainer.accelerator.num_processes
+def rows_per_step(args) -> int:
+    """Rows, or rollouts of a method that generates, in one optimizer step over all processes."""
+    return args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
 
 
 def planned_steps(trainer) -> int:
@@ -49,7 +47,7 @@ def planned_steps(trainer) -> int:
     if args.max_steps > 0:
         return args.max_steps
     rows = len(trainer.train_dataset) * (args.num_generations if generates(args) else 1)
-    return math.ceil(math.ceil(rows / rows_per_step(trainer)) * args.num_train_epochs)
+    return math.ceil(math.ceil(rows / rows_per_step(trainer.args)) * args.num_train_epochs)
 
 
 def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int) -> int:
@@ -60,30 +58,7 @@ def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int) -> int:
         rows: how many those are; KTO trains on two for each.
     """
     per_row = lengths.mean * rows / len(trainer.train_dataset)
-    return math.ceil(1.02 * tokens / (per_row * rows_per_step(trainer)))
-
-
-def estimated_bytes(trainer, tokens: int) -> int:
-    """Bytes one process needs: weights, gradients, AdamW's two moments, and what the backward pass keeps of a batch.
-
-    The last is, for each token and layer of a Llama-like model, about 12 vectors of the hidden size, 4 of the MLP's, 3
-    rows of attention weights (none with a flash kernel) and 14 vectors of the adapter's rank; and the logits twice, in
-    float32. Within a third of what was measured with the embedded model; fused kernels need less.
-    """
-    model, args = trainer.model, trainer.args
-    weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    config = model.config.get_text_config()
-    rank = getattr(model.peft_config["default"], "r", 0) if hasattr(model, "peft_config") else 0
-    keeps_attention = config._attn_implementation == "eager"
-    numbers = 12 * config.hidden_size + 4 * config.intermediate_size + 14 * rank
-    numbers += 3 * config.num_attention_heads * tokens if keeps_attention else 0
-    item = 2 if args.bf16 or args.fp16 else 4
-    layers = config.num_hidden_layers
-    kept = numbers + layers * config.hidden_size if args.gradient_checkpointing else layers * numbers
-    pairs = 2 if {"chosen_ids", "chosen_input_ids"} & set(trainer.train_dataset.column_names) else 1
-    read = args.per_device_train_batch_size * pairs * tokens
-    return weights + trained * 12 + read * (item * kept + 8 * config.vocab_size)
+    return math.ceil(1.02 * tokens / (per_row * rows_per_step(trainer.args)))
 
 
 def example_lines(tokenizer, row: dict) -> list[str]:

@@ -1,17 +1,19 @@
 """One training run, in reading order: data, model, trainer, preflight, train, save.
 
-The output folder holds `recipe.yaml` (resolved, written first), `log.jsonl`, checkpoints while it trains, then the
-adapter, the tokenizer, the card, the learning curve, and `metrics.json`, written last: a folder without it is not a
-finished run.
+The output folder holds `start.json` and `recipe.yaml` (resolved), written first, `log.jsonl`, checkpoints while it
+trains, then the adapter, the tokenizer, the card, the learning curve, and `metrics.json`, written last: a folder
+without it is not a finished run.
 """
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 from transformers import EarlyStoppingCallback, TrainerCallback
 
 from ..errors import AsciiMazeError, UsageError
-from ..files import write_text
+from ..files import output_folder, write_text
 from ..methods import METHODS
 from ..models.loading import load_model_to_train, load_tokenizer
 from ..models.quantisation import restore_weights, trained_weights
@@ -19,9 +21,9 @@ from ..recipe import Arguments, Budget, Recipe
 from . import method_module
 from .chain import check_predecessors
 from .checkpoints import cut_log, newest_intact, remove_checkpoints
-from .data import Lengths, check_lengths, identify_rows, load_rows, maze_texts, measure_lengths
+from .data import Lengths, check_lengths, check_positions, identify_rows, load_rows, maze_texts, measure_lengths
 from .outcome import check_disk, collect_metrics, gather_weights, save
-from .preflight import describe, steps_for_tokens
+from .preflight import describe, rows_per_step, steps_for_tokens
 from .publish import check_destination, publish, take_destination
 from .validity import walk_mazes
 from .watch import LossError
@@ -75,15 +77,16 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     if first_process and destination:
         check_destination(destination)
     with training.main_process_first(desc="look at the output folder and the dataset"):
-        if overwrite and not dry_run:
-            if first_process:
-                clear_run(out)
-        elif not dry_run and is_finished(out, recipe):
-            print(f"{out} holds this run, finished; --overwrite trains it anew")
-            if first_process and destination:
-                publish(out, destination)
-            return out
+        finished = not overwrite and not dry_run and is_finished(out, recipe)
         train_rows, eval_rows = load_rows(arguments, method.columns)
+    start = RunStart(identify_rows(arguments.script, train_rows), rows_per_step(training), training.world_size)
+    if finished:
+        check_same_rows(out, json.loads((out / "metrics.json").read_bytes()).get("dataset"), start.dataset)
+        if first_process:
+            print(f"{out} holds this run, finished; --overwrite trains it anew")
+        if first_process and destination:
+            publish(out, destination)
+        return out
     tokenizer = load_tokenizer(arguments.model.model_name_or_path or "", arguments.model.model_revision)
     lengths = measure_lengths(train_rows, tokenizer)
     check_lengths(train_rows, lengths, tokenizer, training)
@@ -97,19 +100,70 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         if first_process and not existed:
             out.rmdir()  # the trainer has made it
         return out
-    dataset = identify_rows(arguments.script, train_rows)
-    train(trainer, recipe, out, train_rows)
-    metrics = collect_metrics(recipe, trainer, dataset)
-    weights = gather_weights(trainer)
-    if trainer.is_world_process_zero():
-        save(out, trainer, weights, tokenizer, recipe, metrics)
-        remove_checkpoints(out)
-        print(f"{out}: {metrics['steps']} steps, {metrics['tokens']:,} tokens in {metrics['seconds']:.0f} s")
-    trainer.accelerator.wait_for_everyone()
+    with output_folder(out) if first_process else nullcontext():
+        if first_process:
+            if overwrite:
+                clear_run(out)
+            check_start(out, start)
+        trainer.accelerator.wait_for_everyone()
+        train(trainer, recipe, out, train_rows)
+        metrics = collect_metrics(recipe, trainer, start.dataset)
+        weights = gather_weights(trainer)
+        if first_process:
+            save(out, trainer, weights, tokenizer, recipe, metrics)
+            remove_checkpoints(out)
+            print(f"{out}: {metrics['steps']} steps, {metrics['tokens']:,} tokens in {metrics['seconds']:.0f} s")
+        trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
     if first_process and destination:
         publish(out, destination)
     return out
+
+
+class RunStart(NamedTuple):
+    """What start.json in the output folder holds: what a resumed run must share with the one that was interrupted.
+
+    Attributes:
+        dataset: from `data.identify_rows`.
+        rows_per_step: of an optimizer step, over all processes.
+        processes: how many.
+    """
+
+    dataset: dict
+    rows_per_step: int
+    processes: int
+
+
+def check_start(out: Path, start: RunStart) -> None:
+    """See that a run may resume here, and write down what it starts from where it is new.
+
+    Raises:
+        UsageError: the rows have changed since, or a step would hold another number of them.
+    """
+    if newest_intact(out) is None or not (out / "start.json").is_file():
+        return write_text(out / "start.json", json.dumps(start._asdict(), indent=2))
+    before = RunStart(**json.loads((out / "start.json").read_bytes()))
+    check_same_rows(out, before.dataset, start.dataset)
+    if before.rows_per_step != start.rows_per_step:
+        raise UsageError(
+            f"the run in {out} read {before.rows_per_step} rows a step on {before.processes} process(es), and "
+            f"{start.processes} would read {start.rows_per_step}: resume it with --num_processes {before.processes}, "
+            "or --overwrite"
+        )
+    return None
+
+
+def check_same_rows(out: Path, before: dict | None, now: dict) -> None:
+    """See that a run's rows are still those that it was started with; `before` is None for runs that did not say.
+
+    Raises:
+        UsageError: they are others.
+    """
+    if before and before["sha256"] != now["sha256"]:
+        raise UsageError(
+            f"the run in {out} was started on other rows: '{now['name']}' has changed since; give another "
+            "--output_dir, or --overwrite"
+        )
 
 
 def is_finished(out: Path, recipe: Recipe) -> bool:
@@ -129,7 +183,7 @@ def is_finished(out: Path, recipe: Recipe) -> bool:
 
 def clear_run(out: Path) -> None:
     """Remove what says that a folder holds a run, and what a run would go on from; nothing else."""
-    for name in ("metrics.json", "recipe.yaml", "log.jsonl"):
+    for name in ("metrics.json", "recipe.yaml", "start.json", "log.jsonl"):
         (out / name).unlink(missing_ok=True)
     remove_checkpoints(out)
 
@@ -144,6 +198,7 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
     if extra.early_stopping_patience is not None:
         training.metric_for_best_model, training.greater_is_better = "eval_valid", True
     model = load_model_to_train(arguments.model, extra.adapter_name_or_path, training.seed)
+    check_positions(model, lengths, training)
     weights = trained_weights(model)
     columns = list(method.columns)
     tasks = eval_rows and list(

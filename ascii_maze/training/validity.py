@@ -20,8 +20,10 @@ def walk_mazes(trainer, tasks: list[tuple[list[Message], str]], batch_size: int 
 
     accelerator, tokenizer = trainer.accelerator, trainer.processing_class
     budget = budget_for(tokenizer, (maze for _, maze in tasks), tasks[0][0])
-    # As many for each, or with sharded weights one process would wait for ever for the others' forward passes.
-    mine = tasks[accelerator.process_index :: accelerator.num_processes][: len(tasks) // accelerator.num_processes]
+    # As many for each, or with sharded weights one process would wait for ever for the others' forward passes. Fewer
+    # mazes than processes are walked by each of them.
+    each = len(tasks) // accelerator.num_processes
+    mine = tasks[accelerator.process_index :: accelerator.num_processes][:each] if each else tasks
     with unwrap_model_for_generation(trainer.model_wrapped, accelerator) as model:
         model.eval()
         answers = generate(model, tokenizer, [prompt for prompt, _ in mine], budget, batch_size)

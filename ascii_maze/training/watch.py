@@ -44,7 +44,7 @@ def watched(trainer_class: type) -> type:
             if self.args.train_sampling_strategy != "random" or hasattr(self.args, "num_generations"):
                 return super()._get_train_sampler(dataset)
             lengths = lengths_to_sort_by(self.train_dataset if dataset is None else dataset)
-            return StepSampler(lengths, rows_per_step(self), self.args.seed, lambda: int(self.state.epoch or 0))
+            return StepSampler(lengths, rows_per_step(self.args), self.args.seed, lambda: int(self.state.epoch or 0))
 
         def training_step(self, model, inputs, num_items_in_batch=None):
             if self.began is None:

@@ -15,6 +15,8 @@ from safetensors import safe_open
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.run import evaluate
+from ascii_maze.files import output_folder
+from ascii_maze.models.loading import load_model
 
 from .conftest import ROOT, history, launch, losses, settings
 
@@ -192,7 +194,6 @@ def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, c
     assert "max_steps: 4" in printed
     assert "parameters: 1,775,744, of which 491,520 are trained" in printed
     assert "4 steps of 8 rows" in printed
-    assert re.search(r"memory: about \d\.\d\d GiB per process", printed)
     assert re.search(r"tokens per row: median \d+, 90 % \d+, 99 % \d+, most \d+; limit 1024", printed)
     assert not (tmp_path / "run").exists()
 
@@ -204,6 +205,42 @@ def test_a_repository_named_for_the_result_is_asked_before_training(dataset, tra
     train(TINY, words, dry_run=True)
     assert asked == [(("adapter", "someone/mazes"), {"public": False})]
     assert "hub: someone/mazes would take the result" in capsys.readouterr().out
+
+
+def test_a_run_is_alone_in_its_folder_and_resumes_what_it_started(dataset, train, tmp_path):
+    out = tmp_path / "run"
+    words = settings(dataset, out, max_steps=2, save_steps=1)
+    with output_folder(out), pytest.raises(AsciiMazeError, match="another ascii-maze process is writing to"):
+        train(TINY, words)
+    train(TINY, words)
+    start, metrics = (json.loads((out / name).read_text()) for name in ("start.json", "metrics.json"))
+    assert (start["rows_per_step"], start["processes"]) == (8, 1)
+    assert start["dataset"] == metrics["dataset"]
+    metrics["dataset"]["sha256"] = "0"
+    (out / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(UsageError, match=r"was started on other rows: .* has changed since"):
+        train(TINY, words)
+    (out / "metrics.json").unlink()
+    state = out / "checkpoint-1" / "trainer_state.json"
+    state.parent.mkdir()
+    state.write_text("{}")
+    for change, message in [
+        ({"dataset": metrics["dataset"]}, "was started on other rows"),
+        ({"rows_per_step": 16, "processes": 2}, r"read 16 rows a step on 2 .* resume it with --num_processes 2"),
+    ]:
+        (out / "start.json").write_text(json.dumps({**start, **change}))
+        with pytest.raises(UsageError, match=message):
+            train(TINY, words)
+
+
+def test_a_model_of_too_few_positions_is_refused(dataset, train, tmp_path):
+    model, tokenizer = load_model("tiny")
+    model.config.max_position_embeddings = 64
+    model.save_pretrained(tmp_path / "short")
+    tokenizer.save_pretrained(tmp_path / "short")
+    with pytest.raises(UsageError, match=r"the model reads 64 tokens at most and this run needs \d+"):
+        train(TINY, settings(dataset, tmp_path / "run", model_name_or_path=tmp_path / "short"))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
