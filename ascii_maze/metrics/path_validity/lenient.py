@@ -53,6 +53,7 @@ from .wording import (
     MARKER,
     MARKS,
     MARKS_AS_BLANKS,
+    NEEDED,
     NEXT_TURN,
     NO_ANSWER,
     NO_PATH,
@@ -62,12 +63,14 @@ from .wording import (
     OTHER_MOVE,
     PAIRS,
     PLAIN,
+    RETRACTED,
     SENTENCE_END,
     SHORT_LABEL,
     SPECIAL,
     TAKEN_BACK,
     TOKEN,
     TRIMMED,
+    VERBS,
 )
 
 NEAR = 300  # characters around a run that tell what it is
@@ -164,7 +167,7 @@ def _marked(text: str, start: tuple[int, int] | None) -> str | None:
     """The moves of one line that holds nothing but them, marks and a label: most short answers, without a search."""
     label = SHORT_LABEL.match(text)
     bare = text[label.end() if label else 0 :].strip(TRIMMED + "\n").translate(MARKS_AS_BLANKS)
-    if "\n" in bare or len(bare) < 4:
+    if "\n" in bare or len(bare) < 4 or "..." in text or "…" in text:
         return None
     moves = moves_of_answer(bare, start)
     return moves if moves and len(moves) > 1 and not _names_all(moves) else None
@@ -173,6 +176,7 @@ def _marked(text: str, start: tuple[int, int] | None) -> str | None:
 def _plain(text: str) -> str:
     """The text with one way to write each arrow, and without LaTeX, special tokens and a later turn."""
     text = text.replace("\r", "") if text.isascii() else text.translate(ARROWS)
+    text = text.rpartition("assistantfinal")[2]  # what is left of gpt-oss's channels without special tokens
     if "<" in text or "[" in text or "\n" in text:
         turn = NEXT_TURN.search(text, 1)
         text = SPECIAL.sub("\n", text[: turn.start()] if turn else text)
@@ -238,7 +242,7 @@ def _last_path(text: str, start: tuple[int, int] | None) -> str | None:
     if last is None or len(last[0]) > MOST:
         return None
     tail = text[last[1] :].lstrip(TRIMMED + "\n")
-    return None if TAKEN_BACK.match(tail[:200]) or NO_WAY.search(tail) else last[0]
+    return None if TAKEN_BACK.match(text, last[1]) or RETRACTED.match(tail[:NEAR]) or NO_WAY.search(tail) else last[0]
 
 
 def _lines(text: str) -> Iterator[Line]:
@@ -330,6 +334,9 @@ def _extend(run: Run, token: re.Match, joined: bool) -> None:
         number = token["many"] or token["often"]
         counted = number is not None
         count = NUMBERS.get(number.lower()) or int(number) if number else 1
+        if counted and "(" in text and run.atoms and not run.counted and count == run.atoms + 1:
+            count, counted = 1, False  # "right, down (2 moves)" counts them all
+        run.sure &= count > 0
         run.parts.append(DIRECTIONS[token["way"].lower()] * count)
     else:
         letters = text.replace(",", " ").split()
@@ -358,7 +365,7 @@ def _alike(lines: list[Line], first: int) -> list[Line]:
         if len(there.runs) != 1 or there.runs[0].kind != here.kind or there.number is not None:
             break
         run = there.runs[0]
-        if _bare(there.text[: run.start]) or _bare(there.text[run.end :]):
+        if _bare(VERBS.sub("", there.text[: run.start])) or _bare(there.text[run.end :]):
             break
         if there.gap and (here.atoms > 1 or run.atoms > 1):
             break
@@ -458,9 +465,10 @@ def _moves_of_run(run: Run, line: Line, start: tuple[int, int] | None, alone: bo
     elif whole:
         enough = written > 1 or (alone and run.kind != "lower")
     elif (before.rstrip()[-1:], after.lstrip()[:1]) in PAIRS:
-        enough = written > 1
+        enough = written > 1 and not (run.places and NO_PATH.search(clause))
     else:
-        enough = not NO_PATH.search(clause) and _stands_out(run, written, clause, start)
+        needed = run.counted and NEEDED.search(clause)
+        enough = not needed and not NO_PATH.search(clause) and _stands_out(run, written, clause, start)
     return moves if enough else None
 
 
@@ -470,4 +478,4 @@ def _stands_out(run: Run, written: float, clause: str, start: tuple[int, int] | 
         return GOING.search(clause) is not None and (run.atoms > 2 or run.counted == run.atoms > 1)
     if run.kind == "coordinates":
         return written > 1 + (start is None)
-    return run.kind != "lower" and written > 2.5
+    return run.kind != "lower" and (run.atoms > 2 or (run.atoms == 1 and written > 2.5))

@@ -65,10 +65,10 @@ TOKEN = re.compile(
   | (?P<after>(?<!\w)(?:[UDLR](?:\d{{1,3}}|\ ?[x×*]\ ?\d{{1,3}}))+(?![\w']))
   | (?P<before>(?<!\w)(?:\d{{1,3}}(?:\ ?[x×*]\ ?)?[UDLR])+(?![\w']))
   | (?P<lower>(?<!\w)(?<!\w')[udlr]+(?!\w|'\w))
-  | (?P<arrows>[↑↓←→](?:\ ?[x×*]?\ ?(?P<arrow_times>\d{{1,3}})\b)?)
+  | (?P<arrows>[↑↓←→](?:(?:\ ?[x×*]\ ?)?(?P<arrow_times>\d{{1,3}})\b)?)
   | (?P<word>(?i:(?<![\w-])(?:(?P<many>{NUMBER})(?:\s?[x×])?\s+(?:{UNIT}\s+)?(?:to\s+the\s+)?)?
         (?:(?:para|pra)\s+(?:a\s+|o\s+)?|à\s+|ao\s+)?(?P<way>{WAY})(?![\w-]|'\w)
-        (?(many)|(?:\s*(?:[(x×*:]|by\b|for\b)?\s*(?P<often>{NUMBER})(?:\s?[x×])?(?!\w|\s*,\s*\d|\s*[.)]\s*(?:{WAY})\b|\s+(?:{WAY})\b)
+        (?(many)|(?:\s*(?:[(x×*]|by\b|for\b)?\s*(?P<often>{NUMBER})(?:\s?[x×])?(?!\w|\s*,\s*\d|\s*[.)]\s*(?:{WAY})\b|\s+(?:{WAY})\b)
             (?:\s+{UNIT}\b)?\)?)?)))
   | (?P<end>(?<!\w)(?:[SG]|(?i:start|goal|end|início|objetivo|fim))(?!\w))
   | (?P<elision>\.\.\.|…|(?i:(?:and\s+so\s+(?:on|forth)|etc|e\s+assim\s+por\s+diante)\b))
@@ -103,7 +103,7 @@ MARKER = re.compile(
     r"\W{0,6}?(?:(?:step|passo|move|movimento)\s*#?)?(?P<number>\d{1,3})(?:\s*[.):]|\s+[-–—:])[*_\s]*(?!\d)|\s*[-*•+]\s+",
     re.IGNORECASE,
 )
-TRIMMED = " \t*_`\"'“”«»$[]{}()<>|~.,;:!-–—⟶✅🎯🏁😊"
+TRIMMED = " \t*_`\"'“”«»$[]{}()<>|.,;:!-–—⟶✅🎯🏁😊"
 LABEL = re.compile(
     r"(?i:(?:answer|path|solution|moves|sequence|route|steps|directions|output|result|way|walk|instructions|follow"
     r"|resposta|caminho|solução|movimentos?|sequência|passos|rota|percurso|trajeto|saída)"
@@ -111,27 +111,33 @@ LABEL = re.compile(
     r"[\s*_`\"'“«$\[({]*\Z"
 )
 NO_ANSWER = re.compile(  # before a labelled run
-    r"(?i:\b(?:not?|never|example|e\.g|such as|for instance|format|allowed|available|invalid|illegal|wrong"
+    r"(?i:\b(?:not?|never|example|e\.g|such as|for instance|format|sample|template|looks? like|otherwise|bad"
+    r"|allowed|available|invalid|illegal|wrong"
     r"|(?:possible|valid|legal|four|these) (?:moves|directions)|options|incorrect|instead of|rather than"
-    r"|try|tried|trying|attempt\w*|if|would|could|starts?|begins?|beginning|first|next|last|remaining|partial\w*"
+    r"|try|tried|trying|attempt\w*|if|could|starts?|begins?|beginning|first|next|last|remaining|partial\w*"
     r"|so far|letters|symbols|using only|exemplo|formato|não|tent\w+|permitid\w+|poss[ií]veis|se|primeir\w+|opposite"
     r"|reverse|back to|from g|question|input)\b)"
 )
 NO_PATH = re.compile(  # before a run in the middle of a sentence, besides
     r"(?i:\b(?:don't|cannot|can't|can|may|might|like|either|perhaps|maybe|blocked|walls?|open|free|avoid|distance"
     r"|located|away|means?|each|use|using|check\w*|consider\w*|explor\w*|visit\w*|queue|neighbou?rs?|talvez|pode|poderia"
-    r"|paredes?|need|have to|has to|must|should|total|net|overall|goal is|turn|facing|looks?)\b)"
+    r"|paredes?|goal is|turn|facing|looks?)\b)"
 )
-TAKEN_BACK = re.compile(  # right behind a run
-    r"(?i:\A[^.!?\n]{0,60}?(?:(?<!never )(?<!not )\b(?:hits?|bumps?|runs?|crash\w*) (?:in)?to\b"
-    r"|(?<!never )\bhits? (?:a|the) wall|\b(?:is|are|was|were) (?:blocked|wrong|invalid|incorrect|impossible|not)"
+NEEDED = re.compile(r"(?i:\b(?:need|have to|has to|must|should|total|net|overall)\b)")  # how far it is, not how to go
+TAKEN_BACK = re.compile(  # behind a run, in the same sentence
+    r"(?i:[\s*_`\"')]*(?:\?|~~|❌|✗|✘|\(?(?:invalid|wrong|incorrect)\b)"
+    r"|[^.!?\n]{0,60}?(?:(?<!never )(?<!not )\b(?:hits?|bumps?|runs?|crash\w*) (?:in)?to\b"
+    r"|(?<!never )\bhits? (?:a|the) wall|\b(?:is|are|was|were)"
+    r" (?:blocked|wrong|invalid|incorrect|impossible|not|too)\b"
     r"|\b(?:isn't|aren't|wasn't|doesn't|won't|fails?)\b|\bdoes not (?:work|reach|lead|arrive|get)"
     r"|\bleads? (?:in)?to a (?:wall|dead)|\bdead end|\bnão (?:funciona|chega|é)"
-    r"|\bbatem? (?:n[ao]s?|em|contra)\b|\binválid)"
-    r"|\A\W*(?:but (?:no|wait|that|this|it)|wait|hmm|no\b|oops|actually,? (?:no|that|this|it)"
-    r"|mas não|espera|isso não|não\b)"
-    r"|\A[^\n]{0,8}\W*(?:that|this|it)(?:'s| is| was)? (?:wrong|not|incorrect|invalid|blocked|hits|doesn't|does not"
-    r"|won't|fails|leads into|goes through|crosses))"
+    r"|\bbatem? (?:n[ao]s?|em|contra)\b|\binválid))"
+)
+RETRACTED = re.compile(  # with which the text behind it begins
+    r"(?i:\W*(?:(?:is|are) (?:not|wrong|invalid|too)\b|but (?:no|wait|that|this|it)|wait|hmm"
+    r"|no\b|oops|actually,? (?:no|that|this|it)|mas não|espera|isso não"
+    r"|não\b)|[^\n]{0,8}\W*(?:that|this|it)(?:'s| is| was)? (?:wrong|not|incorrect|invalid|blocked|hits|doesn't"
+    r"|does not|won't|fails|leads into|goes through|crosses))"
 )
 NO_WAY = re.compile(
     r"(?i:\bno (?:valid |possible |legal )?(?:path|way|route) (?:exists|from|to|between)"
@@ -153,6 +159,7 @@ SHORT_LABEL = re.compile(
 SENTENCE_END = re.compile(r"[.!?;:]")
 OTHER_MOVE = re.compile(r"[\s,→⟶-]*(?![SGAI]\b)[A-Z](?![\w'])")
 PAIRS = frozenset([*((mark, mark) for mark in "*_`\"'$"), ("“", "”"), ("«", "»"), ("[", "]"), ("{", "}")])
+VERBS = re.compile(r"(?i:\b(?:move|go|step|walk|head|take|then|mova|ande|vá|siga)\b)")
 ENDS = re.compile(r"(?i:\A(?:from\s+)?(?:[sg]|start|goal|end)\b|\b(?:[sg]|start|goal|end)\Z)")
 LISTED = frozenset(
     "from at the to a one by with start starting begin position cell s in direction first second de em no na para casa"
