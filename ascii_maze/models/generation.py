@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ..mazes.baselines import open_positions
 from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..metrics.path_validity.maze import Maze
+from ..metrics.path_validity.scoring import opened_thought
 from .chat import render_prompt, turn_ends
 
 FIRST_STAGE = 8  # tokens, see `_generate`
@@ -137,7 +138,8 @@ def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress
         answers = tokenizer.batch_decode(tokens, skip_special_tokens=True)
         each = len(answers) // len(indices)
         for place, index in enumerate(indices):
-            completions[index] = answers[place * each : (place + 1) * each]
+            thought = opened_thought(texts[index])  # part of what was written, or nobody could tell it from the answer
+            completions[index] = [thought + answer for answer in answers[place * each : (place + 1) * each]]
         if on_progress:
             on_progress(start + len(indices))
     return completions

@@ -4,6 +4,8 @@ Greedy answers can differ from those of transformers in a few tokens, since the 
 therefore names the engine. vLLM quantises a 4-bit base by itself, to NF4 as bitsandbytes does.
 """
 
+from ..metrics.path_validity.scoring import opened_thought
+
 
 def load_vllm(source) -> tuple:
     """A tokenizer and a function `complete`; see `engines.Engine`.
@@ -47,6 +49,9 @@ def load_vllm(source) -> tuple:
         )
         outputs = engine.generate(tokens, sampling, lora_request=lora, use_tqdm=False)
         on_progress(len(prompts))
-        return [[completion.text for completion in output.outputs] for output in outputs]
+        return [
+            [opened_thought(text) + completion.text for completion in output.outputs]
+            for text, output in zip(texts, outputs)
+        ]
 
     return tokenizer, complete

@@ -13,7 +13,13 @@ from ascii_maze.mazes.failures import failure_of
 from ascii_maze.mazes.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle, format_answer, prompt_messages, style_of
 from ascii_maze.metrics.path_validity.bulk import score_paths
 from ascii_maze.metrics.path_validity.maze import STYLES
-from ascii_maze.metrics.path_validity.scoring import UNPARSED, completion_text, extract_answer, parse_moves
+from ascii_maze.metrics.path_validity.scoring import (
+    UNPARSED,
+    completion_text,
+    extract_answer,
+    opened_thought,
+    parse_moves,
+)
 from ascii_maze.training.rewards import judge
 
 from .test_maze import maps
@@ -305,6 +311,21 @@ def test_what_the_assistant_did_not_say_is_no_completion(completion):
 )
 def test_a_thought_does_not_count_and_one_that_is_open_leaves_nothing(completion, moves):
     assert parse_moves(completion) == moves
+
+
+@pytest.mark.parametrize(
+    ("prompt", "mark"),
+    [
+        ("<|assistant|>\n", ""),
+        ("<|im_start|>assistant\n<think>\n", "<think>"),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", ""),
+        ("Put your thought into <think> and </think>.\nAssistant:", ""),
+        ("[THINK]", "[THINK]"),
+    ],
+)
+def test_a_thought_that_the_prompt_has_opened_is_read_as_one(prompt, mark):
+    assert opened_thought(prompt) == mark
+    assert parse_moves(opened_thought(prompt) + "R R") == (None if mark else "RR")
 
 
 @pytest.mark.parametrize(

@@ -150,3 +150,14 @@ def test_vllm_of_a_whole_model_has_no_adapter(vllm):
     assert engine.facts["quantisation"] is None
     assert not Engine.last.settings["enable_lora"]
     assert Engine.last.settings["quantization"] is None
+
+
+def test_a_thought_that_the_template_opens_belongs_to_the_completion(dataset):
+    """Or an answer that is cut off in it would be scored as if the model had answered."""
+    model, tokenizer = load_model("tiny")
+    rows = load_mazes(str(dataset), "test", 2)
+    plain = generate(model, tokenizer, [row["prompt"] for row in rows], 8)
+    tokenizer.chat_template += "{% if add_generation_prompt %}<think>\n{% endif %}"
+    thinking = generate(model, tokenizer, [row["prompt"] for row in rows], 8)
+    assert not any(answer.startswith("<think>") for answer in plain)
+    assert all(answer.startswith("<think>") for answer in thinking)

@@ -104,13 +104,19 @@ def _as_list(value: object) -> list | tuple:
 def after_thought(completion: str) -> str | None:
     """What follows the last closed thought; None where a thought is still open at the end.
 
-    Where the prompt has opened the thought, as some chat templates do, the caller puts its mark before the completion.
+    Where the prompt has opened the thought, as some chat templates do, the caller puts its mark before the completion:
+    see `opened_thought`.
     """
     if "<" not in completion and "[" not in completion:
         return completion
     for _, closed in THOUGHTS:
         completion = completion.rpartition(closed)[2]
     return None if any(opened in completion for opened, _ in THOUGHTS) else completion
+
+
+def opened_thought(prompt: str) -> str:
+    """The mark of the thought that a rendered prompt has opened for the completion; "" where it has opened none."""
+    return next((opened for opened, _ in THOUGHTS if prompt.rstrip().endswith(opened)), "")
 
 
 def extract_answer(completion: str) -> str:
