@@ -58,3 +58,38 @@ def test_a_base_that_moved_is_named(tmp_path):
 def test_attention_is_that_of_this_machine(tmp_path):
     recipe = "dtype: float32\nattn_implementation: flash_attention_2\n"
     assert find_model(write_adapter(tmp_path / "a", recipe=recipe)).model_args.attn_implementation is None
+
+
+def test_an_adapter_without_effect_answers_as_its_base(dataset, tmp_path):
+    """Base and adapter on the same 4-bit weights; results.json says how each was loaded."""
+    from peft import LoraConfig, get_peft_model
+    from trl import ModelConfig
+
+    from ascii_maze.evaluation.run import evaluate
+    from ascii_maze.models.loading import load_base
+
+    folder = write_adapter(tmp_path / "none")
+    lora = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
+    model = get_peft_model(load_base(ModelConfig(model_name_or_path="tiny", dtype="float32")), lora)
+    model.peft_config["default"].base_model_name_or_path = "tiny"
+    model.save_pretrained(folder, save_embedding_layers=False)
+    results = evaluate(
+        {"base": "tiny", "none": folder},
+        str(dataset),
+        ["test"],
+        tmp_path / "out",
+        limit=8,
+        baselines=False,
+        unquantised_base=True,
+    )
+    told = {name: (facts["quantisation"], facts["dtype"]) for name, facts in results["settings"]["loaded"].items()}
+    quantised = ("4-bit nf4", "float32")
+    assert told == {"base": quantised, "none": quantised, "base (float32)": (None, "float32")}
+    assert results["models"]["base"] == results["models"]["none"]
+
+    import pyarrow.parquet
+
+    rows = pyarrow.parquet.read_table(tmp_path / "out" / "predictions.parquet").to_pylist()
+    answers = {name: [row["completion"] for row in rows if row["model"] == name] for name in told}
+    assert answers["base"] == answers["none"]
+    assert answers["base"] != answers["base (float32)"]
