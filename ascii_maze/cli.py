@@ -124,7 +124,8 @@ def train(
     """Fine-tune a model as a recipe says; `--key value` overrides any key of it."""
     from .launch import train as train_recipe
 
-    train_recipe(recipe, context.args, dry_run, overwrite)
+    with resumable("the same command resumes from the last checkpoint"):
+        train_recipe(recipe, context.args, dry_run, overwrite)
 
 
 @app.command(epilog="Example: ascii-maze merge outputs/sft --out outputs/sft-merged")

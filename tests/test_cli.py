@@ -184,3 +184,15 @@ def test_progress_says_a_line_at_every_tenth_where_there_is_no_terminal(capsys):
     with progress(quiet=True) as on_progress:
         on_progress("sft", 1, 1)
     assert capsys.readouterr().err == ""
+
+
+def test_an_interrupted_training_says_how_to_resume(monkeypatch, capsys):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ascii_maze.launch.train", interrupt)
+    monkeypatch.setattr("sys.argv", ["ascii-maze", "train", "recipes/tiny/sft.yaml"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err.strip().endswith("interrupted; the same command resumes from the last checkpoint")

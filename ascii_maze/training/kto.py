@@ -8,11 +8,17 @@ def make_trainer(trainer_class: type, run, train_dataset, eval_dataset, **argume
 
     TRL would put a thousand right ones before a thousand wrong ones and take them as they come, since the KL term is
     estimated from the neighbours in a batch.
+
+    Raises:
+        UsageError: a batch of one row, which has no neighbours.
     """
     from trl import unpair_preference_dataset
 
+    from ..errors import UsageError
     from .watch import watched
 
+    if arguments["args"].per_device_train_batch_size < 2:
+        raise UsageError("KTO compares the rows of a batch: set --per_device_train_batch_size to 2 or more")
     seed = arguments["args"].seed
     single = [
         rows and unpair_preference_dataset(rows).shuffle(seed).flatten_indices()

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from safetensors.torch import load_file
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.run import evaluate
+from ascii_maze.training import kto
 from ascii_maze.training.reward import expected_calibration_error
 
 from .conftest import METHODS_AFTER_SFT, history, launch, losses, method_settings, overrides, trainer_of
@@ -188,3 +190,9 @@ def test_a_run_cut_short_goes_on_as_if_it_had_not_been(
     train(f"recipes/tiny/{method}.yaml", words("whole"))
     assert len(losses(tmp_path / "cut")) == 4
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+
+
+def test_kto_of_one_row_a_batch_is_refused():
+    arguments = {"args": SimpleNamespace(per_device_train_batch_size=1, seed=0)}
+    with pytest.raises(UsageError, match="set --per_device_train_batch_size to 2 or more"):
+        kto.make_trainer(object, None, None, None, **arguments)
