@@ -20,7 +20,10 @@ from .kinds import KINDS, Kind
 from .rules import broken_results, broken_rules
 from .secrets import find_secret
 
-NEVER = (".*", "checkpoint-*", "optimizer*", "scheduler*", "trainer_state*", "training_args*", "__pycache__")
+# Of use to nobody else: state for resuming a run; start.json also names local paths.
+NEVER = (
+    ".*", "checkpoint-*", "optimizer*", "scheduler*", "trainer_state*", "training_args*", "start.json", "__pycache__"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
