@@ -98,6 +98,11 @@ ENTRANCES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_those_that_the_hub_s_own_client_takes(name):
     try:
