@@ -17,15 +17,7 @@ _CLOCKWISE = "URDL"
 
 def random_walk(maze: Maze, rng: random.Random) -> str:
     """A legal move at random, turning back only in a dead end."""
-    moves, here = "", maze.start
-    for _ in range(open_positions(maze)):
-        ways = dict(maze.neighbours(*here))
-        if not ways or here == maze.goal:
-            break
-        forward = [move for move in ways if not moves or move != _BACK[moves[-1]]]
-        move = rng.choice(forward or list(ways))
-        moves, here = moves + move, ways[move]
-    return moves
+    return _without_turning_back(maze, lambda ways, onward: rng.choice(onward))
 
 
 def wall_follower(maze: Maze, rng: random.Random) -> str:
@@ -55,15 +47,27 @@ def one_direction(maze: Maze, rng: random.Random) -> str:
 
 
 def greedy(maze: Maze, rng: random.Random) -> str:
-    """To the neighbour nearest to G, counted as if there were no walls, turning back only in a dead end."""
+    """To the neighbour nearest to G as if there were no walls, turning back only in a dead end."""
+
+    def nearest(ways: dict[str, tuple[int, int]], onward: list[str]) -> str:
+        return min(onward, key=lambda move: abs(ways[move][0] - maze.goal[0]) + abs(ways[move][1] - maze.goal[1]))
+
+    return _without_turning_back(maze, nearest)
+
+
+def _without_turning_back(maze: Maze, choose: Callable[[dict[str, tuple[int, int]], list[str]], str]) -> str:
+    """A walk that turns back only in a dead end.
+
+    Args:
+        choose: (move -> neighbour, the moves that do not turn back) -> one of these moves.
+    """
     moves, here = "", maze.start
     for _ in range(open_positions(maze)):
         ways = dict(maze.neighbours(*here))
         if not ways or here == maze.goal:
             break
-        forward = [move for move in ways if not moves or move != _BACK[moves[-1]]]
-        nearest = {move: abs(ways[move][0] - maze.goal[0]) + abs(ways[move][1] - maze.goal[1]) for move in ways}
-        move = min(forward or ways, key=nearest.__getitem__)
+        onward = [move for move in ways if not moves or move != _BACK[moves[-1]]]
+        move = choose(ways, onward or list(ways))
         moves, here = moves + move, ways[move]
     return moves
 
