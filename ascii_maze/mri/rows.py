@@ -1,16 +1,15 @@
 """The mazes of a report: rows of a dataset's config `prompts`, checked before a model is loaded.
 
-What a dataset says about a maze is checked against the map: a wrong solution would shift every position and every
-label of a move, without an error.
+A wrong solution would shift every position and every label of a move, without an error.
 """
 
 from typing import Any
 
+from dataset_builder.checks import check_chat, check_maze, shown, where_of
 from dataset_builder.load import first_rows, load_split
 
 from ..errors import AsciiMazeError, UsageError
-from ..metrics.path_validity.maze import STYLES, Maze, MazeError
-from ..metrics.path_validity.scoring import score_path
+from ..metrics.path_validity.maze import STYLES, Maze
 
 COLUMNS = ("maze", "prompt", "solution", "width", "height")
 # Fewer are too few to split into training and held-out mazes.
@@ -28,40 +27,25 @@ def load_rows(dataset: str, split: str, limit: int | None) -> list[dict[str, Any
     if len(rows) < LEAST_MAZES:
         raise UsageError(f"{len(rows)} mazes are too few to tell anything; give at least {LEAST_MAZES}")
     for number, row in enumerate(rows):
-        if wrong := what_is_wrong(row):
-            raise AsciiMazeError(f"'{dataset}', split '{split}', row {number} (id {row.get('id')}): {wrong}")
+        check_row(row, where_of(dataset, split, number))
     return rows
 
 
-def what_is_wrong(row: dict[str, Any]) -> str | None:
-    """Why a row cannot be used, or None."""
-    try:
-        maze = Maze.from_ascii(row["maze"])
-    except MazeError as error:
-        return f"its maze cannot be read: {error}"
-    if not is_chat(row["prompt"]):
-        return "its prompt is not a list of chat messages, each with a role and text"
+def check_row(row: dict[str, Any], where: str) -> None:
+    """Check all that a report uses of a row.
+
+    Raises:
+        AsciiMazeError: something is missing, of another type, not true of the maze, or the maze has no path.
+    """
+    check_chat(row["prompt"], where)
+    maze = check_maze({name: row[name] for name in COLUMNS}, where)
     if shown_map(maze, row["prompt"][-1]["content"]) is None:
-        return "the last message of its prompt does not show its maze"
+        raise AsciiMazeError(f"{where}: the last message of 'prompt' does not show its maze")
     if maze.shortest is None:
-        return "there is no way from S to G; choose a split of mazes that have one"
-    if not score_path(maze, row["solution"]).optimal:
-        return f"its solution, {row['solution']!r}, is not a shortest path through its maze"
-    if not all(isinstance(row[side], int) for side in ("width", "height")):
-        return "its width and height are not whole numbers"
-    return None
-
-
-def is_chat(prompt: Any) -> bool:
-    """Whether a prompt is in chat form: a list of messages of text."""
-    return (
-        isinstance(prompt, list)
-        and bool(prompt)
-        and all(
-            isinstance(message, dict) and all(isinstance(message.get(key), str) for key in ("role", "content"))
-            for message in prompt
-        )
-    )
+        raise AsciiMazeError(f"{where}: there is no path from S to G; choose a split whose mazes have one")
+    for name in ("solution", "width", "height"):
+        if not row[name]:
+            raise AsciiMazeError(f"{where}: '{name}' is {shown(row[name])}; a report needs it")
 
 
 def shown_map(maze: Maze, message: str) -> str | None:
