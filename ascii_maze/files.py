@@ -7,6 +7,8 @@ copy of the folder, a download of it or a forged mark counts as somebody else's;
 
 import codecs
 import errno
+import hashlib
+import json
 import os
 import shutil
 import sys
@@ -15,8 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
-from .errors import AsciiMazeError, UsageError
+from .errors import AsciiMazeError, UsageError, reason
 
 # In every output folder: locked while a command writes there; says whether this program made the folder.
 MARK = ".ascii-maze"
@@ -69,6 +72,34 @@ def encoding_of(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(4)
     return next((encoding for mark, encoding in ENCODINGS if start.startswith(mark)), "utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        UsageError: it cannot be read, or holds something else.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"cannot read {path}: {reason(error)}") from error
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} does not hold a JSON object")
+    return values
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
 @contextmanager

@@ -12,7 +12,6 @@ Same config and seed: the same bytes, with any number of workers, on one machine
 command resumes a build that was interrupted and redoes only what is missing.
 """
 
-import hashlib
 import io
 import json
 import multiprocessing
@@ -31,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.files import output_folder, replacing, write_text
+from ascii_maze.files import output_folder, replacing, sha256_of, write_text
 from ascii_maze.metrics.path_validity.maze import Facts
 from ascii_maze.packages import versions
 from ascii_maze.terminal import OnProgress
@@ -258,7 +257,7 @@ def write_table(table, path: Path) -> str:
             row_group_size=ROW_GROUP,
             use_dictionary=list(DICTIONARY),
         )
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        digest = sha256_of(temporary)
     return digest
 
 

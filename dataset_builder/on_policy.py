@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.files import UNFINISHED, is_ours, output_folder, write_text
+from ascii_maze.files import UNFINISHED, is_ours, output_folder, sha256_of, write_text
 from ascii_maze.mazes.failures import failure_of
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.metrics.path_validity.scoring import PathScore, score_path
@@ -24,7 +24,7 @@ from .build import begin, write_table
 from .config import BuildConfig
 from .rows import FACTS
 from .schema import BuildRecord, PreferencesSource
-from .staging import publish, record_of, remove_leftovers, sha256_of, short_hash, staged_dataset
+from .staging import publish, record_of, remove_leftovers, short_hash, staged_dataset
 
 TEMPERATURE = 1.0
 # Mazes per batch of questions; an interrupted run resumes with the first batch that is missing.

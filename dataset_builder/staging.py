@@ -14,8 +14,8 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.files import MARK, UNFINISHED, is_ours, move_inside, remove_inside, write_text
+from ascii_maze.errors import UsageError
+from ascii_maze.files import MARK, UNFINISHED, is_ours, move_inside, remove_inside, sha256_of, write_text
 from ascii_maze.packages import versions
 
 from .card import render_card, render_config, render_samples
@@ -86,19 +86,6 @@ def missing_files(record: BuildRecord, out: Path) -> list[str]:
         if path not in missing and sha256_of(out / path) != digest:
             raise UsageError(f"{out / path} is not as it was built; remove it, and the same command makes it again")
     return missing
-
-
-def sha256_of(path: Path) -> str:
-    """The digest of a file in hexadecimal.
-
-    Raises:
-        AsciiMazeError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise AsciiMazeError(f"cannot read {path}: {error.strerror}") from error
 
 
 def publish(config: BuildConfig, staging: Path, out: Path, record: BuildRecord) -> BuildRecord:

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UsageError, reason
-from ..files import encoding_of
+from ..files import encoding_of, sha256_of
 from ..metrics.path_validity.scoring import completion_text
-from .pins import digest_of
 
 SUFFIXES = (".jsonl", ".json", ".parquet")
 KEYS = ("id", "maze")
@@ -60,7 +59,7 @@ def open_predictions(path: Path, asked: dict[str, tuple], samples: int) -> Predi
     """
     import pyarrow
 
-    digest = digest_of(path)
+    digest = sha256_of(path)
     database = sqlite3.connect("")  # a temporary file of SQLite's
     database.execute("CREATE TABLE given (key TEXT, completion TEXT)")
     database.execute("CREATE TABLE asked (key TEXT, wanted INTEGER)")

@@ -4,11 +4,11 @@ A branch or a tag of the Hub is resolved to its commit once, at the start. What 
 digests of its files.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
-from ..errors import AsciiMazeError, UsageError, reason
+from ..errors import AsciiMazeError, reason
+from ..files import sha256_of
 from ..references import find_reference
 
 # Every model has one of them; where the Hub cannot be reached, it tells the commit in the cache.
@@ -94,17 +94,4 @@ def digests_of(name: str | None) -> dict[str, str]:
     folder = Path(resolve_model(name or ""))
     if not name or not folder.is_dir():
         return {}
-    return {path.name: digest_of(path) for path in sorted(folder.iterdir()) if path.is_file()}
-
-
-def digest_of(path: Path) -> str:
-    """sha256 of a file.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    return {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.is_file()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict, get_args
 
 from ..errors import UsageError
-from ..files import write_text
+from ..files import read_json, write_text
 
 # The share of answers of which each holds; see `PathScore`.
 Rate = Literal["valid", "optimal", "reaches_goal", "legal", "parsed"]
@@ -215,11 +215,8 @@ def read_results(path: Path) -> Results:
     Raises:
         UsageError: it cannot be read, or is not what `evaluate` writes.
     """
-    try:
-        results = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+    results = read_json(path)
     kinds = {"models": dict, "analysis": dict, "paired": list, "settings": dict}
-    if not isinstance(results, dict) or not all(isinstance(results.get(key), kind) for key, kind in kinds.items()):
+    if not all(isinstance(results.get(key), kind) for key, kind in kinds.items()):
         raise UsageError(f"{path} is not from `ascii-maze evaluate`: expected {', '.join(kinds)} in it")
     return results  # type: ignore[return-value]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..files import sha256_of
 
 Content = Path | bytes  # a file of the folder, or the bytes that are sent in its place
 
@@ -42,10 +43,7 @@ def size(content: Content) -> int:
 
 def sha256(content: Content) -> str:
     """The digest in hexadecimal, as the Hub and build.json give it."""
-    if isinstance(content, bytes):
-        return hashlib.sha256(content).hexdigest()
-    with content.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else sha256_of(content)
 
 
 def parse_json(contents: dict[str, Content], path: str) -> Any:

@@ -1,6 +1,5 @@
 """What an evaluation and an MRI say about one adapter, for its card."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from ..errors import UsageError
 from ..evaluation.schema import PairedTest, Results, read_results
 from ..evaluation.tables import table_rows
+from ..files import read_json
 from ..mazes.baselines import BASELINES
 
 # Examples shown of valid walks, and of others.
@@ -74,10 +74,10 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
     results = mri = None
     model = ""
     for folder in folders or (adapter.parent / "evaluation", adapter.parent / "mri"):
-        evaluated = folder / "results.json"
+        evaluated, measured = folder / "results.json", folder / "mri.json"
         found: dict[str, Any] = {
             "results": read_results(evaluated) if evaluated.is_file() else None,
-            "mri": _read(folder / "mri.json"),
+            "mri": read_json(measured) if measured.is_file() else None,
         }
         if folders and not any(found.values()):
             raise UsageError(f"{folder} has no results.json and no mri.json; `ascii-maze evaluate` makes the one")
@@ -147,13 +147,6 @@ def _name_of(adapter: Path, content: Mapping[str, Any]) -> str | None:
         if len(names) == 1:
             return names[0]
     return None
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(path.read_bytes()) if path.is_file() else None
-    except ValueError as error:
-        raise UsageError(f"{path} is not JSON: {error}") from error
 
 
 def _turned(test: PairedTest) -> PairedTest:

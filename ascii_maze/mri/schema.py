@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ..errors import UsageError
-from ..files import write_text
+from ..files import read_json, write_text
 
 
 class Share(TypedDict):
@@ -233,14 +233,11 @@ def read_results(path: Path) -> Results:
     Raises:
         UsageError: it is not there, is not JSON, or lacks a part that every report has.
     """
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {error}; `ascii-maze mri` makes it") from error
-    missing = sorted(Results.__required_keys__ - set(found if isinstance(found, dict) else ()))
+    found = read_json(path)
+    missing = sorted(Results.__required_keys__ - set(found))
     if missing:
-        raise UsageError(f"{path} has no {', '.join(missing)}; `ascii-maze mri` makes it anew")
-    return found
+        raise UsageError(f"{path} has no {', '.join(missing)}; run `ascii-maze mri` again")
+    return found  # type: ignore[return-value]
 
 
 def only(keys_of: Any, values: Mapping[str, Any]) -> Any:

@@ -7,8 +7,8 @@ import hashlib
 from pathlib import Path
 
 from ..errors import AsciiMazeError
-from ..evaluation.pins import digest_of as file_digest
 from ..evaluation.pins import pin
+from ..files import sha256_of
 from ..packages import versions
 from ..references import find_reference
 from .source import embedded_model_digest
@@ -41,12 +41,12 @@ def digest_of(name: str) -> str:
             return pin(name, "dataset")
     path = Path(name)
     if path.is_file():
-        return file_digest(path)
+        return sha256_of(path)
     digest = hashlib.sha256()
     for file in files_in(path):
         name = file.relative_to(path).as_posix()
         if file.suffix in READ and not name.startswith("checkpoint-"):
-            digest.update(f"{name} {file_digest(file)}\n".encode())
+            digest.update(f"{name} {sha256_of(file)}\n".encode())
     return digest.hexdigest()
 
 
@@ -64,7 +64,7 @@ def files_in(folder: Path) -> list[Path]:
 def made_in(folder: Path) -> dict[str, str]:
     """Path in a stage's folder -> sha256, of all that it has made there."""
     made = [path for path in files_in(folder) if path.name not in OF_PEOPLE]
-    return {path.relative_to(folder).as_posix(): file_digest(path) for path in made}
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in made}
 
 
 def spoiled(folder: Path, made: dict[str, str]) -> str:
@@ -73,7 +73,7 @@ def spoiled(folder: Path, made: dict[str, str]) -> str:
         path = folder / name
         if not path.is_file():
             return f"{name} is gone"
-        if file_digest(path) != digest:
+        if sha256_of(path) != digest:
             return f"{name} has changed"
     return ""
 

@@ -14,7 +14,7 @@ from ..mri.regions.edges import ALL
 from ..plots import colours_of
 from ..templating import PAGES, render
 from .figures import inside_figure, learning_figure, length_figure, reward_figure, validity_figure
-from .results import evaluation_of, read_json, seed_folder
+from .results import evaluation_of, metrics_of, seed_folder
 from .schema import SeedTest, StudyResults, write_results
 from .settings import Study, to_yaml
 from .view import clock
@@ -146,11 +146,10 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
 
     models = results["models"]
     colours = colours_of([*models, *(name for name in study.recipes if name not in models)], {"base", *BASELINES})
-    folder = seed_folder(study, out, study.seeds[0])
     histories = {
         name: metrics["history"]
         for name in study.recipes
-        if (metrics := read_json(folder / name / "metrics.json")) and not METHODS[metrics["method"]].scores
+        if (metrics := metrics_of(study, out, study.seeds[0], name)) and not METHODS[metrics["method"]].scores
     }
     rewarded = {name: history for name, history in histories.items() if any("reward" in line for line in history)}
     evaluated = _first_evaluation(study, out)

@@ -1,6 +1,5 @@
 """results.json of a study, gathered from the folders of its stages."""
 
-import json
 import os
 import platform
 from dataclasses import asdict
@@ -8,7 +7,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from dataset_builder.schema import RECORD, read_record
+
 from ..evaluation.schema import RATES, Results, read_results
+from ..files import read_json
 from ..mri.schema import read_results as read_mri
 from ..packages import versions
 from ..recipe import load_recipe
@@ -22,14 +24,11 @@ def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
     """results.json of a study; what a failed stage would have given is absent."""
     evaluations = [(seed, results) for seed in study.seeds if (results := evaluation_of(study, out, seed))]
     runs = {
-        name: [
-            (seed, metrics)
-            for seed in study.seeds
-            if (metrics := read_json(seed_folder(study, out, seed) / name / "metrics.json"))
-        ]
+        name: [(seed, metrics) for seed in study.seeds if (metrics := metrics_of(study, out, seed, name))]
         for name in study.recipes
     }
-    record = read_json(out / "dataset" / "build.json")
+    built = out / "dataset"
+    record: dict[str, Any] = dict(read_record(built)) if (built / RECORD).is_file() else {}
     starts = starts_of(study, {name: load_recipe(path) for name, path in study.recipes.items()})
     return {
         "models": over_seeds(evaluations),
@@ -65,6 +64,12 @@ def evaluation_of(study: Study, out: Path, seed: int) -> Results | None:
     """results.json of the evaluation of one seed; None where there is none."""
     path = seed_folder(study, out, seed) / "evaluation" / "results.json"
     return read_results(path) if path.is_file() else None
+
+
+def metrics_of(study: Study, out: Path, seed: int, name: str) -> dict[str, Any] | None:
+    """metrics.json of a recipe's run with one seed; None where there is none."""
+    path = seed_folder(study, out, seed) / name / "metrics.json"
+    return read_json(path) if path.is_file() else None
 
 
 def start_of(starts: dict[str, str]) -> str:
@@ -144,8 +149,3 @@ def cost(seed: int, metrics: dict[str, Any]) -> Cost:
         peak_memory_bytes=metrics.get("peak_memory_bytes"),
         device=metrics.get("device"),
     )
-
-
-def read_json(path: Path) -> dict:
-    """A JSON file that another command wrote; empty if there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

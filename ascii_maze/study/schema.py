@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, TypedDict
 
-from ..files import write_text
+from ..files import read_json, write_text
 
 
 class StageRecord(TypedDict):
@@ -107,5 +107,5 @@ def write_results(results: StudyResults, out: Path) -> None:
 
 
 def read_results(out: Path) -> StudyResults:
-    """Read results.json from a study's folder."""
-    return json.loads((out / "results.json").read_bytes())
+    """Read results.json from a study's folder; see `files.read_json`."""
+    return read_json(out / "results.json")  # type: ignore[return-value]
