@@ -32,6 +32,7 @@ TOGETHER = "tests/training/"
 PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("repeatable", **PATIENT, derandomize=True)
 settings.load_profile("repeatable")
+settings.register_profile("other-examples", **PATIENT, database=None)  # with a seed, see benchmarks/fuzz.py
 settings.register_profile("long", **PATIENT, max_examples=5_000)  # chosen by `--hypothesis-profile long`
 
 
