@@ -40,11 +40,11 @@ def main() -> None:
         follow_parent()
     try:
         app()
-    except (AsciiMazeError, MazeError) as error:
+    except (AsciiMazeError, MazeError, OSError) as error:
         if debug:
             raise
         print(f"ascii-maze: {one_line(error)}", file=sys.stderr)
-        sys.exit(getattr(error, "exit_code", 2))
+        sys.exit(2 if isinstance(error, MazeError) else getattr(error, "exit_code", 1))
 
 
 @app.command(

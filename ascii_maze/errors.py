@@ -32,8 +32,14 @@ def reason(error: BaseException) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An error as the terminal shows it: a line, printable, without the middle of what is far too long."""
-    text = printable(" ".join(str(error).split()))
+    """An error as the terminal shows it: a line, printable, without the middle of what is far too long.
+
+    Of what the system refuses (a name too long, a folder that may not be read), the file and the reason.
+    """
+    said = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        said = f"{error.filename}: {error.strerror}"
+    text = printable(" ".join(said.split()))
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
 
 

@@ -22,11 +22,11 @@ def main(recipe: str | Path, words: list[str] | None = None) -> None:
     overrides = [word for word in words if word not in flags]
     try:
         train(recipe, overrides, dry_run="--dry-run" in flags, overwrite="--overwrite" in flags)
-    except AsciiMazeError as error:
+    except (AsciiMazeError, OSError) as error:
         if "--debug" in flags:
             raise
         print(f"ascii-maze train: {one_line(error)}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.exit(getattr(error, "exit_code", 1))
     except KeyboardInterrupt:
         print(
             "ascii-maze train: interrupted; run the same command again to go on from the last checkpoint",

@@ -198,6 +198,6 @@ if __name__ == "__main__":
 
     try:
         typer.run(main)
-    except AsciiMazeError as error:
+    except (AsciiMazeError, OSError) as error:
         print(f"dataset_builder.distributed: {one_line(error)}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.exit(getattr(error, "exit_code", 1))

@@ -81,6 +81,28 @@ def test_bad_usage_is_one_line_and_exit_code_2(words, message, tmp_path):
     assert not (tmp_path / "out").exists() or not any((tmp_path / "out").glob("*.json"))
 
 
+@pytest.mark.parametrize(
+    ("words", "recipe"),
+    [
+        (["build", "x" * 5_000], ""),
+        (["train", "recipe.yaml", "--dry-run"], "extends: " + "x" * 5_000),
+        (["study", "x" * 5_000], ""),
+    ],
+)
+def test_a_name_that_the_system_refuses_is_one_line(words, recipe, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    monkeypatch.setattr("sys.argv", ["ascii-maze", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (1, 2)
+    said = capsys.readouterr().err
+    assert said.startswith("ascii-maze: ")
+    assert "File name too long" in said
+    assert said.count("\n") == 1
+    assert len(said) < 1_100
+
+
 def test_debug_shows_the_traceback():
     assert "Traceback" in run("show", "nothing.txt", "--debug").stderr
 

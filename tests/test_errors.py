@@ -18,6 +18,19 @@ def test_an_error_is_one_line_that_steers_no_terminal(said, shown):
 
 
 @pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (OSError("a library's own words"), "a library's own words"),
+        (OSError(36, "File name too long", "x" * 9), "xxxxxxxxx: File name too long"),
+        (PermissionError(13, "Permission denied", b"x"), "b'x': Permission denied"),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+    ],
+)
+def test_what_the_system_refuses_is_the_file_and_the_reason(error, shown):
+    assert one_line(error) == shown
+
+
+@pytest.mark.parametrize(
     ("error", "said"),
     [(ValueError("first\nsecond"), "first"), (ValueError("\n  \n late"), "late"), (KeyError(), "KeyError")],
 )
