@@ -244,7 +244,8 @@ def test_a_run_writes_over_nothing_but_a_run(recipe, tmp_path, name):
 
 
 def test_an_adapter_of_pickles_is_refused_unread(tmp_path):
-    from ascii_maze.models.adapters import ModelError, read_weights
+    from ascii_maze.models.adapter_config import ModelError
+    from ascii_maze.models.adapters import read_weights
 
     (tmp_path / "adapter_model.bin").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(ModelError, match=r"has no adapter_model.safetensors; no other format is read"):

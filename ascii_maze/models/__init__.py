@@ -4,5 +4,6 @@ sources        `find_model`: a name -> what to load (`Source`): whole model or a
 loading        `load_model`: a name -> model and tokenizer; `load_base`, `load_tokenizer`, `load_model_to_train`
 generation     `answer_mazes`, `generate`: prompts -> completions, by transformers
 engines        `load_engine`: a name -> an `Engine` that completes prompts, by vLLM or transformers
+adapters       `put_adapter`, `read_weights`: an adapter on its base; adapter_config: its config, checked first
 quantisation   what 4-bit weights need to be trained and to generate fast on a CPU
 """

@@ -3,7 +3,8 @@
 from typing import Any
 
 from ..errors import UsageError, reason
-from .adapters import CONFIG, ModelError, fetch, put_adapter, read_config, read_weights, refuse_misfit
+from .adapter_config import CONFIG, ModelError, fetch, read_config
+from .adapters import put_adapter, read_weights, refuse_misfit
 from .quantisation import dequantise_once_for_generation, keep_trainable_on_cpu, not_finite
 from .sources import Source, find_model, find_named, resolve_model
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..errors import UsageError
 from ..references import HUB_FORM, Reference, find_reference
-from .adapters import CONFIG, ModelError, fetch, read_config
+from .adapter_config import CONFIG, ModelError, fetch, read_config
 
 TINY = Path(__file__).resolve().parents[1] / "tiny"
 # Of TRL's ModelConfig, what makes one base another than the next of the same name.

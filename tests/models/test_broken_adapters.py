@@ -197,7 +197,7 @@ NOT_READ = [("tokenizer: more tokens", "train"), ("tokenizer: broken", "train")]
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
-    monkeypatch.setattr("ascii_maze.models.adapters.PATTERN_SECONDS", 0.1)
+    monkeypatch.setattr("ascii_maze.models.adapter_config.PATTERN_SECONDS", 0.1)
     monkeypatch.setattr("ascii_maze.training.merge.load_mazes", lambda *names: [])
 
 
