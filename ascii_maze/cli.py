@@ -1,4 +1,4 @@
-"""`ascii-maze`: the commands. Thin, and nothing heavy is imported before a command needs it."""
+"""The `ascii-maze` command line: options and output only. Heavy imports stay inside the commands."""
 
 import json
 import os
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .study.schema import StudyResults
 
 app = typer.Typer(
-    help="What does each way of fine-tuning teach a language model that walks through an ASCII maze?\n\n"
+    help="Find out what each fine-tuning method teaches a language model that walks through ASCII mazes.\n\n"
     "Start with: ascii-maze study",
     no_args_is_help=True,
     add_completion=False,
@@ -31,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 
 
 def main() -> None:
-    """Run the command line: exit code 2 on bad usage, 1 on failure, one line and no traceback unless `--debug`."""
+    """Run the command line; exits with 2 on bad usage, 1 on failure. Errors are one line without `--debug`."""
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     if "ASCII_MAZE_FOLLOW_PARENT" in os.environ:
@@ -52,21 +52,23 @@ def main() -> None:
     "ascii-maze build --push ORG/ascii-maze; ascii-maze build demo --out pairs --preferences-from outputs/tiny/sft"
 )
 def build(
-    config: Annotated[str, typer.Argument(help="A name from dataset_builder/configs, or a YAML file.")] = "ascii-maze",
-    out: Annotated[Path, typer.Option(help="Folder to make; load_dataset reads it.")] = Path("ascii-maze"),
-    seed: Annotated[int | None, typer.Option(help="Instead of the config's.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes; the result does not depend on it.")] = 1,
-    limit: Annotated[int | None, typer.Option(help="At most so many rows in each split.")] = None,
+    config: Annotated[
+        str, typer.Argument(help="Name of a config in dataset_builder/configs, or a YAML file.")
+    ] = "ascii-maze",
+    out: Annotated[Path, typer.Option(help="Output folder; load_dataset reads it.")] = Path("ascii-maze"),
+    seed: Annotated[int | None, typer.Option(help="Seed, overriding the config's.")] = None,
+    workers: Annotated[int, typer.Option(help="Number of processes; the result does not depend on it.")] = 1,
+    limit: Annotated[int | None, typer.Option(help="Maximum number of rows per split.")] = None,
     preferences_from: Annotated[
-        str | None, typer.Option(help="A model whose own answers make the pairs of config `preference`.")
+        str | None, typer.Option(help="Model whose sampled answers form the pairs of config `preference`.")
     ] = None,
-    samples: Annotated[int, typer.Option(min=2, help="Answers of that model per maze.")] = 8,
-    push: Annotated[str | None, typer.Option(help="Publish it on the Hub afterwards, as ORG/NAME.")] = None,
-    public: Annotated[bool, typer.Option("--public", help="With --push: for all to see.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be built and stop.")] = False,
+    samples: Annotated[int, typer.Option(min=2, help="Answers sampled from that model per maze.")] = 8,
+    push: Annotated[str | None, typer.Option(help="Then publish the dataset on the Hub as ORG/NAME.")] = None,
+    public: Annotated[bool, typer.Option("--public", help="With --push: make the repository public.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be built, and stop.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Build the dataset: mazes in splits that share none, as parquet with a card."""
+    """Build the dataset: mazes in disjoint splits, as parquet files with a card."""
     from dataset_builder.config import load_config, quotas
 
     chosen = load_config(config, seed, limit)
@@ -81,7 +83,7 @@ def build(
     from .hub import check_target, plan_push
 
     if push:
-        check_target("dataset", push, public)  # a missing login shows now, not after the build
+        check_target("dataset", push, public)  # fail on a missing login before the build, not after it
     with progress(quiet=as_json) as on_progress, resumable():
         record = build_dataset(chosen, out, workers, on_progress)
         if preferences_from:
@@ -97,14 +99,14 @@ def build(
         return
     for name, rows in record["rows"].items():
         print(f"{name:<24} {rows:>9,} rows")
-    print(f"{sum(record['shared_between_splits'].values())} shared between splits; load_dataset({str(out)!r})")
+    print(f"{sum(record['shared_between_splits'].values())} mazes shared between splits; load_dataset({str(out)!r})")
     if pushed:
         print(pushed_lines(pushed))
 
 
 @contextmanager
-def resumable(how: str = "the same command goes on from here"):
-    """Turn Ctrl-C into one line that says how to go on."""
+def resumable(how: str = "run the same command again to resume"):
+    """Turn Ctrl-C into one line that says how to resume."""
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -117,11 +119,13 @@ def resumable(how: str = "the same command goes on from here"):
 )
 def train(
     context: typer.Context,
-    recipe: Annotated[str, typer.Argument(help="A recipe; `accelerate launch RECIPE` does the same on many devices.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, show the plan, do not train.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Train anew into a folder of another run.")] = False,
+    recipe: Annotated[str, typer.Argument(help="A recipe; `accelerate launch RECIPE` runs it on several devices.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan, and stop.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Discard the run in the output folder and train again.")
+    ] = False,
 ) -> None:
-    """Fine-tune a model as a recipe says; `--key value` overrides any key of it."""
+    """Fine-tune a model by a recipe; `--key value` overrides any of its keys."""
     from .launch import train as train_recipe
 
     with resumable("the same command resumes from the last checkpoint"):
@@ -131,15 +135,17 @@ def train(
 @app.command(epilog="Example: ascii-maze merge outputs/sft --out outputs/sft-merged")
 def merge(
     adapter: Annotated[str, typer.Argument(help="Folder or Hub id of an adapter.")],
-    out: Annotated[Path, typer.Option(help="Folder to make, a model of its own.")],
+    out: Annotated[Path, typer.Option(help="Output folder, a whole model.")],
     dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
-    split: Annotated[str, typer.Option(help="Mazes to compare on.")] = "validation",
-    limit: Annotated[int | None, typer.Option(min=1, help="The first so many mazes of the split.")] = 200,
-    margin: Annotated[float, typer.Option(min=0, max=1, help="Share of valid walks that may be lost.")] = 0.02,
+    split: Annotated[str, typer.Option(help="Split whose mazes the two are compared on.")] = "validation",
+    limit: Annotated[int | None, typer.Option(min=1, help="Number of mazes, the first of the split.")] = 200,
+    margin: Annotated[
+        float, typer.Option(min=0, max=1, help="Largest acceptable loss in the share of valid paths, 0-1.")
+    ] = 0.02,
     base: Annotated[str | None, typer.Option(help="Where the adapter's base is now, if it has moved.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Merge an adapter into its base, and save it only if it walks as well as before."""
+    """Merge an adapter into its base; the result is saved only if it walks as well as before."""
     from .launch import prepare_process
 
     prepare_process()
@@ -161,36 +167,39 @@ def evaluate(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Folders, Hub ids (ORG/NAME or ORG/NAME@REVISION), adapters, `tiny`, or files of predictions made "
+            help="Folders, Hub ids (ORG/NAME or ORG/NAME@REVISION), adapters, `tiny`, or files of answers made "
             "elsewhere (.jsonl, .json or .parquet with `id` or `maze`, and `completion`), each as MODEL or NAME=MODEL."
         ),
     ],
     dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
-    split: Annotated[list[str], typer.Option(help="May be given several times.")] = ["test"],  # noqa: B006
-    limit: Annotated[int | None, typer.Option(min=1, help="The first so many mazes of each split.")] = None,
+    split: Annotated[list[str], typer.Option(help="Split to evaluate; repeatable.")] = ["test"],  # noqa: B006
+    limit: Annotated[int | None, typer.Option(min=1, help="Number of mazes, the first of each split.")] = None,
     out: Annotated[
-        Path, typer.Option(help="Folder for gallery.html, results.json, predictions.parquet, report.md, figures.")
+        Path, typer.Option(help="Output folder: gallery.html, results.json, predictions.parquet, report.md, figures.")
     ] = Path("outputs/evaluation"),
-    samples: Annotated[int, typer.Option(min=1, help="Answers to each maze; several give pass@k, majority.")] = 1,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Answers per maze; more than one gives pass@k and majority vote.")
+    ] = 1,
     temperature: Annotated[
-        float | None, typer.Option(min=0, help="0 is greedy; without it greedy, and 1.0 for several samples.")
+        float | None,
+        typer.Option(min=0, help="Sampling temperature; 0 is greedy. Default: 0, or 1.0 with several samples."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the samples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Sampling seed.")] = 0,
     max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Where an answer is cut; by default one move for each open position.")
+        int | None, typer.Option(min=1, help="Maximum answer length; default: one move per open position of the map.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Answers generated at once.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Answers generated per batch.")] = 64,
     base: Annotated[str | None, typer.Option(help="Where the adapters' base is now, if it has moved.")] = None,
     unquantised_base: Annotated[
         bool,
         typer.Option(
             "--unquantised-base",
-            help="Beside a base, which is loaded as the adapters were trained on it, a row for it in full precision.",
+            help="Add a row for the base in full precision; its own row has the precision the adapters trained in.",
         ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Let models walk a split and score every path, beside baselines. Interrupted, the same command resumes."""
+    """Score the paths of models on splits of a dataset, beside baselines. Run it again to resume."""
     from .launch import prepare_process
 
     named = name_models(models)
@@ -219,7 +228,7 @@ def evaluate(
         return
     print_table(results)
     gallery = printable(str(out / "gallery.html"))
-    print(f"{gallery}; results.json, predictions.parquet, report.md and figures are beside it")
+    print(f"{gallery}; results.json, predictions.parquet, report.md and figures are in the same folder")
 
 
 def name_models(models: list[str]) -> dict[str, str]:
@@ -244,7 +253,7 @@ def name_models(models: list[str]) -> dict[str, str]:
 
 
 def print_table(results: "Results") -> None:
-    """The table of results in the terminal, one part per split."""
+    """Print the table of results, one part per split."""
     from .evaluation.tables import TABLE_HEADER, sample_rows, table_rows
 
     rows = table_rows(results)
@@ -258,7 +267,7 @@ def print_table(results: "Results") -> None:
 
 
 def rates_of(split: str) -> str:
-    """The title of a split's table."""
+    """The title of the table of a split."""
     return f"split {split}, rates in per cent"
 
 
@@ -268,21 +277,21 @@ def rates_of(split: str) -> str:
 )
 def mri(
     adapter: Annotated[
-        list[str], typer.Option(help="NAME=FOLDER or NAME=HUB_ID of a fine-tune of the base; several times.")
+        list[str], typer.Option(help="NAME=FOLDER or NAME=HUB_ID of a fine-tune of the base; repeatable.")
     ] = [],  # noqa: B006
     base: Annotated[str, typer.Option(help="Folder, Hub id or `tiny`, as the adapters were trained on it.")] = "tiny",
     dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
-    split: Annotated[str, typer.Option(help="Mazes that every model reads.")] = "test",
-    limit: Annotated[int | None, typer.Option(min=1, help="The first so many mazes of the split.")] = 1_000,
-    out: Annotated[Path, typer.Option(help="Folder for report.html, figures, tables, mri.json.")] = Path("mri"),
+    split: Annotated[str, typer.Option(help="Split whose mazes every model reads.")] = "test",
+    limit: Annotated[int | None, typer.Option(min=1, help="Number of mazes, the first of the split.")] = 1_000,
+    out: Annotated[Path, typer.Option(help="Output folder: report.html, figures, tables, mri.json.")] = Path("mri"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """See what fine-tuning changed inside the model: base against each fine-tune, layer by layer."""
+    """Show what fine-tuning changed inside the model: base against each fine-tune, layer by layer."""
     from .launch import prepare_process
 
     named = name_models(adapter)
-    with resumable("run the same command again; a report is made in one go"):
+    with resumable("run the same command again; a report starts from the beginning"):
         prepare_process()
         from .mri.run import write_report
 
@@ -296,7 +305,7 @@ def mri(
         print(f"{name}: layer {drift.index(max(drift))} drifts most, {max(drift):.2f} of the base's norm")
     for section, reason in results["missing"].items():
         print(f"not in the report: {section}: {reason}")
-    print(f"{out / 'report.html'}; figures, tables and mri.json are beside it")
+    print(f"{out / 'report.html'}; figures, tables and mri.json are in the same folder")
 
 
 @app.command(
@@ -304,21 +313,22 @@ def mri(
     "ascii-maze study my.yaml --out outputs/my --stage train-dpo"
 )
 def study(
-    file: Annotated[
-        Path | None, typer.Argument(help="A study file; the demo on the embedded model without one.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("outputs/demo"),
-    workers: Annotated[int, typer.Option(help="Processes that build the dataset.")] = 2,
-    stage: Annotated[str | None, typer.Option(help="Run this stage alone, as a cluster's scheduler would.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="Study file; default: the demo on the embedded model.")] = None,
+    out: Annotated[Path, typer.Option(help="Output folder.")] = Path("outputs/demo"),
+    workers: Annotated[int, typer.Option(help="Number of processes that build the dataset.")] = 2,
+    stage: Annotated[str | None, typer.Option(help="Run only this stage, as from a cluster's scheduler.")] = None,
     allow_launcher: Annotated[
-        bool, typer.Option("--allow-launcher", help="Let the study's `launcher` be any program, after it is shown.")
+        bool,
+        typer.Option(
+            "--allow-launcher", help="Allow any program as the study's `launcher`; its commands are printed first."
+        ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the stages as commands, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the stages as shell commands, and stop.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run the whole experiment: dataset, every method, evaluation, MRI, one report.
 
-    A stage that has finished and has not changed is not run again; an interrupted study resumes.
+    Finished stages are kept while nothing they depend on changes. Run it again to resume.
     """
     from .study.plan import plan
     from .study.settings import load_study
@@ -351,11 +361,11 @@ def study(
         print_study(results, out)
     if failed:
         logs = ", ".join(str(out / "stages" / f"{name}.log") for name in failed)
-        raise AsciiMazeError(f"{', '.join(failed)} failed; the rest stands. What went wrong is in {logs}")
+        raise AsciiMazeError(f"{', '.join(failed)} failed; the other stages are kept. For the errors see {logs}")
 
 
 def print_study(results: "StudyResults", out: Path) -> None:
-    """The table of a study in the terminal, one part per split, and where everything lies."""
+    """Print the table of a study, one part per split, and where its files are."""
     from .study.report import HEADER, table_of
 
     shown = [HEADER.index(name) for name in ("model", "valid", "95 %", "shortest", "against base", "time")]
@@ -370,7 +380,7 @@ def print_study(results: "StudyResults", out: Path) -> None:
         ],
         [HEADER[place] for place in shown],
     )
-    print(f"report: {out / 'report.html'}; the same in words: {out / 'report.md'}; as data: {out / 'results.json'}")
+    print(f"report: {out / 'report.html'}; as text: {out / 'report.md'}; as data: {out / 'results.json'}")
 
 
 @app.command(
@@ -380,17 +390,17 @@ def print_study(results: "StudyResults", out: Path) -> None:
 def show(
     source: Annotated[
         str,
-        typer.Argument(
-            help="A dataset (folder or Hub id), a predictions.parquet, a text file with a maze, - for stdin."
-        ),
+        typer.Argument(help="Dataset (folder or Hub id), predictions.parquet, text file with a maze, or - for stdin."),
     ] = "ascii-maze",
-    split: Annotated[str, typer.Option(help="Of a dataset.")] = "train",
-    n: Annotated[int, typer.Option("--n", min=1, help="How many mazes.")] = 4,
-    answer: Annotated[str | None, typer.Option(help="A path through the maze of a file; else its solution.")] = None,
-    marks: Annotated[
-        list[str] | None, typer.Option(help="What a character of a file stands for: E=G. As often as needed.")
+    split: Annotated[str, typer.Option(help="Split of the dataset.")] = "train",
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of mazes.")] = 4,
+    answer: Annotated[
+        str | None, typer.Option(help="Path to draw through the maze of a file; default: its solution.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with drawings instead.")] = None,
+    marks: Annotated[
+        list[str] | None, typer.Option(help="What a character of the file stands for, as in E=G; repeatable.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the drawings to an HTML page instead.")] = None,
 ) -> None:
     """Draw mazes with paths through them, in the terminal or on a page."""
     from .evaluation import show as shown
@@ -410,22 +420,30 @@ def show(
 )
 def push(
     kind: Annotated[str, typer.Argument(help="dataset, adapter, model, metric or report.")],
-    path: Annotated[Path, typer.Argument(help="The folder that a command made.")],
-    repo: Annotated[str, typer.Option(help="Where to, as ORG/NAME; made if it is not there.")],
-    public: Annotated[bool, typer.Option("--public", help="For all to see; private without it.")] = False,
-    revision: Annotated[str, typer.Option(help="The branch; made if it is not there.")] = "main",
-    tag: Annotated[str | None, typer.Option(help="Name the commit, as for a release.")] = None,
-    base_model: Annotated[str | None, typer.Option(help="Hub id of an adapter's base that was local.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Hub id of an adapter's dataset that was local.")] = None,
-    license: Annotated[str | None, typer.Option(help="Of an adapter; that of its base without it.")] = None,
+    path: Annotated[Path, typer.Argument(help="Folder that a command has written.")],
+    repo: Annotated[str, typer.Option(help="Repository, ORG/NAME; created if missing.")],
+    public: Annotated[bool, typer.Option("--public", help="Make the repository public; default: private.")] = False,
+    revision: Annotated[str, typer.Option(help="Branch; created if missing.")] = "main",
+    tag: Annotated[str | None, typer.Option(help="Tag for the commit, as for a release.")] = None,
+    base_model: Annotated[
+        str | None, typer.Option(help="Hub id of an adapter's base that was local in training.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Hub id of an adapter's dataset that was local in training.")
+    ] = None,
+    license: Annotated[str | None, typer.Option(help="License of an adapter; default: that of its base.")] = None,
     results: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder of `evaluate` or `mri` for an adapter's card; without, those beside it."),
+        typer.Option(
+            help="Output folder of `evaluate` or `mri`, for an adapter's card; default: those beside it. Repeatable."
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, without a network.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be sent, and stop; needs no network.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Publish on the Hub, in one commit that holds all or nothing; what is there already is not sent again."""
+    """Publish a folder on the Hub in one atomic commit; files that are there already are not sent again."""
     from .hub import plan_push
 
     plan = plan_push(
@@ -448,7 +466,7 @@ def push(
 
 
 def push_plan(plan, quiet: bool) -> dict:
-    """Push what `ascii_maze.hub.plan_push` has planned, with a progress bar; plan and outcome as JSON."""
+    """Carry out a plan of `ascii_maze.hub.plan_push`, with a progress bar; returns plan and outcome as JSON values."""
     from dataclasses import asdict
 
     from .hub import push
@@ -458,24 +476,24 @@ def push_plan(plan, quiet: bool) -> dict:
 
 
 def pushed_lines(pushed: dict) -> str:
-    """What became of a push, for a person."""
+    """The outcome of a push as text."""
     done = f"{len(pushed['sent'])} files sent, {len(pushed['deleted'])} deleted"
     changed = pushed["sent"] or pushed["deleted"]
     visibility = "private" if pushed["private"] else "public"
     return (
-        f"{done if changed else 'everything is there already; no commit made'}\n"
+        f"{done if changed else 'the repository is up to date; no commit made'}\n"
         f"{pushed['url']} ({visibility}), commit {pushed['commit']}"
     )
 
 
 @app.command(epilog="Example: ascii-maze doctor")
 def doctor(as_json: Json = False) -> None:
-    """See what of Python, packages, GPU, Hub and disk is in order, and the command for what is not."""
+    """Check Python, packages, GPU, Hub login and disk, and print the command that fixes what does not work."""
     from rich.console import Console
 
     from .doctor import examine, in_order, to_table
 
-    with Console(stderr=True).status("a 4-bit layer is tried in a new process") as status:
+    with Console(stderr=True).status("testing a 4-bit layer in a new process") as status:
         checks = examine()
         status.stop()
     if as_json:
@@ -487,6 +505,6 @@ def doctor(as_json: Json = False) -> None:
                 print(f"{check.name}: {check.fix}")
     if not in_order(checks):
         raise AsciiMazeError(
-            f"{', '.join(check.name for check in checks if check.required and check.state != 'ok')} must be mended "
+            f"{', '.join(check.name for check in checks if check.required and check.state != 'ok')} must be fixed "
             "before anything runs"
         )

@@ -1,7 +1,7 @@
-"""What this machine has of what ascii-maze uses, and for each thing that is missing the command that adds it.
+"""Checks what ascii-maze uses on this machine, and names the command that fixes what does not work.
 
-Packages are looked up, not imported. What has to be tried (torch, its GPU, a 4-bit layer forward and backward) is
-tried in a process of its own, since a broken build of either library may end the process that imports it.
+Packages are looked up, not imported. torch, its GPU and a 4-bit layer (forward and backward) are tested in a process
+of their own, since a broken build of either library may crash the process that imports it.
 """
 
 import importlib.metadata
@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 
 NAME = "ascii-maze"
 PROBE_SECONDS = 180
-# Of no extra: packages for which pip has to be told more than a requirement can say, or that one use alone needs.
+# In no extra: packages whose installation needs more than a requirement can express, or that only one use needs.
 OTHERS = (
     ("llm-mri", "the sections of the MRI report on regions", "--no-deps llm-mri==0.2.1"),
     ("vllm", "faster generation on GPUs", "'trl[vllm]'"),
@@ -33,16 +33,16 @@ OTHERS = (
 
 
 class Check(NamedTuple):
-    """One thing looked at.
+    """The outcome of one check.
 
     Attributes:
-        name: of the thing.
-        state: `ok`, `missing`, `outdated` (another version than asked for), `broken` (there, but it does not work) or
-            `untried`.
-        required: whether ascii-maze does nothing without it; else it is for `purpose`.
-        found: version, size or what went wrong, in a few words.
+        name: what was checked.
+        state: `ok`, `missing`, `outdated` (not a version that is supported), `broken` (present, but does not work)
+            or `untried`.
+        required: whether nothing runs without it; otherwise only `purpose` needs it.
+        found: version, size or error, in a few words.
         purpose: what it is for.
-        fix: the command that mends it; empty if it is in order.
+        fix: the command that fixes it; empty if nothing is wrong.
     """
 
     name: str
@@ -54,12 +54,12 @@ class Check(NamedTuple):
 
 
 def examine() -> list[Check]:
-    """Look at everything, in the order in which it is shown. Reaches the Hub only to ask whose token it is."""
+    """Run all checks, in display order. The Hub is asked only whose token this is."""
     return [check_python(), *check_packages(), *check_device(), check_login(), *check_disk()]
 
 
 def in_order(checks: list[Check]) -> bool:
-    """Whether all that is required is there."""
+    """Whether everything required works."""
     return all(check.state == "ok" for check in checks if check.required)
 
 
@@ -80,7 +80,7 @@ def to_table(checks: list[Check]):
 
 
 def check_python() -> Check:
-    """The interpreter, against what the package asks for."""
+    """The interpreter against the package's `Requires-Python`."""
     wanted, version = importlib.metadata.metadata(NAME)["Requires-Python"], platform.python_version()
     fits = version in SpecifierSet(wanted)
     fix = "" if fits else f"make setup PYTHON=python{wanted.removeprefix('>=')}"
@@ -88,7 +88,7 @@ def check_python() -> Check:
 
 
 def check_packages() -> list[Check]:
-    """Every package that the installed ascii-maze asks for, those of its extras for users, and `OTHERS`."""
+    """The requirements of the installed ascii-maze, those of its extras but `dev`, and `OTHERS`."""
     about = importlib.metadata.metadata(NAME)
     requirements = [Requirement(line) for line in about.get_all("Requires-Dist") or []]
     checks: dict[str, Check] = {}
@@ -104,15 +104,15 @@ def check_packages() -> list[Check]:
 
 
 def asked_for(requirement: Requirement, extra: str) -> bool:
-    """Whether a requirement counts on this machine with an extra, or without any if that is empty."""
+    """Whether a requirement applies on this machine, with an extra or, if that is empty, without any."""
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def check_package(requirement: Requirement, purpose: str, required: bool = False, words: str = "") -> Check:
-    """Whether a package is installed in a version that serves.
+    """Whether a package is installed in a supported version.
 
     Args:
-        words: for `pip install`, where the requirement itself would not do.
+        words: arguments of `pip install`, where the requirement itself would not do.
     """
     try:
         version = importlib.metadata.version(requirement.name)
@@ -131,7 +131,7 @@ def pip_install(words: str) -> str:
 
 
 def check_device() -> list[Check]:
-    """Torch, its GPU and 4-bit weights, each tried in a new process."""
+    """Torch, its GPU and 4-bit weights, tested in a new process."""
     told, error = run_probe()
     reinstall = pip_install("--force-reinstall --no-deps")
     torch = Check("torch works", "broken", True, error, "everything that needs a model", f"{reinstall} torch")
@@ -150,7 +150,7 @@ def check_device() -> list[Check]:
 
 
 def run_probe() -> tuple[dict[str, str], str]:
-    """What `probe` has told before it ended, and in a line how it ended."""
+    """What `probe` printed before it ended, and one line on how it ended."""
     command = [sys.executable, "-c", "from ascii_maze.doctor import probe; probe()"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS)
@@ -162,10 +162,10 @@ def run_probe() -> tuple[dict[str, str], str]:
 
 
 def probe() -> None:
-    """Print a line of JSON, [name, what was found], for each thing that works; to be run in a process of its own.
+    """Print a line of JSON, [name, what was found], for each thing that works; runs in a process of its own.
 
     Raises:
-        ArithmeticError: the gradient through a 4-bit layer is wrong; a broken library raises what it likes.
+        ArithmeticError: the gradient through a 4-bit layer is wrong. A broken library may raise anything.
     """
     import torch
 
@@ -199,7 +199,7 @@ def probe() -> None:
 
 
 def check_login() -> Check:
-    """Whether the Hub knows this account and lets it write; without a network, whether there is a token at all."""
+    """Whether the Hub accepts this account's token for writing; without a network, whether there is a token."""
     missing = Check("Hub login", "missing", False, "no token", "publishing, private repositories", "hf auth login")
     try:
         from httpx2 import HTTPError
@@ -226,7 +226,7 @@ def check_login() -> Check:
 
 
 def check_disk() -> list[Check]:
-    """Whether there is room where outputs go and where the Hub's files go."""
+    """Free space in the working directory and in the Hub's cache."""
     cache = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     return [
         check_folder("working directory", Path.cwd(), 1, True, "datasets, runs", "cd FOLDER, on another disk"),
@@ -235,7 +235,7 @@ def check_disk() -> list[Check]:
 
 
 def check_folder(name: str, folder: Path, least: int, required: bool, purpose: str, fix: str) -> Check:
-    """Whether a folder, which need not exist yet, can be written and has `least` GiB free."""
+    """Whether a folder, which need not exist yet, is writable and has at least `least` GiB free."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free, writable = shutil.disk_usage(there).free / 2**30, os.access(there, os.W_OK)
     found = f"{free:.0f} GiB free in {folder}" + ("" if writable else ", which cannot be written")

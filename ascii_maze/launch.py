@@ -29,7 +29,7 @@ def main(recipe: str | Path, words: list[str] | None = None) -> None:
         sys.exit(getattr(error, "exit_code", 1))
     except KeyboardInterrupt:
         print(
-            "ascii-maze train: interrupted; run the same command again to go on from the last checkpoint",
+            "ascii-maze train: interrupted; run the same command again to resume from the last checkpoint",
             file=sys.stderr,
         )
         sys.exit(130)
@@ -39,11 +39,11 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
     """Train a recipe in this process and return its output folder.
 
     Raises:
-        AsciiMazeError: the recipe, its data or its model do not serve.
+        AsciiMazeError: the recipe, its data or its model cannot be used.
     """
     from .recipe import load_recipe, parse_recipe, with_numbers
 
-    resolved = load_recipe(recipe, overrides)  # before anything heavy is imported: most mistakes show here
+    resolved = load_recipe(recipe, overrides)  # before the heavy imports: most mistakes are found here
     for name, value in resolved.env.items():
         os.environ.setdefault(name, value)  # torch and the trackers read theirs when they are imported
     prepare_process()
@@ -54,20 +54,20 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
 
 
 def prepare_process() -> None:
-    """Settings that must stand before torch and accelerate make theirs, for a process that has no GPU.
+    """Environment variables and threads that must be set before torch and accelerate are used.
 
-    Without `ACCELERATE_USE_CPU` two processes on CPU train apart, each believing that it is alone; and `accelerate
-    launch` gives a CPU process one thread, half the speed of two cores.
+    Without `ACCELERATE_USE_CPU` two processes on a CPU train separately, each as the only one; and `accelerate launch`
+    gives a CPU process one thread, half the speed of two cores.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # ORPO; TRL is pinned to a minor version for it
-    # Threads that wait for work spin for a moment, then sleep. Asleep at once, a small model takes a third longer to
-    # generate; spinning on, they slow each other fivefold where another process has the core.
+    # Waiting threads spin briefly, then sleep. Sleeping at once makes a small model a third slower to generate;
+    # spinning for long makes it five times slower where another process needs the core.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
         os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    # It says at every start that an optional kernel package is missing, which changes nothing but speed.
+    # It warns at every start that an optional kernel package is missing, which affects only speed.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     import torch
@@ -82,9 +82,9 @@ def prepare_process() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep the memory that a step frees for the next one, where there is glibc.
+    """Make glibc, where there is one, keep freed memory for the next step.
 
-    By default it hands every large tensor back to the system, and the next step waits for the same pages to be cleared
+    By default it returns every large tensor to the system, and the next step waits for the same pages to be zeroed
     again: a tenth of its time.
     """
     try:

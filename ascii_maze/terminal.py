@@ -1,4 +1,4 @@
-"""What a command shows while it works and when it is done: progress on stderr, tables on stdout."""
+"""Terminal output of the commands: progress on stderr, tables on stdout."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 from .errors import printable
 
-# Told what is being done, the steps done and the steps in all.
+# Called with what is being done, the number of steps done, and the total.
 OnProgress = Callable[[str, int, int], None]
 
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[OnProgress]:
-    """A progress bar on stderr, or a line for each tenth where that is no terminal: a function (what, done, total)."""
+    """A progress bar on stderr, or a line per tenth if that is no terminal; yields a function (what, done, total)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -38,7 +38,7 @@ def progress(quiet: bool = False) -> Iterator[OnProgress]:
 
 
 def tell_tenths() -> OnProgress:
-    """A function (what, done, total) that says a line on stderr at every tenth."""
+    """A function (what, done, total) that prints a line on stderr at every tenth."""
     told: dict[str, int] = {}
 
     def on_progress(what: str, done: int, total: int) -> None:
@@ -51,10 +51,10 @@ def tell_tenths() -> OnProgress:
 
 
 def print_tables(rows: Iterable[tuple[str, Sequence[str], dict]], header: Sequence[str]) -> None:
-    """Tables on stdout, one for each run of rows with the same title; names in them are shown as they are, no markup.
+    """Print tables, one per run of rows with the same title; cells are plain text, never markup.
 
     Args:
-        rows: title, cells, and what rich's `Table.add_row` takes beside them.
+        rows: title, cells, and further arguments of rich's `Table.add_row`.
     """
     from itertools import groupby
 

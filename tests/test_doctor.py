@@ -34,7 +34,7 @@ def test_the_command_tries_what_it_says_and_exits_1_where_4_bit_layers_fail(tmp_
         if how == "sound":
             assert four_bit["found"].startswith("forward and backward on the ")
             continue
-        assert done.stderr == "ascii-maze: 4-bit training must be mended before anything runs\n"
+        assert done.stderr == "ascii-maze: 4-bit training must be fixed before anything runs\n"
         assert four_bit["state"] == "broken"
         assert four_bit["fix"].endswith("bitsandbytes")
         assert four_bit["found"] == "ended by signal 6"

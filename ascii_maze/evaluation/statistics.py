@@ -1,7 +1,7 @@
-"""What a paper needs beside a rate: intervals, paired tests, ratios, breakdowns, and validity over path length.
+"""Statistics of an evaluation: intervals, paired tests, ratios, breakdowns, and validity over path length.
 
-`rows` is a pandas table with the small columns of predictions.parquet, one row for each sample of each maze; the
-samples of a maze stand together, as many for each.
+`rows` is a pandas table with the small columns of predictions.parquet, one row per sample of a maze; the samples of a
+maze are adjacent, and every maze has the same number.
 """
 
 import itertools
@@ -19,9 +19,8 @@ RESAMPLES = 2_000
 def summarise(rows) -> Rates:
     """Number of mazes, the rates 0-1, and the Wilson 95 % interval of validity (Wilson, JASA 1927).
 
-    With several samples a rate is the mean over all of them, and its interval is that of as many answers as there are
-    mazes, since samples of one maze are alike: rather too wide than too narrow. Beside them stand `pass_at`, see
-    there, and how often the majority vote is valid.
+    With several samples a rate is the mean over all of them; its interval counts mazes, not answers, since the samples
+    of a maze are correlated, and is conservative. `pass_at` and the validity of the majority vote are added.
     """
     samples, rates = int(rows["sample"].max()) + 1, rows[[*RATES, *LENIENT_RATES]].mean()
     count = len(rows) // samples
@@ -38,26 +37,26 @@ def summarise(rows) -> Rates:
 
 
 def wilson(rate: float, count: int) -> list[float]:
-    """The 95 % interval of a rate over so many mazes."""
+    """Wilson's 95 % interval of a rate over `count` mazes."""
     from statsmodels.stats.proportion import proportion_confint
 
     return [float(bound) for bound in proportion_confint(rate * count, count, method="wilson")]
 
 
 def pass_at(valid: np.ndarray) -> dict[str, float]:
-    """How often at least one of k samples is valid, without bias (Chen et al., arXiv:2107.03374).
+    """Unbiased estimate of how often at least one of k samples is valid (Chen et al., arXiv:2107.03374).
 
     Args:
         valid: bool (mazes, samples).
 
     Returns:
-        k -> rate 0-1, for the powers of two up to the number of samples, and for that number.
+        k -> rate 0-1, for the powers of two up to the number of samples, and that number itself.
     """
     from scipy.stats import hypergeom
 
     samples, right = valid.shape[1], valid.sum(axis=1)
     powers = (1 << exponent for exponent in range(samples.bit_length()))
-    # 1 - C(n-c, k) / C(n, k): of n samples with c right ones k are drawn, and not all are wrong.
+    # 1 - C(n-c, k) / C(n, k): of n samples, c of them valid, k are drawn and not all are invalid.
     return {str(k): float(hypergeom.sf(0, samples, right, k).mean()) for k in sorted({*powers, samples})}
 
 
@@ -67,7 +66,7 @@ def verdicts(rows) -> np.ndarray:
 
 
 def break_down(rows) -> Breakdown:
-    """Rates by generator, path length and number of decision points; rows without a fact are left out of its bins."""
+    """Rates by generator, path length and number of decision points; rows that lack a fact are not in its bins."""
     return {
         "generator": {name: summarise(found) for name, found in rows.groupby("generator", observed=True, sort=True)},
         "path_length": bin_rates(rows, "path_length"),
@@ -102,10 +101,10 @@ def count_failures(rows) -> dict[str, int]:
 def paired_tests(models: Sequence[str], splits: Sequence[str], outcomes: dict[str, dict]) -> list[PairedTest]:
     """Exact McNemar tests between every two models on the same mazes, Holm-corrected over the table; see `verdicts`.
 
-    Beside each stands how many times as often `b` is valid as `a`, with a 95 % interval; see `ratio`.
+    Each also has the ratio of the rates of `b` and `a`, with a 95 % interval; see `ratio`.
 
     Args:
-        outcomes: model -> split -> bool (n,), which of the same mazes in the same order it solves.
+        outcomes: model -> split -> bool (n,), whether it solves each maze; same mazes and order for all models.
     """
     from statsmodels.stats.contingency_tables import mcnemar
     from statsmodels.stats.multitest import multipletests
@@ -125,22 +124,22 @@ def paired_tests(models: Sequence[str], splits: Sequence[str], outcomes: dict[st
 
 
 def ratio(one: np.ndarray, two: np.ndarray) -> dict:
-    """Rate of `two` over that of `one`, with a 95 % percentile bootstrap interval over the mazes, always the same.
+    """Rate of `two` over that of `one`, with a 95 % percentile bootstrap interval over the mazes; fixed seed.
 
     Args:
         one: bool (n,), outcomes on mazes.
         two: bool (n,), on the same mazes.
 
     Returns:
-        `ratio` and `ratio_ci`; None where `one` is never right, or where it so often is in no resample that the
-        interval has no upper end.
+        `ratio` and `ratio_ci`. Both are None where `one` has no success; `ratio_ci` is None where so many resamples
+        have none that the interval has no upper bound.
     """
     from scipy.stats import DegenerateDataWarning, bootstrap
 
     if not one.any() or len(one) < 2:
         return {"ratio": None, "ratio_ci": None}
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateDataWarning)  # an interval that is no number is left out below
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # a NaN interval becomes None below
         interval = bootstrap(
             (one, two),
             lambda a, b, axis=-1: b.mean(axis=axis) / a.mean(axis=axis),
@@ -160,8 +159,9 @@ def length_curve(lengths: Sequence[int], valid: Sequence[bool]) -> LengthCurve |
 
     Returns:
         `intercept` and `slope` (log odds, per move); `half_length` in moves with `half_length_ci`, 95 % by the delta
-        method. The length is None where validity does not fall with length, its interval where the slope is not told
-        from 0. None for all where no curve can be fitted: all are alike, or one length parts right from wrong.
+        method. The length is None where validity does not fall with length, the interval where the slope is not
+        significant (p >= 0.05). None instead where no curve can be fitted: all outcomes are equal, or one length
+        separates them perfectly.
     """
     from statsmodels.api import GLM, add_constant, families
     from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
@@ -171,7 +171,7 @@ def length_curve(lengths: Sequence[int], valid: Sequence[bool]) -> LengthCurve |
         return None
     if x[y].max() <= x[~y].min() or x[~y].max() <= x[y].min():
         return None
-    places, cells = np.unique(x, return_inverse=True)  # the fit is the same over counts, and small
+    places, cells = np.unique(x, return_inverse=True)  # fitting counts gives the same result, faster
     counts = np.stack([np.bincount(cells, weights=y), np.bincount(cells, weights=~y)], axis=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PerfectSeparationWarning)

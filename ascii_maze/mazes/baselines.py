@@ -1,8 +1,8 @@
-"""Trivial walkers as baselines: a validity rate means little without what can be reached with no model at all.
+"""Baselines: trivial walkers that put a validity rate in context.
 
-Each baseline is a function (maze, random generator) -> moves as letters. Only `shortest_path`, the upper bound, looks
-at the solution. A baseline stops on G, or after as many moves as the map has open positions; after twice as many for
-the wall follower, which may pass each position from both sides.
+Each baseline is a function (maze, random generator) -> moves as letters. Only `shortest_path`, the upper bound, uses
+the solution. A baseline stops at G, or after as many moves as the map has open positions; the wall follower after
+twice as many, since it may pass a position on either side.
 """
 
 import random
@@ -16,12 +16,12 @@ _CLOCKWISE = "URDL"
 
 
 def random_walk(maze: Maze, rng: random.Random) -> str:
-    """A legal move at random, turning back only in a dead end."""
+    """A random legal move at every step, turning back only in a dead end."""
     return _without_turning_back(maze, lambda ways, onward: rng.choice(onward))
 
 
 def wall_follower(maze: Maze, rng: random.Random) -> str:
-    """The right hand on the wall: right if open, else straight, left, back. Arrives wherever walls form no islands."""
+    """Keep the right hand on the wall: right if open, else straight, left, back. Arrives unless walls form islands."""
     moves, here, heading = "", maze.start, rng.randrange(4)
     for _ in range(2 * open_positions(maze)):
         ways = dict(maze.neighbours(*here))
@@ -35,7 +35,7 @@ def wall_follower(maze: Maze, rng: random.Random) -> str:
 
 
 def one_direction(maze: Maze, rng: random.Random) -> str:
-    """One open direction at random, straight on until a wall or G."""
+    """A random open direction, straight ahead until a wall or G."""
     ways = dict(maze.neighbours(*maze.start))
     if not ways:
         return ""
@@ -78,7 +78,7 @@ def shortest_path(maze: Maze, rng: random.Random) -> str:
 
 
 def open_positions(maze: Maze) -> int:
-    """How many positions of the map a walker may stand on."""
+    """The number of positions of the map that are not wall."""
     return sum(symbol != "#" for row in maze.rows for symbol in row)
 
 

@@ -2,11 +2,11 @@
 
 Every `carve_NAME(keys, height, width)` takes uint64 keys (n,) from `kernels.item_keys` and a size in cells; it returns
 `open`, uint8 (n, 2*height+1, 2*width+1); see `kernels` for the conventions. All but `percolation` and `open_rooms`
-carve *perfect* mazes: the open passages are a spanning tree of the lattice, so that there is one path between any two
-cells. `braid` afterwards opens dead ends of any of them, which makes loops.
+carve *perfect* mazes: the open passages are a spanning tree of the lattice, so there is exactly one path between any
+two cells. `braid` then opens dead ends of any of them, which adds loops.
 
-Cells are numbered row by row; cell (row, column) is the character (2*row+1, 2*column+1). The algorithms by their usual
-names are collected in J. Buck, "Mazes for Programmers", Pragmatic Bookshelf 2015.
+Cells are numbered row by row; cell (row, column) is the character (2*row+1, 2*column+1). All algorithms are
+described under these names in J. Buck, "Mazes for Programmers", Pragmatic Bookshelf 2015.
 """
 
 import numpy as np
@@ -14,13 +14,13 @@ from numba import njit
 
 from .kernels import advance, below, mix
 
-# Share of the passages that percolation opens; the critical share of the square lattice is 1/2.
+# Probability that percolation opens a passage; the critical probability of the square lattice is 1/2.
 PERCOLATION_SHARE = 0.6
 
 
 @njit(cache=True)
 def _solid(count, places, height, width):
-    """Every cell open, every passage walled, as uint8 (n, characters)."""
+    """Maps with every cell open and every passage walled, uint8 (n, characters)."""
     open_ = np.zeros((count, (2 * height + 1) * (2 * width + 1)), dtype=np.uint8)
     for item in range(count):
         for place in places:
@@ -30,18 +30,18 @@ def _solid(count, places, height, width):
 
 @njit(cache=True)
 def _shaped(open_, height, width):
-    """The maps as (n, rows, columns)."""
+    """The maps in shape (n, rows, columns)."""
     return open_.reshape((len(open_), 2 * height + 1, 2 * width + 1))
 
 
 @njit(cache=True)
 def _lattice(height, width):
-    """The lattice of cells, once for a whole batch: there are no divisions in what follows.
+    """The lattice of cells, computed once per batch so that the inner loops need no divisions.
 
     Returns:
-        places: int32 (cells,), the character of each cell. The wall between two neighbours is halfway between theirs.
-        near: int32 (cells, 4), the neighbours of each cell: up, down, left, right, as far as there are any.
-        ways: int32 (cells,), how many there are.
+        places: int32 (cells,), index of each cell's character; the wall between two cells is at the mean of theirs.
+        near: int32 (cells, 4), the neighbours of each cell: up, down, left, right, without those missing.
+        ways: int32 (cells,), the number of neighbours.
     """
     cells = height * width
     places = np.empty(cells, dtype=np.int32)
@@ -70,7 +70,7 @@ def _link(grid, places, one, two):
 
 @njit(cache=True)
 def _which(near, ways, visited, wanted, out):
-    """Write those of a cell's neighbours whose flag is `wanted` into `out`; returns how many there are."""
+    """Write the neighbours of a cell whose flag is `wanted` to `out`; returns their number."""
     found = 0
     for k in range(ways):
         if visited[near[k]] == wanted:
@@ -81,7 +81,7 @@ def _which(near, ways, visited, wanted, out):
 
 @njit(cache=True)
 def _edges(places, height, width):
-    """All pairs of neighbouring cells and the character of the wall between them, int32 (2*h*w - h - w, 3)."""
+    """All pairs of neighbouring cells and the index of the wall between them, int32 (2*h*w - h - w, 3)."""
     edges = np.empty((2 * height * width - height - width, 3), dtype=np.int32)
     found = 0
     for cell in range(height * width):
@@ -94,7 +94,7 @@ def _edges(places, height, width):
 
 @njit(cache=True)
 def _root(parents, cell):
-    """The representative of a cell's set, halving the path to it (Tarjan and van Leeuwen, JACM 1984)."""
+    """The representative of a cell's set, with path halving (Tarjan and van Leeuwen, JACM 1984)."""
     while parents[cell] != cell:
         parents[cell] = parents[parents[cell]]
         cell = parents[cell]
@@ -111,7 +111,7 @@ def carve_depth_first(keys, height, width):
     steps = np.array([-columns, columns, -1, 1], dtype=np.int64)
     stack = np.empty(height * width, dtype=np.int64)
     choices = np.empty(4, dtype=np.int64)
-    # Cells on the lattice's rim have neighbours outside the array or on its frame; `inside` rules those out.
+    # Cells on the border have neighbours outside the array or on its frame; `inside` excludes those.
     inside = np.zeros((rows + 4) * columns, dtype=np.uint8)
     for row in range(height):
         for column in range(width):
@@ -168,7 +168,7 @@ def carve_prim(keys, height, width):
                     size += 1
             if joined == cells:
                 break
-            while True:  # an edge whose far end has been reached otherwise is dropped
+            while True:  # an edge whose far end was reached by another is dropped
                 state = advance(state)
                 pick = below(state, size)
                 grown, cell = inner[pick], np.int64(outer[pick])
@@ -183,7 +183,7 @@ def carve_prim(keys, height, width):
 
 @njit(cache=True, nogil=True)
 def carve_kruskal(keys, height, width):
-    """Randomised Kruskal (J. B. Kruskal, Proc. AMS 1956): edges in random order, each kept unless it closes a loop."""
+    """Randomised Kruskal (J. B. Kruskal, Proc. AMS 1956): edges in random order, kept unless they close a cycle."""
     places, _, _ = _lattice(height, width)
     open_ = _solid(len(keys), places, height, width)
     edges = _edges(places, height, width)
@@ -198,7 +198,7 @@ def carve_kruskal(keys, height, width):
             order[k] = k
         parents[:] = singles
         missing, position = cells - 1, 0
-        while missing > 0:  # a Fisher-Yates shuffle, as far as it is needed
+        while missing > 0:  # a Fisher-Yates shuffle, only as far as needed
             state = advance(state)
             pick = position + below(state, len(edges) - position)
             edge = order[pick]
@@ -214,7 +214,7 @@ def carve_kruskal(keys, height, width):
 
 @njit(cache=True, nogil=True)
 def carve_wilson(keys, height, width):
-    """Wilson's algorithm (D. B. Wilson, STOC 1996): loop-erased random walks; every spanning tree equally likely."""
+    """Wilson's algorithm (D. B. Wilson, STOC 1996): loop-erased random walks; all spanning trees equally likely."""
     places, near, ways = _lattice(height, width)
     open_ = _solid(len(keys), places, height, width)
     cells = height * width
@@ -240,8 +240,8 @@ def carve_wilson(keys, height, width):
 
 @njit(cache=True, nogil=True)
 def carve_aldous_broder(keys, height, width):
-    """Aldous-Broder (D. Aldous, SIAM J. Discrete Math. 1990; A. Broder, FOCS 1989): a random walk until it has been
-    everywhere, keeping each cell's first entrance; every spanning tree equally likely.
+    """Aldous-Broder (D. Aldous, SIAM J. Discrete Math. 1990; A. Broder, FOCS 1989): a random walk until every
+    cell is visited, keeping the edge by which each is first entered; every spanning tree is equally likely.
     """
     places, near, ways = _lattice(height, width)
     open_ = _solid(len(keys), places, height, width)
@@ -266,7 +266,7 @@ def carve_aldous_broder(keys, height, width):
 @njit(cache=True, nogil=True)
 def carve_hunt_and_kill(keys, height, width):
     """Hunt and kill (W. D. Pullen, "Think Labyrinth", 1996): walk at random until stuck, then scan row by row for an
-    unvisited cell beside the maze and walk on from there; few dead ends.
+    unvisited cell beside the maze and continue from there; few dead ends.
     """
     places, near, ways = _lattice(height, width)
     open_ = _solid(len(keys), places, height, width)
@@ -277,7 +277,7 @@ def carve_hunt_and_kill(keys, height, width):
         visited = np.zeros(cells, dtype=np.uint8)
         cell = below(state, cells)
         visited[cell] = 1
-        hunted = 0  # no cell before it is unvisited
+        hunted = 0  # every cell before it is visited
         while cell >= 0:
             found = _which(near[cell], ways[cell], visited, 0, choices)
             if found > 0:
@@ -304,8 +304,8 @@ def carve_hunt_and_kill(keys, height, width):
 
 @njit(cache=True, nogil=True)
 def carve_recursive_division(keys, height, width):
-    """Recursive division (Pullen, "Think Labyrinth", 1996): split an open field by a wall with one gap, across its
-    longer side, and each half again; long straight walls.
+    """Recursive division (Pullen, "Think Labyrinth", 1996): split an open field by a wall with one gap across its
+    longer side, then each half in turn; long straight walls.
     """
     open_ = np.zeros((len(keys), 2 * height + 1, 2 * width + 1), dtype=np.uint8)
     fields = np.empty((height * width + 1, 4), dtype=np.int64)
@@ -347,7 +347,7 @@ def carve_recursive_division(keys, height, width):
 
 @njit(cache=True, nogil=True)
 def carve_binary_tree(keys, height, width):
-    """Binary tree (Buck 2015, chapter 2): each cell opens up or left, by a coin; two clear corridors along the rim."""
+    """Binary tree (Buck 2015, chapter 2): each cell opens up or left at random; two corridors along the border."""
     places, _, _ = _lattice(height, width)
     open_ = _solid(len(keys), places, height, width)
     for item in range(len(keys)):
@@ -366,7 +366,7 @@ def carve_binary_tree(keys, height, width):
 
 @njit(cache=True, nogil=True)
 def carve_sidewinder(keys, height, width):
-    """Sidewinder (Buck 2015, chapter 2): rows fall into runs by coins, each run opens up once; one clear corridor."""
+    """Sidewinder (Buck 2015, chapter 2): rows are cut into random runs, each opens up once; one straight corridor."""
     places, _, _ = _lattice(height, width)
     open_ = _solid(len(keys), places, height, width)
     for item in range(len(keys)):
@@ -390,9 +390,9 @@ def carve_sidewinder(keys, height, width):
 
 @njit(cache=True, nogil=True)
 def carve_percolation(keys, height, width):
-    """Bond percolation (Broadbent and Hammersley, Proc. Camb. Phil. Soc. 1957): each passage open by chance
-    (`PERCOLATION_SHARE`); of what comes out the largest connected part is kept, the rest is wall. Loops and blind
-    regions; not every cell is open.
+    """Bond percolation (Broadbent and Hammersley, Proc. Camb. Phil. Soc. 1957): each passage is open with
+    probability `PERCOLATION_SHARE`; the largest connected component is kept, the rest is wall. Has loops, and not
+    every cell is open.
     """
     places, near, ways = _lattice(height, width)
     open_ = _solid(len(keys), places, height, width)
@@ -426,12 +426,12 @@ def carve_percolation(keys, height, width):
 
 @njit(cache=True, nogil=True)
 def carve_open_rooms(keys, height, width):
-    """Rooms and mazes (R. Nystrom, "Rooms and Mazes", 2014): a depth-first maze with rectangular rooms cleared in it,
-    2 to 4 cells a side, one for every 12 cells. Open ground, loops, many shortest paths.
+    """Rooms and mazes (R. Nystrom, "Rooms and Mazes", 2014): a depth-first maze with rectangular rooms cut into it,
+    2 to 4 cells a side, one per 12 cells. Open ground, loops, several shortest paths.
     """
     open_ = carve_depth_first(keys, height, width)
     for item in range(len(keys)):
-        # A second stream of the same key: the maze under the rooms is that of `carve_depth_first`.
+        # A second stream of the same key, so that the maze under the rooms is that of `carve_depth_first`.
         state = advance(keys[item] ^ np.uint64(0x8CB92BA72F3D8DD7))
         for _ in range(max(1, height * width // 12)):
             state = advance(state)
@@ -448,17 +448,17 @@ def carve_open_rooms(keys, height, width):
 
 @njit(cache=True)
 def _chance(state, probability):
-    """True with a probability 0-1, from an advanced state."""
+    """True with the given probability (0-1), from an advanced state."""
     return (mix(state) >> np.uint64(11)) * 2.0**-53 < probability
 
 
 @njit(cache=True, nogil=True)
 def braid(keys, open_, share):
-    """Open dead ends, in place: each cell with one way out gets a second by chance, through a random wall to a cell.
+    """Open dead ends in place: each gets, with probability `share`, a second exit to a random open neighbour.
 
     Args:
         open_: uint8 (n, rows, columns).
-        share: of the dead ends, 0-1. At 1 none is left that could be opened.
+        share: of the dead ends, 0-1. At 1 every dead end that can be opened is.
     """
     count, rows, columns = open_.shape
     flat = open_.reshape((count, rows * columns))

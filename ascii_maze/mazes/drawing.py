@@ -1,4 +1,4 @@
-"""Mazes with walks through them, for the terminal and several on a sheet."""
+"""Drawings of mazes with walks through them: in the terminal, and several on one SVG sheet."""
 
 from collections.abc import Sequence
 from html import escape
@@ -9,7 +9,7 @@ from ..metrics.path_validity.svg import STYLE, follow, to_svg
 
 
 def to_terminal(maze: Maze, moves: str = ""):
-    """The maze as rich Text, two columns a character: walls grey, the walk in colour, a cross where it hits a wall."""
+    """The maze as rich Text, two columns per character: grey walls, a coloured walk, a cross where it hits a wall."""
     from rich.text import Text
 
     walk = follow(maze, moves)
@@ -28,14 +28,14 @@ def to_terminal(maze: Maze, moves: str = ""):
     text = Text()
     for row, line in enumerate(maze.rows):
         places = (drawn((row, column), symbol) for column, symbol in enumerate(line))
-        for style, run in groupby(places, key=lambda place: place[1]):  # rich is slow where there are many styles
+        for style, run in groupby(places, key=lambda place: place[1]):  # rich is slow with many styles
             text.append("".join(characters for characters, _ in run), style=style)
         text.append("\n")
     return text
 
 
 def to_sheet(walks: Sequence[tuple[str, Maze, str]], columns: int = 4, side: int = 170) -> str:
-    """Several mazes in one self-contained SVG, that is legible on light and dark pages.
+    """Several mazes in one self-contained SVG, legible on light and dark pages.
 
     Args:
         walks: caption, maze and moves of each.

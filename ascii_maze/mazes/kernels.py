@@ -1,13 +1,13 @@
-"""Numba kernels over batches of lattice mazes: place, solve, measure, render, canonicalise. `carvers` makes them.
+"""Numba kernels over batches of lattice mazes: place, solve, measure, render, canonicalise. `carvers` carves them.
 
-A batch of n mazes of width x height cells is one uint8 array `open` of shape (n, 2*height+1, 2*width+1): 1 where a
-walker may stand, 0 for wall. The outer frame is always wall, so no kernel checks bounds. Positions are flat character
+A batch of n mazes of width x height cells is one uint8 array `open` of shape (n, 2*height+1, 2*width+1): 1 for open
+ground, 0 for wall. The outer frame is always wall, so no kernel checks bounds. Positions are flat character
 indices, `row * columns + column`. Moves are 0-3 in the order of `MOVES`, "UDLR"; where several shortest moves exist
 the first in that order is taken, here and in `Maze.solve` alike.
 
 Randomness comes only from the uint64 key of each maze (see `item_keys`), advanced by SplitMix64 (Steele et al., "Fast
 splittable pseudorandom number generators", OOPSLA 2014). A maze is therefore a pure function of its key: batches may
-be cut anywhere and carved by any number of workers.
+be split anywhere and carved by any number of workers.
 """
 
 import hashlib
@@ -19,10 +19,10 @@ LETTERS = np.frombuffer(b"UDLR", dtype=np.uint8)
 
 
 def item_keys(seed: int, stream: str, width: int, height: int, indices: np.ndarray) -> np.ndarray:
-    """Random keys of items of an endless sequence: a hash of (seed, stream, size, index).
+    """Random keys of the items of an infinite sequence: a hash of (seed, stream, size, index).
 
     Args:
-        stream: what the numbers are for, such as a generator.
+        stream: the name of what the keys are for, such as a generator.
         indices: integers (n,), not negative.
 
     Returns:
@@ -58,7 +58,7 @@ def place_random(keys, open_):
     """Start and goal of each maze: two different open cells, uniformly at random.
 
     Args:
-        open_: uint8 (n, rows, columns), at least two cells of each open.
+        open_: uint8 (n, rows, columns), with at least two open cells each.
 
     Returns:
         int32 (n, 2): flat character indices of start and goal.
@@ -84,7 +84,7 @@ def place_far(keys, open_):
     """Start and goal far apart: the cell farthest from a random one, and the cell farthest from that.
 
     In a perfect maze no two cells are farther apart (Bulterman et al., "On computing a longest path in a tree",
-    Inf. Process. Lett. 2002). Arguments and result as of `place_random`.
+    Inf. Process. Lett. 2002). Arguments and result as in `place_random`.
     """
     count, rows, columns = open_.shape
     flat = open_.reshape((count, rows * columns))
@@ -109,9 +109,9 @@ def place_far(keys, open_):
 
 @njit(cache=True, nogil=True)
 def place_corners(keys, open_):
-    """Start and goal in opposite corners, or in the open cells nearest to them; which corners, the key decides.
+    """Start and goal in opposite corners, or the open cells nearest to them; the key decides which corners.
 
-    Arguments and result as of `place_random`.
+    Arguments and result as in `place_random`.
     """
     count, rows, columns = open_.shape
     ends = np.empty((count, 2), dtype=np.int32)
@@ -179,8 +179,8 @@ def solve(open_, ends):
         ends: int32 (n, 2), start and goal.
 
     Returns:
-        letters: uint8, the ASCII letters of all paths one after the other.
-        offsets: int64 (n + 1,), where each path begins and ends in `letters`; an unreachable goal has an empty path.
+        letters: uint8, the ASCII letters of all paths, concatenated.
+        offsets: int64 (n + 1,), where each path begins and ends in `letters`; empty for an unreachable goal.
     """
     count, rows, columns = open_.shape
     flat = open_.reshape((count, rows * columns))
@@ -263,14 +263,14 @@ def facts(open_, letters, offsets):
 
 @njit(cache=True, nogil=True)
 def spell(letters, offsets, table, table_offsets):
-    """Write paths out: each move as its entry in a table, entries separated by blanks.
+    """Spell out paths: each move as its entry in a table, separated by spaces.
 
     Args:
-        letters, offsets: paths as `solve` gives them; bytes that are no move are copied as they are, without blanks.
-        table, table_offsets: uint8 and int64 (5,), the entries of the moves U D L R one after the other.
+        letters, offsets: paths as returned by `solve`; bytes that are no move are copied unchanged, without spaces.
+        table, table_offsets: uint8 and int64 (5,), the entries of U D L R, concatenated.
 
     Returns:
-        The same form: uint8 text and int64 (n + 1,) offsets.
+        uint8 text and int64 (n + 1,) offsets, in the same form.
     """
     longest = 1 + np.max(table_offsets[1:] - table_offsets[:-1])
     text = np.empty(longest * len(letters), dtype=np.uint8)
@@ -304,12 +304,11 @@ def move_of(letter):
 
 @njit(cache=True, nogil=True)
 def canonicalise(text, rows, columns):
-    """The canonical form of each maze: the least of its rotations and reflections, with start and goal as drawn or
+    """The canonical form of each maze: the smallest of its rotations and reflections, with start and goal as drawn or
     swapped.
 
-    Mazes that are one another turned, mirrored or walked backwards share it; a tall orientation (fewer columns than
-    rows) comes before a wide one, and equal shapes are compared as text. See `Maze.canonical` for the
-    same on any map.
+    Mazes that are rotations, reflections or reversals of one another share it. Tall orientations (fewer columns than
+    rows) sort before wide ones, equal shapes as text. `Maze.canonical` is the same for any map.
 
     Args:
         text: uint8 (n, rows * (columns + 1) - 1), from `render`.
@@ -320,7 +319,7 @@ def canonicalise(text, rows, columns):
     count = len(text)
     narrow = min(rows, columns)
     size = max(rows, columns) * (narrow + 1) - 1
-    # For each orientation, where in the text each character of the turned maze stands.
+    # For each orientation, the index in the text of each character of the rotated maze.
     sources = np.empty((8, size), dtype=np.int64)
     orientations = 0
     for symmetry in range(8):
@@ -332,7 +331,7 @@ def canonicalise(text, rows, columns):
             r, c = (column, row) if transpose else (row, column)
             r = rows - 1 - r if flip_rows else r
             c = columns - 1 - c if flip_columns else c
-            # The line break at the end of a row is the same byte wherever it is taken from.
+            # Any row's line break will do: it is the same byte.
             sources[orientations, k] = columns if column == narrow else r * (columns + 1) + c
         orientations += 1
     swapped = np.arange(128).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""Maze -> chat messages, and paths -> the text of an answer, in one of several languages and styles.
+"""Mazes as chat messages and paths as answers, in several languages and styles.
 
-Every prompt is a constant system message with the rules and a user message with nothing but the maze; TRL's
-conversational types are lists of such messages. What a completion means is `parse_moves` of the scorer.
+A prompt is a constant system message with the rules and a user message that is only the maze, in TRL's conversational
+format. The scorer's `parse_moves` is the inverse: completion -> path.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ _TASKS = MappingProxyType(
 
 @dataclass(frozen=True)
 class PromptStyle:
-    """How a maze is put to a model, and how it is to answer.
+    """How a maze is shown to a model, and how it has to answer.
 
     Attributes:
         language: of the rules and of words as answers, one of `LANGUAGES`.
@@ -92,7 +92,7 @@ def format_answer(path: str, style: PromptStyle = PLAIN, start: tuple[int, int] 
     """A path in letters without spaces as the text of an answer: `RRDD` -> `R R D D`.
 
     Args:
-        start: where the path begins, (row, column); what `coordinates` are counted from.
+        start: (row, column) of the path's start, needed for `coordinates`.
     """
     if style.answer != "coordinates":
         names = dict(zip(MOVES, MOVE_NAMES[style.answer, style.language]))
@@ -106,12 +106,12 @@ def format_answer(path: str, style: PromptStyle = PLAIN, start: tuple[int, int] 
 
 
 def prompt_messages(maze: Maze | str, style: PromptStyle = PLAIN) -> list[Message]:
-    """The system and the user message that ask for a path through the maze."""
+    """The system and user messages that ask for a path through the maze."""
     text = maze.to_ascii(style.maze) if isinstance(maze, Maze) else maze
     return [{"role": "system", "content": style.system_prompt}, {"role": "user", "content": text}]
 
 
 def style_of(prompt: list[Message]) -> PromptStyle:
-    """The style of a prompt, known by its system message; `PLAIN` for a message that is not ours."""
+    """The style of a prompt, recognised by its system message; `PLAIN` for any other message."""
     styles = (PromptStyle(*names) for names in product(LANGUAGES, STYLES, ANSWER_STYLES))
     return next((style for style in styles if style.system_prompt == prompt[0]["content"]), PLAIN)

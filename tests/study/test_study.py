@@ -18,7 +18,7 @@ from .conftest import run_study
 def test_what_can_be_had_is_had_and_what_failed_is_said(study_run):
     _, done, results = study_run
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("ascii-maze: train-dpo failed; the rest stands.")
+    assert done.stderr.splitlines()[-1].startswith("ascii-maze: train-dpo failed; the other stages are kept.")
     states = {stage["name"]: stage["state"] for stage in results["stages"]}
     assert states == {"build": "done", "train-sft": "done", "train-dpo": "failed", "evaluate": "done"}
     assert "there is no folder 'nowhere'" in next(s["note"] for s in results["stages"] if s["name"] == "train-dpo")

@@ -1,4 +1,4 @@
-"""The metric as a page: paste a maze and an answer, see the path drawn and every field of its score."""
+"""The metric as a web page: paste a maze and an answer to see the path and every field of its score."""
 
 import base64
 import sys
@@ -19,7 +19,7 @@ ANSWER = "R R R R D D L L L L D D R R R R"
 
 
 def draw(maze: str, answer: str) -> tuple[str, dict]:
-    """A picture of the path as HTML, and the fields of its score; of a bad maze, what is wrong, and nothing."""
+    """The drawn path as HTML and the fields of its score; for a bad maze the error and no fields."""
     try:
         parsed = Maze.from_ascii(maze)
     except MazeError as error:

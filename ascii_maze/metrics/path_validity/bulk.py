@@ -1,8 +1,8 @@
-"""Many answers at once, with NumPy: what `score_path` says of each, several times as fast.
+"""`score_path` for many answers at once with NumPy, several times as fast.
 
-It takes the common case, small maps of one shape in the style `hash` and answers in letters, some thousand at a time:
-all walk in step, and one search per map, of all maps at once, tells how far every place is from the goal. Whatever
-else there is, from arrows and large maps to text that is no maze, goes to `score_path` one by one.
+The common case, small maps of one shape in the style `hash` with answers in letters, is scored in chunks of a few
+thousand: all walks advance in step, and one search over all maps at once gives every place's distance to the goal.
+Everything else, from arrows and large maps to text that is not a maze, goes to `score_path` one by one.
 """
 
 from collections import defaultdict
@@ -34,22 +34,22 @@ def score_paths(mazes: Sequence[str], completions: Sequence[str]) -> list[PathSc
     """`score_path` of each maze and completion.
 
     Raises:
-        MazeError: a maze is none; it tells its index.
+        MazeError: a text is not a maze; the error has its index.
     """
     return [_shared(*row) for row in rows_of(score_columns(mazes, completions))]
 
 
 def rows_of(columns: Columns) -> Iterator[tuple]:
-    """The fields of each score, in their order."""
+    """The fields of each score, in order."""
     excess = [None if moves == NOWHERE else moves for moves in columns["excess_moves"].tolist()]
     return zip(*(excess if name == "excess_moves" else columns[name].tolist() for name in FIELDS))
 
 
 def score_columns(mazes: Sequence[str], completions: Sequence[str]) -> Columns:
-    """The fields of `PathScore` as arrays (n,): bool, int64 or float64, by their meaning; -1 for no excess moves.
+    """The fields of `PathScore` as arrays (n,) of bool, int64 or float64; `excess_moves` is -1 where it is None.
 
     Raises:
-        MazeError: a maze is none; it tells its index.
+        MazeError: a text is not a maze; the error has its index.
     """
     columns = {
         name: np.zeros(len(mazes), {"bool": bool, "float": np.float64}.get(getattr(kind, "__name__", ""), np.int64))
@@ -85,10 +85,10 @@ def score_columns(mazes: Sequence[str], completions: Sequence[str]) -> Columns:
 
 
 def lenient_columns(mazes: Sequence[str], completions: Sequence[object], strict: Columns) -> Columns:
-    """The fields of `Lenient` as bool (n,): what `score_lenient` says of each maze and completion.
+    """The fields of `Lenient` as bool (n,): the result of `score_lenient` for each maze and completion.
 
     Args:
-        strict: what `score_columns` says of them; only what that has not read is read again.
+        strict: the result of `score_columns`; only what that could not parse is read again.
     """
     columns = {"parsed_lenient": strict["parsed"].copy(), "valid_lenient": strict["valid"].copy()}
     for index in np.flatnonzero(~strict["parsed"]).tolist():
@@ -98,7 +98,7 @@ def lenient_columns(mazes: Sequence[str], completions: Sequence[object], strict:
 
 
 def _score_chunk(mazes: list[str], completions: list[str], size: int, width: int) -> tuple[np.ndarray, Columns]:
-    """Which answers could be scored, and the columns for these.
+    """Which answers could be scored here, and the columns for these.
 
     Args:
         size: characters of each maze, with a line break after every row.
@@ -153,7 +153,7 @@ def _read_maps(texts: list[str], size: int, width: int) -> tuple[np.ndarray, np.
 
 
 def _read_moves(completions: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All letters end to end as places in `MOVES`, and of each answer its first and its number, -1 for other text."""
+    """All letters, concatenated, as indices into `MOVES`; each answer's offset and length, -1 for other text."""
     joined = "\0".join([*completions, ""]).encode("ascii", "replace").translate(None, _SEPARATORS)
     codes = np.frombuffer(joined, np.uint8)
     ends = np.flatnonzero(codes == 0)
@@ -168,11 +168,11 @@ def _read_moves(completions: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def _walk(letters, firsts, lengths, steps, wall, maps, starts) -> tuple[np.ndarray, ...]:
-    """All walks in step, longest first; a blocked move leaves the walker where it is.
+    """Advance all walks in step, longest first; a blocked move leaves the walker where it is.
 
     Returns:
-        int (n,) each: where it ends, where the legal part ends, the moves of that, moves against walls, and steps onto
-        places where the walk has been before.
+        int (n,) each: where the walk ends, where its legal prefix ends, that prefix's moves, moves against walls, and
+        steps onto places visited before.
     """
     here, stopped, prefix = starts.copy(), starts.copy(), lengths.copy()
     hits, again = np.zeros_like(lengths), np.zeros_like(lengths)
@@ -199,13 +199,13 @@ def _walk(letters, firsts, lengths, steps, wall, maps, starts) -> tuple[np.ndarr
 
 
 def _flood(ground: np.ndarray, goals: np.ndarray, width: int) -> np.ndarray:
-    """Breadth-first search from every goal at once: eight maps to the byte, so that a step is a few machine words.
+    """Breadth-first search from every goal at once, eight maps per byte, so that a step takes few machine words.
 
     Args:
-        ground: bool (maps, places), where one may stand.
+        ground: bool (maps, places), true for open ground.
 
     Returns:
-        uint8 (moves, places, bytes): where the search is after each number of moves, a bit for each map.
+        uint8 (moves, places, bytes): the frontier after each number of moves, one bit per map.
     """
     source = np.zeros_like(ground)
     source[np.arange(len(goals)), goals] = True
@@ -225,7 +225,7 @@ def _flood(ground: np.ndarray, goals: np.ndarray, width: int) -> np.ndarray:
 
 
 def _distance(rings: np.ndarray, maps: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Moves from places to the goals of their maps, int (n,); -1: no way."""
+    """Moves from places to the goals of their maps, int (n,); -1: no path."""
     reached = rings[:, places, maps >> 3] & (128 >> (maps & 7)).astype(np.uint8)
     moves = (reached != 0).argmax(axis=0)
     return np.where(reached[moves, np.arange(len(places))] != 0, moves, NOWHERE)

@@ -1,8 +1,8 @@
-r"""The lenient reading: the path that a longer text gives, where people and models write it.
+r"""The lenient reading: finds the path in a longer text, in the forms that people and models use.
 
-The strict reading asks whether a model answered as it was told; this one, beside it, whether there is a path in what
-it said, so that a lack of format is told from a lack of skill. Whatever `parse_moves` reads, this reads alike. It
-never guesses: a text that speaks of directions and gives no path has none, and of two paths the last one counts.
+The strict reading asks whether a model answered in the required format; the lenient one, whether its text contains a
+path, so that lack of format can be told from lack of skill. It agrees with `parse_moves` wherever that reads a path.
+It never guesses: text that mentions directions without giving a path has none, and of two paths the last one counts.
 
 A text is first cut down to what counts: what follows the last thought, of that the last `<answer>` or `\boxed{}`, and
 no turn but the first. Then it is read line by line. Moves of one kind with nothing but separators between them are a
@@ -10,7 +10,7 @@ run; lines that are nothing but a run belong together, as do the items of a numb
 alone on its lines, after a label ("Answer:") or in marks (bold, code, quotes) it is a path, and in the middle of a
 sentence only if it can hardly be anything else. What is denied, tried, an example or taken back is none.
 
-What it does not do: read other languages than English and Portuguese, or turns relative to where one looks.
+What it does not do: read languages other than English and Portuguese, or turns relative to a heading.
 """
 
 import re
@@ -82,7 +82,7 @@ class Run:
     """Moves of one kind on one line with nothing but separators between them.
 
     Attributes:
-        start, end: where in the line.
+        start, end: its place in the line.
         parts: of the moves, in letters; coordinates have `places` instead.
         atoms: how many times a move, with or without a count, was written.
         counted: how many of these have a count.
@@ -110,7 +110,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Line:
-    """A line that says something: its number in a list, its text without that, and the runs in it."""
+    """A line with content: its number in a list, its text without that number, and the runs in it."""
 
     at: int
     number: int | None
@@ -121,14 +121,14 @@ class Line:
 
 
 class Lenient(NamedTuple):
-    """What the lenient reading says of an answer, beside the `parsed` and `valid` of its `PathScore`."""
+    """The lenient counterparts of `parsed` and `valid` of `PathScore`."""
 
     parsed_lenient: bool
     valid_lenient: bool
 
 
 def score_lenient(maze: Maze | str, completion: object, strict: PathScore | None = None) -> Lenient:
-    """Whether a completion gives a path in the lenient reading, and whether that path is valid.
+    """Whether a completion has a path in the lenient reading, and whether it is valid.
 
     Args:
         maze: a `Maze`, or the text of one.
@@ -146,7 +146,7 @@ def score_lenient(maze: Maze | str, completion: object, strict: PathScore | None
 
 
 def parse_lenient(completion: object, start: tuple[int, int] | None = None) -> str | None:
-    """The moves of a completion as letters without spaces, also where it says more; None where it gives no path.
+    """The moves of a completion as letters without spaces, whatever text is around them; None if it gives no path.
 
     Args:
         completion: what the model wrote, in any form that `completion_text` takes.
@@ -164,7 +164,7 @@ def parse_lenient(completion: object, start: tuple[int, int] | None = None) -> s
 
 
 def _marked(text: str, start: tuple[int, int] | None) -> str | None:
-    """The moves of one line that holds nothing but them, marks and a label: most short answers, without a search."""
+    """The moves of a single line of moves, marks and a label only: most short answers, without a search."""
     label = SHORT_LABEL.match(text)
     bare = text[label.end() if label else 0 :].strip(TRIMMED + "\n").translate(MARKS_AS_BLANKS)
     if "\n" in bare or len(bare) < 4 or "..." in text or "…" in text:
@@ -174,7 +174,7 @@ def _marked(text: str, start: tuple[int, int] | None) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """The text with one way to write each arrow, and without LaTeX, special tokens and a later turn."""
+    """The text with arrows normalised, and without LaTeX, special tokens and later turns."""
     text = text.replace("\r", "") if text.isascii() else text.translate(ARROWS)
     text = text.rpartition("assistantfinal")[2]  # what is left of gpt-oss's channels without special tokens
     if "<" in text or "[" in text or "\n" in text:
@@ -194,7 +194,7 @@ def _plain(text: str) -> str:
 
 
 def _said_once(found: re.Match) -> str:
-    """`R (right)` and `Right (R)` are one move, said twice."""
+    """`R (right)` and `Right (R)` are one move, written twice."""
     one, two = found.groups()
     return one if DIRECTIONS[one.lower()] == DIRECTIONS[two.lower()] else found[0]
 
@@ -204,7 +204,7 @@ def _as_moves(found: re.Match) -> str:
 
 
 def _what_counts(text: str) -> tuple[str, bool]:
-    r"""The inside of the last `<answer>`, closed or not, or `\boxed{}`, else all; and whether that is a part."""
+    r"""The inside of the last `<answer>`, closed or not, or `\boxed{}`, else all; and whether it is only a part."""
     tags = list(ANSWER_TAG.finditer(text)) if "<" in text else []
     opened = [tag for tag in tags if tag[0][1] != "/"]
     if opened:
@@ -223,7 +223,7 @@ def _what_counts(text: str) -> tuple[str, bool]:
 
 
 def _last_path(text: str, start: tuple[int, int] | None) -> str | None:
-    """The last path in a text, unless it is taken back behind it."""
+    """The last path in a text, unless it is retracted after it."""
     lines, number, last = list(_lines(text)), 0, None
     while number < len(lines):
         block = _numbered(lines, number) or _alike(lines, number)
@@ -264,7 +264,7 @@ _KINDS = {"after": "letters", "before": "letters", "word": "words", "coordinate"
 
 
 def _tokens(line: str) -> Iterator[re.Match]:
-    """The line in pieces: matches of `TOKEN`, and words that are none, which have no group of that name."""
+    """The tokens of a line: matches of `TOKEN`, and of `PLAIN` for other words."""
     place = 0
     while place < len(line):
         token = PLAIN.match(line, place)
@@ -347,7 +347,7 @@ def _extend(run: Run, token: re.Match, joined: bool) -> None:
 
 
 def _numbered(lines: list[Line], first: int) -> list[Line]:
-    """The lines from the first on that are numbered from 1 on; none for a single one."""
+    """The lines from `first` that are numbered 1, 2, ...; none if there is only one."""
     last = first
     while last < len(lines) and lines[last].number == last - first + 1:
         last += 1
@@ -355,9 +355,9 @@ def _numbered(lines: list[Line], first: int) -> list[Line]:
 
 
 def _alike(lines: list[Line], first: int) -> list[Line]:
-    """The lines from the first on that are nothing but runs of one kind; at least that line itself.
+    """The lines from `first` that consist of runs of one kind only; at least that line itself.
 
-    Text may stand before the first run. A blank line parts two paths, but not a list of one move a line.
+    Text may precede the first run. A blank line separates two paths, but not a list with one move per line.
     """
     last, head = first, lines[first]
     while last + 1 < len(lines) and len(head.runs) == 1 and not _bare(head.text[head.runs[-1].end :]):
@@ -374,7 +374,7 @@ def _alike(lines: list[Line], first: int) -> list[Line]:
 
 
 def _joined(block: list[Line], text: str) -> Line:
-    """Lines that belong together as one."""
+    """Merge the lines of a block into one."""
     if len(block) == 1:
         return block[0]
     head, tail = block[0], block[-1]
@@ -394,7 +394,7 @@ def _joined(block: list[Line], text: str) -> Line:
 
 
 def _is_fragment(run: Run, other: Run, text: str) -> bool:
-    """Whether other moves of the same kind stand in the same sentence, so that it is unclear which of them count."""
+    """Whether the same sentence has other moves of the same kind, so that it is unclear which count."""
     if other is run or other.kind != run.kind or max(other.atoms, other.counted * 2) < 2:
         return False
     first, second = sorted((run, other), key=lambda one: one.start)
@@ -402,12 +402,12 @@ def _is_fragment(run: Run, other: Run, text: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    """What of the text around a run says something: all but marks, punctuation and the ends of the way."""
+    """The words around a run: its context without marks, punctuation and the names of start and goal."""
     return ENDS.sub("", text.strip(TRIMMED)).strip(TRIMMED)
 
 
 def _moves_of_list(block: list[Line]) -> str | None:
-    """The moves of a list with one move in every item, but for those that only tell where the way starts or ends."""
+    """The moves of a list with one move per item, except items that only name the start or the goal."""
     if NO_ANSWER.search(block[0].above):
         return None
     moves = []
@@ -428,15 +428,15 @@ def _moves_of_list(block: list[Line]) -> str | None:
 
 
 def _names_all(moves: str) -> bool:
-    """Whether it is but the names of the four moves, which as a path leads nowhere."""
+    """Whether it only lists the four moves, which leads nowhere as a path."""
     return len(moves) == 4 and len(set(moves)) == 4
 
 
 def _moves_of_run(run: Run, line: Line, start: tuple[int, int] | None, alone: bool) -> str | None:
-    """The moves of a run where it stands for a path.
+    """The moves of a run that stands for a path, else None.
 
     Args:
-        alone: whether there is no other line.
+        alone: whether it is the only line.
     """
     moves = moves_between(run.places, start) if run.places else run.moves
     before = line.text[max(0, run.start - NEAR) : run.start]
@@ -473,7 +473,7 @@ def _moves_of_run(run: Run, line: Line, start: tuple[int, int] | None, alone: bo
 
 
 def _stands_out(run: Run, written: float, clause: str, start: tuple[int, int] | None) -> bool:
-    """Whether a run in the middle of a sentence can hardly be anything but a path."""
+    """Whether a run inside a sentence is almost certainly a path."""
     if run.kind == "words":
         return GOING.search(clause) is not None and (run.atoms > 2 or run.counted == run.atoms > 1)
     if run.kind == "coordinates":

@@ -1,4 +1,4 @@
-"""Maze, the value that everything passes around: parse, render, solve. Pure Python, no dependency.
+"""`Maze`: parse, render, solve. Pure Python, no dependency.
 
 A maze is any rectangular map with one start and one goal; a lattice of w x h cells, as the generators make it, is the
 special case of (2h+1) rows of (2w+1) characters. One move is one character: U, D, L or R.
@@ -25,17 +25,17 @@ _BITS = bytes.maketrans(b"# SG", b"0111")
 
 
 class MazeError(ValueError):
-    """Text that is not a maze. The message tells the row, the column (both from 1) and what was expected.
+    """Text that is not a maze. The message gives row and column (from 1) and what was expected.
 
     Attributes:
-        index: which text it was, where there were several.
+        index: of the text, where there were several.
     """
 
     index: int | None = None
 
 
 class Facts(NamedTuple):
-    """What the dataset says of a maze. Counts are of characters of the map, `path_length` of moves (None: no way)."""
+    """Facts of a maze, as in the dataset. Counts are of map characters, `path_length` of moves (None: no path)."""
 
     path_length: int | None
     turns: int
@@ -45,7 +45,7 @@ class Facts(NamedTuple):
 
 @dataclass(frozen=True)
 class Maze:
-    """A rectangular map in the style `hash`, known to be well formed. Make one with `Maze.from_ascii`."""
+    """A well-formed rectangular map in the style `hash`. Make one with `Maze.from_ascii`."""
 
     rows: tuple[str, ...]
     start: tuple[int, int]
@@ -55,8 +55,8 @@ class Maze:
     def from_ascii(cls, text: str, marks: Mapping[str, str] | None = None) -> "Maze":
         """Parse a map in any of `STYLES`.
 
-        What editors add is left out where it cannot be part of the map: a byte order mark, CRLF, empty lines before
-        and after, and blanks behind the right-hand wall of ragged rows.
+        What editors add is ignored where it cannot be part of the map: a byte order mark, CRLF, empty lines at either
+        end, and trailing spaces after the right-hand wall of ragged rows.
 
         Args:
             marks: other characters in the text, and which of `#`, ` `, `S` and `G` each stands for: `{"E": "G"}`.
@@ -93,7 +93,7 @@ class Maze:
         return cls(tuple(lines), divmod(text.index(START), width + 1), divmod(text.index(GOAL), width + 1))
 
     def to_ascii(self, style: str = "hash") -> str:
-        """The map as text without trailing line break, in one of `STYLES`; `from_ascii` gives the same maze back."""
+        """The map as text without a trailing newline, in one of `STYLES`; `from_ascii` reads the same maze back."""
         if style not in STYLES:
             raise ValueError(f"unknown maze style '{style}'; expected one of {', '.join(STYLES)}")
         return "\n".join(self.rows).translate(str.maketrans(WALL + OPEN, STYLES[style]))
@@ -106,7 +106,7 @@ class Maze:
         return len(self.rows), len(self.rows[0])
 
     def is_open(self, row: int, column: int) -> bool:
-        """Whether a walker may stand there; False outside the map."""
+        """Whether a position is open ground; False outside the map."""
         return 0 <= row < len(self.rows) and 0 <= column < len(self.rows[0]) and self.rows[row][column] != WALL
 
     def neighbours(self, row: int, column: int) -> list[tuple[str, tuple[int, int]]]:
@@ -118,21 +118,21 @@ class Maze:
     def ground(self) -> str:
         """The map as one string for fast walking, with a wall after every row and a row of walls before and after.
 
-        A move adds 1 or `len(rows[0]) + 1` to a place, or takes it away; whoever leaves the map meets a wall first.
+        A move adds or subtracts 1 or `len(rows[0]) + 1`; a walk that leaves the map hits a wall first.
         """
         border = WALL * (len(self.rows[0]) + 1)
         return f"{border}{WALL.join(self.rows)}{border}"
 
     @cached_property
     def shortest(self) -> int | None:
-        """Moves of a shortest path; None: no way."""
+        """Moves of a shortest path; None: no path."""
         return self.moves_to_goal(self.ground.index(START))
 
     def moves_to_goal(self, place: int) -> int | None:
-        """Moves of a shortest path to the goal from a place in `ground`; None: no way.
+        """Moves of a shortest path to the goal from a place in `ground`; None: no path.
 
-        In a small map by bit sets, several times as fast as a queue; their cost grows with places times moves, so a
-        large one is searched place by place, once.
+        Small maps use bit sets, several times as fast as a queue. Their cost grows with places times moves, so large
+        maps are searched once with a queue.
         """
         if len(self.ground) > LARGE:
             moves = self._search[1][place]
@@ -163,7 +163,7 @@ class Maze:
     @cached_property
     def _search(self) -> tuple[list[int], array]:
         """Places in `ground` in the order of a breadth-first search from the goal, and the moves to it from each place
-        (`NOWHERE` where there is no way).
+        (`NOWHERE` where there is no path).
         """
         ground, width = self.ground, len(self.rows[0]) + 1
         moves = array("i", [NOWHERE]) * len(ground)
@@ -179,12 +179,12 @@ class Maze:
 
     @cached_property
     def distances(self) -> dict[tuple[int, int], int]:
-        """Moves from each position to the goal, by breadth-first search; positions without a way are absent."""
+        """Moves from each position to the goal, by breadth-first search; positions without a path are absent."""
         width, (queue, moves) = len(self.rows[0]) + 1, self._search
         return {(place // width - 1, place % width): moves[place] for place in queue}
 
     def solve(self) -> str | None:
-        """A shortest path in letters without spaces, the first of `MOVES` where several are as short; None: no way."""
+        """A shortest path as letters without spaces, the first in the order of `MOVES`; None: no path."""
         width, moves, here = len(self.rows[0]) + 1, self._search[1], self.ground.index(START)
         steps = [(move, down * width + right) for move, (down, right) in MOVES.items()]
         if moves[here] == NOWHERE:
@@ -197,7 +197,7 @@ class Maze:
         return "".join(path)
 
     def facts(self) -> Facts:
-        """Path length, turns on the shortest path, junctions (3 or 4 ways) and dead ends (1 way)."""
+        """Path length, turns on the shortest path, junctions (3 or 4 exits) and dead ends (1 exit)."""
         path, ground, width = self.solve(), self.ground, len(self.rows[0]) + 1
         ways = [
             4 - (ground[here - width] + ground[here + width] + ground[here - 1] + ground[here + 1]).count(WALL)
@@ -212,16 +212,16 @@ class Maze:
         )
 
     def canonical(self) -> str:
-        """The text that this maze shares with all its rotations and reflections, also walked backwards, and no other.
+        """The text that this maze shares with its rotations, reflections and their reversals, and with no other maze.
 
-        It is the least of the 16 candidates: those with fewer columns first, then as text. Split decisions and
-        duplicates go by the hash of this form; `ascii_maze.mazes.kernels.canonicalise` is the same for batches.
+        It is the smallest of the 16 variants: fewer columns first, then as text. Splits and duplicates are decided by
+        the hash of this form; `ascii_maze.mazes.kernels.canonicalise` is the same for batches.
         """
         least = min(self.variants(), key=lambda rows: (len(rows[0]), rows))
         return "\n".join(least)
 
     def variants(self) -> list[tuple[str, ...]]:
-        """The rows of the 16 mazes that count as this one: turned, mirrored, and each with S and G swapped."""
+        """The rows of the 16 mazes equivalent to this one: rotated, reflected, and each with S and G swapped."""
         found = []
         swapped = tuple(line.translate(str.maketrans("SG", "GS")) for line in self.rows)
         for rows in (self.rows, swapped):
@@ -232,8 +232,8 @@ class Maze:
 
 
 def _without_padding(text: str) -> str:
-    """The text without byte order mark and empty lines at its ends; and where its rows are ragged, but without the
-    blanks at their ends are as long as one another and end in a wall, without those blanks.
+    """The text without byte order mark and empty lines at either end. Trailing spaces of ragged rows are removed if
+    the rows are then equally long and all end in a wall.
     """
     lines = text.removeprefix("\ufeff").strip("\n").split("\n")
     stripped = [line.rstrip(" ") for line in lines]
@@ -248,7 +248,7 @@ _USUAL_MARKS = MappingProxyType({**dict.fromkeys("s@oO*aAPpBI", START), **dict.f
 
 
 def _hint(symbol: str, lines: list[str]) -> str:
-    """How to go on with a character that is none of a maze's, where that is clear."""
+    """A hint for a character that no maze has, where the intention is clear."""
     if symbol == "\t":
         return " (tabs are not spaces)"
     text = "\n".join(lines)
@@ -260,7 +260,7 @@ def _hint(symbol: str, lines: list[str]) -> str:
 
 
 def _what_is_wrong(lines: list[str]) -> str:
-    """The first thing that keeps rows from being a maze, with its place."""
+    """The first reason why rows are not a maze, with its position."""
     if lines == [""]:
         return "the maze is empty: expected rows of '#', ' ', 'S' and 'G'"
     width, alphabet = len(lines[0]), set("#█ .SG")

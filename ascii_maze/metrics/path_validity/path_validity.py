@@ -48,7 +48,7 @@ Examples:
 
 
 class TextFeatures(datasets.Features):
-    """Columns of text, which are written as they are; to look at every value would take longer than to score it."""
+    """Columns of text, stored without a look at each value, which would take longer than scoring it."""
 
     def encode_batch(self, batch: dict) -> dict:
         """The columns as lists."""
@@ -70,10 +70,10 @@ class PathValidity(evaluate.Metric):
         )
 
     def add_batch(self, *, predictions=None, references=None, **kwargs) -> None:
-        """Add pairs, as any metric does, but take predictions that are messages, no text, or none that UTF-8 can hold.
+        """Add pairs; unlike other metrics, accept predictions that are messages, not text, or not valid UTF-8.
 
         Raises:
-            ValueError: a reference is no text, with its index in the batch; or there are not as many of both.
+            ValueError: a reference is not text, with its index in the batch; or the numbers of both differ.
         """
         check_text(references)
         if set(map(type, predictions)) - {str}:
@@ -109,7 +109,7 @@ class PathValidity(evaluate.Metric):
 
 
 def check_text(references: list) -> None:
-    """Refuse the first reference that is no text, with its index."""
+    """Refuse the first reference that is not text, with its index."""
     if set(map(type, references)) <= {str}:
         return
     for index, reference in enumerate(references):
@@ -118,5 +118,5 @@ def check_text(references: list) -> None:
 
 
 def storable(value: object) -> str:
-    """The text of a prediction, with `?` for lone surrogates, which no file can hold; "" where there is none."""
+    """The text of a prediction, with `?` for lone surrogates, which UTF-8 cannot encode; "" where there is none."""
     return (completion_text(value) or "").encode(errors="replace").decode()

@@ -1,7 +1,7 @@
-"""One answer against one maze -> PathScore. The only scorer: metric, rewards and evaluation all call `score_path`.
+"""Scores an answer against a maze. This is the only scorer: metric, rewards and evaluation all call `score_path`.
 
-Pure Python, no dependency beyond `maze.py`. It never raises on what a model wrote, whatever that is; it does raise on
-a bad maze, which is the caller's mistake.
+Pure Python, no dependency beyond `maze.py`. It never raises on a completion, whatever it holds; it does raise on a bad
+maze, which is the caller's mistake.
 """
 
 import re
@@ -35,8 +35,8 @@ class PathScore:
     """How good an answer is. Rates are 0-1; counts are of moves.
 
     Attributes:
-        parsed: the answer is a sequence of at least one move and nothing else.
-        legal: parsed, and every step stays inside and on open ground.
+        parsed: the answer is a sequence of one or more moves and nothing else.
+        legal: parsed, and every step stays on open ground inside the map.
         reaches_goal: the walk ends on G. A blocked move leaves the walker where it is, so an illegal walk may also
             arrive.
         valid: legal and reaches_goal.
@@ -45,7 +45,7 @@ class PathScore:
         legal_prefix: share of the moves before the first illegal one.
         progress: share of the shortest distance from S to G closed where the legal prefix ends; never below 0.
         wall_hits: moves against a wall or over the edge.
-        revisits: steps onto a position where the walk has been before.
+        revisits: steps onto a position that was visited before.
     """
 
     parsed: bool
@@ -60,7 +60,7 @@ class PathScore:
     revisits: int
 
     def to_dict(self) -> dict[str, bool | int | float | None]:
-        """The fields by name, as they stand in predictions.parquet."""
+        """The fields by name, as in predictions.parquet."""
         return {name: getattr(self, name) for name in FIELDS}
 
 
@@ -71,11 +71,11 @@ OPTIMAL = PathScore(True, True, True, True, True, 0, 1.0, 1.0, 0, 0)
 
 
 def completion_text(completion: object) -> str | None:
-    """The text of a completion in any form in which datasets and trainers hold one; None where there is none.
+    """The text of a completion in any form that datasets and trainers use; None where there is none.
 
-    That is text; a chat message, of which `content` counts (text, or a list of parts of which those with `text` do);
-    a conversation, of which the last message counts if it is the assistant's; or a list with one text in it. NumPy
-    arrays are taken for lists. A message's `reasoning_content` is a thought and does not count.
+    Text; a chat message, of which `content` counts (text, or a list of parts, of which those with `text` count); a
+    conversation, of which the last message counts if it is the assistant's; or a list of one text. NumPy arrays are
+    read as lists. A message's `reasoning_content` is a thought and does not count.
     """
     if isinstance(completion, str):
         return completion
@@ -102,9 +102,9 @@ def _as_list(value: object) -> list | tuple:
 
 
 def after_thought(completion: str) -> str | None:
-    """What follows the last closed thought; None where a thought is still open at the end.
+    """What follows the last closed thought; None if a thought is still open at the end.
 
-    Where the prompt has opened the thought, as some chat templates do, the caller puts its mark before the completion:
+    Where the prompt has opened the thought, as some chat templates do, the caller prepends its tag to the completion:
     see `opened_thought`.
     """
     if "<" not in completion and "[" not in completion:
@@ -115,13 +115,13 @@ def after_thought(completion: str) -> str | None:
 
 
 def opened_thought(prompt: str) -> str:
-    """The mark of the thought that a rendered prompt has opened for the completion; "" where it has opened none."""
+    """The opening tag of a thought with which a rendered prompt ends, which the completion then continues; or ""."""
     return next((opened for opened, _ in THOUGHTS if prompt.rstrip().endswith(opened)), "")
 
 
 def extract_answer(completion: str) -> str:
-    """What counts of a longer completion: of what follows the last thought the inside of the last
-    `<answer>...</answer>`, else the whole; nothing while a thought is open.
+    """The part of a completion that counts: of what follows the last thought, the inside of the last
+    `<answer>...</answer>`, or all of it without one; nothing while a thought is open.
     """
     text = after_thought(completion) or ""
     start = text.rfind(ANSWER_OPEN, 0, max(text.rfind(ANSWER_CLOSE), 0))
@@ -132,14 +132,14 @@ def extract_answer(completion: str) -> str:
 
 
 def parse_moves(completion: object, start: tuple[int, int] | None = None) -> str | None:
-    """The moves of a completion as letters without spaces, or None where it holds anything else, or no move.
+    """The moves of a completion as letters without spaces; None if it holds anything else, or no move.
 
     Letters, arrows, words (English or Portuguese, in any case) and coordinates are understood; see
     `prompts.ANSWER_STYLES`. Between letters an arrow is a separator (`R → D`); any other mixture is no path.
 
     Args:
         completion: what the model wrote, in any form that `completion_text` takes.
-        start: where coordinates have to begin, (row, column); anywhere without it.
+        start: (row, column) where coordinates have to begin; None allows any.
     """
     text = completion if isinstance(completion, str) else completion_text(completion)
     if not text:
@@ -151,7 +151,7 @@ def parse_moves(completion: object, start: tuple[int, int] | None = None) -> str
 
 
 def moves_of_answer(answer: str, start: tuple[int, int] | None) -> str | None:
-    """`parse_moves` of a text of which all counts."""
+    """`parse_moves` of a text that counts as a whole."""
     letters = answer.translate(_LETTERS)
     if not letters:
         return None
@@ -203,9 +203,9 @@ def score_path(maze: Maze | str, completion: object) -> PathScore:
 
 
 def read_maze(text: str) -> Maze:
-    """`Maze.from_ascii`, which remembers the last mazes, and of large ones only a few.
+    """`Maze.from_ascii`, cached; of large mazes only the last few.
 
-    A model answers the same maze several times: samples, generations of GRPO, each model of a comparison.
+    The same maze is answered several times: samples, GRPO's generations, the models of a comparison.
     """
     return (_read if len(text) <= LARGE else _read_large)(text)
 
@@ -215,9 +215,9 @@ _read_large = lru_cache(maxsize=16)(Maze.from_ascii)
 
 
 def score_moves(maze: Maze, moves: str) -> PathScore:
-    """Score a walk given in letters without spaces (at least one).
+    """Score a walk given as one or more letters without spaces.
 
-    A walk through a map without a way to G has progress 0 and can be legal, but never valid.
+    Where the map has no path to G, progress is 0, and a walk can be legal but not valid.
     """
     ground, width = maze.ground, len(maze.rows[0]) + 1
     steps = {"U": -width, "D": width, "L": -1, "R": 1}
@@ -246,7 +246,7 @@ def score_moves(maze: Maze, moves: str) -> PathScore:
 
 
 def _walk_on_after_walls(ground: str, steps: dict[str, int], moves: str) -> tuple[list[int], int, int]:
-    """Places in the order in which they are stood on, moves against walls, and how many moves come before the first.
+    """The places visited in order, the number of moves against walls, and how many moves precede the first of them.
 
     A blocked move leaves the walker where it is.
     """

@@ -1,4 +1,4 @@
-"""A maze with a walk through it as SVG. Nothing in it comes from a model but moves that the scorer has parsed."""
+"""A maze with a walk through it as SVG. The only model output in it are moves that the scorer has parsed."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from .maze import MOVES, WALL, Maze
 
 @dataclass(frozen=True)
 class Trace:
-    """Where a walk leads: the positions of its legal prefix, and where its first illegal step would have gone."""
+    """The positions of a walk's legal prefix, and where its first illegal step would have led."""
 
     positions: list[tuple[int, int]]
     crash: tuple[int, int] | None
@@ -28,7 +28,7 @@ def follow(maze: Maze, moves: str) -> Trace:
 def to_svg(maze: Maze, moves: str = "", scale: int = 12) -> str:
     """The maze as a self-contained SVG whose colours are CSS classes: wall, path, crash, start, goal.
 
-    There is nothing in it to escape.
+    Nothing in it needs escaping.
     """
     walk = follow(maze, moves)
     rows, columns = maze.shape

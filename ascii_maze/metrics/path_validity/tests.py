@@ -1,4 +1,4 @@
-"""Cases for `compute`, each with its result, in the form that Spaces of `evaluate` have."""
+"""Cases for `compute` with their results, in the format of `evaluate`'s Spaces."""
 
 LOOP = "#####\n#S  #\n# # #\n#  G#\n#####"
 LENIENT = ("parsed_lenient", "valid_lenient")
@@ -6,7 +6,7 @@ RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed", *LENIENT)
 
 
 def result(**given) -> dict:
-    """A result for one prediction that fails in everything, but for what is given."""
+    """The result for one prediction that fails in everything except what is given."""
     nothing = {"legal_prefix": 0.0, "progress": 0.0, "wall_hits": 0.0, "revisits": 0.0, "excess_moves": None}
     return {"n": 1, **dict.fromkeys(RATES, 0.0), **nothing, **given}
 

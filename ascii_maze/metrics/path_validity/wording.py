@@ -1,6 +1,6 @@
 """How people and models write moves, and the words around them that tell whether they are an answer.
 
-Data and patterns alone; `lenient.py` is what goes by them.
+Only data and patterns; `lenient.py` applies them.
 """
 
 # ruff: noqa: RUF001, SIM905
