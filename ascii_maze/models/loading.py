@@ -7,6 +7,7 @@ from .adapter_config import CONFIG, ModelError, fetch, read_config
 from .adapters import put_adapter, read_weights, refuse_misfit
 from .quantisation import dequantise_once_for_generation, keep_trainable_on_cpu, not_finite
 from .sources import Source, find_model, find_named, resolve_model
+from .templates import set_chat_template
 
 
 def load_model(name: str, task: str = "CAUSAL_LM", base: str | None = None) -> tuple[Any, Any]:
@@ -59,6 +60,7 @@ def load_tokenizer_of(source: Source):
     tokenizer = _read_tokenizer(source.name, source.revision)
     if tokenizer.chat_template is None:
         tokenizer.chat_template = load_tokenizer(args.model_name_or_path, args.model_revision).chat_template
+    set_chat_template(tokenizer)
     return tokenizer
 
 
@@ -74,14 +76,14 @@ def check_vocabulary(model, tokenizer, name: str) -> None:
 
 
 def load_tokenizer(name: str, revision: str | None = None):
-    """The tokenizer of a model, padding on the left as generation needs it.
+    """The tokenizer of a model, padding on the left as generation needs it, its chat template set by `templates`.
 
     Raises:
-        ModelError: there is none, or it has no chat template.
+        ModelError: there is none.
+        UsageError: it has no chat template, or one that loses messages.
     """
     tokenizer = _read_tokenizer(name, revision)
-    if tokenizer.chat_template is None:
-        raise ModelError(f"the tokenizer of '{name}' has no chat template; use an instruct model")
+    set_chat_template(tokenizer)
     return tokenizer
 
 

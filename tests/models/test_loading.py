@@ -5,7 +5,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from trl import ModelConfig
 
-from ascii_maze.models.loading import ModelError, load_base, load_tokenizer
+from ascii_maze.errors import UsageError
+from ascii_maze.models.loading import load_base, load_tokenizer
 
 
 @pytest.fixture
@@ -90,5 +91,5 @@ def test_a_tokenizer_without_chat_template_is_refused(tmp_path):
     tokenizer = build_tokenizer(64)
     tokenizer.chat_template = None
     tokenizer.save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match="has no chat template; use an instruct model"):
+    with pytest.raises(UsageError, match="has no chat template; give --chat_template plain"):
         load_tokenizer(str(tmp_path))

@@ -1,0 +1,208 @@
+"""A conversation -> the text that a model reads, whatever its family's chat template does.
+
+Our conversations are a system message with the rules, a user message with nothing but the maze, and an answer. Family
+templates do things to them that break training and scoring in silence: they write an empty thought before the answer
+(Qwen3), refuse the system role (Gemma), strip the maze of the blanks at its edges (Llama 3), write today's date, or
+render a prompt that is no prefix of the whole conversation (DeepSeek R1).
+
+`flat_template` therefore renders a conversation of marked messages once, cuts it at the marks, and writes the pieces
+down as a template of constants:
+
+    OPENING rules BETWEEN maze BEFORE answer END
+
+It is set on the tokenizer, and saved with every adapter, so that TRL, vLLM, lm-evaluation-harness and a user's own
+`apply_chat_template` all read the same text: what stands before the answer belongs to the prompt, content goes through
+character for character, nothing depends on the day. Tokenizers whose own template does all that already keep it.
+"""
+
+import datetime
+import json
+import re
+from typing import NamedTuple
+
+from ..errors import AsciiMazeError, UsageError, reason
+
+# What a template that writes the date is told; Llama's own template falls back on this day too.
+PINNED_DATE = datetime.datetime(2024, 7, 26)
+_DATE_CALL = re.compile(r"strftime_now\((['\"])(.*?)\1\)")
+# What no maze, no answer and no template contains, and what templates have no reason to change.
+_RULES, _MAZE, _ANSWER, _NEXT, _EDGES = "Zrules0Z", "Zmaze0Z", "Zanswer0Z", "Znext0Z", "  Zedges0Z \n # "
+# Where a template has no place for the rules, they go in front of the maze.
+_FOLDED = "\n\n"
+PLAIN_TEMPLATE = (
+    "{%- for message in messages %}{{ message.content }}{{ eos_token if message.role == 'assistant' else '\n\n' }}"
+    "{%- endfor %}"
+)
+
+
+class Pieces(NamedTuple):
+    """What a template puts around our messages.
+
+    Attributes:
+        opening: before the rules, the family's beginning of a text among it.
+        bare_opening: before the maze, in a conversation without rules.
+        between: rules and maze.
+        before_answer: after the maze; generation starts after it.
+        end: after the answer, with the token that ends it and nothing more; "" where the template writes none.
+        next_turn: after an answer that another user message follows.
+        with_rules: False for a template that leaves the rules out, of a tokenizer that could not spell them.
+    """
+
+    opening: str
+    bare_opening: str
+    between: str
+    before_answer: str
+    end: str
+    next_turn: str
+    with_rules: bool = True
+
+
+def set_chat_template(tokenizer, template: str | None = None, thinking: bool = False) -> None:
+    """Give a tokenizer a template by which our conversations come through whole; see the module's first lines.
+
+    Args:
+        tokenizer: of transformers; its `chat_template` is replaced where its own does not do.
+        template: Jinja to use in place of its own, or `plain` for the messages one after the other.
+        thinking: leave room for a thought before the answer, where the family's template has a switch for it.
+
+    Raises:
+        UsageError: the tokenizer has no template and none is given, or the template cannot be used.
+    """
+    if template is not None:
+        tokenizer.chat_template = PLAIN_TEMPLATE if template == "plain" else template
+    if tokenizer.chat_template is None:
+        raise UsageError(
+            f"the tokenizer of '{tokenizer.name_or_path}' has no chat template; give --chat_template plain, the path "
+            "of a Jinja file, or use an instruct model"
+        )
+    if thinking or not _is_whole(tokenizer):
+        tokenizer.chat_template = flat_template(take_apart(tokenizer, thinking))
+
+
+def render(tokenizer, messages: list[dict[str, str]], **options) -> str:
+    """The family's template filled in, on the same day every day.
+
+    Raises:
+        AsciiMazeError: the template refuses the messages.
+    """
+    from jinja2 import TemplateError
+
+    # Templates ask for the date with a format of their own; transformers hands no function of ours on to them.
+    pinned = _DATE_CALL.sub(lambda call: _literal(PINNED_DATE.strftime(call[2])), tokenizer.get_chat_template())
+    try:
+        return tokenizer.apply_chat_template(messages, chat_template=pinned, tokenize=False, **options)
+    except (TemplateError, ValueError, TypeError, KeyError) as error:
+        raise AsciiMazeError(f"the chat template of '{tokenizer.name_or_path}' fails: {reason(error)}") from error
+
+
+def take_apart(tokenizer, thinking: bool) -> Pieces:
+    """What the template puts around rules, maze and answer, by rendering marked messages.
+
+    Raises:
+        UsageError: it refuses a plain exchange, drops or repeats a message, or puts them in another order.
+    """
+    rules, maze = _say("system", _RULES), _say("user", _MAZE)
+    answer = _say("assistant", _ANSWER)
+    options = {"enable_thinking": thinking}
+    bare = _cut(tokenizer, render(tokenizer, [maze, answer], **options), (_MAZE, _ANSWER))
+    try:
+        whole = render(tokenizer, [rules, maze, answer], **options)
+    except AsciiMazeError:  # no system role
+        whole = ""
+    with_rules = True
+    if whole.count(_RULES) == 1 and whole.index(_RULES) < whole.index(_MAZE):
+        opening, between, before, end = _cut(tokenizer, whole, (_RULES, _MAZE, _ANSWER))
+    else:
+        opening, between, before, end = bare[0], _FOLDED, bare[1], bare[2]
+        with_rules = can_spell(tokenizer, "You walk through a maze.")
+    if thinking:
+        start = render(tokenizer, [maze], add_generation_prompt=True, **options)
+        before = start[start.index(_MAZE) + len(_MAZE) :]
+    next_turn, end = _next_turn(tokenizer, end), _up_to_token(tokenizer, end)
+    return Pieces(opening, bare[0], between, before, end, next_turn, with_rules)
+
+
+def flat_template(pieces: Pieces) -> str:
+    """The Jinja template of constants that puts these pieces around any conversation of ours, multi-turn ones too.
+
+    A prompt with its generation prompt is then a prefix of the whole conversation, by construction.
+    """
+    opening, bare, between, before, end, next_turn = map(_literal, pieces[:6])
+    rules = f"{opening} + messages[0].content + {between}" if pieces.with_rules else opening
+    return (
+        f"{{%- if messages[0].role == 'system' %}}{{{{- {rules} }}}}{{%- set turns = messages[1:] %}}"
+        f"{{%- else %}}{{{{- {bare} }}}}{{%- set turns = messages %}}{{%- endif %}}"
+        "{%- for message in turns %}"
+        "{%- if message.role == 'assistant' %}"
+        f"{{{{- {before} + message.content + ({end if pieces.end else 'eos_token'} if loop.last else {next_turn}) }}}}"
+        "{%- else %}{{- message.content }}{%- endif %}"
+        "{%- endfor %}"
+        f"{{%- if add_generation_prompt %}}{{{{- {before} }}}}{{%- endif %}}"
+    )
+
+
+def can_spell(tokenizer, text: str) -> bool:
+    """Whether a tokenizer has tokens for a text, and not the one for what it does not know.
+
+    The embedded model's has none for most letters: it reads mazes and moves, and no rules.
+    """
+    return tokenizer.unk_token_id is None or tokenizer.unk_token_id not in tokenizer(text)["input_ids"]
+
+
+def _is_whole(tokenizer) -> bool:
+    """Whether the tokenizer's own template does with our conversations what `flat_template`'s would."""
+    if _DATE_CALL.search(tokenizer.get_chat_template()):
+        return False
+    talk = [_say("system", _RULES), _say("user", _EDGES)]
+    try:
+        prompt = render(tokenizer, talk, add_generation_prompt=True)
+        whole = render(tokenizer, [*talk, _say("assistant", _ANSWER)])
+    except AsciiMazeError:
+        return False
+    rules = _RULES in prompt or not can_spell(tokenizer, "You walk through a maze.")
+    after = whole.removeprefix(prompt)
+    return rules and _EDGES in prompt and after.startswith(_ANSWER) and bool(after[len(_ANSWER) :].strip())
+
+
+def _say(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def _cut(tokenizer, text: str, marks: tuple[str, ...]) -> list[str]:
+    """The text in pieces: before the first mark, between each two, after the last."""
+    pieces = []
+    for mark in marks:
+        before, found, text = text.partition(mark)
+        if not found or mark in text:
+            raise UsageError(
+                f"the chat template of '{tokenizer.name_or_path}' drops, repeats or reorders messages; "
+                "give --chat_template plain, or the path of a Jinja file"
+            )
+        pieces.append(before)
+    return [*pieces, text]
+
+
+def _ending_tokens(tokenizer) -> list[str]:
+    """Every token that text is never made of: special ones, and those that were added."""
+    added = (token.content for token in tokenizer.added_tokens_decoder.values())
+    return [token for token in {*tokenizer.all_special_tokens, *added} if token.strip()]
+
+
+def _up_to_token(tokenizer, text: str) -> str:
+    """What follows an answer up to the first token that can end it, with that token; "" where there is none."""
+    found = [(text.index(token) + len(token), token) for token in _ending_tokens(tokenizer) if token in text]
+    return text[: min(found)[0]] if found else ""
+
+
+def _next_turn(tokenizer, end: str) -> str:
+    """What stands between an answer and the user's next message; the end and a line break where that is refused."""
+    talk = [_say("user", _MAZE), _say("assistant", _ANSWER), _say("user", _NEXT), _say("assistant", "Zlast0Z")]
+    try:
+        return render(tokenizer, talk).partition(_ANSWER)[2].partition(_NEXT)[0]
+    except AsciiMazeError:
+        return end
+
+
+def _literal(text: str) -> str:
+    """A text as a string of Jinja's."""
+    return json.dumps(text, ensure_ascii=False)

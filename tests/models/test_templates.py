@@ -1,0 +1,155 @@
+"""Conversations come through whole, with the templates that model families ship (TRL has them stored)."""
+
+import datetime
+
+import pytest
+from transformers import AutoTokenizer
+
+from ascii_maze import Maze, generate_mazes, prompt_messages
+from ascii_maze.errors import UsageError
+from ascii_maze.mazes.prompts import PLAIN
+from ascii_maze.models import templates
+from ascii_maze.models.chat import turn_ends
+from ascii_maze.models.sources import TINY
+from ascii_maze.models.templates import set_chat_template
+
+from ..training.families import BAR, FAMILIES, STORED, tokenizer_of
+
+# An open map: no wall at its edges, so that trimming it would lose blanks.
+OPEN = "  S \n  # \n G  "
+ANSWER = "R D D L"
+
+
+def texts(tokenizer, messages=None) -> tuple[str, str]:
+    """The prompt and the whole, as everything that uses the tokenizer renders them."""
+    messages = messages or prompt_messages(OPEN)
+    prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    return prompt, tokenizer.apply_chat_template([*messages, {"role": "assistant", "content": ANSWER}], tokenize=False)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "tiny"])
+def test_a_conversation_comes_through_whole(family):
+    tokenizer = AutoTokenizer.from_pretrained(TINY) if family == "tiny" else tokenizer_of(family)
+    set_chat_template(tokenizer)
+    prompt, whole = texts(tokenizer)
+    assert OPEN in prompt
+    assert (PLAIN.system_prompt in prompt) == (family != "tiny")
+    assert whole.startswith(prompt + ANSWER)
+    assert whole.removeprefix(prompt + ANSWER).strip()
+    tokens, prompt_tokens = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (whole, prompt))
+    assert tokens[: len(prompt_tokens)] == prompt_tokens
+    answer = tokenizer.decode(tokens[len(prompt_tokens) :], skip_special_tokens=True)
+    assert answer.strip() == ANSWER
+    assert tokens.count(tokenizer.bos_token_id) <= 1
+    assert set(turn_ends(tokenizer)) & set(tokens[len(prompt_tokens) :])
+
+
+@pytest.mark.parametrize(
+    ("family", "before"),
+    [
+        ("qwen3", "<think>\n\n</think>\n\n"),
+        ("qwen3_5_think", "<think>\n\n</think>\n\n"),
+        ("glm4moe", "<think></think>\n"),
+        ("gptoss", "<|channel|>final<|message|>"),
+        ("deepseek_r1_distill", f"<{BAR}Assistant{BAR}>"),
+        ("qwen2_5", "<|im_start|>assistant\n"),
+    ],
+)
+def test_what_stands_before_the_answer_belongs_to_the_prompt(family, before):
+    tokenizer = tokenizer_of(family)
+    set_chat_template(tokenizer)
+    assert texts(tokenizer)[0].endswith(before)
+
+
+@pytest.mark.parametrize(
+    ("family", "before"),
+    [("qwen3", "assistant\n"), ("qwen3_5_think", "<think>\n"), ("deepseek_r1_distill", "<think>\n")],
+)
+def test_thinking_leaves_the_thought_to_the_model(family, before):
+    tokenizer = tokenizer_of(family)
+    set_chat_template(tokenizer, thinking=True)
+    prompt, whole = texts(tokenizer)
+    assert prompt.endswith(before)
+    assert whole.startswith(prompt)
+
+
+def test_rules_go_in_front_of_the_maze_where_there_is_no_system_role():
+    tokenizer = tokenizer_of("gemma")
+    set_chat_template(tokenizer)
+    assert f"<start_of_turn>user\n{PLAIN.system_prompt}\n\n{OPEN}<end_of_turn>" in texts(tokenizer)[0]
+
+
+@pytest.mark.parametrize("family", ["llama3_2", "gptoss"])
+def test_a_prompt_is_the_same_on_another_day(family, monkeypatch):
+    prompts = set()
+    for day in (1, 2):
+        tokenizer = tokenizer_of(family)
+
+        class Day(datetime.datetime):
+            @classmethod
+            def now(cls, zone=None, day=day):
+                return cls(2031, 3, day)
+
+        monkeypatch.setattr("transformers.utils.chat_template_utils.datetime", Day)
+        set_chat_template(tokenizer)
+        prompts.add(texts(tokenizer)[0])
+    (prompt,) = prompts
+    assert "2031" not in prompt
+    assert "2024" in prompt
+
+
+def test_a_tokenizer_without_a_template_is_refused_with_what_to_give_and_takes_plain_text():
+    tokenizer = tokenizer_of(None)
+    with pytest.raises(UsageError, match="no chat template; give --chat_template plain"):
+        set_chat_template(tokenizer)
+    set_chat_template(tokenizer, "plain")
+    prompt, whole = texts(tokenizer)
+    assert prompt == f"{PLAIN.system_prompt}\n\n{OPEN}\n\n"
+    assert whole == f"{prompt}{ANSWER}<eos>"
+
+
+@pytest.mark.parametrize("template", ["{{ messages[0].content }}", "{{ raise_exception('no') }}", "{{ x"])
+def test_a_template_that_loses_a_message_is_refused(template):
+    with pytest.raises((UsageError, templates.AsciiMazeError), match="chat template of"):
+        set_chat_template(tokenizer_of(None), template)
+
+
+@pytest.mark.parametrize("family", ["qwen2_5", "qwen3", "gemma", "llama3"])
+def test_several_turns_are_the_family_s_own(family):
+    ours, theirs = tokenizer_of(family), tokenizer_of(family)
+    set_chat_template(ours)
+    talk = [
+        {"role": "user", "content": "first"},
+        {"role": "assistant", "content": "R"},
+        {"role": "user", "content": "second"},
+    ]
+    mine = ours.apply_chat_template(talk, tokenize=False, add_generation_prompt=True)
+    own = theirs.apply_chat_template(talk, tokenize=False, add_generation_prompt=True)
+    assert mine.replace("<think>\n\n</think>\n\n", "") == own.replace("<think>\n\n</think>\n\n", "")
+
+
+def test_a_template_that_does_all_that_is_kept():
+    for family in ("qwen2_5", "lfm2"):
+        tokenizer = tokenizer_of(family)
+        set_chat_template(tokenizer)
+        assert tokenizer.chat_template == (STORED / f"{family}.jinja").read_text()
+    tokenizer = tokenizer_of("qwen3")
+    set_chat_template(tokenizer)
+    once = tokenizer.chat_template
+    set_chat_template(tokenizer)
+    assert tokenizer.chat_template == once
+
+
+def test_it_is_saved_with_the_tokenizer(tmp_path):
+    tokenizer = tokenizer_of("qwen3")
+    set_chat_template(tokenizer)
+    tokenizer.save_pretrained(tmp_path)
+    assert texts(AutoTokenizer.from_pretrained(tmp_path)) == texts(tokenizer)
+
+
+def test_every_maze_of_a_batch_is_read_back_from_its_prompt():
+    tokenizer = tokenizer_of("llama3")
+    set_chat_template(tokenizer)
+    for text in generate_mazes("open_rooms", 4, 4, 20, 0).to_ascii():
+        prompt, _ = texts(tokenizer, prompt_messages(text))
+        assert Maze.from_ascii(prompt[prompt.index(text) :][: len(text)]) == Maze.from_ascii(text)
