@@ -14,6 +14,8 @@ from ..metrics.path_validity.svg import to_svg
 from ..references import find_reference
 from ..templating import PAGES, render
 
+GENERATOR = b'<meta name="generator" content="ascii-maze">'  # in every page, see page.html.jinja
+
 
 class Drawing(NamedTuple):
     """A maze and a walk through it.
@@ -137,9 +139,15 @@ def draw(drawings: list[Drawing]) -> None:
 
 
 def write_page(path: Path, title: str, drawings: list[Drawing]) -> None:
-    """Mazes as a self-contained HTML page, for light and dark."""
+    """Mazes as a self-contained HTML page, for light and dark.
+
+    Raises:
+        UsageError: there is something of that name that is no page of ours.
+    """
     from markupsafe import Markup
 
+    if path.exists() and not (path.is_file() and GENERATOR in path.read_bytes()):
+        raise UsageError(f"{path} is there already, and is no page of ascii-maze; give another name")
     # Numbers alone come from a walk.
     shown = [{"svg": Markup(to_svg(maze, moves)), "caption": caption} for caption, maze, moves in drawings]  # noqa: S704
     write_text(path, render(PAGES / "drawings.html.jinja", {"title": title, "drawings": shown}))

@@ -12,7 +12,7 @@ import pytest
 from ascii_maze.errors import AsciiMazeError, UsageError, printable
 from ascii_maze.evaluation.figures import draw_validity
 from ascii_maze.evaluation.run import evaluate
-from ascii_maze.evaluation.show import draw, find_drawings
+from ascii_maze.evaluation.show import draw, find_drawings, write_page
 
 MAZE, WALLED_IN = "#####\n#S G#\n#####", "#####\n#S#G#\n#####"
 PROMPT = [{"role": "system", "content": "Walk."}, {"role": "user", "content": MAZE}]
@@ -272,3 +272,16 @@ def test_names_are_shown_as_they_are(two, tmp_path):
     svg = tmp_path / "out" / "figures" / "validity_by_size.svg"
     texts = {element.text for element in ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}text")}
     assert {f"{printable(name)}.jsonl" for name in NAMES} <= texts
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "thesis.html", "folder"])
+def test_a_page_replaces_nothing_but_a_page(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    for file in ("notes.txt", "thesis.html"):
+        (tmp_path / file).write_text("<!doctype html> of years of work")
+    with pytest.raises(UsageError, match=f"{name} is there already, and is no page of ascii-maze"):
+        write_page(tmp_path / name, "Mazes", [])
+    assert (tmp_path / "notes.txt").read_text() == (tmp_path / "thesis.html").read_text()
+    for _ in range(2):
+        write_page(tmp_path / "page.html", "Mazes", [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "notes.txt", "page.html", "thesis.html"]
