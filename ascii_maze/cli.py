@@ -156,7 +156,8 @@ def merge(
     if as_json:
         print(json.dumps(figures))
         return
-    print(f"{out}: {100 * figures['before']:.1f} % valid before merging, {100 * figures['after']:.1f} % after")
+    written = f"{out}: {100 * figures['before']:.1f} % valid before merging, {100 * figures['after']:.1f} % after"
+    print(printable(written))
 
 
 @app.command(
@@ -305,7 +306,7 @@ def mri(
         print(f"{name}: layer {drift.index(max(drift))} drifts most, {max(drift):.2f} of the base's norm")
     for section, reason in results["missing"].items():
         print(f"not in the report: {section}: {reason}")
-    print(f"{out / 'report.html'}; figures, tables and mri.json are in the same folder")
+    print(printable(f"{out / 'report.html'}; figures, tables and mri.json are in the same folder"))
 
 
 @app.command(
@@ -380,7 +381,8 @@ def print_study(results: "StudyResults", out: Path) -> None:
         ],
         [HEADER[place] for place in shown],
     )
-    print(f"report: {out / 'report.html'}; as text: {out / 'report.md'}; as data: {out / 'results.json'}")
+    written = f"report: {out / 'report.html'}; as text: {out / 'report.md'}; as data: {out / 'results.json'}"
+    print(printable(written))
 
 
 @app.command(

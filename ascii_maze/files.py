@@ -118,9 +118,11 @@ def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Ite
         The locked file. A process that inherits it holds the folder too, for as long as it lives.
 
     Raises:
-        UsageError: there is a file of that name.
+        UsageError: there is a file of that name, or the name is not UTF-8.
         AsciiMazeError: the folder cannot be written, or another process holds it.
     """
+    if str(folder) != str(folder).encode(errors="replace").decode():  # it could be written into no record or report
+        raise UsageError(f"{folder} cannot be an output folder: its name is not UTF-8; give another")
     mark = folder / MARK
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -167,6 +167,8 @@ def test_merge_says_what_the_model_walks_before_and_after(tmp_path, monkeypatch,
 
     monkeypatch.setattr("ascii_maze.training.merge.merge_adapter", merge)
     words = ("merge", "outputs/sft", "--out", tmp_path, "--dataset", "mazes", "--limit", 8, "--margin", 0.1)
+    assert "\x1b" not in said_by(monkeypatch, capsys, *words, "--out", "\x1b[31mred")
+    asked.clear()
     told = said_by(monkeypatch, capsys, *words)
     assert told == f"{tmp_path}: 62.5 % valid before merging, 75.0 % after\n"
     assert json.loads(said_by(monkeypatch, capsys, *words, "--json")) == {"mazes": 8, "before": 0.625, "after": 0.75}

@@ -253,3 +253,9 @@ def test_a_removal_is_seen(line):
 def test_nothing_is_removed_or_renamed_past_files(path):
     name = str(path.relative_to(ROOT))
     assert name in ALLOWED or not removals(path.read_text(encoding="utf-8"))
+
+
+def test_a_name_that_no_record_could_hold_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="its name is not UTF-8"), output_folder(tmp_path / "a\udcffb"):
+        pass
+    assert not list(tmp_path.iterdir())

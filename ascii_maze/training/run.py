@@ -6,13 +6,14 @@ without it is not a finished run.
 """
 
 import json
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 from transformers import EarlyStoppingCallback, TrainerCallback
 
-from ..errors import AsciiMazeError, UsageError
+from ..errors import AsciiMazeError, UsageError, printable, reason
 from ..files import output_folder, write_text
 from ..methods import METHODS
 from ..models.loading import load_model_to_train, load_tokenizer
@@ -83,7 +84,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     if finished:
         check_same_rows(out, json.loads((out / "metrics.json").read_bytes()).get("dataset"), start.dataset)
         if first_process:
-            print(f"{out} holds this run, finished; --overwrite trains it anew")
+            print(printable(f"{out} holds this run, finished; --overwrite trains it anew"))
         if first_process and destination:
             publish(out, destination)
         return out
@@ -91,7 +92,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     lengths = measure_lengths(train_rows, tokenizer)
     check_lengths(train_rows, lengths, tokenizer, training)
     existed = out.exists()
-    trainer = make_trainer(recipe, arguments, train_rows, eval_rows, tokenizer, lengths)
+    with refusals(recipe):
+        trainer = make_trainer(recipe, arguments, train_rows, eval_rows, tokenizer, lengths)
     trained = sum(p.numel() * p.element_size() for p in trainer.model.parameters() if p.requires_grad)
     check_disk(out, trained, training.save_total_limit or 3)
     if first_process:
@@ -112,7 +114,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         if first_process:
             save(out, trainer, weights, tokenizer, recipe, metrics)
             remove_checkpoints(out)
-            print(f"{out}: {metrics['steps']} steps, {metrics['tokens']:,} tokens in {metrics['seconds']:.0f} s")
+            spent = f"{metrics['steps']} steps, {metrics['tokens']:,} tokens in {metrics['seconds']:.0f} s"
+            print(printable(f"{out}: {spent}"))
         trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
     if first_process and destination:
@@ -188,6 +191,17 @@ def clear_run(out: Path) -> None:
     remove_checkpoints(out)
 
 
+@contextmanager
+def refusals(recipe: Recipe) -> Iterator[None]:
+    """What PEFT, TRL or Transformers refuse of a stranger's recipe, as one line; `--debug` shows where."""
+    try:
+        yield
+    except AsciiMazeError:
+        raise
+    except Exception as error:
+        raise AsciiMazeError(f"{recipe.path.name} cannot be trained: {reason(error)}") from error
+
+
 def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, tokenizer, lengths: Lengths):
     """The trainer of the recipe's method, with its model, its rows and what is to happen on the way."""
     training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
@@ -237,7 +251,7 @@ def train(trainer, recipe: Recipe, out: Path, train_rows) -> None:
     """
     checkpoint = newest_intact(out)
     if trainer.is_world_process_zero():
-        print(f"going on from {checkpoint}" if checkpoint else f"training into {out}", flush=True)
+        print(printable(f"going on from {checkpoint}" if checkpoint else f"training into {out}"), flush=True)
         write_text(out / "recipe.yaml", recipe.to_yaml())
         cut_log(out / "log.jsonl", int(checkpoint.name.split("-")[-1]) if checkpoint else 0)
     trainer.add_callback(JsonLog(out / "log.jsonl"))

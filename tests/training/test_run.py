@@ -262,6 +262,10 @@ def test_a_model_of_too_few_positions_is_refused(dataset, train, tmp_path):
         ({"push_to_hub": "true", "hub_model_id": "org/x"}, "its base model is 'tiny' .*: --hub_base_model ORG/NAME"),
         ({"hub_model_id": "no/such/name"}, "no/such/name"),
         ({"adapter_name_or_path": "outputs/tiny/sft"}, "make it first: accelerate launch recipes/tiny/sft.yaml"),
+        # What PEFT, TRL and Transformers find only when the trainer is made.
+        ({"lora_target_modules": "nope"}, "sft.yaml cannot be trained: Target modules .*nope.* not found"),
+        ({"eos_token": "nope"}, "sft.yaml cannot be trained: The specified `eos_token` .'nope'. is not found"),
+        ({"report_to": "nope"}, "sft.yaml cannot be trained: nope is not supported"),
     ],
 )
 def test_what_cannot_be_trained_is_one_line_before_anything_is_written(dataset, train, tmp_path, changes, message):
