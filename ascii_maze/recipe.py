@@ -61,7 +61,13 @@ LEAST = MappingProxyType(
         ),
         1,
     )
-    | dict.fromkeys(("seed", "learning_rate", "num_train_epochs", "logging_steps", "save_steps", "eval_steps"), 0)
+    | dict.fromkeys(
+        (
+            *("seed", "learning_rate", "num_train_epochs", "logging_steps", "save_steps", "eval_steps"),
+            *("dataloader_num_workers", "neftune_noise_alpha"),
+        ),
+        0,
+    )
 )
 LARGEST = MappingProxyType({"seed": 2**32 - 1})
 PACKAGE = Path(__file__).resolve().parent

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
+from ascii_maze.hub.cards import render_card
 from ascii_maze.hub.rules import broken_rules
 from ascii_maze.methods import METHODS
 
@@ -66,3 +67,11 @@ def test_a_changed_recipe_or_base_is_noticed(cards, facts):
     other["methods"]["dpo"]["recipe"]["beta"] = 7
     other["weights_sha256"] = "0" * 64
     assert list(cards.stale(other)) == ["the weights of the embedded model", "recipes/tiny/dpo.yaml: beta"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_recipe_that_leaves_everything_to_its_defaults_has_a_card_too(facts, method):
+    values = {"method": method, "model_name_or_path": "org/base"}
+    card = render_card(values, facts["methods"][method]["metrics"], "outputs/run")
+    assert "load_in_4bit" not in card
+    assert "dtype=torch.float32" in card

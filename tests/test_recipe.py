@@ -141,6 +141,8 @@ def test_a_name_that_looks_like_a_number_stays_as_it_is(write, text):
         ("lora_target_modules: [--trust_remote_code=true]", "'--trust_remote_code=true' is no value"),
         ("learning_rate: .nan", "learning_rate is nan; expected a finite number of at least 0"),
         ("learning_rate: .inf", "learning_rate is inf"),
+        ("dataloader_num_workers: -1", "dataloader_num_workers is -1; expected a finite number of at least 0"),
+        ("neftune_noise_alpha: -1", "neftune_noise_alpha is -1; expected a finite number of at least 0"),
         ("learning_rate: -1.0", r"learning_rate is -1\.0; expected a finite number of at least 0"),
         ("weight_decay: .nan", "weight_decay is nan"),
         ("max_steps: 1" + "0" * 400, "not YAML: a number of more digits than 64 bits hold"),

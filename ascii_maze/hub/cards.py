@@ -1,6 +1,7 @@
 """The card of an adapter, from what its run left and what an evaluation and an MRI of it found."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -59,7 +60,7 @@ def render_card(
         "arxiv": described.arxiv,
         "name": name,
         "license": license,
-        "values": values,
+        "values": defaultdict(lambda: None, values),  # a recipe need not name what has a default
         "recipe": yaml.safe_dump(values, sort_keys=False, allow_unicode=True),
         "metrics": metrics,
         "losses": losses,

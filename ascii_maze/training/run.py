@@ -193,7 +193,11 @@ def clear_run(out: Path) -> None:
 
 @contextmanager
 def refusals(recipe: Recipe) -> Iterator[None]:
-    """What PEFT, TRL or Transformers refuse of a stranger's recipe, as one line; `--debug` shows where."""
+    """What PEFT, TRL or Transformers refuse of a stranger's recipe, as one line; `--debug` shows where.
+
+    Raises:
+        AsciiMazeError: in the place of whatever the block raises.
+    """
     try:
         yield
     except AsciiMazeError:
