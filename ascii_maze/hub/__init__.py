@@ -1,9 +1,9 @@
-"""Publishing on the Hub: `plan_push` says what would be sent, `push` sends it; nothing else here writes to the Hub.
+"""Publishing on the Hub: `plan_push` plans a push, `push` carries it out; nothing else here writes to the Hub.
 
-kinds.py        what can be published, and how its files are changed for it
-shipment.py     a folder -> the files, the card and the checks of a push, offline
-push.py         the one commit; retry.py: what is tried again, and errors in one line
-rules.py        the Hub's rules for metadata; secrets.py, local_paths.py: what must not be published
+kinds.py        what can be published, and how its files are changed for publication
+shipment.py     a folder -> the files, card and checks of a push, offline
+push.py         the one commit; retry.py: what is retried, and errors in one line
+rules.py        the Hub's rules for metadata; secrets.py, local_paths.py: what is never published
 cards.py        the card of an adapter; evidence.py, model_index.py: the results in it
 """
 

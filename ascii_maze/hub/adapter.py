@@ -1,5 +1,5 @@
-"""What is changed in an adapter's files before they are published: local names become names on the Hub, and the card
-gets the results measured since the training.
+"""Prepares an adapter's files for publication: local names become names on the Hub, and the card gets the results
+measured since training.
 """
 
 import re
@@ -18,7 +18,7 @@ from .evidence import Evidence, find_evidence
 from .local_paths import without_local_paths
 from .model_index import eval_results, model_index
 
-# Left out of the published recipe: whoever runs it again must not push to the same repository.
+# Left out of the published recipe, so that whoever runs it does not push to the same repository.
 _OF_THE_PUSH = ("push_to_hub", "hub_")
 # Keys of a recipe whose value is a name on the Hub or a folder.
 _NAMES = ("dataset_name", "adapter_name_or_path", "reward_model_name_or_path")
@@ -26,11 +26,11 @@ EMBEDDED_LICENSE = "apache-2.0"
 
 
 def prepare_adapter(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
-    """Every file that names the base model, the dataset or a folder, with names that others can use.
+    """The files that name the base model, the dataset or a folder, with names that others can use.
 
     Raises:
-        UsageError: the base is a folder or the embedded model, and there is no `base_model` to say instead; or a
-            folder of `results` says nothing of this adapter.
+        UsageError: the base is a folder or the embedded model, and no `base_model` is given; or a folder of
+            `results` has none of this adapter.
     """
     config = read_json(contents, "adapter_config.json")
     trained_on = config.get("base_model_name_or_path") or ""
@@ -62,17 +62,17 @@ def published_base(trained_on: str, base_model: str | None, option: str = "--bas
     """The Hub id of an adapter's base.
 
     Args:
-        trained_on: as its run names it.
-        base_model: what the user says it is.
-        option: with which the user can say so.
+        trained_on: the base, by the name in its run.
+        base_model: the Hub id that the user gave.
+        option: the option that gives it.
 
     Raises:
         UsageError: neither is a name on the Hub.
     """
     base = base_model or trained_on
-    # A name that the user gives is looked up on the Hub before anything is sent; one from training may be a folder.
+    # The Hub is asked about the user's name before anything is sent; a name from training may be a folder.
     if base == "tiny" or not is_hub_name(base) or (not base_model and Path(base).exists()):
-        said = f"'{base}' is no model on the Hub" if base_model else f"its base model is '{base}' on this machine"
+        said = f"'{base}' is not a model on the Hub" if base_model else f"its base model is '{base}' on this machine"
         raise UsageError(f"{said}; publish that and name it: {option} ORG/NAME")
     return base
 
@@ -80,13 +80,13 @@ def published_base(trained_on: str, base_model: str | None, option: str = "--bas
 def publishable_run(
     values: dict[str, Any], metrics: dict[str, Any], base: str, dataset: str | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Resolved recipe and metrics for others: names on the Hub stay, folders become relative.
+    """Resolved recipe and metrics for publication: names on the Hub are kept, of folders only the last part.
 
     Args:
         values: the recipe, `method` among its keys.
         metrics: metrics.json.
         base: Hub id of the base.
-        dataset: Hub id of the dataset, if it has one that the recipe does not name.
+        dataset: Hub id of the dataset, if the recipe does not have it.
     """
     kept = {key: value for key, value in values.items() if not key.startswith(_OF_THE_PUSH)}
     named = {key: _shareable(kept[key]) for key in _NAMES if kept.get(key)}
@@ -102,14 +102,14 @@ def publishable_run(
 
 
 def _shareable(name: str) -> str:
-    """A name on the Hub as it is, of a folder the last part."""
+    """A name on the Hub unchanged; of a folder the last part."""
     return name if is_on_hub(name) else Path(name).name
 
 
 def with_figures(text: str, base: str, license: str | None, evidence: Evidence, repo: str) -> tuple[str, list[dict]]:
     """The card with the metadata that the Hub indexes, and the entries for `.eval_results`.
 
-    Those are of datasets on the Hub alone.
+    There are entries only for datasets on the Hub.
     """
     card = parse_card("model", text)
     card.data.base_model, card.data["base_model_relation"] = base, "adapter"
@@ -126,6 +126,6 @@ def with_figures(text: str, base: str, license: str | None, evidence: Evidence, 
 
 
 def _renamed(text: str, old: str, new: str) -> str:
-    """Somebody's own card with another base model, where it stands as code or in a recipe."""
+    """A card edited by hand, with the base model renamed where it is written as code or in a recipe."""
     text = text.replace(f"`{old}`", f"`{new}`")
     return re.sub(rf"(?m)^(model_name_or_path: *['\"]?){re.escape(old)}(['\"]?)$", rf"\g<1>{new}\g<2>", text)

@@ -1,4 +1,4 @@
-"""The card of an adapter, from what its run left and what an evaluation and an MRI of it found."""
+"""The card of an adapter, from its run's files and the results of an evaluation and an MRI."""
 
 import json
 from collections import defaultdict
@@ -15,9 +15,9 @@ from .evidence import Evidence
 
 # In an installed package, and in a checkout.
 _TEMPLATES = [folder / "model_cards" / "adapter.md.jinja" for folder in Path(__file__).resolve().parents[1:3]]
-# A card with this line is generated again at every push; a card without it was edited by hand and is kept.
+# A card with this line is regenerated at every push; without it the card was edited by hand and is kept.
 GENERATED = "<!-- Written by ascii-maze, and again at every push. Remove this line to keep words of your own. -->"
-# What a run logs at an evaluation: key of the history -> its name in the card.
+# What a run logs at each evaluation: key in the history -> name in the card.
 MEASURED = MappingProxyType(
     {
         "eval_valid": "valid",
@@ -40,8 +40,8 @@ def render_card(
         values: the resolved recipe, `method` among its keys.
         metrics: metrics.json of the run.
         name: where it is loaded from: ORG/NAME once it is on the Hub, a folder before.
-        license: the Hub's name of one; none is named without it.
-        evidence: what was measured since; without it the card holds only what training saw.
+        license: the Hub's identifier; the card names none without it.
+        evidence: what was measured since; without it the card has only what training logged.
     """
     from ..evaluation.tables import TABLE_HEADER
     from ..mazes.prompts import PLAIN

@@ -1,4 +1,4 @@
-"""What a push sends, file by file, and what is asked of it."""
+"""The files of a push, and what the user asked for."""
 
 import hashlib
 import json
@@ -9,18 +9,18 @@ from typing import Any
 from ..errors import UsageError
 from ..files import sha256_of
 
-Content = Path | bytes  # a file of the folder, or the bytes that are sent in its place
+Content = Path | bytes  # a file of the folder, or bytes sent in its place
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user says of a push that the folder does not.
+    """What the user specifies of a push beyond the folder.
 
     Attributes:
-        repo: where it goes, ORG/NAME.
+        repo: the repository, ORG/NAME.
         base_model: the Hub id of an adapter's base, where that was local.
         dataset: the Hub id of the dataset it was trained and measured on, where that was local.
-        license: the Hub's name of the licence it goes under.
+        license: the Hub's identifier of its licence.
         results: folders of evaluations and MRIs, for its card.
     """
 
@@ -32,17 +32,17 @@ class Wishes:
 
 
 def read(content: Content) -> bytes:
-    """What is in a file, or the bytes that go in its place."""
+    """The content of a file, or the bytes sent in its place."""
     return content if isinstance(content, bytes) else content.read_bytes()
 
 
 def size(content: Content) -> int:
-    """Bytes that are sent."""
+    """Number of bytes sent."""
     return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
 def sha256(content: Content) -> str:
-    """The digest in hexadecimal, as the Hub and build.json give it."""
+    """The digest in hexadecimal, as in build.json and on the Hub."""
     return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else sha256_of(content)
 
 
@@ -76,14 +76,14 @@ def to_json(values: Any) -> bytes:
 
 
 def parse_card(repo_type: str, text: str) -> Any:
-    """A README.md as the Hub reads it; its head is `.data`.
+    """A README.md as the Hub reads it; its metadata is `.data`.
 
     Raises:
-        UsageError: the head is not YAML, or not what the Hub takes.
+        UsageError: the metadata is not YAML, or not what the Hub accepts.
     """
     from huggingface_hub import DatasetCard, ModelCard, SpaceCard
 
     try:
         return {"dataset": DatasetCard, "model": ModelCard, "space": SpaceCard}[repo_type](text)
-    except Exception as error:  # YAML's, and whatever the card's classes make of odd values
+    except Exception as error:  # YAML's, and whatever the card's classes raise on odd values
         raise UsageError(f"README.md: its head is not valid: {' '.join(str(error).split())}") from error

@@ -1,4 +1,4 @@
-"""What an evaluation and an MRI say about one adapter, for its card."""
+"""The results of an evaluation and an MRI for one adapter, for its card."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from ..evaluation.tables import table_rows
 from ..files import read_json
 from ..mazes.baselines import BASELINES
 
-# Examples shown of valid walks, and of others.
+# Number of examples each of valid and of invalid walks.
 SHOWN = 2
 SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
 class Example:
-    """One answer, to be shown: the maze with the places where it led, the answer, and what became of it."""
+    """One answer as an example: the maze with its walk drawn in, the answer, and the verdict."""
 
     maze: str
     answer: str
@@ -32,8 +32,8 @@ class Evidence:
     Attributes:
         model: its name in `results` and `mri`.
         results: results.json, with this model, its base and the baselines.
-        solved: some of its walks that arrive.
-        failed: some that do not.
+        solved: some of its valid walks.
+        failed: some of its invalid walks.
         mri: mri.json.
     """
 
@@ -45,15 +45,15 @@ class Evidence:
 
     @property
     def system_prompt(self) -> str | None:
-        """The rules as they were put to the model, if they are known."""
+        """The system prompt of the evaluation, if there was one."""
         return self.results["settings"]["system_prompt"] if self.results else None
 
     def table(self) -> list[tuple[str, ...]]:
-        """The rows of the table of results, under `report.TABLE_HEADER`."""
+        """The rows of the table of results, under `evaluation.tables.TABLE_HEADER`."""
         return table_rows(self.results) if self.results else []
 
     def against(self) -> list[PairedTest]:
-        """Paired tests of this model, turned so that it is `a`: what it alone solves is `only_a`."""
+        """Paired tests of this model, oriented so that it is `a`: mazes only it solves are `only_a`."""
         paired = self.results["paired"] if self.results else []
         tests = [test for test in paired if self.model in (test["a"], test["b"])]
         return [test if test["a"] == self.model else _turned(test) for test in tests]
@@ -64,12 +64,12 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
 
     Args:
         adapter: folder of the run.
-        base: the model it was trained on, by the name that its recipe gives it.
-        folders: of `ascii-maze evaluate` and `ascii-maze mri`; without any, those beside the run, as a study has them,
-            where they say something of it.
+        base: the model it was trained on, by its name in the recipe.
+        folders: of `ascii-maze evaluate` and `ascii-maze mri`; default: those beside the run, as in a study, if they
+            have results of it.
 
     Raises:
-        UsageError: a folder that was named has neither results.json nor mri.json, or nothing in them of this adapter.
+        UsageError: a folder that was named has neither results.json nor mri.json, or none of this adapter.
     """
     results = mri = None
     model = ""
@@ -80,11 +80,13 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
             "mri": read_json(measured) if measured.is_file() else None,
         }
         if folders and not any(found.values()):
-            raise UsageError(f"{folder} has no results.json and no mri.json; `ascii-maze evaluate` makes the one")
+            raise UsageError(
+                f"{folder} has no results.json and no mri.json; `ascii-maze evaluate` or `ascii-maze mri` makes them"
+            )
         named = {name: _name_of(adapter, content) for name, content in found.items() if content}
         if folders and not all(named.values()):
             known = ", ".join(name for content in found.values() if content for name in _locations(content))
-            raise UsageError(f"{folder} says nothing of {adapter}; it knows {known}")
+            raise UsageError(f"{folder} has no results of {adapter}; it has {known}")
         content, name = found["results"], named.get("results")
         if content and name:
             model, results = name, about(content, name, base)
@@ -97,7 +99,7 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
 
 
 def pick_walks(predictions: Path, model: str) -> tuple[list[Example], list[Example]]:
-    """The first walks of a model that arrive and the first that do not; nothing without predictions.parquet."""
+    """The first valid and the first invalid walks of a model; empty without predictions.parquet."""
     from pyarrow.dataset import dataset, field
 
     if not predictions.is_file():
@@ -120,13 +122,13 @@ def _shown(row: dict[str, Any]) -> Example:
         "".join("•" if (i, j) in visited and symbol == " " else symbol for j, symbol in enumerate(line))
         for i, line in enumerate(maze.rows)
     ]
-    answer = " ".join(row["completion"].split())  # on one line, whatever a model has written
+    answer = " ".join(row["completion"].split())  # on one line, whatever the model wrote
     cut = answer if len(answer) <= SHOWN_CHARACTERS else answer[:SHOWN_CHARACTERS] + " ..."
     return Example("\n".join(drawn), cut, verdict(row))
 
 
 def about(results: Results, model: str, base: str) -> Results:
-    """Of results.json what a card shows: this model, its base, and the baselines."""
+    """The part of results.json that a card shows: this model, its base, and the baselines."""
     locations = _locations(results)
     kept = [name for name in results["models"] if name == model or name in BASELINES or locations.get(name) == base]
     pairs = [test for test in results["paired"] if test["a"] in kept and test["b"] in kept]
@@ -134,13 +136,13 @@ def about(results: Results, model: str, base: str) -> Results:
 
 
 def _locations(content: Mapping[str, Any]) -> dict[str, str]:
-    """Name -> where the model lies, of results.json or mri.json."""
+    """Name -> location of each model in results.json or mri.json."""
     models = content.get("settings", {}).get("models") or content.get("models", {})
     return models if isinstance(models, dict) else {name: name for name in models}
 
 
 def _name_of(adapter: Path, content: Mapping[str, Any]) -> str | None:
-    """What this adapter is called there; known by its folder, or by the folder's name if that has moved."""
+    """The name of this adapter there; found by its folder, or by the folder's name if that has moved."""
     locations = {name: Path(str(location)) for name, location in _locations(content).items()}
     for same in (lambda path: path.resolve() == adapter.resolve(), lambda path: path.name == adapter.resolve().name):
         names = [name for name, path in locations.items() if same(path)]

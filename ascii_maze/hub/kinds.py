@@ -1,7 +1,7 @@
 """The kinds of things that can be pushed.
 
-Each is an entry of `KINDS`: which files its folder must hold, which of them are sent, and what is changed in the copy
-that is sent. A new kind is an entry there, and a function if its files have to be changed.
+Each is an entry of `KINDS`: which files its folder must have, which are sent, and what is changed in the copies that
+are sent. A new kind is a new entry, and a function if its files have to be changed.
 """
 
 from collections.abc import Callable
@@ -25,13 +25,13 @@ class Kind:
 
     Attributes:
         repo_type: `dataset`, `model` or `space`.
-        needs: files without which a folder is none of this kind; `{name}` is the repository's.
+        needs: files that a folder of this kind must have; `{name}` is the repository's name.
         suffixes: of the files that are sent.
-        folders: patterns of the subfolders whose files are sent too.
-        card_keys: what the head of README.md must say.
+        folders: patterns of subfolders whose files are sent too.
+        card_keys: required keys in the metadata of README.md.
         made_by: the command that makes such a folder.
-        prepare: (folder, contents by path, wishes) -> contents to send beside or in place of the folder's own.
-        manifest: the file whose `files` lists what a push uploaded, so that a later push may delete it.
+        prepare: (folder, contents by path, wishes) -> contents to add to, or send instead of, the folder's own.
+        manifest: the file whose `files` lists what a push uploaded, so that a later push can delete it.
         space_sdk: of a Space.
     """
 
@@ -49,7 +49,7 @@ class Kind:
 def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
     """The card with the repository's name in its snippets, and build.json without local paths.
 
-    The parquet files must be those of build.json.
+    The parquet files must be those that build.json lists.
 
     Raises:
         UsageError: a file is missing, changed, or none of this build's.
@@ -60,7 +60,7 @@ def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) 
         raise UsageError(f"{path} is not there, says build.json; build the dataset again in an empty folder")
     for path in contents:
         if path.endswith(".parquet") and path not in listed:
-            raise UsageError(f"{path} is none of this build's, says build.json; build the dataset again elsewhere")
+            raise UsageError(f"{path} is not of this build, says build.json; build the dataset again elsewhere")
     for path, digest in listed.items():
         if sha256(contents[path]) != digest:
             raise UsageError(f"{path} is not as it was built, says build.json; build the dataset again")
@@ -73,20 +73,20 @@ def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) 
 
 
 def as_it_lies(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
-    """Nothing is changed."""
+    """Send the folder's files unchanged."""
     return {}
 
 
 def prepare_model(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
-    """What says where the model was loaded from, without paths of this machine."""
+    """The files that say where the model was loaded from, without local paths."""
     named = [path for path in ("config.json", "merge.json") if path in contents]
     return {path: to_json(without_local_paths(read_json(contents, path), folder)) for path in named}
 
 
 def prepare_report(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
-    """Pages and figures without paths of this machine, and a card that shows report.html as a static Space.
+    """Pages and figures without local paths, and a card that shows report.html as a static Space.
 
-    A README.md of the folder's own is the card instead.
+    A README.md in the folder takes the place of that card.
     """
     figures = {path: parse_json(contents, path) for path in contents if path.endswith(".json")}
     written = {path: read(contents[path]).decode("utf-8", "replace") for path in contents if path.endswith(TEXTS)}

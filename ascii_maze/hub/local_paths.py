@@ -1,7 +1,7 @@
 """Removes local paths from what is published: each is cut to the part below the published folder, or to its last part.
 
-They tell where somebody works and are of no use to anyone else. In JSON every string is searched, command lines
-included. In HTML, where most slashes are markup, only paths that the JSON and Markdown beside it have are replaced.
+They reveal a user's machine and help nobody else. In JSON every string is searched, command lines included. In HTML,
+where most slashes are markup, only paths that occur in the JSON and Markdown beside it are replaced.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-# A character of an unquoted path. In quotes, as a shell writes a path with blanks, any character may follow.
+# A character of an unquoted path. In quotes, as a shell quotes a path with spaces, any character may follow.
 _SIGN = r"[^\s/'\"`<>|,;()\[\]{}]"
 _LOCAL_PATH = re.compile(
     rf"(?<=')(?:~|\.{{1,2}})?/[^'\n]+(?=')"
@@ -26,7 +26,7 @@ def without_local_paths(values: Any, folder: Path | None = None) -> Any:
     """JSON values without local paths in their strings, at any depth.
 
     Args:
-        folder: the published one; paths inside it stay relative to it.
+        folder: the published folder; paths inside it become relative to it.
     """
     if isinstance(values, dict):
         return {key: without_local_paths(value, folder) for key, value in values.items()}
@@ -36,7 +36,7 @@ def without_local_paths(values: Any, folder: Path | None = None) -> Any:
 
 
 def cut(text: str, folder: Path | None = None) -> str:
-    """A text without local paths. One that is a path as a whole, blanks included, is cut to its last part."""
+    """A text without local paths. If all of it is one path, spaces included, its last part is left."""
     for root in roots(folder):
         text = text.replace(root, root.rpartition("/")[2])
     if "\n" not in text and " -" not in text and text.startswith(("/", "~", "./", "../", "file:")):
@@ -59,7 +59,7 @@ def cut_page(page: str, texts: Iterable[str], folder: Path) -> str:
 
 
 def roots(folder: Path | None) -> list[str]:
-    """The absolute paths of a folder, with and without links resolved, longest first."""
+    """The absolute paths of a folder, with and without symlinks resolved, longest first."""
     if folder is None:
         return []
     return sorted({str(folder.absolute()), str(folder.resolve())}, key=len, reverse=True)

@@ -1,4 +1,4 @@
-"""What `evaluate` measured, as the Hub reads it: `model-index` of a card, and `.eval_results/*.yaml`."""
+"""Results of `evaluate` in the Hub's formats: `model-index` of a card, and `.eval_results/*.yaml`."""
 
 from ..evaluation.schema import RATES, Results
 
@@ -11,7 +11,7 @@ def model_index(results: Results, model: str, name: str, dataset_id: str, revisi
     Args:
         results: what results.json holds.
         model: of `results["models"]`.
-        name: what the card calls the model, as NAME of ORG/NAME.
+        name: the model's name in the card, NAME of ORG/NAME.
         dataset_id: of the dataset on the Hub, ORG/NAME.
         revision: the dataset's commit or tag.
 
@@ -51,7 +51,7 @@ def eval_results(
     date: str | None = None,
     source_url: str | None = None,
 ) -> list[dict]:
-    """The content of a file in `.eval_results`: the validity in each split, which is a task of the dataset.
+    """The content of a file in `.eval_results`: the validity on each split, a task of the dataset.
 
     See https://huggingface.co/docs/hub/eval-results.
 
@@ -59,12 +59,12 @@ def eval_results(
         results: what results.json holds.
         model: of `results["models"]`.
         dataset_id: of the dataset on the Hub, ORG/NAME.
-        revision: the dataset's commit; the Hub takes no tag here.
-        date: of the evaluation, ISO 8601; that of the commit without it.
-        source_url: where the predictions lie, if they are published.
+        revision: the dataset's commit; the Hub accepts no tag here.
+        date: of the evaluation, ISO 8601; default: the date of the commit.
+        source_url: of the predictions, if they are published.
 
     Returns:
-        What YAML is to be written from; rates are 0-1.
+        The entries to be written as YAML; rates are 0-1.
 
     Raises:
         KeyError: no such model in the results.

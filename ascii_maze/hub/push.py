@@ -1,15 +1,15 @@
 """Everything that writes to the Hub.
 
-1. *Who and where.* The account, then the repository: made private unless asked otherwise, and seen to be so before a
-   byte is sent.
-2. *What is missing.* The files at the branch's head are compared with the plan by hash; if all match, no commit.
+1. *Account and repository.* The repository is created private unless asked otherwise, and checked to be so before
+   anything is sent.
+2. *Compare.* The files at the branch's head are compared with the plan by hash; if all match, there is no commit.
 3. *Send.* Large files first, which changes nothing visible; then one commit on top of that head. If the branch has
    moved in the meantime, the Hub refuses (412), and everything from 2 on is repeated.
-4. *Check.* The commit's files are compared with the plan once more.
+4. *Verify.* The commit's files are compared with the plan once more.
 
 Every step is idempotent and retried with exponential backoff after a dropped connection, 412, 429, 5xx, or a branch
-that is not there yet: the client itself retries uploads, but neither the commit nor the creation of a repository. A
-push that was killed and started again sends what is missing.
+that does not exist yet: the client itself retries uploads, but neither the commit nor the creation of a repository. An
+interrupted push that is started again sends what is missing.
 """
 
 import importlib.metadata
@@ -36,7 +36,7 @@ LICENSE_KEYS = ("license", "license_name", "license_link")
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push did: `sent` and `deleted` are paths in the repository, both empty if it held everything already."""
+    """The outcome of a push: `sent` and `deleted` are paths in the repository, both empty if it was up to date."""
 
     url: str
     commit: str
@@ -50,19 +50,19 @@ def push(
     on_progress: OnProgress | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Pushed:
-    """Bring a repository on the Hub to the planned state, by one commit, or by none if it is there already.
+    """Bring a repository on the Hub to the planned state by one commit, or none if it is up to date.
 
     Args:
         plan: from `plan_push`.
-        api: the endpoint and the account; those of the environment without it.
-        on_progress: called with a stage, the steps done and the steps in all.
-        sleep: waits so many seconds.
+        api: endpoint and account; default: those of the environment.
+        on_progress: called with a stage, the number of steps done, and the total.
+        sleep: waits for a number of seconds.
 
     Raises:
-        UsageError: the repository is public and the plan private, or the other way round; the tag is taken; the base
-            model of an adapter is not on the Hub; the Hub does not accept the card.
-        AsciiMazeError: not logged in, no right to write, or the Hub did not answer after several tries. The branch
-            is then as it was, or as the plan says; never in between.
+        UsageError: the repository is public and the plan private, or vice versa; the tag exists on another commit; the
+            base model of an adapter is not on the Hub; the Hub does not accept the card.
+        AsciiMazeError: not logged in, no permission to write, or the Hub did not answer after several tries. The
+            branch is then unchanged, or as planned; never in between.
     """
     api, on_progress = api or _default_api(), on_progress or (lambda stage, step, steps: None)
 
@@ -83,7 +83,7 @@ def check_target(kind: str, repo: str, public: bool = False, api: "HfApi | None"
     """Check that a push of this kind could go to a repository, before a long job starts; changes nothing.
 
     Raises:
-        UsageError: no such kind, a name that the Hub does not take, or the repository is not as private as asked.
+        UsageError: no such kind, a name that the Hub does not accept, or the repository's visibility is not as asked.
         AsciiMazeError: not logged in, a token that can only read, or the Hub does not answer.
     """
     spec, api = find_kind(kind), api or _default_api()
@@ -99,7 +99,7 @@ def _push(plan: Plan, api: "HfApi", on_progress: OnProgress, patiently: Callable
         nonlocal attempted
         todo = _compare(plan, api, _head(plan, api))
         if not todo.changed and not todo.stale:
-            # After a try whose answer was lost, nothing left to do means that its commit has landed.
+            # If the answer to an earlier attempt was lost, nothing left to do means that its commit has landed.
             done = attempted or todo
             return Pushed(_url(plan, api), todo.head, done.changed, done.stale)
         attempted = todo
@@ -126,18 +126,18 @@ def _default_api() -> "HfApi":
 
 
 def _check_target(repo: str, repo_type: str, private: bool, api: "HfApi", patiently: Callable) -> bool:
-    """See that somebody is logged in who may write, and how private the repository is; whether there is one at all."""
+    """Check login, write permission and visibility; returns whether the repository exists."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     token = effective_token(api)
     if not token:
         raise AsciiMazeError("not logged in to the Hub; run `hf auth login`, or set HF_TOKEN")
     if not re.fullmatch(r"[!-~]+", token):
-        # The HTTP library would refuse it as a header, and show it.
-        raise AsciiMazeError("the token for the Hub holds a blank or a sign that no token has; run `hf auth login`")
+        # The HTTP library would refuse it as a header, and print it.
+        raise AsciiMazeError("the Hub token contains a space or a character that no token has; run `hf auth login`")
     role = patiently(lambda: api.whoami(token=token)).get("auth", {}).get("accessToken", {}).get("role")
     if role == "read":
-        raise AsciiMazeError("this token for the Hub can only read; run `hf auth login` with one that may write")
+        raise AsciiMazeError("this Hub token is read-only; run `hf auth login` with one that can write")
     try:
         info = patiently(lambda: api.repo_info(repo, repo_type=repo_type))
     except RepositoryNotFoundError:
@@ -148,8 +148,8 @@ def _check_target(repo: str, repo_type: str, private: bool, api: "HfApi", patien
 
 def _check_visibility(repo: str, private: bool, info: Any) -> None:
     if bool(info.private) != private:
-        is_now, option = ("private", "leave out --public") if info.private else ("public", "say --public")
-        raise UsageError(f"{repo} is {is_now} on the Hub; {option}, or change that in its settings")
+        is_now, option = ("private", "omit --public") if info.private else ("public", "add --public")
+        raise UsageError(f"{repo} is {is_now} on the Hub; {option}, or change it in the repository's settings")
 
 
 def _repo_info(plan: Plan, api: "HfApi", revision: str | None = None) -> Any:
@@ -157,7 +157,7 @@ def _repo_info(plan: Plan, api: "HfApi", revision: str | None = None) -> Any:
 
 
 def _with_license_of_base(plan: Plan, api: "HfApi", patiently: Callable) -> Plan:
-    """The plan, if what its adapter was trained on is on the Hub, with the licence of that if it names none."""
+    """The plan with the licence of its adapter's base if it names none; checks that the base is on the Hub."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     if plan.kind != "adapter":
@@ -166,7 +166,7 @@ def _with_license_of_base(plan: Plan, api: "HfApi", patiently: Callable) -> Plan
     try:
         info = patiently(lambda: api.model_info(base))
     except RepositoryNotFoundError as error:
-        raise UsageError(f"the base model '{base}' is not on the Hub; name one that is: --base-model") from error
+        raise UsageError(f"the base model '{base}' is not on the Hub; name one that is with --base-model") from error
     of_base = {key: value for key in LICENSE_KEYS if (value := (info.card_data or {}).get(key))}
     if plan.card.get("license") or not of_base.get("license"):
         return plan
@@ -179,7 +179,7 @@ def _with_license_of_base(plan: Plan, api: "HfApi", patiently: Callable) -> Plan
 
 @dataclass(frozen=True)
 class _Difference:
-    """What a commit on top of `head` has to change."""
+    """The changes that a commit on top of `head` has to make."""
 
     head: str
     changed: list[str]
@@ -197,14 +197,14 @@ def _head(plan: Plan, api: "HfApi") -> str:
 
 
 def _compare(plan: Plan, api: "HfApi", head: str) -> _Difference:
-    """Files that a revision lacks or has otherwise, and those that an earlier push put there and this one has not."""
+    """Files that a revision lacks or has with other content, and files of an earlier push that are not in this one."""
     from huggingface_hub import RepoFile
 
     entries = api.list_repo_tree(plan.repo, recursive=True, revision=head, repo_type=plan.spec.repo_type)
     there = {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
     changed = [path for path in plan.contents if path not in there or not _is_same(plan, path, there[path])]
     manifest = plan.spec.manifest
-    # If the manifest is unchanged, files that it does not list are not from a push.
+    # If the manifest is unchanged, files that it does not list did not come from a push.
     earlier = _listed_files(plan, api, head) if manifest in there and manifest in changed else []
     return _Difference(head, changed, [path for path in earlier if path in there and path not in plan.contents])
 
@@ -218,7 +218,7 @@ def _is_same(plan: Plan, path: str, remote: Any) -> bool:
 
 
 def _listed_files(plan: Plan, api: "HfApi", head: str) -> list[str]:
-    """What the manifest of a revision says that its push put there; nothing if it is no manifest of ours."""
+    """The files that a revision's manifest lists as its push's; empty if it is not a manifest of ours."""
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="ascii-maze-") as folder:
@@ -233,7 +233,7 @@ def _listed_files(plan: Plan, api: "HfApi", head: str) -> list[str]:
 
 
 def _send(plan: Plan, api: "HfApi", todo: _Difference, on_progress: OnProgress) -> str:
-    """Upload what is large, then commit everything on top of the head that was looked at; returns the commit."""
+    """Upload large files, then commit everything on top of the head that was compared; returns the commit."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     additions = [CommitOperationAdd(path, plan.contents[path]) for path in todo.changed]
@@ -256,7 +256,7 @@ def _send(plan: Plan, api: "HfApi", todo: _Difference, on_progress: OnProgress) 
 
 
 def _check_card_online(plan: Plan, api: "HfApi") -> None:
-    """Ask the Hub whether it accepts the card, before anything is uploaded (the client asks after)."""
+    """Ask the Hub whether it accepts the card before anything is uploaded (the client asks afterwards)."""
     from huggingface_hub.errors import BadRequestError
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
@@ -266,21 +266,21 @@ def _check_card_online(plan: Plan, api: "HfApi") -> None:
         hf_raise_for_status(get_session().post(f"{api.endpoint}/api/validate-yaml", json=body, headers=headers))
     except BadRequestError as error:
         said = " ".join((error.server_message or "").split())
-        raise UsageError(f"{plan.folder / 'README.md'}: the Hub does not accept its head: {said}") from error
+        raise UsageError(f"{plan.folder / 'README.md'}: the Hub does not accept its metadata: {said}") from error
 
 
 def _check_tag(plan: Plan, api: "HfApi", commit: str | None) -> bool:
-    """Whether the tag stands on a commit already.
+    """Whether the tag is on this commit already.
 
     Raises:
-        UsageError: it stands on another.
+        UsageError: it is on another.
     """
     if not plan.tag:
         return False
     tags = api.list_repo_refs(plan.repo, repo_type=plan.spec.repo_type).tags
     there = {tag.name: tag.target_commit for tag in tags}.get(plan.tag)
     if there and there != commit:
-        raise UsageError(f"{plan.repo} has a tag {plan.tag} already, on another commit ({there}); give another --tag")
+        raise UsageError(f"{plan.repo} already has a tag {plan.tag}, on another commit ({there}); give another --tag")
     return there is not None
 
 

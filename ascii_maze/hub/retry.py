@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 TRIES = 6
-# If the Hub asks for a longer wait, in seconds, the user is told instead.
+# Seconds; if the Hub asks for a longer wait, the user is told instead.
 PATIENCE = 600
 _TRANSIENT = (408, 412, 429, 500, 502, 503, 504)
 T = TypeVar("T")
 
 
 def repeated(action: Callable[[], T], on_progress: OnProgress, sleep: Callable[[float], None]) -> T:
-    """Run an idempotent action, up to `TRIES` times while its failures are transient."""
+    """Run an idempotent action up to `TRIES` times, as long as its failures are transient."""
     for attempt in range(1, TRIES):
         try:
             return action()
@@ -34,9 +34,9 @@ def repeated(action: Callable[[], T], on_progress: OnProgress, sleep: Callable[[
 
 
 def _wait_before_another_try(error: Exception, attempt: int) -> float | None:
-    """Seconds to wait before a retry; None where the failure is permanent, or the wait longer than `PATIENCE`.
+    """Seconds to wait before a retry; None if the failure is permanent or the wait longer than `PATIENCE`.
 
-    A new repository exists a moment before its branch `main` does, so a missing revision is transient.
+    A new repository exists shortly before its branch `main`, so a missing revision is transient.
     """
     from huggingface_hub.errors import RevisionNotFoundError
     from huggingface_hub.utils import parse_ratelimit_headers
@@ -58,21 +58,21 @@ def _wait_before_another_try(error: Exception, attempt: int) -> float | None:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What lies under an error: the client wraps a failed upload into a RuntimeError."""
+    """The underlying error: the client wraps a failed upload in a RuntimeError."""
     while getattr(error, "response", None) is None and not _is_dropped(error) and error.__cause__:
         error = error.__cause__
     return error
 
 
 def _is_dropped(error: BaseException) -> bool:
-    """A connection that was refused, dropped or timed out, or an answer that is not the Hub's (a proxy's page)."""
+    """Whether a connection was refused, dropped or timed out, or a proxy answered instead of the Hub."""
     from httpx2 import NetworkError, RemoteProtocolError, TimeoutException
 
     return isinstance(error, NetworkError | RemoteProtocolError | TimeoutException | json.JSONDecodeError)
 
 
 def explain(error: Exception, where: str, endpoint: str) -> str:
-    """What went wrong and what to do, for a person."""
+    """What went wrong and what to do, in one line."""
     from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled
 
     cause = _cause(error)
@@ -82,26 +82,27 @@ def explain(error: Exception, where: str, endpoint: str) -> str:
     if isinstance(cause, OfflineModeIsEnabled):
         return "HF_HUB_OFFLINE is set, so nothing can be pushed; unset it"
     if isinstance(cause, GatedRepoError):
-        return f"{where} is gated and this account has no access to it; ask for it on its page"
+        return f"{where} is gated and this account has no access to it; request access on its page"
     if status == 401:
-        return "the Hub does not accept this token, it is expired or wrong; run `hf auth login`"
+        return "the Hub rejects this token as expired or wrong; run `hf auth login`"
     if status == 403:
         return f"this account, or its token, may not write to {where} ({said})"
     if status == 404:
-        return f"{where} is not there, or this account may not see it ({said})"
+        return f"{where} does not exist, or this account has no access to it ({said})"
     if status == 412:
-        return f"others keep committing to {where}; gave up after {TRIES} tries, try again later"
+        return f"{where} kept receiving other commits; gave up after {TRIES} tries, try again later"
     if response is not None and status == 429:
         seconds = response.headers.get("Retry-After")
-        return f"the Hub has had too many requests of this account; wait {f'{seconds} s' if seconds else 'a while'}"
+        wait = f"{seconds} s" if seconds else "a while"
+        return f"the Hub has received too many requests from this account; wait {wait}"
     if _is_dropped(cause) or (status or 0) >= 500:
         tried = f"the Hub at {endpoint} did not answer after {TRIES} tries ({status or said})"
-        return f"{tried}; the same command again sends what is missing"
+        return f"{tried}; run the same command again to send what is missing"
     return f"pushing to {where} failed: {said}"
 
 
 def effective_token(api: "HfApi") -> str | None:
-    """The token that goes with its requests; None if nobody is logged in."""
+    """The token sent with its requests; None if not logged in."""
     from huggingface_hub import get_token
 
     return api.token if isinstance(api.token, str) else get_token()
@@ -109,26 +110,26 @@ def effective_token(api: "HfApi") -> str | None:
 
 @contextmanager
 def in_one_line(api: "HfApi", where: str) -> Iterator[None]:
-    """Turn the client's errors into one line that shows no token.
+    """Turn the client's errors into one line without tokens.
 
-    The client's own bars and warnings are off meanwhile: its warning on every retry shows the signed address of an
-    upload.
+    Meanwhile the client's own progress bars and warnings are off: its warning at every retry shows the signed URL of
+    an upload.
 
     Raises:
-        AsciiMazeError: in place of the client's errors, of HTTP, of the Hub, of the network.
+        AsciiMazeError: in place of the client's errors of HTTP, Hub and network.
     """
     from httpx2 import HTTPError
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars, logging
 
     verbosity, hidden = logging.get_verbosity(), are_progress_bars_disabled()
-    if verbosity == logging.WARNING:  # more, and the user has asked for it
+    if verbosity == logging.WARNING:  # with more verbosity, the user has asked for it
         logging.set_verbosity_error()
     if not hidden:
         disable_progress_bars()
     try:
         yield
     except (HTTPError, OSError, ValueError, RuntimeError) as error:
-        # The client's, of many kinds: HTTP's, the Hub's, offline mode, a malformed answer, a failed upload.
+        # The client has many kinds: HTTP, Hub, offline mode, a malformed answer, a failed upload.
         said = " ".join(_hide(explain(error, where, api.endpoint), api).split())
         raise AsciiMazeError(said) from _hidden(error, api)
     finally:
@@ -142,7 +143,7 @@ def _hide(text: str, api: "HfApi") -> str:
 
 
 def _hidden(error: Exception, api: "HfApi") -> Exception:
-    """The error, whose words and those of the errors under it `--debug` may show, without what a server has echoed."""
+    """The error with its causes, which `--debug` shows, without credentials that a server has echoed."""
     link: BaseException | None = error
     while link:
         link.args = tuple(_hide(arg, api) if isinstance(arg, str) else arg for arg in link.args)

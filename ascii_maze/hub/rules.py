@@ -1,7 +1,7 @@
 """The Hub's rules for the metadata of a README.md, checked offline.
 
 From its documentation (docs/hub/repositories-licenses, modelcard.md, datasetcard.md, spaces-config-reference, as of
-2026); the Hub validates it as well before anything is sent, and has the last word.
+2026). The Hub validates the metadata as well, before anything is sent.
 """
 
 import re
@@ -30,7 +30,7 @@ SIZE_CATEGORIES = (
     "n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B", "10B<n<100B",
     "100B<n<1T", "n>1T",
 )  # fmt: skip
-# Which values a key takes, by the kind of repository.
+# Allowed values of a key, by repository type.
 CHOICES: dict[str, dict[str, tuple[str, ...] | frozenset[str]]] = {
     "model": {"license": _LICENSES, "base_model_relation": RELATIONS},
     "dataset": {"license": _LICENSES, "size_categories": SIZE_CATEGORIES},
@@ -41,11 +41,11 @@ TEXTS = ("tags", "language", "library_name", "pipeline_tag", "title", "pretty_na
 
 
 def broken_rules(repo_type: str, head: dict[str, Any]) -> Iterator[str]:
-    """The rules that the metadata of a card breaks, a few words each.
+    """The rules that a card's metadata breaks, a few words each.
 
     Args:
         repo_type: `model`, `dataset` or `space`.
-        head: as `CardData.to_dict` gives it.
+        head: the metadata, as from `CardData.to_dict`.
     """
     for key, allowed in CHOICES[repo_type].items():
         for value in _values(head, key):
@@ -56,11 +56,11 @@ def broken_rules(repo_type: str, head: dict[str, Any]) -> Iterator[str]:
     for key in IDS:
         for value in _values(head, key):
             if not isinstance(value, str) or not is_hub_name(value):
-                yield f"'{key}' names '{value}', which is no name on the Hub"
+                yield f"'{key}' names '{value}', which is not a name on the Hub"
     for key in TEXTS:
         for value in _values(head, key):
             if not isinstance(value, str) or not value.strip():
-                yield f"'{key}' holds {value!r}, which is no text"
+                yield f"'{key}' holds {value!r}, which is not text"
     if len(str(head.get("short_description") or "")) > 60:
         yield "'short_description' is longer than 60 characters"
     yield from _broken_in_index(head.get("model-index") or [])
@@ -72,7 +72,7 @@ def _values(head: dict[str, Any], key: str) -> list[Any]:
 
 
 def _broken_in_index(index: Any) -> Iterator[str]:
-    """The specification of `model-index`: what each result must name."""
+    """The rules of `model-index` that are broken: what each result must name."""
     needed = {"task": ("type",), "dataset": ("type", "name")}
     try:
         for model in index:
@@ -89,13 +89,13 @@ def _broken_in_index(index: Any) -> Iterator[str]:
                     yield f"'model-index' has a result without {', '.join(missing)}"
                 dataset = str(result["dataset"].get("type"))
                 if not is_hub_name(dataset):
-                    yield f"'model-index' names the dataset '{dataset}', which is no name on the Hub"
+                    yield f"'model-index' names the dataset '{dataset}', which is not a name on the Hub"
     except (KeyError, TypeError, AttributeError) as error:
         yield f"'model-index' is not as the Hub reads it: {error}"
 
 
 def broken_results(entries: Any) -> Iterator[str]:
-    """The rules that a file of `.eval_results` breaks: see https://huggingface.co/docs/hub/eval-results."""
+    """The rules that a file of `.eval_results` breaks; see https://huggingface.co/docs/hub/eval-results."""
     from huggingface_hub import parse_eval_result_entries
 
     try:
@@ -105,6 +105,6 @@ def broken_results(entries: Any) -> Iterator[str]:
         return
     for entry in parsed:
         if "/" not in entry.dataset_id or not is_hub_name(entry.dataset_id):
-            yield f"'{entry.dataset_id}' is no dataset on the Hub"
+            yield f"'{entry.dataset_id}' is not a dataset on the Hub"
         if entry.dataset_revision and not re.fullmatch(r"[0-9a-f]{40}", entry.dataset_revision):
-            yield f"'{entry.dataset_revision}' is no commit"
+            yield f"'{entry.dataset_revision}' is not a commit"

@@ -1,16 +1,16 @@
 """Finds credentials in a file before it is published.
 
-Only unmistakable forms: a prefix that the issuer reserves and a body of the right alphabet and length. So a
-vocabulary's `<pad>`, a sha256, `hf_hub_download` and the CSS class `sk-toggleable__content` do not match, and neither
-does a bare password.
+Only unmistakable forms: a prefix reserved by the issuer, followed by the right alphabet and length. A
+vocabulary's `<pad>`, a sha256, `hf_hub_download` and the CSS class `sk-toggleable__content` do not match; neither does
+a bare password.
 """
 
 import mmap
 import re
 from pathlib import Path
 
-# name -> (bytes that every match begins with, the whole of it). The first is looked for with `find`, which reads a
-# gigabyte in a second; the pattern is tried only where it stands.
+# name -> (prefix of every match, pattern). The prefix is found with `find`, which scans a gigabyte per second; the
+# pattern is tried only there.
 SECRETS: dict[str, tuple[bytes, re.Pattern[bytes]]] = {
     "Hugging Face token": (b"hf_", re.compile(rb"hf_(?:[A-Za-z0-9]{30,}|(?:jwt|oauth)_[\w.-]{20,})")),
     "Hugging Face organisation token": (b"api_org_", re.compile(rb"api_org_[A-Za-z0-9]{30,}")),
@@ -24,12 +24,12 @@ SECRETS: dict[str, tuple[bytes, re.Pattern[bytes]]] = {
     "fine-grained GitHub token": (b"github_pat_", re.compile(rb"github_pat_\w{60,}")),
     "private key": (b"-----BEGIN", re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")),
 }
-# What may stand in front: nothing that makes it the middle of a name or of base64, but an escape of JSON or a URL.
+# What may precede a match: nothing that would make it part of a name or of base64, except an escape in JSON or a URL.
 _BEGINS_AFTER = re.compile(rb"(?:^|[^\w-]|\\[nrt]|%[0-9A-Fa-f]{2})$")
 
 
 def find_secret(content: bytes | Path) -> tuple[str, int] | None:
-    """The first credential in a file or in bytes, as its name and the line (from 1) where it stands; None if none."""
+    """The kind and the line (from 1) of the first credential in a file or in bytes; None if there is none."""
     if isinstance(content, bytes):
         return _find(content)
     if not content.stat().st_size:

@@ -1,6 +1,6 @@
-"""What a push would send: which files of a folder, to which repository, with which card. Works offline.
+"""Plans a push: which files of a folder, to which repository, with which card. Works offline.
 
-Files are chosen by an allow list; everything else in the folder is left out, and the plan names it.
+Files are chosen by an allow list; the plan names everything that is left out.
 """
 
 import fnmatch
@@ -28,7 +28,7 @@ NEVER = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What is sent where. `contents` is by path in the repository; `card` is the metadata of its README.md."""
+    """What a push would send. `contents` is by path in the repository; `card` is the metadata of its README.md."""
 
     kind: str
     folder: Path
@@ -51,7 +51,7 @@ class Plan:
         return {path: sha256(content) for path, content in self.contents.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """The plan as JSON can hold it: files with their sizes in bytes."""
+        """The plan as JSON values, files with their sizes in bytes."""
         sizes = {path: size(content) for path, content in self.contents.items()}
         return {
             "kind": self.kind,
@@ -67,7 +67,7 @@ class Plan:
         }
 
     def to_text(self) -> str:
-        """The plan for a person: a line on where to, one per file, one on the card."""
+        """The plan as text: the destination, a line per file, the card, and what is left out."""
         sizes = {path: size(content) for path, content in self.contents.items()}
         visibility = "private" if self.private else "public"
         tag = f", tag {self.tag}" if self.tag else ""
@@ -76,7 +76,7 @@ class Plan:
             [
                 f"{self.folder} -> {self.spec.repo_type} {self.repo}, {visibility}, branch {self.revision}{tag}",
                 *(f"{count:>14,}  {path}" for path, count in sizes.items()),
-                f"{sum(sizes.values()):>14,}  bytes in {len(sizes)} files; those that are there already are not sent",
+                f"{sum(sizes.values()):>14,}  bytes in {len(sizes)} files; files that are there already are not sent",
                 f"card: {card}",
                 f"stays here: {', '.join(self.left_out) or 'nothing'}",
             ]
@@ -100,22 +100,22 @@ def plan_push(
 
     Args:
         repo: `ORG/NAME`.
-        revision: the branch; it is made if there is none.
-        tag: a name for the commit.
+        revision: the branch, created if missing.
+        tag: a tag for the commit.
         base_model: for an adapter, the Hub id of the model it was trained on, where that was local.
         dataset: for an adapter, the Hub id of the dataset it was trained and measured on, where that was local.
-        license: for an adapter, the licence; that of the base without it.
-        results: for an adapter, folders of evaluations and MRIs for its card; those beside it without any.
+        license: for an adapter, the licence; default: that of its base.
+        results: for an adapter, folders of evaluations and MRIs for its card; default: those beside it.
 
     Raises:
-        UsageError: the folder is not finished or is something else, its card is not valid, the name is not one that
-            the Hub takes, or a file holds what looks like a credential.
+        UsageError: the folder is not finished or is something else, its card is not valid, the Hub does not accept the
+            name, or a file has what looks like a credential.
     """
     spec = find_kind(kind)
     check_repo_name(repo)
     said = {"--base-model": base_model, "--dataset": dataset, "--license": license, "--results": results}
     if kind != "adapter" and any(said.values()):
-        raise UsageError(f"{next(option for option, value in said.items() if value)} is for adapters alone")
+        raise UsageError(f"{next(option for option, value in said.items() if value)} is for adapters only")
     check_folder(kind, folder, repo)
     contents, left_out = choose_files(spec, folder)
     wishes = Wishes(repo, base_model, dataset, license, tuple(results))
@@ -143,7 +143,7 @@ def check_repo_name(repo: str) -> None:
         UsageError: with what is wrong about it.
     """
     if not is_hub_name(repo):
-        raise UsageError(f"'{repo}' is no name of a repository; expected ORG/NAME of letters, digits and - _ .")
+        raise UsageError(f"'{repo}' is not a repository name; expected ORG/NAME of letters, digits and - _ .")
     if "/" not in repo:
         raise UsageError(f"'{repo}' has no namespace; write ORG/{repo} with your user name or organisation")
 
@@ -156,14 +156,14 @@ def check_folder(kind: str, folder: Path, repo: str) -> None:
     """
     spec = KINDS[kind]
     if not folder.is_dir():
-        raise UsageError(f"no folder {folder}; `{spec.made_by}` gives one")
+        raise UsageError(f"no folder {folder}; `{spec.made_by}` makes one")
     if (folder / UNFINISHED).exists():
         raise UsageError(f"{folder} is not finished; run the `{spec.made_by}` that began it again")
     missing = _missing(spec, folder, repo)
     if missing:
         others = [name for name, other in KINDS.items() if not _missing(other, folder, repo)]
-        hint = f"it looks like a {others[0]}: push {others[0]}" if others else f"`{spec.made_by}` gives one"
-        raise UsageError(f"{folder} is no finished {kind}, it has no {', '.join(missing)}; {hint}")
+        hint = f"it looks like a {others[0]}: push {others[0]}" if others else f"`{spec.made_by}` makes one"
+        raise UsageError(f"{folder} is not a finished {kind}, it lacks {', '.join(missing)}; {hint}")
 
 
 def _missing(spec: Kind, folder: Path, repo: str) -> list[str]:

@@ -114,7 +114,7 @@ def test_figures_are_found_beside_the_run_or_where_one_says(trained, dataset, tm
     with pytest.raises(UsageError, match=r"nowhere has no results.json and no mri.json"):
         plan_push("adapter", folder, SFT, base_model=BASE, results=[tmp_path / "nowhere"])
     other = folder.rename(tmp_path / "moved" / "other")
-    with pytest.raises(UsageError, match=r"evaluation says nothing of .*other; it knows base, sft"):
+    with pytest.raises(UsageError, match=r"evaluation has no results of .*other; it has base, sft"):
         plan_push("adapter", other, SFT, base_model=BASE, results=[trained / "evaluation"])
 
 

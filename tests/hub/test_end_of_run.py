@@ -73,7 +73,7 @@ def test_what_the_hub_would_refuse_shows_before_the_run(api, train, connect, mon
     with pytest.raises(UsageError, match="is public on the Hub"):
         train()
     monkeypatch.setattr(PUSH, "_default_api", lambda: connect(READ))
-    with pytest.raises(AsciiMazeError, match="can only read"):
+    with pytest.raises(AsciiMazeError, match="is read-only"):
         train(hub_private_repo="false")
     with pytest.raises(UsageError, match="this recipe trains the whole model"):
         train(use_peft="false", load_in_4bit="false")

@@ -94,7 +94,7 @@ def test_an_adapter_of_a_local_base_must_name_one_on_the_hub(adapter, base, monk
     (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
     with pytest.raises(UsageError, match="publish that and name it: --base-model ORG/NAME"):
         plan_push("adapter", adapter, "org/sft")
-    with pytest.raises(UsageError, match=r"'\./here' is no model on the Hub"):
+    with pytest.raises(UsageError, match=r"'\./here' is not a model on the Hub"):
         plan_push("adapter", adapter, "org/sft", base_model="./here")
     (adapter / "README.md").write_text("---\ntags: [\n---\n")
     with pytest.raises(UsageError, match=r"README.md: its head is not valid"):
@@ -128,17 +128,17 @@ def append(pattern, text):
     ("spoil", "message"),
     [
         (lambda folder: (folder / ".unfinished").touch(), "is not finished; run the `ascii-maze build` that began it"),
-        (lambda folder: (folder / "build.json").unlink(), "no finished dataset, it has no build.json"),
-        (lambda folder: (folder / "README.md").unlink(), "no finished dataset, it has no README.md"),
+        (lambda folder: (folder / "build.json").unlink(), "not a finished dataset, it lacks build.json"),
+        (lambda folder: (folder / "README.md").unlink(), "not a finished dataset, it lacks README.md"),
         (lambda folder: (folder / "build.json").write_text("{"), "build.json is not JSON"),
         (lambda folder: (folder / "build.json").write_text("[]"), "build.json is not an object"),
         (lambda folder: (folder / "build.json").write_text("{}"), "build.json has no 'files'"),
-        (lambda folder: link(folder / "README.md"), "no finished dataset, it has no README.md"),
+        (lambda folder: link(folder / "README.md"), "not a finished dataset, it lacks README.md"),
         (lambda folder: next((folder / "mazes").glob("train-*")).unlink(), r"mazes/train-\S+ is not there"),
         (append("mazes/train-*", "x"), r"mazes/train-\S+ is not as it was built"),
         (
             lambda folder: shutil.copy(next((folder / "mazes").glob("train-*")), folder / "mazes" / "more.parquet"),
-            "mazes/more.parquet is none of this build's",
+            "mazes/more.parquet is not of this build",
         ),
         (spoil_card("license: apache-2.0\n", ""), "README.md: no license in its head"),
         (spoil_card("license:", "license: ["), "README.md: its head is not valid"),
@@ -158,11 +158,11 @@ def test_what_is_not_finished_or_not_right_is_refused_in_one_line(built, spoil, 
     ("kind", "repo", "options", "message"),
     [
         ("datset", REPO, {}, "cannot push 'datset'; .*did you mean 'dataset'"),
-        ("adapter", REPO, {}, "no finished adapter, .*; it looks like a dataset: push dataset"),
+        ("adapter", REPO, {}, "not a finished adapter, .*; it looks like a dataset: push dataset"),
         ("dataset", "ascii-maze", {}, "'ascii-maze' has no namespace; write ORG/ascii-maze"),
-        ("dataset", "datasets/org/ascii-maze", {}, "is no name of a repository"),
-        ("dataset", "org/ascii maze", {}, "is no name of a repository"),
-        ("dataset", REPO, {"base_model": "org/x"}, "--base-model is for adapters alone"),
+        ("dataset", "datasets/org/ascii-maze", {}, "is not a repository name"),
+        ("dataset", "org/ascii maze", {}, "is not a repository name"),
+        ("dataset", REPO, {"base_model": "org/x"}, "--base-model is for adapters only"),
     ],
 )
 def test_wrong_words_are_refused_in_one_line(built, kind, repo, options, message):
@@ -215,5 +215,5 @@ def test_of_a_path_of_this_machine_its_name_is_published(text, published):
 
 
 def test_no_folder(tmp_path):
-    with pytest.raises(UsageError, match=r"no folder .*nowhere; `ascii-maze build` gives one"):
+    with pytest.raises(UsageError, match=r"no folder .*nowhere; `ascii-maze build` makes one"):
         plan_push("dataset", tmp_path / "nowhere", REPO)

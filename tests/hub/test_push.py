@@ -119,7 +119,7 @@ def test_one_fault_anywhere_is_got_over(hub, api, push, builds, method, path, wh
 
 def test_waits_double_and_then_it_is_said(hub, api, push, builds, waits):
     hub.fault("POST", "/commit/", status=503, times=99)
-    with pytest.raises(AsciiMazeError, match=r"did not answer after 6 tries \(503\); the same command again"):
+    with pytest.raises(AsciiMazeError, match=r"did not answer after 6 tries \(503\); run the same command again"):
         push(builds.first)
     assert waits == [1, 2, 4, 8, 16]
     assert files(api) == set()
@@ -134,7 +134,7 @@ def test_the_hub_says_how_long_to_wait(hub, push, builds, waits):
 
 def test_a_wait_too_long_is_told(hub, push, builds, waits):
     hub.fault("POST", "/commit/", status=429, headers={"Retry-After": "7200"})
-    with pytest.raises(AsciiMazeError, match="too many requests of this account; wait 7200 s"):
+    with pytest.raises(AsciiMazeError, match="too many requests from this account; wait 7200 s"):
         push(builds.first)
     assert waits == []
 
@@ -182,8 +182,8 @@ def test_what_the_repository_ignores_is_said(hub, api, push, builds):
 @pytest.mark.parametrize(
     ("token", "message"),
     [
-        (READ, "can only read; run `hf auth login`"),
-        (EXPIRED, "does not accept this token, it is expired or wrong; run `hf auth login`"),
+        (READ, "is read-only; run `hf auth login`"),
+        (EXPIRED, "rejects this token as expired or wrong; run `hf auth login`"),
         (STRANGER, f"may not write to dataset {REPO} .*namespace org"),
         ("hf_ with a blank", "holds a blank"),
     ],
@@ -245,7 +245,7 @@ def test_a_hub_that_makes_it_public_after_all_gets_nothing(hub, push, builds, mo
 def test_a_tag_for_a_release(api, push, builds):
     first = push(builds.first, tag="v1")
     assert push(builds.first, tag="v1").commit == first.commit
-    with pytest.raises(UsageError, match=f"has a tag v1 already, on another commit .{first.commit}"):
+    with pytest.raises(UsageError, match=f"already has a tag v1, on another commit .{first.commit}"):
         push(builds.other, tag="v1")
     assert len(history(api)) == 2
     push(builds.other, tag="v2")
@@ -266,7 +266,7 @@ def test_a_card_that_the_hub_does_not_accept(hub, push, builds, tmp_path):
     (folder / "README.md").write_text(
         card.replace("license: apache-2.0", "license: afl-3.0")
     )  # not one of the server's
-    with pytest.raises(UsageError, match=r'the Hub does not accept its head: "license" must be one of'):
+    with pytest.raises(UsageError, match=r'the Hub does not accept its metadata: "license" must be one of'):
         push(folder)
     assert not hub.asked("PUT")
 
@@ -317,7 +317,7 @@ def test_what_a_long_build_would_rather_know_before(hub, api, connect):
         check_target("dataset", REPO, api=api)
     with pytest.raises(UsageError, match="has no namespace"):
         check_target("dataset", "ascii-maze", api=api)
-    with pytest.raises(AsciiMazeError, match="can only read"):
+    with pytest.raises(AsciiMazeError, match="is read-only"):
         check_target("dataset", REPO, api=connect(READ))
 
 

@@ -34,7 +34,7 @@ def test_what_the_hub_takes(kind, head):
         ),
         ("model", {"base_model_relation": "adaptor"}, "did you mean 'adapter'?"),
         ("model", {"datasets": ["outputs/a/b"]}, "'datasets' names 'outputs/a/b'"),
-        ("model", {"tags": ["maze", 7]}, "'tags' holds 7, which is no text"),
+        ("model", {"tags": ["maze", 7]}, "'tags' holds 7, which is not text"),
         ("model", {"model-index": [{"results": []}]}, "'model-index' has an entry without a 'name'"),
         ("model", {"model-index": [{"name": "x"}]}, "'model-index' is not as the Hub reads it: 'results'"),
         (
@@ -63,9 +63,9 @@ def test_what_it_does_not_take_is_named(kind, head, message):
     [
         (
             [{"dataset": {"id": "ascii-maze", "task_id": "test"}, "value": 0.5}],
-            "'ascii-maze' is no dataset",
+            "'ascii-maze' is not a dataset",
         ),
-        ([{"dataset": {"id": "org/x", "task_id": "test", "revision": "v1"}, "value": 0.5}], "'v1' is no commit"),
+        ([{"dataset": {"id": "org/x", "task_id": "test", "revision": "v1"}, "value": 0.5}], "'v1' is not a commit"),
         ([{"value": 0.5}], "not as the Hub reads it"),
     ],
 )

@@ -134,5 +134,5 @@ def test_ctrl_c_says_one_line_and_how_to_go_on(monkeypatch, capsys, tmp_path):
         main()
     assert stopped.value.code == 130
     assert capsys.readouterr().err == (
-        "ascii-maze: interrupted; run the same command again; a report is made in one go\n"
+        "ascii-maze: interrupted; run the same command again; a report starts from the beginning\n"
     )
