@@ -28,6 +28,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Dataset = Annotated[str, typer.Option(help="Folder that `build` made, or Hub id.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Number of mazes, the first of each split.")]
+MovedBase = Annotated[str | None, typer.Option(help="Where an adapter's base is now, if it has moved.")]
 
 
 def main() -> None:
@@ -136,13 +139,13 @@ def train(
 def merge(
     adapter: Annotated[str, typer.Argument(help="Folder or Hub id of an adapter.")],
     out: Annotated[Path, typer.Option(help="Output folder, a whole model.")],
-    dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
+    dataset: Dataset = "ascii-maze",
     split: Annotated[str, typer.Option(help="Split whose mazes the two are compared on.")] = "validation",
-    limit: Annotated[int | None, typer.Option(min=1, help="Number of mazes, the first of the split.")] = 200,
+    limit: Limit = 200,
     margin: Annotated[
         float, typer.Option(min=0, max=1, help="Largest acceptable loss in the share of valid paths, 0-1.")
     ] = 0.02,
-    base: Annotated[str | None, typer.Option(help="Where the adapter's base is now, if it has moved.")] = None,
+    base: MovedBase = None,
     as_json: Json = False,
 ) -> None:
     """Merge an adapter into its base; the result is saved only if it walks as well as before."""
@@ -172,9 +175,9 @@ def evaluate(
             "elsewhere (.jsonl, .json or .parquet with `id` or `maze`, and `completion`), each as MODEL or NAME=MODEL."
         ),
     ],
-    dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
+    dataset: Dataset = "ascii-maze",
     split: Annotated[list[str], typer.Option(help="Split to evaluate; repeatable.")] = ["test"],  # noqa: B006
-    limit: Annotated[int | None, typer.Option(min=1, help="Number of mazes, the first of each split.")] = None,
+    limit: Limit = None,
     out: Annotated[
         Path, typer.Option(help="Output folder: gallery.html, results.json, predictions.parquet, report.md, figures.")
     ] = Path("outputs/evaluation"),
@@ -190,7 +193,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="Maximum answer length; default: one move per open position of the map.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Answers generated per batch.")] = 64,
-    base: Annotated[str | None, typer.Option(help="Where the adapters' base is now, if it has moved.")] = None,
+    base: MovedBase = None,
     unquantised_base: Annotated[
         bool,
         typer.Option(
@@ -281,9 +284,9 @@ def mri(
         list[str], typer.Option(help="NAME=FOLDER or NAME=HUB_ID of a fine-tune of the base; repeatable.")
     ] = [],  # noqa: B006
     base: Annotated[str, typer.Option(help="Folder, Hub id or `tiny`, as the adapters were trained on it.")] = "tiny",
-    dataset: Annotated[str, typer.Option(help="A folder that `build` made, or a Hub id.")] = "ascii-maze",
+    dataset: Dataset = "ascii-maze",
     split: Annotated[str, typer.Option(help="Split whose mazes every model reads.")] = "test",
-    limit: Annotated[int | None, typer.Option(min=1, help="Number of mazes, the first of the split.")] = 1_000,
+    limit: Limit = 1_000,
     out: Annotated[Path, typer.Option(help="Output folder: report.html, figures, tables, mri.json.")] = Path("mri"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     as_json: Json = False,
