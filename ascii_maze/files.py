@@ -63,6 +63,47 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A temporary folder beside `out` that takes its name if the block succeeds, so `out` is whole or not there.
+
+    Raises:
+        AsciiMazeError: it cannot be made or written.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as name:
+            folder = Path(name) / out.name
+            folder.mkdir()
+            yield folder
+            folder.rename(out)
+    except OSError as error:
+        raise AsciiMazeError(f"cannot write {out}: {error.strerror or error}") from error
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """A folder inside `out` whose files move to `out`, in order of name, if the block succeeds.
+
+    They replace files of their names, as `replacing` does. If the process is killed, the next one uses the same
+    folder.
+
+    Raises:
+        AsciiMazeError: something cannot be written.
+    """
+    stage = out / UNFINISHED
+    try:
+        stage.mkdir(exist_ok=True)
+        yield stage
+        for path in sorted(path for path in stage.rglob("*") if path.is_file()):
+            to = out / path.relative_to(stage)
+            to.parent.mkdir(exist_ok=True)
+            os.replace(path, to)
+        shutil.rmtree(stage)
+    except OSError as error:
+        raise AsciiMazeError(f"cannot write {out}: {error.strerror or error}") from error
+
+
 def encoding_of(path: Path) -> str:
     """The encoding that the mark at the beginning of a text file tells; UTF-8 without one.
 

@@ -23,6 +23,7 @@ from types import SimpleNamespace
 
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.launch import prepare_process
+from ascii_maze.run_metrics import RunMetrics, read_metrics
 
 # In the order in which one needs the other; each with what it starts from.
 CHAIN = {
@@ -106,9 +107,9 @@ def p_against(results: dict, start: str, name: str) -> tuple[int, int, float]:
     raise KeyError((start, name))
 
 
-def metrics(out: Path, seed: int, name: str) -> dict:
+def metrics(out: Path, seed: int, name: str) -> RunMetrics:
     """metrics.json of a run."""
-    return json.loads((out / f"seed-{seed}" / name / "metrics.json").read_text())
+    return read_metrics(out / f"seed-{seed}" / name)
 
 
 def page(seeds: list[int], out: Path, results: dict[int, dict], rewards: dict[int, dict]) -> str:

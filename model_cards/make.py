@@ -8,15 +8,12 @@ the same mazes, and a few walks. The cards name the organisation as ORG, like al
 """
 
 import argparse
-import functools
 import hashlib
-import importlib.metadata
 import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from types import SimpleNamespace
 
 from ascii_maze.evaluation.tables import TABLE_HEADER, table_rows
 from ascii_maze.files import write_text
@@ -25,6 +22,7 @@ from ascii_maze.hub.cards import render_card
 from ascii_maze.hub.evidence import Evidence, Example, about, pick_walks
 from ascii_maze.methods import METHODS
 from ascii_maze.recipe import load_recipe
+from ascii_maze.run_metrics import read_metrics
 from dataset_builder.schema import read_record
 
 HERE = Path(__file__).resolve().parent
@@ -55,9 +53,7 @@ def measure(runs: Path) -> dict:
     methods = {}
     for name in METHODS:
         values = {"method": name, **load_recipe(runs / name / "recipe.yaml").values}
-        metrics = json.loads((runs / name / "metrics.json").read_bytes())
-        if "dataset" not in metrics:  # a run of before metrics.json said so
-            metrics |= trained_on(dataset, values["dataset_config"], values["dataset_train_split"])
+        metrics = read_metrics(runs / name)
         shown = ({key: line[key] for key in line if _is_shown(key)} for line in metrics["history"])
         metrics["history"] = [line for line in shown if len(line) > 1]
         solved, failed = pick_walks(runs / "evaluation" / "predictions.parquet", name)
@@ -76,20 +72,6 @@ def measure(runs: Path) -> dict:
         "paired": [test for test in results["paired"] if "base" in (test["a"], test["b"])],
         "methods": methods,
     }
-
-
-@functools.cache
-def trained_on(dataset: Path, config: str, split: str) -> dict:
-    """What metrics.json says of rows and versions, had by reading the rows again, in the environment of the run."""
-    from datasets import load_dataset
-
-    from ascii_maze.training.data import identify_rows
-    from ascii_maze.training.outcome import PACKAGES
-
-    script = SimpleNamespace(dataset_name=str(dataset), dataset_config=config, dataset_train_split=split)
-    rows = load_dataset(script.dataset_name, config, split=split)
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"dataset": identify_rows(script, rows), "versions": versions}
 
 
 def _is_shown(key: str) -> bool:

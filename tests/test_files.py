@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.files import MARK, is_ours, move_inside, output_folder, remove_inside
+from ascii_maze.files import MARK, UNFINISHED, is_ours, move_inside, new_folder, output_folder, remove_inside, staged
 
 HOLD = """
 import sys
@@ -202,6 +202,39 @@ def test_a_file_is_moved_over_another_and_a_folder_to_a_place_that_is_free(tmp_p
     assert (out / "full" / "of").is_dir()
 
 
+def test_a_new_folder_is_whole_or_not_there(tmp_path):
+    def interrupted():
+        with new_folder(tmp_path / "out") as folder:
+            (folder / "model.safetensors").write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(AsciiMazeError, match=r"cannot write .*out: No space left"):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+    with new_folder(tmp_path / "out") as folder:
+        (folder / "model.safetensors").write_text("whole")
+    assert (tmp_path / "out" / "model.safetensors").read_text() == "whole"
+
+
+def test_staged_files_take_their_places_together_also_after_a_kill(tmp_path):
+    (tmp_path / "a").write_text("old")
+
+    def interrupted():
+        with staged(tmp_path) as stage:
+            (stage / "a").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert ((tmp_path / "a").read_text(), (tmp_path / UNFINISHED / "a").read_text()) == ("old", "half")
+    with staged(tmp_path) as stage:
+        (stage / "a").write_text("new")
+        (stage / "inner").mkdir()
+        (stage / "inner" / "b").write_text("new")
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {"a", "inner", "inner/b"}
+    assert (tmp_path / "a").read_text() == "new"
+
+
 # What removes or renames, by module and by what it is called on a path. `rmdir` takes empty folders alone.
 BY_MODULE = {"os": ("remove", "unlink", "replace", "rename", "renames", "removedirs"), "shutil": ("rmtree", "move")}
 ON_A_PATH = ("unlink", "rename")
@@ -209,8 +242,6 @@ ON_A_PATH = ("unlink", "rename")
 ALLOWED = {
     "ascii_maze/files.py": "it is the one that checks",
     "ascii_maze/evaluation/run.py": "sets its own earlier files aside, in a folder that may be of somebody else",
-    "ascii_maze/training/run.py": "files of a run by their names, in a folder that may be of somebody else",
-    "ascii_maze/training/checkpoints.py": "folders named checkpoint-*, which the trainer has made",
 }
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for folder in ("ascii_maze", "dataset_builder") for path in (ROOT / folder).rglob("*.py"))

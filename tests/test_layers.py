@@ -18,7 +18,7 @@ LAYERS = (
     ("dataset_builder",),
     ("models",),
     ("environment", "tiny", "recipe"),
-    ("methods",),
+    ("methods", "run_metrics"),
     ("mazes",),
     ("terminal", "configuration", "templating", "plots", "references", "packages"),
     ("metrics",),

@@ -5,13 +5,14 @@ measured since training.
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
 from ..configuration import read_yaml_mapping
 from ..errors import UsageError
 from ..references import Reference, find_reference, is_hub_name, is_on_hub
+from ..run_metrics import RunMetrics, check_metrics
 from .cards import GENERATED, render_card
 from .content import Content, Wishes, parse_card, read, read_json, to_json
 from .evidence import Evidence, find_evidence
@@ -36,7 +37,8 @@ def prepare_adapter(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     trained_on = config.get("base_model_name_or_path") or ""
     base = published_base(trained_on, wishes.base_model)
     values = read_yaml_mapping(folder / "recipe.yaml")
-    values, metrics = publishable_run(values, read_json(contents, "metrics.json"), base, wishes.dataset)
+    metrics = check_metrics(read_json(contents, "metrics.json"), "metrics.json")
+    values, metrics = publishable_run(values, metrics, base, wishes.dataset)
     evidence = find_evidence(folder, trained_on, wishes.results)
     if evidence.results:
         settings = evidence.results["settings"]
@@ -78,13 +80,13 @@ def published_base(trained_on: str, base_model: str | None, option: str = "--bas
 
 
 def publishable_run(
-    values: dict[str, Any], metrics: dict[str, Any], base: str, dataset: str | None
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    values: dict[str, Any], metrics: RunMetrics, base: str, dataset: str | None
+) -> tuple[dict[str, Any], RunMetrics]:
     """Resolved recipe and metrics for publication: names on the Hub are kept, of folders only the last part.
 
     Args:
         values: the recipe, `method` among its keys.
-        metrics: metrics.json.
+        metrics: of the run.
         base: Hub id of the base.
         dataset: Hub id of the dataset, if the recipe does not have it.
     """
@@ -93,7 +95,7 @@ def publishable_run(
     named |= {"model_name_or_path": base, **({"dataset_name": dataset} if dataset else {})}
     if "output_dir" in kept:
         named["output_dir"] = Path(kept["output_dir"]).name
-    measured = {**without_local_paths(metrics), "base_model": base}
+    measured = cast(RunMetrics, {**without_local_paths(metrics), "base_model": base})
     if measured.get("started_from"):
         measured["started_from"] = named["adapter_name_or_path"]
     if measured.get("dataset"):

@@ -10,6 +10,7 @@ import yaml
 
 from ..methods import METHODS
 from ..references import is_on_hub
+from ..run_metrics import RunMetrics
 from ..templating import render
 from .evidence import Evidence
 
@@ -29,7 +30,7 @@ MEASURED = MappingProxyType(
 
 def render_card(
     values: dict[str, Any],
-    metrics: dict[str, Any],
+    metrics: RunMetrics,
     name: str,
     license: str | None = None,
     evidence: Evidence | None = None,
@@ -38,7 +39,7 @@ def render_card(
 
     Args:
         values: the resolved recipe, `method` among its keys.
-        metrics: metrics.json of the run.
+        metrics: of the run.
         name: where it is loaded from: ORG/NAME once it is on the Hub, a folder before.
         license: the Hub's identifier; the card names none without it.
         evidence: what was measured since; without it the card has only what training logged.

@@ -1,6 +1,6 @@
 """The report of a study: report.html, one self-contained page, and report.md, the same as text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -146,7 +146,7 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
 
     models = results["models"]
     colours = colours_of([*models, *(name for name in study.recipes if name not in models)], {"base", *BASELINES})
-    histories = {
+    histories: dict[str, Sequence[dict]] = {
         name: metrics["history"]
         for name in study.recipes
         if (metrics := metrics_of(study, out, study.seeds[0], name)) and not METHODS[metrics["method"]].scores

@@ -10,10 +10,10 @@ from typing import Any
 from dataset_builder.schema import RECORD, read_record
 
 from ..evaluation.schema import RATES, Results, read_results
-from ..files import read_json
 from ..mri.schema import read_results as read_mri
 from ..packages import versions
 from ..recipe import load_recipe
+from ..run_metrics import RunMetrics, read_metrics
 from .plan import starts_of
 from .runner import Progress
 from .schema import Cost, MeanRates, SeedTest, SizeRate, StudyResults
@@ -66,10 +66,10 @@ def evaluation_of(study: Study, out: Path, seed: int) -> Results | None:
     return read_results(path) if path.is_file() else None
 
 
-def metrics_of(study: Study, out: Path, seed: int, name: str) -> dict[str, Any] | None:
+def metrics_of(study: Study, out: Path, seed: int, name: str) -> RunMetrics | None:
     """metrics.json of a recipe's run with one seed; None where there is none."""
-    path = seed_folder(study, out, seed) / name / "metrics.json"
-    return read_json(path) if path.is_file() else None
+    folder = seed_folder(study, out, seed) / name
+    return read_metrics(folder) if (folder / "metrics.json").is_file() else None
 
 
 def start_of(starts: dict[str, str]) -> str:
@@ -137,15 +137,15 @@ def paired_against(
     return found
 
 
-def cost(seed: int, metrics: dict[str, Any]) -> Cost:
+def cost(seed: int, metrics: RunMetrics) -> Cost:
     """What one run cost, of its metrics.json."""
     return Cost(
         seed=seed,
-        method=metrics.get("method"),
-        steps=metrics.get("steps"),
-        samples=metrics.get("samples"),
-        tokens=metrics.get("tokens"),
-        seconds=metrics.get("seconds"),
-        peak_memory_bytes=metrics.get("peak_memory_bytes"),
-        device=metrics.get("device"),
+        method=metrics["method"],
+        steps=metrics["steps"],
+        samples=metrics["samples"],
+        tokens=metrics["tokens"],
+        seconds=metrics["seconds"],
+        peak_memory_bytes=metrics["peak_memory_bytes"],
+        device=metrics["device"],
     )

@@ -1,4 +1,4 @@
-"""QLoRA fine-tuning: one small module per method over TRL's trainer, and what they share, once."""
+"""Fine-tunes with QLoRA: one small module per method over TRL's trainer, and what the methods share."""
 
 import importlib
 from types import ModuleType

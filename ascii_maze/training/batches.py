@@ -1,9 +1,9 @@
-"""The order of a run: random rows in every step, and those of one step dealt out by length where that changes nothing.
+"""Orders the rows of a run: random rows in every step, sorted by length within a step if that changes no gradient.
 
-A step of 64 rows of the demo in one batch is 27 % padding; in four accumulated batches of like length it is 7 %. The
-rows of a step stay random, and so does its gradient, if its loss is a mean over the tokens of the whole step, not of
-each batch. transformers' `group_by_length` pads less, but gives a step rows of one length and runs from long to short
-again and again, from which the embedded model learns less (benchmarks/TRAINING.md).
+A step of 64 rows of the demo in one batch is 27 % padding; in four accumulated batches of similar length it is 7 %.
+The rows of a step stay random, and sorting them leaves the gradient as it is if the loss is a mean over the tokens of
+the whole step, not of each batch. transformers' `group_by_length` pads less, but gives a step rows of one length and
+runs from long to short again and again, from which the embedded model learns less (benchmarks/TRAINING.md).
 """
 
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ import numpy as np
 
 
 class StepSampler:
-    """Indices of all rows in an order that follows from the seed and the epoch alone, so a resumed run can skip rows.
+    """Yields the index of every row, in an order that depends on seed and epoch alone, so a resumed run can skip rows.
 
     Args:
         lengths: tokens of each row.
-        rows_per_step: of one optimizer step, over all its batches and all processes.
+        rows_per_step: rows of one optimizer step, over all its batches and all processes.
         seed: of the run.
-        epoch: gives the number of the epoch that begins, from 0.
+        epoch: returns the index of the epoch that begins, from 0.
     """
 
     def __init__(self, lengths: np.ndarray, rows_per_step: int, seed: int, epoch: Callable[[], int]):
@@ -36,7 +36,7 @@ class StepSampler:
 
 
 def lengths_to_sort_by(rows) -> np.ndarray:
-    """Tokens of each row where a trainer has tokenised them for SFT, zeros for every other method: int64, (rows,).
+    """Tokens of each row of SFT's tokenised dataset, zeros for every other method: int64, shape (rows,).
 
     Of TRL's losses only SFT's is a mean over the tokens of the whole step. The others are means of each batch's mean,
     in which rows would weigh more or less by their length.

@@ -1,4 +1,4 @@
-"""What a run starts from: an adapter, a reward model, and the run that makes it where it is missing."""
+"""Checks what a run starts from: an adapter, a reward model; if one is missing, names the recipe that makes it."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from ..references import HUB_FORM, find_reference
 
 
 def check_predecessors(run: RunArguments) -> None:
-    """See that the adapters that a recipe starts from exist and are finished.
+    """Check that the adapters that a recipe starts from exist and are finished.
 
     Raises:
-        UsageError: one does not or is not, with the command that makes it.
+        UsageError: one is missing or unfinished; the message has the command that makes it.
     """
     for key in ("adapter_name_or_path", "reward_model_name_or_path"):
         name = getattr(run, key)
@@ -31,13 +31,13 @@ def _check_predecessor(key: str, name: str) -> None:
     folder = Path(name)
     if (folder / "recipe.yaml").is_file() and not (folder / "metrics.json").is_file():
         command = f"ascii-maze train {folder / 'recipe.yaml'}"
-        raise UsageError(f"{key}: the run in '{name}' is not finished; go on with it first: {command}")
+        raise UsageError(f"{key}: the run in '{name}' is not finished; resume it first: {command}")
     if not (folder / "adapter_config.json").is_file():
         raise UsageError(f"{key}: '{name}' holds no adapter (no adapter_config.json)")
 
 
 def recipe_that_makes(output_dir: str) -> str | None:
-    """The recipe, as its name on the command line, that writes to this folder."""
+    """The shipped recipe that writes to this folder, as named on the command line."""
     for name, path in shipped_recipes().items():
         if LAUNCHER_KEY in path.read_text(encoding="utf-8"):
             made = load_recipe(path).values.get("output_dir")

@@ -1,17 +1,22 @@
-"""Checkpoints: which one a run can go on from, and what is left of them when it is done."""
+"""Checkpoints: which one a run resumes from, and their removal when it is finished."""
 
 import json
-import shutil
 import zipfile
 from pathlib import Path
 
 from ..errors import reason
+from ..files import is_ours, remove_inside, write_text
+
+
+def checkpoints(out: Path) -> list[Path]:
+    """The checkpoints in an output folder, the newest first. Folders of other names are left alone."""
+    by_step = {int(step): folder for folder in out.glob("checkpoint-*") if (step := folder.name[11:]).isdecimal()}
+    return [by_step[step] for step in sorted(by_step, reverse=True)]
 
 
 def newest_intact(out: Path) -> Path | None:
-    """The newest checkpoint of a run that is whole; says which newer ones are not. None where there is none."""
-    folders = [folder for folder in out.glob("checkpoint-*") if folder.name.split("-")[-1].isdecimal()]
-    for folder in sorted(folders, key=lambda folder: -int(folder.name.split("-")[-1])):
+    """The newest checkpoint of a run that is whole, or None; prints which newer ones are not."""
+    for folder in checkpoints(out):
         problem = what_is_broken(folder)
         if problem is None:
             return folder
@@ -40,14 +45,20 @@ def what_is_broken(folder: Path) -> str | None:
 
 
 def remove_checkpoints(out: Path) -> None:
-    """Remove all checkpoints of a run; the optimizer in them is three times the size of what was trained."""
-    for folder in out.glob("checkpoint-*"):
-        shutil.rmtree(folder)
+    """Remove all checkpoints of a finished run; the optimizer in them is three times the size of what was trained.
+
+    In a folder that this program did not make they stay, and a line says so.
+    """
+    found = checkpoints(out)
+    if found and not is_ours(out):
+        print(f"{out} was not made by ascii-maze (or is a copy), so its checkpoints stay; remove them yourself")
+        return
+    for folder in found:
+        remove_inside(folder, out)
 
 
-def cut_log(log: Path, step: int) -> None:
-    """Drop the lines after a step: a run that goes on from there writes them again."""
+def trim_log(log: Path, step: int) -> None:
+    """Drop the lines after a step: a run that resumes there writes them again."""
     if log.is_file():
         lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
-        log.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        write_text(log, "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step))

@@ -1,4 +1,4 @@
-"""The rows of a run, and what must hold of them before it starts."""
+"""Loads the rows of a run and checks them before it starts."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from ..recipe import Arguments
 
 
 def load_rows(arguments: Arguments, columns: tuple[str, ...]):
-    """The rows to train on, and those to evaluate on where the recipe asks for it, else None; with all their columns.
+    """Load the rows to train on, and those to evaluate on if the recipe evaluates, else None; with all their columns.
 
     Raises:
         AsciiMazeError: no such dataset, config or split, or it lacks a column, or a maze is in both splits.
@@ -34,14 +34,14 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
     shared = overlap(train_rows, eval_rows)
     if shared:
         raise AsciiMazeError(
-            f"{shared} of the mazes to evaluate on are also in split '{script.dataset_train_split}', turned or "
-            "mirrored perhaps; the figures would mean nothing: choose another --dataset_test_split"
+            f"{shared} of the mazes to evaluate on are also in split '{script.dataset_train_split}', perhaps rotated "
+            "or mirrored; the figures would mean nothing: choose another --dataset_test_split"
         )
     return train_rows, eval_rows
 
 
 def identify_rows(script, rows) -> dict:
-    """Which rows a run trains on, so that others can tell whether theirs are the same.
+    """Identify the rows that a run trains on, so that others can tell whether theirs are the same.
 
     Returns:
         `name`, `config` and `split`; `rows`, how many; `sha256` of their content in this order; `revision`, the commit
@@ -67,20 +67,20 @@ def identify_rows(script, rows) -> dict:
 
 
 def maze_texts(rows) -> list[str]:
-    """The maze of each row: its column, or else what the user says, which is nothing but the maze."""
+    """The maze of each row: its column, or else the user's message, which is nothing but the maze."""
     if "maze" in rows.column_names:
         return list(rows["maze"])
     return [prompt[-1]["content"] for prompt in rows["prompt"]]
 
 
 def overlap(train_rows, eval_rows) -> int:
-    """How many mazes to evaluate on are in the rows to train on, also turned, mirrored or walked backwards."""
+    """How many mazes to evaluate on are in the rows to train on, rotated, mirrored or reversed included."""
     trained = set(maze_texts(train_rows))
     return sum(any(text in trained for text in variants(text)) for text in set(maze_texts(eval_rows)))
 
 
 def variants(text: str) -> Iterable[str]:
-    """The text and, where it is a maze, its turned and mirrored forms."""
+    """The text and, if it is a maze, its rotations and reflections."""
     try:
         return ("\n".join(rows) for rows in Maze.from_ascii(text).variants())
     except MazeError:
@@ -88,16 +88,16 @@ def variants(text: str) -> Iterable[str]:
 
 
 def conversations(row: dict) -> list[list[dict]]:
-    """What the model reads of a row: the prompt with each answer that it has, or alone."""
+    """The conversations of a row: the prompt with each of its answers, or alone."""
     answers = [row[column] for column in ("completion", "chosen", "rejected") if row.get(column) is not None]
     return [row["prompt"] + answer for answer in answers] or [row["prompt"]]
 
 
 class Lengths(NamedTuple):
-    """Tokens of the rows.
+    """Tokens per row.
 
     Attributes:
-        sample: of the longest conversation of each sampled row, sorted.
+        sample: of the longest conversation of each sampled row, ascending.
         most: of the longest conversation of all rows.
         mean: of all conversations of a row together.
     """
@@ -108,7 +108,7 @@ class Lengths(NamedTuple):
 
 
 def measure_lengths(rows, tokenizer, sample: int = 512) -> Lengths:
-    """Tokens of so many rows in even steps; for `most` of those with the most characters."""
+    """Count tokens of `sample` evenly spaced rows; for `most`, also of the 64 with the most characters."""
     columns = [name for name in ("prompt", "completion", "chosen", "rejected") if name in rows.column_names]
     kept = rows.select_columns(columns)
     characters = [max(sum(len(m["content"]) for m in talk) for talk in conversations(row)) for row in kept]
@@ -125,8 +125,12 @@ def measure_lengths(rows, tokenizer, sample: int = 512) -> Lengths:
     return Lengths(longest, max(map(max, even + long)), sum(map(sum, even)) / len(even))
 
 
-def check_lengths(rows, lengths: Lengths, tokenizer, training) -> None:
-    """Refuse a token limit that would cut a maze or an answer.
+def check_lengths(rows, lengths: Lengths, tokenizer, training, generates: bool) -> None:
+    """Refuse a token limit that would truncate a maze or an answer.
+
+    Args:
+        training: TRL's config.
+        generates: as the method says.
 
     Raises:
         UsageError: `max_length` is below the longest row, or `max_completion_length` below the longest shortest path.
@@ -134,10 +138,10 @@ def check_lengths(rows, lengths: Lengths, tokenizer, training) -> None:
     limit, most = getattr(training, "max_length", None), lengths.most
     if limit is not None and most > limit:
         raise UsageError(
-            f"max_length is {limit} and the longest row has {most} tokens; a cut maze teaches nothing: "
+            f"max_length is {limit} and the longest row has {most} tokens; a truncated maze teaches nothing: "
             f"set --max_length {most}"
         )
-    if generates(training) and "path_length" in rows.column_names:
+    if generates and "path_length" in rows.column_names:
         needed = answer_budget(tokenizer, max(rows["path_length"]), style_of(rows[0]["prompt"]))
         if training.max_completion_length < needed:
             raise UsageError(
@@ -146,21 +150,19 @@ def check_lengths(rows, lengths: Lengths, tokenizer, training) -> None:
             )
 
 
-def check_positions(model, lengths: Lengths, training) -> None:
-    """Refuse rows that are longer than what the model can read.
+def check_positions(model, lengths: Lengths, rollout: int) -> None:
+    """Refuse rows that are longer than the model's positions.
+
+    Args:
+        rollout: most tokens that the model adds to a row.
 
     Raises:
-        UsageError: it has fewer positions than the longest row, or prompt and rollout, has tokens.
+        UsageError: the longest row and the rollout have more tokens than the model has positions.
     """
     most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    needed = lengths.most + (training.max_completion_length if generates(training) else 0)
+    needed = lengths.most + rollout
     if most and needed > most:
         raise UsageError(
             f"the model reads {most} tokens at most and this run needs {needed}; take a model of more positions, or a "
             "dataset of smaller mazes"
         )
-
-
-def generates(training) -> bool:
-    """Whether a method trains on what the model itself writes: RLHF and GRPO."""
-    return hasattr(training, "num_generations")

@@ -6,15 +6,13 @@ rounding of the sum, is measured on mazes rather than assumed.
 """
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from dataset_builder.load import load_mazes
 
 from ..errors import AsciiMazeError, UsageError
-from ..files import write_text
+from ..files import new_folder, write_text
 from ..metrics.path_validity.scoring import score_path
 from ..models.generation import answer_mazes
 from ..models.loading import load_model
@@ -67,24 +65,6 @@ def merge_adapter(
         tokenizer.save_pretrained(folder)
         write_text(folder / "merge.json", json.dumps(figures, indent=2))
     return figures
-
-
-@contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
-    """A temporary folder beside `out` that takes its name when the block succeeds, so `out` is whole or not there.
-
-    Raises:
-        AsciiMazeError: it cannot be made or written.
-    """
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as name:
-            folder = Path(name) / out.name
-            folder.mkdir()
-            yield folder
-            folder.rename(out)
-    except OSError as error:
-        raise AsciiMazeError(f"cannot write {out}: {error.strerror or error}") from error
 
 
 def merge_weights(model):

@@ -1,17 +1,17 @@
-"""What a run leaves behind: adapter, tokenizer, card, learning curve, and last of all metrics.json."""
+"""Writes what a run leaves in its folder: adapter, tokenizer, learning curve, card, and last of all metrics.json."""
 
-import json
 import shutil
 from pathlib import Path
 
 from ..errors import AsciiMazeError
-from ..files import replacing, write_text
+from ..files import replacing, staged, write_text
 from ..hub.cards import render_card
+from ..methods import METHODS
 from ..packages import versions
 from ..recipe import Recipe
-from .data import generates
+from ..run_metrics import RunMetrics, write_metrics
 
-# Counted since the trainer was last started, which differs where a run was cut and went on; `tokens` counts all.
+# Counted since the process started, which differs in a resumed run; `tokens` counts all.
 SINCE_START = {"train_loss", "num_tokens", "eval_num_tokens"}
 # What each panel of the learning curve shows, where the run logged it: title -> keys of the history.
 PANELS = {
@@ -22,8 +22,8 @@ PANELS = {
 }
 
 
-def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> dict:
-    """What metrics.json holds: what the run cost and how its loss went.
+def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> RunMetrics:
+    """Gather what metrics.json holds: what the run cost, and every figure it logged.
 
     Args:
         dataset: from `data.identify_rows`.
@@ -37,7 +37,7 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> dict:
     history = [
         {key: value for key, value in line.items() if key not in SINCE_START} for line in trainer.state.log_history
     ]
-    rows = len(trainer.train_dataset) * (args.num_generations if generates(args) else 1)
+    rows = len(trainer.train_dataset) * (args.num_generations if METHODS[recipe.method].generates else 1)
     on_gpu = args.device.type == "cuda"
     return {
         "method": recipe.method,
@@ -60,7 +60,7 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> dict:
 
 
 def gather_weights(trainer) -> dict | None:
-    """What was trained, whole, where FSDP or ZeRO-3 keeps it in parts, else None; all processes have to call it."""
+    """The trained weights, whole, where FSDP or ZeRO-3 shards them, else None; every process must call it."""
     accelerator = trainer.accelerator
     accelerator.wait_for_everyone()
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
@@ -68,8 +68,10 @@ def gather_weights(trainer) -> dict | None:
     return None
 
 
-def save(out: Path, trainer, weights: dict | None, tokenizer, recipe: Recipe, metrics: dict) -> None:
-    """Adapter (or model), tokenizer, card and curve, and then metrics.json, which says that the run is finished.
+def save(out: Path, trainer, weights: dict | None, tokenizer, recipe: Recipe, metrics: RunMetrics) -> None:
+    """Write adapter (or model), tokenizer, curve and card, and then metrics.json: the run is finished.
+
+    If the process is killed before, the run resumes from its last checkpoint, and no file that it left is torn.
 
     Args:
         weights: from `gather_weights`.
@@ -80,20 +82,21 @@ def save(out: Path, trainer, weights: dict | None, tokenizer, recipe: Recipe, me
     model = trainer.accelerator.unwrap_model(trainer.model)
     adapters = getattr(model, "peft_config", {})
     for config in adapters.values():
-        # The name in the recipe, not where it lies on this machine. PEFT would look that name up on the Hub to see
-        # whether the vocabulary has grown; it has not.
+        # The name in the recipe, not a path of this machine. PEFT would look that name up on the Hub to see whether
+        # the vocabulary has grown; it has not.
         config.base_model_name_or_path = recipe.values["model_name_or_path"]
-    # The reference beside what was trained is the adapter that the run started from; it is not saved again.
+    # The reference model is the adapter that the run started from; it is not saved again.
     of_adapter = {"save_embedding_layers": False, "selected_adapters": ["default"]} if adapters else {}
-    model.save_pretrained(out, state_dict=weights, **of_adapter)
-    tokenizer.save_pretrained(out)
+    with staged(out) as stage:
+        model.save_pretrained(stage, state_dict=weights, **of_adapter)
+        tokenizer.save_pretrained(stage)
     draw_curves(out / "learning_curve.png", metrics["history"])
     write_text(out / "README.md", render_card({"method": recipe.method, **recipe.values}, metrics, str(out)))
-    write_text(out / "metrics.json", json.dumps(metrics, indent=2))
+    write_metrics(out, metrics)
 
 
 def draw_curves(path: Path, history: list[dict]) -> None:
-    """The learning curves of a run as a PNG: loss, validity, reward, whatever it logged, over steps."""
+    """Draw the learning curves of a run as a PNG: loss, validity and reward over steps, where it logged them."""
     from matplotlib.figure import Figure
 
     curves = {
@@ -115,7 +118,7 @@ def draw_curves(path: Path, history: list[dict]) -> None:
 
 
 def check_disk(out: Path, trained_bytes: int, checkpoints: int) -> None:
-    """See that the checkpoints of a run fit the disk: what is trained, three times with its optimizer, each.
+    """Check that the checkpoints of a run fit on the disk: each holds the trained weights and twice that of optimizer.
 
     Raises:
         AsciiMazeError: they do not.

@@ -1,15 +1,15 @@
-"""What a run is going to do, told before it starts."""
+"""Describes a run before it starts: its recipe, sizes, and one row as the model sees it."""
 
 import math
 
+from ..methods import METHODS
 from ..recipe import Recipe
-from .data import Lengths, generates
+from .data import Lengths
 
 
 def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
-    """The resolved recipe, sizes of model and run, lengths, and one example as the model sees it, as text."""
-    args = trainer.args
-    batch = rows_per_step(trainer.args)
+    """Describe a run as text: resolved recipe, size of model and run, lengths, one example as the model sees it."""
+    args, generates = trainer.args, METHODS[recipe.method].generates
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     total = sum(
         p.numel() * (2 if _is_4bit(p) else 1)
@@ -22,9 +22,9 @@ def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
         *recipe.to_yaml().rstrip().splitlines(),
         "",
         f"parameters: {total:,}, of which {trained:,} are trained",
-        f"run: {len(trainer.train_dataset):,} rows, {planned_steps(trainer)} steps of {batch} "
-        f"{'walks' if generates(args) else 'rows'} on {trainer.accelerator.num_processes} process(es), "
-        f"{args.device.type}",
+        f"run: {len(trainer.train_dataset):,} rows, {planned_steps(trainer, generates)} steps of "
+        f"{rows_per_step(args)} {'completions' if generates else 'rows'} on {trainer.accelerator.num_processes} "
+        f"process(es), {args.device.type}",
         f"tokens per row: median {percentiles[0]}, 90 % {percentiles[1]}, 99 % {percentiles[2]}, most {lengths.most}"
         + (f"; limit {limit}" if limit else ""),
         "evaluation: none"
@@ -37,32 +37,32 @@ def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
 
 
 def rows_per_step(args) -> int:
-    """Rows, or rollouts of a method that generates, in one optimizer step over all processes."""
+    """Rows, or completions of a method that generates, in one optimizer step over all processes."""
     return args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
 
 
-def planned_steps(trainer) -> int:
-    """Optimizer steps of the whole run, unless it is stopped before."""
+def planned_steps(trainer, generates: bool) -> int:
+    """Optimizer steps of the whole run, unless a budget or early stopping ends it."""
     args = trainer.args
     if args.max_steps > 0:
         return args.max_steps
-    rows = len(trainer.train_dataset) * (args.num_generations if generates(args) else 1)
-    return math.ceil(math.ceil(rows / rows_per_step(trainer.args)) * args.num_train_epochs)
+    rows = len(trainer.train_dataset) * (args.num_generations if generates else 1)
+    return math.ceil(math.ceil(rows / rows_per_step(args)) * args.num_train_epochs)
 
 
 def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int) -> int:
-    """Steps that use up so many tokens, and a few more: the run ends by the count, its learning rate by then spent.
+    """Steps that use up a budget of tokens, plus 2 %: the count ends the run, its learning rate then at its end.
 
     Args:
         lengths: of the dataset's rows.
-        rows: how many those are; KTO trains on two for each.
+        rows: how many there are; KTO makes two of each.
     """
     per_row = lengths.mean * rows / len(trainer.train_dataset)
     return math.ceil(1.02 * tokens / (per_row * rows_per_step(trainer.args)))
 
 
 def example_lines(tokenizer, row: dict) -> list[str]:
-    """One row as the model sees it, and what of it the loss counts."""
+    """One row as the model sees it, and which part of it the loss is of."""
     if "labels" in row:
         parts = _masked(row["input_ids"], row["labels"])
     elif "chosen_labels" in row:
@@ -81,7 +81,7 @@ def example_lines(tokenizer, row: dict) -> list[str]:
         parts = [("the larger reward for", row["chosen_ids"]), ("the smaller for", row["rejected_ids"])]
     else:
         text = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
-        return ["example, the model goes on from:", text]
+        return ["example, the model completes:", text]
     lines = [line for name, ids in parts for line in (f"{name}:", tokenizer.decode(ids))]
     return [f"example, {lines[0]}", *lines[1:]]
 

@@ -1,4 +1,4 @@
-"""One training run, in reading order: data, model, trainer, preflight, train, save.
+"""Runs one training, in reading order: data, model, trainer, preflight, train, save.
 
 The output folder holds `start.json` and `recipe.yaml` (resolved), written first, `log.jsonl`, checkpoints while it
 trains, then the adapter, the tokenizer, the card, the learning curve, and `metrics.json`, written last: a folder
@@ -9,32 +9,30 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
 
 from transformers import EarlyStoppingCallback, TrainerCallback
 
-from ..errors import AsciiMazeError, UsageError, printable, reason
+from ..errors import AsciiMazeError, printable, reason
 from ..files import output_folder, write_text
 from ..methods import METHODS
 from ..models.loading import load_model_to_train, load_tokenizer
 from ..models.quantisation import restore_weights, trained_weights
 from ..recipe import Arguments, Budget, Recipe
+from ..run_metrics import read_metrics
 from . import method_module
 from .chain import check_predecessors
-from .checkpoints import cut_log, newest_intact, remove_checkpoints
+from .checkpoints import checkpoints, newest_intact, remove_checkpoints, trim_log
 from .data import Lengths, check_lengths, check_positions, identify_rows, load_rows, maze_texts, measure_lengths
+from .folder import RunStart, check_place, check_same_rows, check_start, clear_run, is_finished
 from .outcome import check_disk, collect_metrics, gather_weights, save
 from .preflight import describe, rows_per_step, steps_for_tokens
 from .publish import check_destination, publish, take_destination
 from .validity import walk_mazes
 from .watch import LossError
 
-# What a run writes over, and removes when it is done.
-WRITTEN = ("checkpoint-*", "README.md", "*.safetensors", "adapter_config.json", "metrics.json", "log.jsonl")
-
 
 class JsonLog(TrainerCallback):
-    """Appends every log of the trainer to a file, a JSON object a line with its step."""
+    """Appends every log of the trainer to a file: one JSON object per line, with its step."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -47,10 +45,14 @@ class JsonLog(TrainerCallback):
 
 
 class StopAtBudget(TrainerCallback):
-    """Ends the run when its tokens or seconds are used up; the step that goes over is the last."""
+    """Ends the run when its budget is used up; the step that exceeds it is the last."""
 
     def __init__(self, budget: Budget, trainer):
         self.budget, self.trainer = budget, trainer
+
+    def on_epoch_begin(self, args, state, control, **kwargs):
+        """Called by the trainer; a resumed run may have nothing left."""
+        self.on_step_end(args, state, control)
 
     def on_step_end(self, args, state, control, **kwargs):
         """Called by the trainer after every optimizer step."""
@@ -64,15 +66,16 @@ class StopAtBudget(TrainerCallback):
 def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: bool = False) -> Path:
     """Train what the recipe says and return the output folder.
 
-    A finished run of the same recipe is left as it is; an unfinished one goes on from its newest whole checkpoint.
+    A finished run of the same recipe is left as it is; an interrupted one resumes from its newest whole checkpoint.
 
     Raises:
         AsciiMazeError: data or model cannot be used, the output folder holds a run of another recipe, the disk is
-            full, or the loss is not a number. Or the run is done, and could not be pushed.
+            full, or the loss is not a number. Or the run is finished and could not be pushed.
     """
     training, method = arguments.training, METHODS[recipe.method]
     out = Path(training.output_dir)
     first_process = training.process_index == 0
+    check_place(out)
     check_predecessors(arguments.run)
     destination = take_destination(arguments)
     if first_process and destination:
@@ -82,15 +85,18 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         train_rows, eval_rows = load_rows(arguments, method.columns)
     start = RunStart(identify_rows(arguments.script, train_rows), rows_per_step(training), training.world_size)
     if finished:
-        check_same_rows(out, json.loads((out / "metrics.json").read_bytes()).get("dataset"), start.dataset)
+        check_same_rows(out, read_metrics(out).get("dataset"), start.dataset)
         if first_process:
-            print(printable(f"{out} holds this run, finished; --overwrite trains it anew"))
-        if first_process and destination:
-            publish(out, destination)
+            print(printable(f"{out} holds this run, finished; --overwrite trains it again"))
+            if checkpoints(out):  # it was killed before it removed them
+                with output_folder(out):
+                    remove_checkpoints(out)
+            if destination:
+                publish(out, destination)
         return out
     tokenizer = load_tokenizer(arguments.model.model_name_or_path or "", arguments.model.model_revision)
     lengths = measure_lengths(train_rows, tokenizer)
-    check_lengths(train_rows, lengths, tokenizer, training)
+    check_lengths(train_rows, lengths, tokenizer, training, method.generates)
     existed = out.exists()
     with refusals(recipe):
         trainer = make_trainer(recipe, arguments, train_rows, eval_rows, tokenizer, lengths)
@@ -100,7 +106,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         print(describe(recipe, trainer, lengths, eval_rows), flush=True)
     if dry_run:
         if first_process and not existed:
-            out.rmdir()  # the trainer has made it
+            out.rmdir()  # the trainer made it
         return out
     with output_folder(out) if first_process else nullcontext():
         if first_process:
@@ -112,7 +118,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         metrics = collect_metrics(recipe, trainer, start.dataset)
         weights = gather_weights(trainer)
         if first_process:
-            save(out, trainer, weights, tokenizer, recipe, metrics)
+            with full_disk_in_one_line(out):
+                save(out, trainer, weights, tokenizer, recipe, metrics)
             remove_checkpoints(out)
             spent = f"{metrics['steps']} steps, {metrics['tokens']:,} tokens in {metrics['seconds']:.0f} s"
             print(printable(f"{out}: {spent}"))
@@ -121,74 +128,6 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     if first_process and destination:
         publish(out, destination)
     return out
-
-
-class RunStart(NamedTuple):
-    """What start.json in the output folder holds: what a resumed run must share with the one that was interrupted.
-
-    Attributes:
-        dataset: from `data.identify_rows`.
-        rows_per_step: of an optimizer step, over all processes.
-        processes: how many.
-    """
-
-    dataset: dict
-    rows_per_step: int
-    processes: int
-
-
-def check_start(out: Path, start: RunStart) -> None:
-    """See that a run may resume here, and write down what it starts from where it is new.
-
-    Raises:
-        UsageError: the rows have changed since, or a step would hold another number of them.
-    """
-    if newest_intact(out) is None or not (out / "start.json").is_file():
-        return write_text(out / "start.json", json.dumps(start._asdict(), indent=2))
-    before = RunStart(**json.loads((out / "start.json").read_bytes()))
-    check_same_rows(out, before.dataset, start.dataset)
-    if before.rows_per_step != start.rows_per_step:
-        raise UsageError(
-            f"the run in {out} read {before.rows_per_step} rows a step on {before.processes} process(es), and "
-            f"{start.processes} would read {start.rows_per_step}: resume it with --num_processes {before.processes}, "
-            "or --overwrite"
-        )
-    return None
-
-
-def check_same_rows(out: Path, before: dict | None, now: dict) -> None:
-    """See that a run's rows are still those that it was started with; `before` is None for runs that did not say.
-
-    Raises:
-        UsageError: they are others.
-    """
-    if before and before["sha256"] != now["sha256"]:
-        raise UsageError(
-            f"the run in {out} was started on other rows: '{now['name']}' has changed since; give another "
-            "--output_dir, or --overwrite"
-        )
-
-
-def is_finished(out: Path, recipe: Recipe) -> bool:
-    """Whether the folder holds this very run, finished.
-
-    Raises:
-        UsageError: it holds a run of another recipe, or something else that a run would write over or remove.
-    """
-    if not (out / "recipe.yaml").exists():
-        if other := next((path for pattern in WRITTEN for path in out.glob(pattern)), None):
-            raise UsageError(f"{other} is there, and {out} holds no run; give another --output_dir, or --overwrite")
-        return False
-    if (out / "recipe.yaml").read_text(encoding="utf-8") != recipe.to_yaml():
-        raise UsageError(f"{out} holds a run of another recipe; give another --output_dir, or --overwrite")
-    return (out / "metrics.json").exists()
-
-
-def clear_run(out: Path) -> None:
-    """Remove what says that a folder holds a run, and what a run would go on from; nothing else."""
-    for name in ("metrics.json", "recipe.yaml", "start.json", "log.jsonl"):
-        (out / name).unlink(missing_ok=True)
-    remove_checkpoints(out)
 
 
 @contextmanager
@@ -207,7 +146,7 @@ def refusals(recipe: Recipe) -> Iterator[None]:
 
 
 def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, tokenizer, lengths: Lengths):
-    """The trainer of the recipe's method, with its model, its rows and what is to happen on the way."""
+    """Make the trainer of the recipe's method, with its model, rows and callbacks."""
     training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
     training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
     budget = Budget.parse(extra.budget) if extra.budget else None
@@ -215,8 +154,9 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
         cap_steps(training, budget.amount)
     if extra.early_stopping_patience is not None:
         training.metric_for_best_model, training.greater_is_better = "eval_valid", True
+        training.restore_callback_states_from_checkpoint = True  # how many evaluations were no better
     model = load_model_to_train(arguments.model, extra.adapter_name_or_path, training.seed)
-    check_positions(model, lengths, training)
+    check_positions(model, lengths, training.max_completion_length if method.generates else 0)
     weights = trained_weights(model)
     columns = list(method.columns)
     tasks = eval_rows and list(
@@ -243,29 +183,29 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
 
 
 def cap_steps(training, steps: int) -> None:
-    """Let the run and its learning rate end after so many steps, or after `max_steps` where that is less."""
+    """End the run and its learning rate schedule after `steps`, or after `max_steps` if that is less."""
     training.max_steps = min(steps, training.max_steps) if training.max_steps > 0 else steps
 
 
 def train(trainer, recipe: Recipe, out: Path, train_rows) -> None:
-    """Train, going on from the newest whole checkpoint; evaluate at the end where the recipe evaluates at all.
+    """Train, resuming from the newest whole checkpoint; evaluate at the end if the recipe evaluates at all.
 
     Raises:
         AsciiMazeError: the disk is full, or the loss is not a number.
     """
     checkpoint = newest_intact(out)
     if trainer.is_world_process_zero():
-        print(printable(f"going on from {checkpoint}" if checkpoint else f"training into {out}"), flush=True)
+        print(printable(f"resuming from {checkpoint}" if checkpoint else f"training into {out}"), flush=True)
         write_text(out / "recipe.yaml", recipe.to_yaml())
-        cut_log(out / "log.jsonl", int(checkpoint.name.split("-")[-1]) if checkpoint else 0)
+        trim_log(out / "log.jsonl", int(checkpoint.name.split("-")[-1]) if checkpoint else 0)
     trainer.add_callback(JsonLog(out / "log.jsonl"))
     try:
-        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-        evaluated = any(
-            line["step"] == trainer.state.global_step and "eval_runtime" in line for line in trainer.state.log_history
-        )
-        if trainer.args.eval_strategy != "no" and not evaluated:
-            trainer.evaluate()
+        with full_disk_in_one_line(out):
+            trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+            history, step = trainer.state.log_history, trainer.state.global_step
+            evaluated = any(line["step"] == step and "eval_runtime" in line for line in history)
+            if trainer.args.eval_strategy != "no" and not evaluated:
+                trainer.evaluate()
     except LossError as error:
         path = out / f"bad-batch-{error.step}.json"
         write_text(
@@ -273,16 +213,27 @@ def train(trainer, recipe: Recipe, out: Path, train_rows) -> None:
             json.dumps({"step": error.step, "ids": ids_of(error.texts, train_rows), "texts": error.texts}, indent=2),
         )
         raise AsciiMazeError(f"{error}; its batch is in {path}. Try a smaller --learning_rate") from error
-    except (OSError, RuntimeError) as error:  # torch and safetensors have no type of their own for a full disk
+
+
+@contextmanager
+def full_disk_in_one_line(out: Path) -> Iterator[None]:
+    """Say what to do if the disk is full; torch and safetensors have no exception of their own for that.
+
+    Raises:
+        AsciiMazeError: it is full.
+    """
+    try:
+        yield
+    except Exception as error:
         if not any(words in str(error) for words in ("No space left", "os error 28", "PytorchStreamWriter failed")):
             raise
         raise AsciiMazeError(
-            f"no space left for the run in {out}; make room, and the same command goes on from its last checkpoint"
+            f"no space left for the run in {out}; make room, and the same command resumes it from its last checkpoint"
         ) from error
 
 
 def ids_of(texts: list[str], rows) -> list[str | None]:
-    """The `id` of the row whose maze stands in each text, None where it cannot be told."""
+    """The `id` of the row whose maze is in each text; None if no row's is."""
     if "id" not in rows.column_names:
         return [None] * len(texts)
     by_maze = dict(zip(maze_texts(rows), rows["id"]))

@@ -1,11 +1,11 @@
-"""How well the model walks, in the middle of its training: greedy answers to mazes that are held out."""
+"""Measures validity during training: greedy completions of held-out mazes."""
 
 from ..mazes.prompts import Message
 from ..metrics.path_validity.scoring import score_path
 
 
 def walk_mazes(trainer, tasks: list[tuple[list[Message], str]], batch_size: int = 64) -> dict[str, float]:
-    """Let the model as it is now walk every maze; the processes share them.
+    """Complete every prompt with the model as it is now, and score the completions; the processes share the prompts.
 
     Args:
         tasks: prompts and their mazes.
@@ -20,8 +20,8 @@ def walk_mazes(trainer, tasks: list[tuple[list[Message], str]], batch_size: int 
 
     accelerator, tokenizer = trainer.accelerator, trainer.processing_class
     budget = budget_for(tokenizer, (maze for _, maze in tasks), tasks[0][0])
-    # As many for each, or with sharded weights one process would wait for ever for the others' forward passes. Fewer
-    # mazes than processes are walked by each of them.
+    # The same number for each, or with sharded weights one process would wait forever for the others' forward passes.
+    # If there are fewer mazes than processes, each process does them all.
     each = len(tasks) // accelerator.num_processes
     mine = tasks[accelerator.process_index :: accelerator.num_processes][:each] if each else tasks
     with unwrap_model_for_generation(trainer.model_wrapped, accelerator) as model:

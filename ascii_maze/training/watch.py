@@ -1,6 +1,5 @@
-"""What every run adds to TRL's trainer, whichever it is: tokens and seconds counted alike for all methods, an order of
-the rows that a resumed run keeps, a measure of its own at every evaluation, and an end with evidence where the loss is
-not a number.
+"""Extends any of TRL's trainers: tokens and seconds counted alike for all methods, an order of rows that a resumed run
+keeps, a measure of its own at every evaluation, and an error with the batch if the loss is not a number.
 """
 
 import time
@@ -12,11 +11,11 @@ from .preflight import rows_per_step
 
 
 class LossError(AsciiMazeError):
-    """The loss is not a number any more.
+    """The loss is not a finite number.
 
     Attributes:
-        step: at which, from 1.
-        texts: the batch that did it, decoded.
+        step: the optimizer step, from 1.
+        texts: its batch, decoded.
     """
 
     def __init__(self, step: int, loss: float, texts: list[str]):
@@ -25,10 +24,10 @@ class LossError(AsciiMazeError):
 
 
 def watched(trainer_class: type) -> type:
-    """The trainer class with `measure` as one more argument: a function (trainer) -> figures by name, or None.
+    """Extend a trainer class; its new argument `measure` is a function (trainer) -> figures by name, or None.
 
-    Every log line gets `tokens` (read by the trained model in training: prompts and answers, of both sides of a pair,
-    generated ones too) and `seconds`; both go on counting when a run is resumed.
+    Every log line gets `tokens` (that the trained model read in training: prompts and completions, both sides of a
+    pair, generated ones too) and `seconds`; a resumed run continues both counts.
 
     Raises:
         LossError: by the trainer, in a step whose loss is not a number.
@@ -40,7 +39,15 @@ def watched(trainer_class: type) -> type:
             self.measure = measure
             self.began: float | None = None
 
+        def _run_epoch(self, *args, **kwargs):
+            # transformers trains one more step when it resumes from a checkpoint of the last one.
+            if self.control.should_training_stop or self.state.global_step >= self.state.max_steps:
+                self.control.should_training_stop = True
+            else:
+                super()._run_epoch(*args, **kwargs)
+
         def _get_train_sampler(self, dataset=None):
+            # Methods that generate repeat each prompt for its group of completions, by a sampler of their own.
             if self.args.train_sampling_strategy != "random" or hasattr(self.args, "num_generations"):
                 return super()._get_train_sampler(dataset)
             lengths = lengths_to_sort_by(self.train_dataset if dataset is None else dataset)
@@ -52,7 +59,7 @@ def watched(trainer_class: type) -> type:
             loss = super().training_step(model, inputs, num_items_in_batch)
             if not loss.isfinite():
                 raise LossError(self.state.global_step + 1, loss.item(), _texts(self.processing_class, inputs))
-            if isinstance(inputs, dict):  # those that generate get rows, and count for themselves
+            if isinstance(inputs, dict):  # trainers that generate get a list of rows, and count for themselves
                 self.state.num_input_tokens_seen += over_processes(self.accelerator, count_tokens(inputs))
             return loss
 
@@ -80,12 +87,12 @@ def watched(trainer_class: type) -> type:
 
 
 def last_logged(state, key: str) -> float:
-    """The newest value of a figure in the trainer's history, 0 where there is none."""
+    """The newest value of a figure in the trainer's history; 0 if there is none."""
     return next((line[key] for line in reversed(state.log_history) if key in line), 0.0)
 
 
 def count_tokens(inputs: dict) -> int:
-    """Tokens of a batch, padding not counted; a pair's prompt is read twice and counts twice."""
+    """Tokens of a batch without padding; a pair's prompt is read twice and counts twice."""
     masks = [
         inputs[key] for key in ("attention_mask", "chosen_attention_mask", "rejected_attention_mask") if key in inputs
     ]

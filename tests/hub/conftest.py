@@ -25,6 +25,9 @@ ORG = NAMESPACE or "org"
 if NAMESPACE:
     WRITE = os.environ["HF_TOKEN"]
 REPO = f"{ORG}/ascii-maze"
+METRICS = {"method": "sft", "base_model": "tiny", "device": "cpu", "history": []} | dict.fromkeys(
+    ("steps", "samples", "tokens", "seconds", "peak_memory_bytes"), 1
+)
 
 
 @pytest.fixture(scope="session")
@@ -149,7 +152,7 @@ def adapter(tmp_path):
     (folder / "checkpoint-4").mkdir(parents=True)
     (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "tiny", "r": 8}))
     (folder / "adapter_model.safetensors").write_bytes(bytes(range(256)) * 8)
-    (folder / "metrics.json").write_text(json.dumps({"method": "sft", "base_model": "tiny"}))
+    (folder / "metrics.json").write_text(json.dumps(METRICS))
     (folder / "recipe.yaml").write_text("method: sft\nmodel_name_or_path: tiny\n")
     (folder / "README.md").write_text(
         "---\nlibrary_name: peft\ntags:\n- sft\n---\n\n# SFT\n\nAn adapter on `tiny`, a tiny model.\n"

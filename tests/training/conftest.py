@@ -22,6 +22,16 @@ def losses(folder: Path) -> list[float]:
     return [line["loss"] for line in history(folder) if "loss" in line]
 
 
+def interrupt_at(step: int):
+    """An `on_step_end` of a trainer's callback that presses Ctrl-C at a step."""
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step == step:
+            raise KeyboardInterrupt
+
+    return on_step_end
+
+
 def launch(words, **environment) -> subprocess.CompletedProcess:
     """Run a command in the project's root, offline, and return what became of it."""
     return subprocess.run(

@@ -35,7 +35,7 @@ def test_an_id_on_the_hub_is_left_to_whoever_loads_it(tmp_path, monkeypatch):
 
 def test_an_unfinished_predecessor_is_not_taken(tmp_path):
     (tmp_path / "recipe.yaml").write_text("method: sft\n")
-    with pytest.raises(UsageError, match=f"is not finished; go on with it first: ascii-maze train {tmp_path}/recipe"):
+    with pytest.raises(UsageError, match=f"is not finished; resume it first: ascii-maze train {tmp_path}/recipe"):
         check_predecessors(RunArguments(adapter_name_or_path=str(tmp_path)))
     (tmp_path / "metrics.json").write_text("{}")
     with pytest.raises(UsageError, match="holds no adapter"):

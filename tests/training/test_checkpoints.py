@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ascii_maze.training.checkpoints import cut_log, newest_intact, remove_checkpoints
+from ascii_maze.files import MARK, output_folder
+from ascii_maze.training.checkpoints import newest_intact, remove_checkpoints, trim_log
 
 SOME = torch.arange(100.0, 110.0).numpy().tobytes()  # of the tensor in optimizer.pt
 
@@ -60,15 +61,26 @@ def test_without_any_a_run_starts_from_nothing(checkpoint, tmp_path):
 
 
 def test_they_are_removed_when_the_run_is_finished(checkpoint, tmp_path):
-    checkpoint(2)
-    checkpoint(4)
-    (tmp_path / "adapter_config.json").write_text("{}")
-    remove_checkpoints(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["adapter_config.json"]
+    with output_folder(tmp_path):
+        checkpoint(2)
+        checkpoint(4)
+        (tmp_path / "checkpoint-best").mkdir()
+        (tmp_path / "adapter_config.json").write_text("{}")
+        remove_checkpoints(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {MARK, "adapter_config.json", "checkpoint-best"}
 
 
-def test_the_log_is_cut_where_the_run_goes_on(tmp_path):
+def test_they_stay_in_a_folder_that_this_program_did_not_make(checkpoint, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("")
+    with output_folder(tmp_path):
+        checkpoint(2)
+        remove_checkpoints(tmp_path)
+    assert (tmp_path / "checkpoint-2" / "trainer_state.json").is_file()
+    assert "its checkpoints stay; remove them yourself" in capsys.readouterr().out
+
+
+def test_the_log_is_trimmed_to_the_step_that_the_run_resumes_from(tmp_path):
     log = tmp_path / "log.jsonl"
     log.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"step": 4, "lo')
-    cut_log(log, 2)
+    trim_log(log, 2)
     assert log.read_text() == '{"step": 1}\n{"step": 2}\n'

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from contextlib import contextmanager
 
 import pyarrow.parquet
 import pytest
@@ -15,10 +16,12 @@ from safetensors import safe_open
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.run import evaluate
-from ascii_maze.files import output_folder
+from ascii_maze.files import UNFINISHED, output_folder, staged
 from ascii_maze.models.loading import load_model
+from ascii_maze.run_metrics import read_metrics
+from ascii_maze.training.run import JsonLog
 
-from .conftest import ROOT, history, launch, losses, settings
+from .conftest import ROOT, history, interrupt_at, launch, losses, settings
 
 TINY = "recipes/tiny/sft.yaml"
 
@@ -104,7 +107,7 @@ def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(dataset, train, tmp
     train(TINY, words)
     printed = capsys.readouterr().out
     assert f"checkpoint-{newest} is skipped:" in printed
-    assert re.search(rf"going on from .*checkpoint-[1-{newest}]", printed)
+    assert re.search(rf"resuming from .*checkpoint-[1-{newest}]", printed)
     train(TINY, settings(dataset, tmp_path / "whole", max_steps=24))
     assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
     tokens = [json.loads((tmp_path / name / "metrics.json").read_text())["tokens"] for name in ("killed", "whole")]
@@ -112,6 +115,86 @@ def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(dataset, train, tmp
     log = [json.loads(line) for line in (tmp_path / "killed" / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in log if "loss" in line] == list(range(1, 25))
     assert not list((tmp_path / "killed").glob("checkpoint-*"))
+
+
+@contextmanager
+def killed_before_the_move(out):
+    with staged(out) as stage:
+        yield stage
+        raise KeyboardInterrupt
+
+
+def killed(*arguments):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("moment", "replacement", "finished"),
+    [
+        ("outcome.staged", killed_before_the_move, False),
+        ("outcome.write_metrics", killed, False),
+        ("run.remove_checkpoints", killed, True),
+    ],
+)
+def test_a_run_killed_while_it_saves_is_unfinished_and_the_same_command_gives_the_same_bytes(
+    dataset, train, tmp_path, monkeypatch, moment, replacement, finished
+):
+    """Also the last checkpoint is one to resume from: not one step more is trained."""
+    changes = {"max_steps": 2, "save_steps": 1, "per_device_train_batch_size": 2}
+    words = settings(dataset, tmp_path / "run", **changes)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"ascii_maze.training.{moment}", replacement)
+        with pytest.raises(KeyboardInterrupt):
+            train(TINY, words)
+    assert (tmp_path / "run" / "metrics.json").exists() == finished
+    assert (tmp_path / "run" / "checkpoint-2").is_dir()
+    train(TINY, words)
+    train(TINY, settings(dataset, tmp_path / "whole", **changes))
+    names = [{path.name for path in (tmp_path / name).iterdir()} for name in ("run", "whole")]
+    assert names[0] == names[1]
+    assert not {name for name in names[0] if name.startswith(("checkpoint-", UNFINISHED))}
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def assert_same_run(one, other):
+    weights = [(folder / "adapter_model.safetensors").read_bytes() for folder in (one, other)]
+    assert weights[0] == weights[1]
+    assert losses(one) == losses(other)
+    metrics = [read_metrics(folder) for folder in (one, other)]
+    for key in ("steps", "samples", "tokens", "dataset"):
+        assert metrics[0][key] == metrics[1][key]
+
+
+@pytest.mark.parametrize("step", [4, 5])
+def test_a_run_interrupted_in_a_later_epoch_resumes_in_it(dataset, train, tmp_path, monkeypatch, step):
+    """Two steps an epoch, a checkpoint of each: from the middle of the second epoch, and from its end."""
+    changes = {"train_limit": 8, "per_device_train_batch_size": 4, "num_train_epochs": 3, "max_steps": -1}
+    words = settings(dataset, tmp_path / "run", save_steps=1, **changes)
+    with monkeypatch.context() as patch:
+        patch.setattr(JsonLog, "on_step_end", interrupt_at(step))
+        with pytest.raises(KeyboardInterrupt):
+            train(TINY, words)
+    assert max(int(path.name[11:]) for path in (tmp_path / "run").glob("checkpoint-*")) == step - 1
+    train(TINY, words)
+    train(TINY, settings(dataset, tmp_path / "whole", save_steps=1, **changes))
+    assert len(losses(tmp_path / "run")) == 6
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.parametrize(("change", "steps"), [({"budget": "tokens=1500"}, 2), ({"early_stopping_patience": 2}, 3)])
+def test_a_run_that_ends_early_ends_at_the_same_step_when_it_is_resumed(
+    dataset, train, tmp_path, monkeypatch, change, steps
+):
+    words = settings(
+        dataset, tmp_path / "run", max_steps=9, learning_rate=0.0, save_steps=1, eval_strategy="steps", eval_steps=1,
+        eval_limit=4, **change,
+    )  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr("ascii_maze.training.run.save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(TINY, words)
+    train(TINY, words)
+    assert read_metrics(tmp_path / "run")["steps"] == steps
 
 
 def wait_for(path, seconds=120):
@@ -258,6 +341,8 @@ def test_a_model_of_too_few_positions_is_refused(dataset, train, tmp_path):
             {"eval_strategy": "steps", "dataset_test_split": "train"},
             "of the mazes to evaluate on are also in split 'tr",
         ),
+        ({"output_dir": __file__}, "output_dir: .*test_run.py is a file, not a folder"),
+        ({"output_dir": f"{__file__}/run"}, "output_dir: .*test_run.py is a file, not a folder"),
         ({"push_to_hub": "true"}, "'push_to_hub' needs the name of the repository: --hub_model_id ORG/NAME"),
         ({"push_to_hub": "true", "hub_model_id": "org/x"}, "its base model is 'tiny' .*: --hub_base_model ORG/NAME"),
         ({"hub_model_id": "no/such/name"}, "no/such/name"),

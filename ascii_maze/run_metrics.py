@@ -1,0 +1,78 @@
+"""Reads and writes metrics.json of a training run: what it cost, and every figure that it logged.
+
+The file is written last, so a run whose folder has it is finished.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict, cast
+
+from .errors import UsageError
+from .files import read_json, write_text
+
+NAME = "metrics.json"
+
+
+class RunMetrics(TypedDict):
+    """What metrics.json holds; the keys that older runs lack are not required.
+
+    Attributes:
+        base_model: as the recipe names it; None if it names none.
+        steps: optimizer steps.
+        samples: rows read, or rollouts of a method that generates.
+        tokens: prompts and completions that the trained model read, without padding, over all processes.
+        seconds: of training and evaluation, those before an interruption included.
+        peak_memory_bytes: of the GPU, or resident memory of the first process on a CPU.
+        device: name of the GPU, or `cpu`.
+        history: the trainer's log, each line with its `step`.
+        processes: how many trained.
+        started_from: the adapter, as the recipe names it.
+        dataset: from `training.data.identify_rows`.
+        budget: as in the recipe, `tokens=300000`.
+        versions: of the packages.
+    """
+
+    method: str
+    base_model: str | None
+    steps: int
+    samples: int
+    tokens: int
+    seconds: float
+    peak_memory_bytes: int
+    device: str
+    history: list[dict[str, Any]]
+    processes: NotRequired[int]
+    started_from: NotRequired[str | None]
+    dataset: NotRequired[dict[str, Any]]
+    budget: NotRequired[str | None]
+    versions: NotRequired[dict[str, str]]
+
+
+def read_metrics(folder: Path) -> RunMetrics:
+    """Read metrics.json of a finished run.
+
+    Raises:
+        UsageError: it cannot be read, or is not what a run writes.
+    """
+    return check_metrics(read_json(folder / NAME), str(folder / NAME))
+
+
+def check_metrics(values: dict[str, Any], where: str) -> RunMetrics:
+    """Check that a parsed metrics.json is what a run writes.
+
+    Args:
+        where: the file's name, for the error.
+
+    Raises:
+        UsageError: a key is missing, or `history` is no list of objects.
+    """
+    if missing := RunMetrics.__required_keys__ - values.keys():
+        raise UsageError(f"{where} is not the metrics.json of a run: no '{min(missing)}'")
+    if not isinstance(values["history"], list) or not all(isinstance(line, dict) for line in values["history"]):
+        raise UsageError(f"{where}: 'history' must be a list of objects")
+    return cast(RunMetrics, values)
+
+
+def write_metrics(folder: Path, metrics: RunMetrics) -> None:
+    """Write metrics.json, which says that the run in the folder is finished."""
+    write_text(folder / NAME, json.dumps(metrics, indent=2))

@@ -1,0 +1,102 @@
+"""The output folder of a run: whether it holds this run, finished or interrupted, another one, or somebody's files."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import UsageError
+from ..files import UNFINISHED, remove_inside, write_text
+from ..recipe import Recipe
+from .checkpoints import checkpoints, newest_intact
+
+# Patterns of the files that a run writes, beside its checkpoints; metrics.json says that it is finished.
+WRITTEN = (
+    *("metrics.json", "recipe.yaml", "start.json", "log.jsonl", "README.md", UNFINISHED),
+    *("adapter_config.json", "adapter_model*.safetensors", "model*.safetensors", "*.safetensors.index.json"),
+)
+
+
+class RunStart(NamedTuple):
+    """What start.json in the output folder holds: what a resumed run must share with the one that was interrupted.
+
+    Attributes:
+        dataset: from `data.identify_rows`.
+        rows_per_step: of an optimizer step, over all processes.
+        processes: how many.
+    """
+
+    dataset: dict
+    rows_per_step: int
+    processes: int
+
+
+def check_place(out: Path) -> None:
+    """Check that an output folder is one, or can be made.
+
+    Raises:
+        UsageError: there is a file in its place.
+    """
+    nearest = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise UsageError(f"output_dir: {nearest} is a file, not a folder; give another --output_dir")
+
+
+def is_finished(out: Path, recipe: Recipe) -> bool:
+    """Whether the folder holds this very run, finished.
+
+    Raises:
+        UsageError: it holds a run of another recipe, or something else that a run would overwrite or remove.
+    """
+    if not (out / "recipe.yaml").exists():
+        if other := next((path for pattern in (*WRITTEN, "checkpoint-*") for path in out.glob(pattern)), None):
+            raise UsageError(f"{other} is there, and {out} holds no run; give another --output_dir, or --overwrite")
+        return False
+    if (out / "recipe.yaml").read_text(encoding="utf-8") != recipe.to_yaml():
+        raise UsageError(f"{out} holds a run of another recipe; give another --output_dir, or --overwrite")
+    return (out / "metrics.json").exists()
+
+
+def clear_run(out: Path) -> None:
+    """Remove what an earlier run wrote, metrics.json first, so that at no moment it passes for the next one's.
+
+    Raises:
+        AsciiMazeError: this program did not make the folder; nothing is removed.
+    """
+    for path in [*(path for pattern in WRITTEN for path in out.glob(pattern)), *checkpoints(out)]:
+        remove_inside(path, out)
+
+
+def check_start(out: Path, start: RunStart) -> None:
+    """Check that an interrupted run may resume here; of a new run, write what it starts from.
+
+    Raises:
+        UsageError: the rows have changed since, or a step would hold another number of them.
+    """
+    path = out / "start.json"
+    if newest_intact(out) is None or not path.is_file():
+        return write_text(path, json.dumps(start._asdict(), indent=2))
+    try:
+        before = RunStart(**json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{path} is damaged; give another --output_dir, or --overwrite") from error
+    check_same_rows(out, before.dataset, start.dataset)
+    if before.rows_per_step != start.rows_per_step:
+        raise UsageError(
+            f"the run in {out} read {before.rows_per_step} rows a step on {before.processes} process(es), and "
+            f"{start.processes} would read {start.rows_per_step}: resume it with --num_processes {before.processes}, "
+            "or --overwrite"
+        )
+    return None
+
+
+def check_same_rows(out: Path, before: dict | None, now: dict) -> None:
+    """Check that a run's rows are still those that it started with; `before` is None for runs that did not say.
+
+    Raises:
+        UsageError: they are others.
+    """
+    if before and before["sha256"] != now["sha256"]:
+        raise UsageError(
+            f"the run in {out} was started on other rows: '{now['name']}' has changed since; give another "
+            "--output_dir, or --overwrite"
+        )

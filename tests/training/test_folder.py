@@ -1,0 +1,43 @@
+"""What a run removes of its output folder, and what it refuses to."""
+
+import pytest
+
+from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.files import MARK, output_folder
+from ascii_maze.training.folder import RunStart, check_start, clear_run
+
+OF_A_RUN = ("metrics.json", "recipe.yaml", "start.json", "log.jsonl", "README.md", "adapter_model.safetensors")
+
+
+def fill(out):
+    for name in (*OF_A_RUN, "checkpoint-2/optimizer.pt", "notes.txt", "weights.safetensors", "checkpoint-best/x"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("")
+
+
+def test_overwriting_removes_what_a_run_wrote_and_nothing_else(tmp_path):
+    with output_folder(tmp_path):
+        fill(tmp_path)
+        clear_run(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {MARK, "notes.txt", "weights.safetensors", "checkpoint-best"}
+
+
+def test_overwriting_removes_nothing_in_a_folder_that_this_program_did_not_make(tmp_path):
+    fill(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with (
+        output_folder(tmp_path),
+        pytest.raises(AsciiMazeError, match="was not made by ascii-maze"),
+    ):
+        clear_run(tmp_path)
+    assert sorted(path for path in tmp_path.rglob("*") if path.name != MARK) == before
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"dataset": {}, "steps": 1}'])
+def test_a_damaged_start_is_one_line(tmp_path, text):
+    (tmp_path / "checkpoint-1").mkdir()
+    (tmp_path / "checkpoint-1" / "trainer_state.json").write_text("{}")
+    (tmp_path / "start.json").write_text(text)
+    with pytest.raises(UsageError, match=r"start\.json is damaged; give another --output_dir, or --overwrite"):
+        check_start(tmp_path, RunStart({"sha256": "0"}, 8, 1))
