@@ -132,7 +132,9 @@ def render_dataset(facts: dict, folder: Path) -> str:
 
     config = load_config("demo")
     record = {**build(config, folder), "versions": facts["dataset"]}
-    return render(config, record, folder).replace(f'load_dataset("{config.name}"', f'load_dataset("{DATASET}"')
+    return render(config, record, folder.joinpath).replace(
+        f'load_dataset("{config.name}"', f'load_dataset("{DATASET}"'
+    )
 
 
 def stale(facts: dict) -> Iterator[str]:

@@ -1,10 +1,10 @@
-"""Group-relative policy optimisation against a reward that can be checked: several walks for each maze, each rewarded
-by what it did in the maze, advantages relative to its group (Shao et al., 2024). The terms are in `rewards`.
+"""Group-relative policy optimisation against a verifiable reward: several completions for each maze, each rewarded by
+where its moves lead, with advantages relative to the group (Shao et al., 2024). The terms are in `rewards`.
 """
 
 
 def make_trainer(trainer_class: type, run, **arguments):
-    """TRL's trainer of this method; see `sft`. `reward_weights` of the recipe weighs the terms in their order."""
+    """Make TRL's trainer of this method; see `sft`. The recipe's `reward_weights` are in the order of the terms."""
     from .rewards import Terms, reward_function
     from .watch import watched
 

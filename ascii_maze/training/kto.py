@@ -1,16 +1,16 @@
-"""Kahneman-Tversky optimisation: single walks marked right or wrong, no pairs; a loss weighs more than a gain
-(Ethayarajh et al., 2024). The reference is the adapter that the run starts from.
+"""Kahneman-Tversky optimisation: single completions labelled right or wrong, no pairs; a loss weighs more than a gain
+(Ethayarajh et al., 2024). The reference model is the adapter that the run starts from.
 """
 
 
 def make_trainer(trainer_class: type, run, train_dataset, eval_dataset, **arguments):
-    """TRL's trainer of this method; see `sft`. The pairs become single walks, right and wrong in a fixed random order.
+    """Make TRL's trainer of this method; see `sft`. Pairs become single completions, shuffled with the run's seed.
 
-    TRL would put a thousand right ones before a thousand wrong ones and take them as they come, since the KL term is
-    estimated from the neighbours in a batch.
+    TRL would put all right completions before all wrong ones and read them in that order, since the KL term is
+    estimated from the other rows of a batch.
 
     Raises:
-        UsageError: a batch of one row, which has no neighbours.
+        UsageError: batches of one row, which has no others.
     """
     from trl import unpair_preference_dataset
 

@@ -1,8 +1,8 @@
-"""An adapter merged into its base: one model, no PEFT needed to use it, and known to walk as well as before.
+"""Merges an adapter into its base: one model, no PEFT needed to use it, its validity measured before and after.
 
-An adapter trained on a 4-bit base has learned to make up for that base's rounding. It is therefore merged into the
-weights that it was trained on, dequantised, and not into the original ones; and what is left of the difference, the
-rounding of the sum, is measured on mazes rather than assumed.
+An adapter trained on a 4-bit base has learned to compensate for that base's rounding. It is therefore merged into the
+weights that it was trained on, dequantised, not into the original ones; what difference remains, the rounding of the
+sum, is measured on mazes rather than assumed.
 """
 
 import json
@@ -29,17 +29,17 @@ def merge_adapter(
     on_progress: OnProgress,
     base: str | None = None,
 ) -> dict:
-    """Merge, walk held-out mazes before and after, and save the model if it lost no more than the margin.
+    """Merge, measure validity on held-out mazes before and after, and save if no more than the margin is lost.
 
     Args:
         adapter: folder or Hub id.
-        limit: the first so many mazes of the split.
+        limit: use only the first `limit` mazes of the split.
         margin: validity that may be lost, 0-1.
-        on_progress: called with what is being done, mazes done and mazes in all.
+        on_progress: called with the phase, mazes done and mazes in total.
         base: where the adapter's base is now, if not where its config says.
 
     Returns:
-        What merge.json in the folder holds: `before` and `after`, rates of valid walks, and `mazes`.
+        What merge.json in the folder holds: `before` and `after`, validity 0-1, and `mazes`, how many.
 
     Raises:
         UsageError: the folder is there already, or the name is not an adapter's.
@@ -68,7 +68,7 @@ def merge_adapter(
 
 
 def merge_weights(model):
-    """The model without its adapter, which is added to the weights; 4-bit weights are dequantised first."""
+    """Add the adapter to the model's weights and return the model without it; 4-bit weights are dequantised first."""
     import copy
 
     if not getattr(model, "is_quantized", False):
@@ -84,6 +84,6 @@ def merge_weights(model):
 
 
 def share_valid(model, tokenizer, rows: list[dict], on_progress: Callable[[int], None] | None = None) -> float:
-    """The share of mazes that a model walks validly, greedily, 0-1."""
+    """The share of mazes with a valid greedy completion, 0-1."""
     answers = answer_mazes(model, tokenizer, rows, on_progress=on_progress)
     return sum(score_path(row["maze"], answer).valid for row, (answer,) in zip(rows, answers)) / len(rows)

@@ -1,12 +1,12 @@
-"""Odds-ratio preference optimisation: the loss of the right walk plus a penalty on the odds of the wrong one, from the
-base in one go and without a reference model (Hong et al., 2024).
+"""Odds-ratio preference optimisation: the loss of the right completion plus a penalty on the odds of the wrong one, in
+one stage from the base and without a reference model (Hong et al., 2024).
 """
 
 
 def make_trainer(trainer_class: type, run, **arguments):
-    """TRL's trainer of this method; see `sft`. As in the paper, the loss is that of the answer.
+    """Make TRL's trainer of this method; see `sft`. As in the paper, the loss is of the completion's tokens alone.
 
-    TRL 1.16 adds the prompt's: the likelihood of a random maze, which drowns the rest and teaches nothing.
+    TRL 1.16 adds the prompt's: the likelihood of a random maze, which outweighs the rest and teaches nothing.
     """
     from .watch import watched
 

@@ -1,4 +1,4 @@
-"""`push_to_hub: true`: the result goes where and as `ascii-maze push adapter` takes it, once the run is done."""
+"""Pushes a finished run whose recipe says `push_to_hub: true`, exactly as `ascii-maze push adapter` does."""
 
 import shlex
 from pathlib import Path
@@ -9,15 +9,15 @@ from ..recipe import Arguments
 
 
 class Destination(NamedTuple):
-    """The repository of a recipe's result.
+    """The repository that a recipe names for its result.
 
     Attributes:
         repo: ORG/NAME.
-        public: for all to see.
+        public: whether everybody can see it.
         revision: the branch.
         base: the model that is trained, as the recipe names it.
-        base_model: its Hub id where that is a local one.
-        wanted: whether the result is to be pushed, or the repository is only named.
+        base_model: its Hub id, if `base` is local.
+        wanted: whether the result is pushed, or the repository only named.
     """
 
     repo: str
@@ -28,7 +28,7 @@ class Destination(NamedTuple):
     wanted: bool
 
     def command(self, out: Path) -> str:
-        """What does the same push by hand."""
+        """The command that does the same push by hand."""
         options = ["--repo", self.repo, *(["--public"] if self.public else [])]
         options += ["--revision", self.revision] if self.revision != "main" else []
         options += ["--base-model", self.base_model] if self.base_model else []
@@ -36,9 +36,9 @@ class Destination(NamedTuple):
 
 
 def take_destination(arguments: Arguments) -> Destination | None:
-    """Where the recipe's result goes, None if it names no repository; the trainer is told nothing of it from then on.
+    """The repository that the recipe names, or None; `push_to_hub` is turned off in the trainer's config.
 
-    The trainer by itself would send what lies in the output folder, checkpoints and all, in a commit at every save.
+    The trainer would push the whole output folder, checkpoints included, at every save.
 
     Raises:
         UsageError: `push_to_hub` without a `hub_model_id`, or of a run that trains no adapter.
@@ -62,10 +62,10 @@ def take_destination(arguments: Arguments) -> Destination | None:
 
 
 def check_destination(destination: Destination) -> None:
-    """See that the Hub would take the result, before hours are spent on it.
+    """Check that the Hub would accept the result, before hours are spent on it.
 
     Raises:
-        UsageError: a name that the Hub does not take, a local base without `hub_base_model`, or a repository that is
+        UsageError: a name that the Hub refuses, a local base without `hub_base_model`, or a repository that is
             not as private as asked.
         AsciiMazeError: not logged in, a token that can only read, or the Hub does not answer.
     """
@@ -77,10 +77,10 @@ def check_destination(destination: Destination) -> None:
 
 
 def publish(out: Path, destination: Destination) -> None:
-    """Push a finished run, if that is wanted.
+    """Push a finished run, if the recipe asks for it.
 
     Raises:
-        AsciiMazeError: it could not be pushed; the run is whole, and the error names the command that pushes it later.
+        AsciiMazeError: it could not be pushed; the message has the command that pushes it later.
     """
     from ..hub import plan_push, push
 

@@ -1,13 +1,13 @@
-"""The reward model of RLHF: a head of one number on the model, trained so that the right walk of a pair gets the
-larger one (Bradley & Terry, 1952; Ouyang et al., 2022, step 2). At every evaluation it reports, on held-out pairs, how
-often it does, whether its confidence is honest, and how its numbers rank walks beside what they truly did.
+"""The reward model of RLHF: a head of one number on the model, larger for the right completion of a pair (Bradley &
+Terry, 1952; Ouyang et al., 2022, step 2). Every evaluation measures accuracy and calibration on held-out pairs, and how
+its rewards rank completions compared with the verifiable reward.
 """
 
 import math
 
 
 def make_trainer(trainer_class: type, run, measure, **arguments):
-    """TRL's trainer of this method; see `sft`. What it measures is its own: a reward model walks no maze."""
+    """Make TRL's trainer of this method; see `sft`. `measure` is replaced: a reward model answers no maze."""
     from .watch import watched
 
     pairs = arguments["eval_dataset"]
@@ -15,20 +15,20 @@ def make_trainer(trainer_class: type, run, measure, **arguments):
 
 
 def judge_pairs(trainer, pairs) -> dict[str, float]:
-    """The rewards of both walks of every pair, summed up; every process judges all of them.
+    """Compare the rewards of both completions of every pair; every process scores all of them.
 
     Returns:
         `pair_accuracy`, `calibration_error` (see `expected_calibration_error`) and `rank_correlation`, Spearman's, of
-        the reward with what the walk truly did (`rewards.judge`).
+        the reward with the verifiable one (`rewards.judge`).
     """
     from scipy.stats import spearmanr
 
     from ..mazes.prompts import style_of
     from .rewards import judge
 
-    walks = [(row["prompt"], row[side]) for side in ("chosen", "rejected") for row in pairs]
-    rewards = score_walks(trainer, [prompt + answer for prompt, answer in walks])
-    truth = [judge(prompt[-1]["content"], answer[-1]["content"], style_of(prompt)).total() for prompt, answer in walks]
+    both = [(row["prompt"], row[side]) for side in ("chosen", "rejected") for row in pairs]
+    rewards = score_conversations(trainer, [prompt + answer for prompt, answer in both])
+    truth = [judge(prompt[-1]["content"], answer[-1]["content"], style_of(prompt)).total() for prompt, answer in both]
     margins = [right - wrong for right, wrong in zip(rewards[: len(pairs)], rewards[len(pairs) :])]
     return {
         "pair_accuracy": sum(margin > 0 for margin in margins) / len(margins),
@@ -37,7 +37,7 @@ def judge_pairs(trainer, pairs) -> dict[str, float]:
     }
 
 
-def score_walks(trainer, conversations: list[list[dict]], batch_size: int = 64) -> list[float]:
+def score_conversations(trainer, conversations: list[list[dict]], batch_size: int = 64) -> list[float]:
     """The reward of each conversation."""
     import torch
 
@@ -55,7 +55,7 @@ def expected_calibration_error(margins: list[float], bins: int = 10) -> float:
     """How far the confidence in a choice, sigmoid(|margin|), is from how often the choice is right; 0-1, 0 is best.
 
     Args:
-        margins: reward of the right walk minus that of the wrong one.
+        margins: reward of the right completion minus that of the wrong one.
 
     Paper: Guo et al., "On calibration of modern neural networks", ICML 2017.
     """

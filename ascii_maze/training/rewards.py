@@ -1,16 +1,17 @@
-"""The reward that can be checked: what a walk did in its maze, in four terms that are logged apart.
+"""Computes the verifiable reward: where the moves of a completion lead in its maze, in four terms logged separately.
 
-What each term leaves no room for:
+How each term resists being exploited:
 
-- **validity** pays for arriving over open ground and stopping there. Fifty moves that brush the goal pay nothing.
-- **shortness** pays valid walks alone, so no walk is made short by giving up.
-- **format** pays valid walks alone too: a lone `R` is well formed and worth nothing. An answer whose closing tag is
-  missing cannot be read at all, so that leaving it out to save a token loses every term.
-- **progress** counts where the legal part of the walk ends, not how near it ever came, and only the share of its moves
-  that closed the distance: wandering until something is near does not pay, and always going right on a small grid
-  earns no more than the way that it truly covers.
+- **validity** pays for reaching the goal over open ground and stopping there. Fifty moves that pass the goal earn
+  nothing.
+- **shortness** pays valid paths alone, so giving up early earns nothing.
+- **format** pays valid paths alone too: a lone `R` is well formed and worth nothing. A completion without its closing
+  tag cannot be parsed, so omitting the tag to save a token loses every term.
+- **progress** counts where the legal part of the path ends, not how near it ever came, and only the share of its moves
+  that closed the distance: wandering until the goal is near does not pay, and always going right on a small grid earns
+  no more than the distance it closes.
 
-With `WEIGHTS` every valid walk is worth more than any other; a test holds that.
+With `WEIGHTS` every valid path earns more than any other; a test pins that.
 """
 
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from ..metrics.path_validity.scoring import after_thought, completion_text, pars
 
 
 class Terms(NamedTuple):
-    """What one answer to one maze earns, each 0-1."""
+    """The terms of one completion, each 0-1."""
 
     validity: float = 0.0
     shortness: float = 0.0
@@ -28,7 +29,7 @@ class Terms(NamedTuple):
     progress: float = 0.0
 
     def total(self) -> float:
-        """The sum, weighed by `WEIGHTS`: 0 to 1.9."""
+        """The sum, weighted by `WEIGHTS`: 0 to 1.9."""
         return sum(weight * term for weight, term in zip(WEIGHTS, self))
 
 
@@ -37,7 +38,7 @@ WEIGHTS = (1.0, 0.5, 0.1, 0.3)
 
 
 def judge(maze_text: str, completion: object, style: PromptStyle = PLAIN) -> Terms:
-    """What a completion earns in a maze; an unreadable one earns nothing.
+    """Score a completion in a maze; one that cannot be parsed earns nothing.
 
     Args:
         completion: text or chat messages, read as `score_path` reads them.
@@ -62,7 +63,7 @@ def judge(maze_text: str, completion: object, style: PromptStyle = PLAIN) -> Ter
 
 
 def reward_function(term: str):
-    """A term as TRL calls it: all completions of a step with the column `maze` -> one number each."""
+    """A term as a reward function of TRL: all completions of a step and the column `maze` -> one number each."""
 
     def reward(
         prompts: list[list[Message]], completions: list[list[Message]], maze: list[str], **columns

@@ -1,17 +1,17 @@
-"""RLHF: the policy is optimised against a learned reward model, by REINFORCE with the other walks of the same maze as
-baseline (RLOO: Ahmadian et al., 2024) and a KL penalty that ties it to the adapter it starts from.
+"""RLHF: optimises the policy against a learned reward model, by REINFORCE with the other completions of the same maze
+as baseline (RLOO: Ahmadian et al., 2024) and a KL penalty towards the adapter that it starts from.
 
-The true validity of the sampled walks is logged beside the reward, with weight 0: where the reward rises and validity
-does not, the policy has found a hole in the reward model.
+The true validity of the sampled completions is logged beside the reward, with weight 0: if the reward rises and
+validity does not, the policy exploits an error of the reward model.
 """
 
 
 def make_trainer(trainer_class: type, run, args, **arguments):
-    """TRL's trainer of this method; see `sft`.
+    """Make TRL's trainer of this method; see `sft`.
 
     Raises:
         UsageError: the recipe names no reward model.
-        AsciiMazeError: it cannot be loaded, or is none.
+        AsciiMazeError: it cannot be loaded, or is not a reward model.
     """
     from ..errors import UsageError
     from ..models.loading import load_model

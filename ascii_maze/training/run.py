@@ -27,7 +27,7 @@ from .folder import RunStart, check_place, check_same_rows, check_start, clear_r
 from .outcome import check_disk, collect_metrics, gather_weights, save
 from .preflight import describe, rows_per_step, steps_for_tokens
 from .publish import check_destination, publish, take_destination
-from .validity import walk_mazes
+from .validity import measure_validity
 from .watch import LossError
 
 
@@ -170,7 +170,7 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
         train_dataset=train_rows.select_columns(columns),
         eval_dataset=eval_rows and eval_rows.select_columns(columns),
         processing_class=tokenizer,
-        measure=tasks and (lambda trainer: walk_mazes(trainer, tasks)),
+        measure=tasks and (lambda trainer: measure_validity(trainer, tasks)),
     )
     restore_weights(trainer.model, weights)
     if budget and budget.unit == "tokens":

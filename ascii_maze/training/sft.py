@@ -1,14 +1,13 @@
-"""Supervised fine-tuning: the loss of the right answer's tokens, none on the prompt (Ouyang et al., 2022, step 1)."""
+"""Supervised fine-tuning: cross-entropy on the tokens of the right completion (Ouyang et al., 2022, step 1)."""
 
 
 def make_trainer(trainer_class: type, run, **arguments):
-    """TRL's trainer of this method, ready to train.
+    """Make TRL's trainer of this method.
 
     Args:
-        trainer_class: TRL's, of the registry in `ascii_maze.methods`.
+        trainer_class: TRL's, from the registry in `ascii_maze.methods`.
         run: the recipe's `RunArguments`.
-        arguments: model, args, train_dataset, eval_dataset, processing_class and measure, as
-            `ascii_maze.training.run` makes them.
+        arguments: model, args, train_dataset, eval_dataset, processing_class and measure, from `run.make_trainer`.
     """
     from .watch import watched
 

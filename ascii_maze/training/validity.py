@@ -4,7 +4,7 @@ from ..mazes.prompts import Message
 from ..metrics.path_validity.scoring import score_path
 
 
-def walk_mazes(trainer, tasks: list[tuple[list[Message], str]], batch_size: int = 64) -> dict[str, float]:
+def measure_validity(trainer, tasks: list[tuple[list[Message], str]], batch_size: int = 64) -> dict[str, float]:
     """Complete every prompt with the model as it is now, and score the completions; the processes share the prompts.
 
     Args:

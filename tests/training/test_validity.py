@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ascii_maze.training.validity import walk_mazes
+from ascii_maze.training.validity import measure_validity
 
 MAZE = "#####\n#S G#\n#####"
 
@@ -27,7 +27,7 @@ def test_every_process_scores_as_many_also_where_there_are_fewer_mazes_than_proc
         )
         model = SimpleNamespace(eval=lambda: None)
         trainer = SimpleNamespace(accelerator=accelerator, processing_class=None, model_wrapped=model)
-        walk_mazes(trainer, tasks)
+        measure_validity(trainer, tasks)
     total = sum(sums)
     assert len({float(part[3]) for part in sums}) == 1
     assert float(total[3]) == measured
