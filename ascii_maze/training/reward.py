@@ -1,6 +1,6 @@
 """The reward model of RLHF: a head of one number on the model, larger for the right completion of a pair (Bradley &
-Terry, 1952; Ouyang et al., 2022, step 2). Every evaluation measures accuracy and calibration on held-out pairs, and how
-its rewards rank completions compared with the verifiable reward.
+Terry, 1952; Ouyang et al., 2022, step 2). Every evaluation measures accuracy and calibration on held-out pairs, and
+how the reward ranks completions compared with the verifiable one.
 """
 
 import math

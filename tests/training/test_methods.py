@@ -145,8 +145,9 @@ def test_an_answer_that_would_be_cut_is_refused(dataset, sft_run, method_runs, t
 
 
 def test_two_processes_train_every_method(dataset, sft_run, method_runs, tmp_path):
-    """Twice four rows a step are the same rows as eight in one process: the same losses, where none are sampled, but
-    for DPO's supervised term, a mean over the tokens of each process.
+    """Twice four rows a step are the same rows as eight in one process, and so the same losses, unless rollouts are
+    sampled. DPO's supervised term is a mean over the tokens of each process, and the mean of two such means weighs
+    tokens of the process with the shorter completions more: up to 2 % here, while all else agrees to 0.2 %.
     """
     words = ["tests/training/all_methods.py", dataset, tmp_path, sft_run[0]]
     done = launch([sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", *words], PYTHONPATH=".")
@@ -162,7 +163,8 @@ def test_two_processes_train_every_method(dataset, sft_run, method_runs, tmp_pat
             assert all(math.isfinite(loss) for loss in losses(tmp_path / method))
         else:
             assert both["tokens"] == alone["tokens"]
-            assert losses(tmp_path / method) == pytest.approx(losses(method_runs / method), rel=2e-2, abs=1e-3)
+            tolerance = 2e-2 if method == "dpo" else 2e-3
+            assert losses(tmp_path / method) == pytest.approx(losses(method_runs / method), rel=tolerance, abs=1e-3)
 
 
 @pytest.mark.parametrize("method", METHODS_AFTER_SFT)
