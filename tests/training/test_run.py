@@ -167,8 +167,8 @@ def assert_same_run(one, other):
 
 @pytest.mark.parametrize("step", [4, 5])
 def test_a_run_interrupted_in_a_later_epoch_resumes_in_it(dataset, train, tmp_path, monkeypatch, step):
-    """Two steps an epoch, a checkpoint of each: from the middle of the second epoch, and from its end."""
-    changes = {"train_limit": 8, "per_device_train_batch_size": 4, "num_train_epochs": 3, "max_steps": -1}
+    """Three epochs of two steps, a checkpoint of each: from the middle of the second epoch, and from its end."""
+    changes = {"train_limit": 8, "per_device_train_batch_size": 4, "max_steps": 6}
     words = settings(dataset, tmp_path / "run", save_steps=1, **changes)
     with monkeypatch.context() as patch:
         patch.setattr(JsonLog, "on_step_end", interrupt_at(step))
