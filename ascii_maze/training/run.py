@@ -63,6 +63,15 @@ class StopAtBudget(TrainerCallback):
             control.should_training_stop = True
 
 
+class EarlyStopping(EarlyStoppingCallback):
+    """Ends the run after so many evaluations without a better `eval_valid`; a resumed run keeps the count."""
+
+    def on_epoch_begin(self, args, state, control, **kwargs):
+        """Called by the trainer; a resumed run may have nothing left."""
+        if self.early_stopping_patience_counter >= self.early_stopping_patience:
+            control.should_training_stop = True
+
+
 def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: bool = False) -> Path:
     """Train what the recipe says and return the output folder.
 
@@ -178,7 +187,7 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
     if budget:
         trainer.add_callback(StopAtBudget(budget, trainer))
     if extra.early_stopping_patience is not None:
-        trainer.add_callback(EarlyStoppingCallback(extra.early_stopping_patience))
+        trainer.add_callback(EarlyStopping(extra.early_stopping_patience))
     return trainer
 
 
