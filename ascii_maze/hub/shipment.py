@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import UsageError, did_you_mean
+from ..errors import AsciiMazeError, UsageError, did_you_mean, reason
 from ..files import MARK, UNFINISHED
 from ..references import is_hub_name
 from .content import Content, Wishes, parse_card, read, sha256, size
@@ -110,6 +110,7 @@ def plan_push(
     Raises:
         UsageError: the folder is not finished or is something else, its card is not valid, the Hub does not accept the
             name, or a file has what looks like a credential.
+        AsciiMazeError: a record of the run is not as the run wrote it.
     """
     spec = find_kind(kind)
     check_repo_name(repo)
@@ -119,7 +120,12 @@ def plan_push(
     check_folder(kind, folder, repo)
     contents, left_out = choose_files(spec, folder)
     wishes = Wishes(repo, base_model, dataset, license, tuple(results))
-    contents = {**contents, **spec.prepare(folder, contents, wishes)}
+    try:
+        contents = {**contents, **spec.prepare(folder, contents, wishes)}
+    except (AsciiMazeError, OSError):
+        raise
+    except Exception as error:  # of records that another program, or a person, has changed
+        raise AsciiMazeError(f"{folder} holds a record that cannot be read: {reason(error)}") from error
     card = check_card(spec, folder, contents)
     refuse_secrets(folder, contents)
     return Plan(kind, folder, repo, revision, tag, not public, dict(sorted(contents.items())), left_out, card)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from ascii_maze.errors import UsageError
+from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.hub import plan_push
 from ascii_maze.hub.cards import GENERATED
@@ -179,3 +179,14 @@ def test_a_private_adapter_needs_a_token(published, builds, run):
     done = run("-m", "ascii_maze", "evaluate", SFT, "--dataset", builds.first, token=None)
     assert done.returncode == 1
     assert SFT in done.stderr
+
+
+@pytest.mark.parametrize(
+    "change", [{"versions": None}, {"history": None}, {"history": [5]}, {"history": ["\x1b[31m"]}]
+)
+def test_a_record_that_somebody_changed_is_one_line(trained, tmp_path, change):
+    copied = shutil.copytree(trained / "sft", tmp_path / "copied")
+    metrics = json.loads((copied / "metrics.json").read_text())
+    (copied / "metrics.json").write_text(json.dumps({**metrics, **change}))
+    with pytest.raises(AsciiMazeError, match="copied holds a record that cannot be read: |metrics.json: "):
+        plan_push("adapter", copied, SFT, base_model=BASE, dataset=MAZES)
