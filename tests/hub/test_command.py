@@ -45,7 +45,7 @@ def test_build_and_push_at_once(hub, api, run, tmp_path):
     words = ("-m", "ascii_maze", "build", "demo", "--limit", "20", "--out", tmp_path / "data", "--push", REPO)
     done = run(*words)
     assert done.returncode == 0, done.stderr
-    assert "0 shared between splits" in done.stdout
+    assert "0 mazes shared between splits" in done.stdout
     assert "(private), commit " in done.stdout
     assert len(api.list_repo_commits(REPO, repo_type="dataset")) == 2  # that of the new repository, and ours
     assert "preference/train-00000-of-00001.parquet" in api.list_repo_files(REPO, repo_type="dataset")

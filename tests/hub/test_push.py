@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import CommitOperationAdd
 
 from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.files import MARK
 from ascii_maze.hub import check_target
 
 from .conftest import EXPIRED, ORG, READ, REPO, STRANGER, WRITE
@@ -24,7 +25,7 @@ def files(api, repo=REPO, kind="dataset", revision="main"):
 
 
 def built(folder):
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != MARK}
 
 
 def test_a_dataset_goes_in_one_commit_and_is_private(hub, api, push, builds, tmp_path):
@@ -185,7 +186,7 @@ def test_what_the_repository_ignores_is_said(hub, api, push, builds):
         (READ, "is read-only; run `hf auth login`"),
         (EXPIRED, "rejects this token as expired or wrong; run `hf auth login`"),
         (STRANGER, f"may not write to dataset {REPO} .*namespace org"),
-        ("hf_ with a blank", "holds a blank"),
+        ("hf_ with a blank", "contains a space"),
     ],
 )
 def test_accounts_that_may_not(hub, push, builds, connect, token, message):
