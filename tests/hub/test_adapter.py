@@ -188,5 +188,5 @@ def test_a_record_that_somebody_changed_is_one_line(trained, tmp_path, change):
     copied = shutil.copytree(trained / "sft", tmp_path / "copied")
     metrics = json.loads((copied / "metrics.json").read_text())
     (copied / "metrics.json").write_text(json.dumps({**metrics, **change}))
-    with pytest.raises(AsciiMazeError, match="copied holds a record that cannot be read: |metrics.json: "):
+    with pytest.raises(AsciiMazeError, match=r"copied holds a record that cannot be read: |metrics.json: "):
         plan_push("adapter", copied, SFT, base_model=BASE, dataset=MAZES)
