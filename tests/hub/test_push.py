@@ -3,6 +3,7 @@ import os
 import random
 import shutil
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -164,7 +165,11 @@ def test_killed_and_started_again(hub, api, builds, run, method, path, skip, dro
     child = run(*words, popen=True)
     child.communicate(timeout=600)
     assert child.returncode == -signal.SIGKILL
-    assert files(api) == (built(builds.first) if there else set())
+    expected = built(builds.first) if there else set()
+    deadline = time.monotonic() + 30
+    while files(api) != expected and time.monotonic() < deadline:  # the server may still be at the commit
+        time.sleep(0.05)
+    assert files(api) == expected
     assert hub.asked("PUT", "/upload/", 200)
     again = run(*words)
     assert again.returncode == 0, again.stderr
