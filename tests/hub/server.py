@@ -145,13 +145,16 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         fault = self.server.next_fault(self.command, path) or Fault("", "")
         self.muted = False
+        if fault.drop == "answer":  # the whole request has come, and may be the last that its sender did
+            self.body = self.read_body()
         if fault.action:
             fault.action()
         time.sleep(fault.seconds)
         if fault.drop == "request":
             self.rfile.read(min(1, int(self.headers.get("Content-Length") or 0)))
             return self.hang_up()
-        self.body = self.read_body()
+        if fault.drop != "answer":
+            self.body = self.read_body()
         if fault.status:
             page = b"<html><body>Something went wrong</body></html>"  # a proxy's, so not JSON
             return self.reply(fault.status, page, {"Content-Type": "text/html", **fault.headers})
