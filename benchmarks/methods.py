@@ -42,7 +42,7 @@ NOTES = """## What to make of it
   it stood at 90.8 % of these mazes with seed 0. What this page then called gains of KTO, RLHF and GRPO over SFT was
   what that order had cost their start.
 - KTO, RLHF and GRPO are not told from their SFT start here, nor is `sft_twice`, the same budget once more on right
-  answers: one seed and 500 mazes show a difference of about four points, and no less.
+  answers. That is one seed: it shows no difference, and does not show that there is none.
 - DPO ends below its start, and ORPO, from the base, below SFT of as many tokens; it reads each maze twice, and so half
   as many of them. DPO's made-up wrong walks are ones that the SFT model would not take anyway: at the start the
   log-probability of one was about -44, that of a right one -0.6 (measured from the earlier SFT).
