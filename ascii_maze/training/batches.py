@@ -1,4 +1,5 @@
-"""Orders the rows of a run: random rows in every step, sorted by length within a step if that changes no gradient.
+"""Orders the rows of a run, so that a resumed one keeps the order: random rows in every step, sorted by length within
+a step if that changes no gradient.
 
 A step of 64 rows of the demo in one batch is 27 % padding; in four accumulated batches of similar length it is 7 %.
 The rows of a step stay random, and sorting them leaves the gradient as it is if the loss is a mean over the tokens of
@@ -9,6 +10,7 @@ runs from long to short again and again, from which the embedded model learns le
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from transformers import TrainerCallback
 
 
 class StepSampler:
@@ -33,6 +35,58 @@ class StepSampler:
         for start in range(0, len(self), self.rows_per_step):
             rows = order[start : start + self.rows_per_step]
             yield from rows[np.argsort(self.lengths[rows], kind="stable")].tolist()
+
+
+class EpochSampler:
+    """A sampler of TRL or transformers, in an order that depends on seed and epoch alone, as a resumed run needs it.
+
+    Theirs draw the order of an epoch from a generator, their own or torch's, whose state is that of all epochs before:
+    a run that resumes in the second would read the first one's order again. The first epoch here is as theirs.
+
+    Args:
+        sampler: yields indices.
+        seed: of the run.
+        epoch: returns the index of the epoch that begins, from 0.
+    """
+
+    def __init__(self, sampler, seed: int, epoch: Callable[[], int]):
+        self.sampler, self.seed, self.epoch = sampler, seed, epoch
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[int]:
+        import torch
+
+        epoch = self.epoch()
+        seed = int(np.random.SeedSequence((self.seed, epoch)).generate_state(1)[0]) if epoch else self.seed
+        if generator := getattr(self.sampler, "generator", None):
+            generator.manual_seed(seed)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            order = list(self.sampler)
+        yield from order
+
+
+class SaveBetweenRollouts(TrainerCallback):
+    """Delays a checkpoint until the rollouts in hand are used up, since a run that resumes from it makes new ones.
+
+    So nothing is delayed where each step makes its own, as the recipes have it; it is where `steps_per_generation` or
+    `num_iterations` lets several steps use the same.
+
+    Args:
+        trainer: TRL's, of a method that generates.
+    """
+
+    def __init__(self, trainer):
+        self.trainer, self.due = trainer, False
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Called by the trainer after every optimizer step."""
+        self.due |= control.should_save
+        between = self.trainer._step % (args.steps_per_generation * self.trainer.num_iterations) == 0
+        control.should_save = self.due and between
+        self.due &= not between
 
 
 def lengths_to_sort_by(rows) -> np.ndarray:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from ..errors import AsciiMazeError
-from .batches import StepSampler, lengths_to_sort_by
+from .batches import EpochSampler, SaveBetweenRollouts, StepSampler, lengths_to_sort_by
 from .preflight import rows_per_step
 
 
@@ -38,6 +38,8 @@ def watched(trainer_class: type) -> type:
             super().__init__(*args, **kwargs)
             self.measure = measure
             self.began: float | None = None
+            if hasattr(self.args, "steps_per_generation"):
+                self.add_callback(SaveBetweenRollouts(self))
 
         def _run_epoch(self, *args, **kwargs):
             # transformers trains one more step when it resumes from a checkpoint of the last one.
@@ -47,11 +49,15 @@ def watched(trainer_class: type) -> type:
                 super()._run_epoch(*args, **kwargs)
 
         def _get_train_sampler(self, dataset=None):
+            def epoch() -> int:
+                return int(self.state.epoch or 0)
+
             # Methods that generate repeat each prompt for its group of completions, by a sampler of their own.
             if self.args.train_sampling_strategy != "random" or hasattr(self.args, "num_generations"):
-                return super()._get_train_sampler(dataset)
+                sampler = super()._get_train_sampler(dataset)
+                return sampler if hasattr(sampler, "set_epoch") else EpochSampler(sampler, self.args.seed, epoch)
             lengths = lengths_to_sort_by(self.train_dataset if dataset is None else dataset)
-            return StepSampler(lengths, rows_per_step(self.args), self.args.seed, lambda: int(self.state.epoch or 0))
+            return StepSampler(lengths, rows_per_step(self.args), self.args.seed, epoch)
 
         def training_step(self, model, inputs, num_items_in_batch=None):
             if self.began is None:

@@ -1,11 +1,19 @@
 """The order of a run."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from scipy.stats import spearmanr
+from torch.utils.data import RandomSampler
+from transformers import TrainerControl
+from transformers.trainer_pt_utils import LengthGroupedSampler
+from trl.trainer.utils import RepeatSampler
 
 from ascii_maze.recipe import load_recipe
-from ascii_maze.training.batches import StepSampler
+from ascii_maze.training.batches import EpochSampler, SaveBetweenRollouts, StepSampler
 
 from .conftest import trainer_of
 
@@ -26,6 +34,42 @@ def test_which_rows_a_step_holds_is_random_and_its_batches_hold_rows_of_like_len
     steps = [LENGTHS[order()[start : start + 16]] for start in range(0, 203, 16)]
     assert all((np.diff(step) >= 0).all() for step in steps)
     assert np.std([step.mean() for step in steps]) < 0.5 * LENGTHS.std()
+
+
+@pytest.mark.parametrize("made", [RepeatSampler, LengthGroupedSampler])
+def test_a_sampler_of_trl_or_transformers_that_resumes_in_an_epoch_yields_the_order_of_that_epoch(made):
+    if made is RepeatSampler:
+        new = partial(RepeatSampler, range(203), mini_repeat_count=2, batch_size=4, seed=5)
+    else:
+        new = partial(LengthGroupedSampler, 16, lengths=LENGTHS.tolist())
+
+    epochs = iter([0, 1, 2])
+    one = EpochSampler(new(), 5, lambda: next(epochs))
+    whole = [list(one) for _ in range(3)]
+    torch.rand(7)
+    assert [list(EpochSampler(new(), 5, lambda now=now: now)) for now in range(3)] == whole
+    assert len(set(map(tuple, whole))) == 3
+    assert all(len(one) == len(order) for order in whole)
+    torch.manual_seed(5)
+    assert whole[0] == list(new())
+
+
+def test_sampling_an_order_leaves_the_generator_of_the_run_as_it_is():
+    before = torch.get_rng_state()
+    list(EpochSampler(RandomSampler(range(9)), 5, lambda: 1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_checkpoint_waits_until_the_rollouts_in_hand_are_used_up():
+    """Three steps share what was sampled; a save is due at steps 2, 3 and 7."""
+    trainer = SimpleNamespace(_step=0, num_iterations=3)
+    callback, saved = SaveBetweenRollouts(trainer), []
+    for step in range(1, 10):
+        trainer._step = 2 * step  # batches, two of them in a step
+        control = TrainerControl(should_save=step in (2, 3, 7))
+        callback.on_step_end(SimpleNamespace(steps_per_generation=2), None, control)
+        saved += [step] if control.should_save else []
+    assert saved == [3, 9]
 
 
 @pytest.mark.parametrize(("strategy", "holds"), [("random", abs), ("group_by_length", lambda rank: rank + 1)])

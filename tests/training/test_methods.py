@@ -171,19 +171,21 @@ def test_two_processes_train_every_method(dataset, sft_run, method_runs, tmp_pat
 def test_an_interrupted_run_resumes_as_if_it_had_not_been(
     dataset, sft_run, method_runs, train, tmp_path, monkeypatch, method
 ):
-    """Bit for bit, those that sample included: the generator's state is in the checkpoint."""
+    """Bit for bit, in the middle of the second of two epochs of two steps; those that sample included."""
+    rows = {"kto": 8, "rlhf": 4, "grpo": 4}.get(method, 16)  # two of each pair, four answers to each prompt
 
     def words(name):
-        changes = {"max_steps": 4, "save_steps": 2, "output_dir": tmp_path / name}
+        changes = {"max_steps": 4, "save_steps": 1, "train_limit": rows, "output_dir": tmp_path / name}
         if method == "rlhf":
             changes["reward_model_name_or_path"] = method_runs / "reward"
         return [*method_settings(method, dataset, tmp_path, sft_run[0]), *overrides(changes)]
 
     with monkeypatch.context() as patch:
-        patch.setattr(JsonLog, "on_step_end", interrupt_at(3))
+        patch.setattr(JsonLog, "on_step_end", interrupt_at(4))
         with pytest.raises(KeyboardInterrupt):
             train(f"recipes/tiny/{method}.yaml", words("interrupted"))
-    assert (tmp_path / "interrupted" / "checkpoint-2").is_dir()
+    state = json.loads((tmp_path / "interrupted" / "checkpoint-3" / "trainer_state.json").read_text())
+    assert state["epoch"] == 1.5
     train(f"recipes/tiny/{method}.yaml", words("interrupted"))
     train(f"recipes/tiny/{method}.yaml", words("whole"))
     assert len(losses(tmp_path / "interrupted")) == 4
