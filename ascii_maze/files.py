@@ -67,18 +67,32 @@ def write_text(path: Path, text: str) -> None:
 def new_folder(out: Path) -> Iterator[Path]:
     """A temporary folder beside `out` that takes its name if the block succeeds, so `out` is whole or not there.
 
+    What a killed process left of it is removed by the next one for the same `out`.
+
     Raises:
-        AsciiMazeError: it cannot be made or written.
+        AsciiMazeError: it cannot be made or written, or another process is making it.
     """
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as name:
-            folder = Path(name) / out.name
+    stage = out.parent / f".{out.name}{UNFINISHED}"
+    with output_folder(stage):
+        try:
+            _empty(stage)
+            folder = stage / out.name
             folder.mkdir()
             yield folder
             folder.rename(out)
-    except OSError as error:
-        raise AsciiMazeError(f"cannot write {out}: {error.strerror or error}") from error
+        except OSError as error:
+            raise AsciiMazeError(f"cannot write {out}: {error.strerror or error}") from error
+        finally:
+            _empty(stage)
+            remove_inside(stage / MARK, stage)
+            stage.rmdir()
+
+
+def _empty(folder: Path) -> None:
+    """Remove all that is in a folder of ours, but its mark."""
+    for path in folder.iterdir():
+        if path.name != MARK:
+            remove_inside(path, folder)
 
 
 @contextmanager
@@ -258,6 +272,19 @@ def move_inside(path: Path, to: Path, folder: Path) -> None:
     _check_inside(to, folder)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, to)
+    except OSError as error:
+        raise AsciiMazeError(f"cannot move {path} to {to}: {error.strerror or error}") from error
+
+
+def set_aside(path: Path, to: Path, folder: Path) -> None:
+    """Move a file from anywhere into a folder that this program made, where it waits to be removed.
+
+    Raises:
+        AsciiMazeError: `to` does not lie inside `folder`, that is not one of ours, or the system refuses.
+    """
+    _check_inside(to, folder)
+    try:
         os.replace(path, to)
     except OSError as error:
         raise AsciiMazeError(f"cannot move {path} to {to}: {error.strerror or error}") from error

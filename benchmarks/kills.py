@@ -77,10 +77,12 @@ class Command:
     Attributes:
         words: after `ascii-maze`; `{out}` stands for its output folder.
         needs: folders of `MADE` that it reads.
+        ends_with: the file of its output that says that it is finished, where it refuses to run a second time.
     """
 
     words: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    ends_with: str = ""
 
 
 def train_words(out: str) -> tuple[str, ...]:
@@ -118,7 +120,9 @@ COMMANDS = {
         ),
         ("dataset", "adapter"),
     ),
-    "merge": Command(("merge", "adapter", "--out", "{out}", "--dataset", "dataset"), ("dataset", "adapter")),
+    "merge": Command(
+        ("merge", "adapter", "--out", "{out}", "--dataset", "dataset"), ("dataset", "adapter"), ends_with="merge.json"
+    ),
     "mri": Command(
         ("mri", "--adapter", "sft=adapter", "--dataset", "dataset", "--limit", "20", "--out", "{out}"),
         ("dataset", "adapter"),
@@ -245,7 +249,15 @@ class Place(NamedTuple):
 def place(name: str, folder: Path, out: str) -> Iterator[Place]:
     """The output folder of a command; of a push, a Hub of its own."""
     if name != "push":
-        yield Place({}, lambda: contents(folder / out), lambda: shutil.rmtree(folder / out, ignore_errors=True))
+        temporary = folder / f"{out}-temporary"
+        temporary.mkdir()
+
+        def made() -> dict[str, object]:
+            """What is in the folder, and what was left beside it or where the system has its temporary files."""
+            left = [*folder.glob(f".{out}*"), *temporary.iterdir()]
+            return {**contents(folder / out), **{f"left over: {path.name}": "is there" for path in left}}
+
+        yield Place({"TMPDIR": str(temporary)}, made, lambda: shutil.rmtree(folder / out, ignore_errors=True))
         return
     sys.path.insert(0, str(ROOT))
     from tests.hub.server import HubServer
@@ -270,10 +282,15 @@ def place(name: str, folder: Path, out: str) -> Iterator[Place]:
 def killed(command: Command, name: str, folder: Path, moments: list[Moment]) -> tuple[dict[str, object], list[str]]:
     """The command killed at all moments and then left to end: what it made, and a line on each kill."""
     lines = []
+    end = folder / "killed" / command.ends_with
+
+    def ended() -> bool:
+        return bool(command.ends_with) and end.is_file()
+
     with place(name, folder, "killed") as where:
         for number, moment in enumerate(moments, 1):
             begun = "resumed"
-            if not Run(command.words, folder, "killed", where.variables).kill_at(moment):
+            if ended() or not Run(command.words, folder, "killed", where.variables).kill_at(moment):
                 where.clear()  # it had kept so much that it came to its end
                 begun = "from nothing"
                 Run(command.words, folder, "killed", where.variables).kill_at(moment)
@@ -281,7 +298,8 @@ def killed(command: Command, name: str, folder: Path, moments: list[Moment]) -> 
             line = last_line(folder / "killed.log")
             lines.append(f"| {number} | {moment.seconds:.1f} s | {begun if number > 1 else ''} | {what} | {line} |")
             print(lines[-1], flush=True)
-        Run(command.words, folder, "killed", where.variables).end()
+        if not ended():
+            Run(command.words, folder, "killed", where.variables).end()
         return where.made(), lines
 
 

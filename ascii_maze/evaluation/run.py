@@ -9,7 +9,6 @@ bytes as one that was not interrupted. Parts lie in a folder named by a hash of 
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, cast
 from dataset_builder.load import load_split
 
 from ..errors import UsageError
-from ..files import MARK, UNFINISHED, is_ours, output_folder, remove_inside, write_text
+from ..files import MARK, UNFINISHED, is_ours, output_folder, remove_inside, set_aside, write_text
 from ..mazes.baselines import BASELINES
 from ..models.generation import Decoding
 from ..models.sources import match_bases
@@ -214,7 +213,7 @@ def write_all(out: Path, work: Path, parts: Sequence[Path], results: Results, pa
     """Write all files of an evaluation, results.json last; those of an earlier one are set aside first."""
     for name in WRITTEN:
         if (out / name).is_file():
-            os.replace(out / name, work / f"earlier-{Path(name).name}")
+            set_aside(out / name, work / f"earlier-{Path(name).name}", out / UNFINISHED)
     join_parts(parts, out / "predictions.parquet")
     if pages:
         from .figures import draw_validity
