@@ -12,7 +12,7 @@ import typer
 from .errors import AsciiMazeError, Interrupted, UsageError, one_line, printable
 from .metrics.path_validity.maze import MazeError
 from .references import find_reference
-from .terminal import print_tables, progress
+from .terminal import print_tables, progress, waiting
 
 if TYPE_CHECKING:
     from .evaluation.schema import Results
@@ -31,6 +31,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 Dataset = Annotated[str, typer.Option(help="Folder that `build` made, or Hub id.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Number of mazes, the first of each split.")]
 MovedBase = Annotated[str | None, typer.Option(help="Where an adapter's base is now, if it has moved.")]
+
+
+def named_path(text: str) -> Path:
+    """A path as it was given: an empty one, of a variable that is not set, would be the working directory.
+
+    Raises:
+        UsageError: it is blank.
+    """
+    if not str(text).strip():
+        raise UsageError("a path is empty, perhaps of a variable that is not set; name a file or a folder")
+    return Path(text)
 
 
 def main() -> None:
@@ -58,7 +69,9 @@ def build(
     config: Annotated[
         str, typer.Argument(help="Name of a config in dataset_builder/configs, or a YAML file.")
     ] = "ascii-maze",
-    out: Annotated[Path, typer.Option(help="Output folder; load_dataset reads it.")] = Path("ascii-maze"),
+    out: Annotated[
+        Path, typer.Option(parser=named_path, metavar="<path>", help="Output folder; load_dataset reads it.")
+    ] = Path("ascii-maze"),
     seed: Annotated[int | None, typer.Option(help="Seed, overriding the config's.")] = None,
     workers: Annotated[int, typer.Option(help="Number of processes; the result does not depend on it.")] = 1,
     limit: Annotated[int | None, typer.Option(help="Maximum number of rows per split.")] = None,
@@ -138,7 +151,7 @@ def train(
 @app.command(epilog="Example: ascii-maze merge outputs/sft --out outputs/sft-merged")
 def merge(
     adapter: Annotated[str, typer.Argument(help="Folder or Hub id of an adapter.")],
-    out: Annotated[Path, typer.Option(help="Output folder, a whole model.")],
+    out: Annotated[Path, typer.Option(parser=named_path, metavar="<path>", help="Output folder, a whole model.")],
     dataset: Dataset = "ascii-maze",
     split: Annotated[str, typer.Option(help="Split whose mazes the two are compared on.")] = "validation",
     limit: Limit = 200,
@@ -179,7 +192,12 @@ def evaluate(
     split: Annotated[list[str], typer.Option(help="Split to evaluate; repeatable.")] = ["test"],  # noqa: B006
     limit: Limit = None,
     out: Annotated[
-        Path, typer.Option(help="Output folder: gallery.html, results.json, predictions.parquet, report.md, figures.")
+        Path,
+        typer.Option(
+            parser=named_path,
+            metavar="<path>",
+            help="Output folder: gallery.html, results.json, predictions.parquet, report.md, figures.",
+        ),
     ] = Path("outputs/evaluation"),
     samples: Annotated[
         int, typer.Option(min=1, help="Answers per maze; more than one gives pass@k and majority vote.")
@@ -287,7 +305,12 @@ def mri(
     dataset: Dataset = "ascii-maze",
     split: Annotated[str, typer.Option(help="Split whose mazes every model reads.")] = "test",
     limit: Limit = 1_000,
-    out: Annotated[Path, typer.Option(help="Output folder: report.html, figures, tables, mri.json.")] = Path("mri"),
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=named_path, metavar="<path>", help="Output folder: report.html, figures, tables, mri.json."
+        ),
+    ] = Path("mri"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -317,8 +340,12 @@ def mri(
     "ascii-maze study my.yaml --out outputs/my --stage train-dpo"
 )
 def study(
-    file: Annotated[Path | None, typer.Argument(help="Study file; default: the demo on the embedded model.")] = None,
-    out: Annotated[Path, typer.Option(help="Output folder.")] = Path("outputs/demo"),
+    file: Annotated[
+        Path | None, typer.Argument(parser=named_path, help="Study file; default: the demo on the embedded model.")
+    ] = None,
+    out: Annotated[Path, typer.Option(parser=named_path, metavar="<path>", help="Output folder.")] = Path(
+        "outputs/demo"
+    ),
     workers: Annotated[int, typer.Option(help="Number of processes that build the dataset.")] = 2,
     stage: Annotated[str | None, typer.Option(help="Run only this stage, as from a cluster's scheduler.")] = None,
     allow_launcher: Annotated[
@@ -334,12 +361,16 @@ def study(
 
     Finished stages are kept while nothing they depend on changes. Run it again to resume.
     """
-    from .study.plan import plan
+    from .launch import silence_libraries
+    from .study.plan import check_recipes, plan
     from .study.settings import load_study
     from .study.view import plan_lines
 
     chosen = load_study(file)
     stages = plan(chosen, out, workers, allow_launcher)
+    silence_libraries()
+    with waiting("checking the recipes"):
+        check_recipes(chosen)
     everything = {one.name for one in stages}
     if dry_run:
         commands = {one.name: one.shell(everything) for one in stages}
@@ -405,7 +436,10 @@ def show(
     marks: Annotated[
         list[str] | None, typer.Option(help="What a character of the file stands for, as in E=G; repeatable.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the drawings to an HTML page instead.")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(parser=named_path, metavar="<path>", help="Write the drawings to an HTML page instead."),
+    ] = None,
 ) -> None:
     """Draw mazes with paths through them, in the terminal or on a page."""
     from .evaluation import show as shown
@@ -425,7 +459,7 @@ def show(
 )
 def push(
     kind: Annotated[str, typer.Argument(help="dataset, adapter, model, metric or report.")],
-    path: Annotated[Path, typer.Argument(help="Folder that a command has written.")],
+    path: Annotated[Path, typer.Argument(parser=named_path, help="Folder that a command has written.")],
     repo: Annotated[str, typer.Option(help="Repository, ORG/NAME; created if missing.")],
     public: Annotated[bool, typer.Option("--public", help="Make the repository public; default: private.")] = False,
     revision: Annotated[str, typer.Option(help="Branch; created if missing.")] = "main",
@@ -440,7 +474,9 @@ def push(
     results: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Output folder of `evaluate` or `mri`, for an adapter's card; default: those beside it. Repeatable."
+            parser=named_path,
+            metavar="<path>",
+            help="Output folder of `evaluate` or `mri`, for an adapter's card; default: those beside it. Repeatable.",
         ),
     ] = None,
     dry_run: Annotated[

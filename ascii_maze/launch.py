@@ -59,17 +59,14 @@ def prepare_process() -> None:
     Without `ACCELERATE_USE_CPU` two processes on a CPU train separately, each as the only one; and `accelerate launch`
     gives a CPU process one thread, half the speed of two cores.
     """
+    silence_libraries()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # ORPO; TRL is pinned to a minor version for it
     # Waiting threads spin briefly, then sleep. Sleeping at once makes a small model a third slower to generate;
     # spinning for long makes it five times slower where another process needs the core.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
         os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    # It warns at every start that an optional kernel package is missing, which affects only speed.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     import torch
 
     if torch.cuda.is_available():
@@ -79,6 +76,14 @@ def prepare_process() -> None:
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, cores // processes))
+
+
+def silence_libraries() -> None:
+    """Turn off what TRL, bitsandbytes and transformers say at every start, before they are imported."""
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # ORPO; TRL is pinned to a minor version for it
+    # It warns that an optional kernel package is missing, which affects only speed.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 
 def keep_freed_memory() -> None:

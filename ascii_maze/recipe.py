@@ -12,6 +12,7 @@ import dataclasses
 import json
 import math
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -296,6 +297,29 @@ def parse_recipe(recipe: Recipe) -> Arguments:
     Raises:
         RecipeError: an unknown key, a value of the wrong type, or values that do not go together.
     """
+    classes = _classes(recipe)
+    arguments = Arguments(*_parse(recipe, classes))
+    for part in vars(arguments).values():
+        _check_values(recipe, type(part), vars(part))
+    return arguments
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Check every key and value as `parse_recipe` does, but for what depends on this machine; imports TRL.
+
+    Raises:
+        RecipeError: an unknown key, or a value of the wrong type.
+    """
+    config, *others = _classes(recipe)
+    for part in _parse(recipe, tuple(others)):
+        _check_values(recipe, type(part), vars(part))
+    # TRL's config asks for the devices as soon as there is one.
+    with _refused(recipe):
+        _check_values(recipe, config, vars(_parser(recipe, (config,)).parse_args(_all_words(recipe, (config,)))))
+
+
+def _classes(recipe: Recipe) -> tuple[type, ...]:
+    """The dataclasses whose fields a recipe sets, in the order of `Arguments`; its keys are checked against them."""
     from trl import ModelConfig, ScriptArguments
 
     classes = (METHODS[recipe.method].config_class(), ModelConfig, ScriptArguments, RunArguments)
@@ -303,12 +327,7 @@ def parse_recipe(recipe: Recipe) -> Arguments:
     for key in recipe.values:
         if key not in known:
             raise RecipeError(f"{recipe.path.name}: unknown key '{key}'{did_you_mean(key, known)}")
-    arguments = Arguments(*_parse(recipe, classes))
-    for part in vars(arguments).values():
-        kinds = typing.get_type_hints(type(part))  # the parser has changed those of the fields
-        for key in kinds.keys() & recipe.values.keys():
-            _check_value(recipe, key, str(kinds[key]), getattr(part, key))
-    return arguments
+    return classes
 
 
 def with_numbers(recipe: Recipe, arguments: Arguments) -> Recipe:
@@ -322,6 +341,12 @@ def with_numbers(recipe: Recipe, arguments: Arguments) -> Recipe:
         if isinstance(value, str) and isinstance(parsed.get(key), int | float) and not isinstance(parsed[key], bool)
     }
     return dataclasses.replace(recipe, values={**recipe.values, **numbers})
+
+
+def _check_values(recipe: Recipe, cls: type, values: dict[str, Any]) -> None:
+    kinds = typing.get_type_hints(cls)  # the parser has changed those of the fields
+    for key in kinds.keys() & recipe.values.keys():
+        _check_value(recipe, key, str(kinds[key]), values[key])
 
 
 def _check_value(recipe: Recipe, key: str, kind: str, value: Any) -> None:
@@ -357,25 +382,40 @@ def _keys_of(classes: tuple[type, ...]) -> list[str]:
 
 
 def _parse(recipe: Recipe, classes: tuple[type, ...]) -> tuple:
+    with _refused(recipe):
+        return _parser(recipe, classes).parse_args_into_dataclasses(
+            _all_words(recipe, classes), look_for_args_file=False
+        )
+
+
+def _parser(recipe: Recipe, classes: tuple[type, ...]):
     from transformers import HfArgumentParser
 
     class Parser(HfArgumentParser):
         def error(self, message):
             raise RecipeError(f"{recipe.path.name}: {_one_line(message.removeprefix('argument '))}")
 
-    known = _keys_of(classes)
-    parser = Parser(classes, allow_abbrev=False, prog=recipe.path.name)
-    words = [word for key, value in recipe.values.items() if key in known for word in _as_words(recipe, key, value)]
+    return Parser(classes, allow_abbrev=False, prog=recipe.path.name)
+
+
+@contextlib.contextmanager
+def _refused(recipe: Recipe) -> Iterator[None]:
+    """What the checks of TRL and transformers make of a stranger's values, as an error of the recipe's."""
     try:
-        return parser.parse_args_into_dataclasses(words, look_for_args_file=False)
+        yield
     except RecipeError:
         raise
-    except Exception as error:  # from the checks of TRL and transformers, of whatever a stranger wrote
+    except Exception as error:
         raise RecipeError(f"{recipe.path.name}: {_one_line(reason(error))}") from error
 
 
 def _one_line(message: str) -> str:
     return _shortened(" ".join(message.split("\n\n")[0].split()), 300)
+
+
+def _all_words(recipe: Recipe, classes: tuple[type, ...]) -> list[str]:
+    known = _keys_of(classes)
+    return [word for key, value in recipe.values.items() if key in known for word in _as_words(recipe, key, value)]
 
 
 def _as_words(recipe: Recipe, key: str, value: Any) -> list[str]:

@@ -37,6 +37,15 @@ def progress(quiet: bool = False) -> Iterator[OnProgress]:
         yield on_progress
 
 
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Say on stderr what is being done while the block runs, if that is a terminal."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
 def tell_tenths() -> OnProgress:
     """A function (what, done, total) that prints a line on stderr at every tenth."""
     told: dict[str, int] = {}

@@ -2,11 +2,12 @@ import json
 import os
 import subprocess
 import sys
+import typing
 
 import pyarrow.parquet
 import pytest
 
-from ascii_maze.cli import main
+from ascii_maze.cli import app, main, named_path
 
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "numba", "numpy", "pyarrow")
 
@@ -101,6 +102,39 @@ def test_a_name_that_the_system_refuses_is_one_line(words, recipe, tmp_path, mon
     assert "File name too long" in said
     assert said.count("\n") == 1
     assert len(said) < 1_100
+
+
+PATHS = [
+    ("build", "--out", ""),
+    ("merge", "outputs/sft", "--out", ""),
+    ("evaluate", "tiny", "--out", ""),
+    ("mri", "--out", " "),
+    ("study", "--out", ""),
+    ("study", ""),
+    ("show", "--html", ""),
+    ("push", "dataset", "", "--repo", "ORG/NAME"),
+    ("push", "dataset", "ascii-maze", "--repo", "ORG/NAME", "--results", ""),
+]
+
+
+@pytest.mark.parametrize("words", PATHS)
+def test_an_empty_path_is_not_taken_for_the_working_directory(words, tmp_path, monkeypatch, capsys):
+    """As `--out "$RESULTS"` gives it where there is no such variable."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["ascii-maze", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("ascii-maze: a path is empty, perhaps of a variable that is not set; ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_path_of_every_command_is_read_like_that():
+    for command in app.registered_commands:
+        for name, hint in typing.get_type_hints(command.callback, include_extras=True).items():
+            if "Path" in str(hint):
+                option = typing.get_args(hint)[1]
+                assert option.parser is named_path, f"{command.callback.__name__}: {name}"
 
 
 def test_debug_shows_the_traceback():

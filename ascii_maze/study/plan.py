@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..methods import METHODS
-from ..recipe import Recipe, find_recipe, load_recipe
+from ..recipe import Recipe, check_recipe, find_recipe, load_recipe
 from .launchers import ACCELERATE, launch_words
 from .settings import PREDECESSORS, Study
 
@@ -157,6 +157,20 @@ def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False) 
                 )
             )
     return stages
+
+
+def check_recipes(study: Study) -> None:
+    """Check keys and values of every recipe, with the study's overrides, before any of them is run; imports TRL.
+
+    Raises:
+        UsageError: a key that a recipe's method does not have, or a value of the wrong type.
+    """
+    words = [word for key, value in study.overrides.items() for word in (f"--{key}", *_words(value))]
+    for name, path in study.recipes.items():
+        try:
+            check_recipe(load_recipe(path, words))
+        except UsageError as error:
+            raise UsageError(f"'{name}' cannot be trained: {error}") from error
 
 
 def _train(

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ RESERVED = frozenset({"base", "dataset", "evaluation", "mri", "stages", *(name.c
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 KEY = re.compile(r"[A-Za-z]\w*")
 LARGEST_SEED = 2**32 - 1  # NumPy's
+MOST_TRAININGS = 1_000  # each is a process of some minutes at least
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,12 @@ def problems(study: Study):
     """What is wrong with values that are of the right kind, a line each."""
     from dataset_builder.config import load_config
 
+    if (trainings := len(study.recipes) * len(study.seeds)) > MOST_TRAININGS:
+        yield f"'recipes' and 'seeds' make {trainings:,} trainings, more than {MOST_TRAININGS:,}; make several studies"
     yield from name_problems(list(study.recipes))
     for key in ("splits", "seeds"):
-        values = getattr(study, key)
-        for value in values:
-            if values.count(value) > 1:
-                yield f"'{key}' holds {value} twice"
+        counts = Counter(getattr(study, key))
+        yield from (f"'{key}' holds {value} twice" for value, count in counts.items() if count > 1)
     for recipe in study.recipes.values():
         find_recipe(recipe)
     splits = load_config(study.dataset).splits

@@ -1,6 +1,8 @@
 """The output folder of a run: whether it holds this run, finished or interrupted, another one, or somebody's files."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,15 +32,31 @@ class RunStart(NamedTuple):
     processes: int
 
 
-def check_place(out: Path) -> None:
-    """Check that an output folder is one, or can be made.
+def check_place(name: str) -> Path:
+    """An output folder, which is one or can be made.
 
     Raises:
-        UsageError: there is a file in its place.
+        UsageError: there is a file in its place, or its name is blank.
     """
+    if not name.strip():
+        raise UsageError("output_dir is empty; name a folder")
+    out = Path(name)
     nearest = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
     if not nearest.is_dir():
         raise UsageError(f"output_dir: {nearest} is a file, not a folder; give another --output_dir")
+    return out
+
+
+@contextmanager
+def nothing_made(out: Path) -> Iterator[None]:
+    """Remove an output folder, and the folders that it lies in, which the block made and left empty."""
+    made = [path for path in (out.absolute(), *out.absolute().parents) if not path.exists()]
+    try:
+        yield
+    finally:
+        for folder in made:
+            with suppress(OSError):  # another process has removed it, or writes there
+                folder.rmdir()
 
 
 def is_finished(out: Path, recipe: Recipe) -> bool:

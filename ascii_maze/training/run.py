@@ -23,7 +23,7 @@ from . import method_module
 from .chain import check_predecessors
 from .checkpoints import checkpoints, newest_intact, remove_checkpoints, trim_log
 from .data import Lengths, check_lengths, check_positions, identify_rows, load_rows, maze_texts, measure_lengths
-from .folder import RunStart, check_place, check_same_rows, check_start, clear_run, is_finished
+from .folder import RunStart, check_place, check_same_rows, check_start, clear_run, is_finished, nothing_made
 from .outcome import check_disk, collect_metrics, gather_weights, save
 from .preflight import describe, rows_per_step, steps_for_tokens
 from .publish import check_destination, publish, take_destination
@@ -82,9 +82,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
             full, or the loss is not a number. Or the run is finished and could not be pushed.
     """
     training, method = arguments.training, METHODS[recipe.method]
-    out = Path(training.output_dir)
+    out = check_place(training.output_dir)
     first_process = training.process_index == 0
-    check_place(out)
     check_predecessors(arguments.run)
     destination = take_destination(arguments)
     if first_process and destination:
@@ -106,16 +105,13 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     tokenizer = load_tokenizer(arguments.model.model_name_or_path or "", arguments.model.model_revision)
     lengths = measure_lengths(train_rows, tokenizer)
     check_lengths(train_rows, lengths, tokenizer, training, method.generates)
-    existed = out.exists()
-    with refusals(recipe):
+    with refusals(recipe), nothing_made(out):
         trainer = make_trainer(recipe, arguments, train_rows, eval_rows, tokenizer, lengths)
     trained = sum(p.numel() * p.element_size() for p in trainer.model.parameters() if p.requires_grad)
     check_disk(out, trained, training.save_total_limit or 3)
     if first_process:
         print(describe(recipe, trainer, lengths, eval_rows), flush=True)
     if dry_run:
-        if first_process and not existed:
-            out.rmdir()  # the trainer made it
         return out
     with output_folder(out) if first_process else nullcontext():
         if first_process:

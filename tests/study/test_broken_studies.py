@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from ascii_maze.errors import UsageError
-from ascii_maze.study.plan import Stage, plan
+from ascii_maze.methods import METHODS
+from ascii_maze.study.plan import Stage, check_recipes, plan
 from ascii_maze.study.runner import run_stages
 from ascii_maze.study.settings import load_study
 
@@ -74,6 +75,14 @@ MAPPING = "expected a mapping"
         ({"starts_from": {"sft": {"adapter_name_or_path": "dpo"}}}, "no recipe 'dpo' in this study"),
         ({"starts_from": {"sft": {"adapter": "sft"}}}, "has a key 'adapter'; expected adapter_name_or_path or"),
         ({"datasett": "demo"}, "unknown key 'datasett'; did you mean 'dataset'"),
+        ({"seeds": list(range(20_000))}, "'recipes' and 'seeds' make 20,000 trainings, more than 1,000;"),
+        # Keys and values that a recipe does not have, in the study or in the recipe.
+        ({"overrides": {"nope": 1}}, "'sft' cannot be trained: sft.yaml: unknown key 'nope'"),
+        ({"recipes": {"sft": SFT, "dpo": DPO}, "overrides": {"beta": 0.1}}, "'sft' .*: unknown key 'beta'"),
+        ({"overrides": {"learning_rate": "fast"}}, "sft.yaml: --learning_rate.*: invalid float value: 'fast'"),
+        ({"overrides": {"lora_r": 0}}, "sft.yaml: lora_r is 0; expected a finite number of at least 1"),
+        ({"overrides": {"budget": "soon"}}, "sft.yaml: budget is 'soon'; expected tokens=N"),
+        ({"overrides": {"push_to_hub_token": "x"}}, "a token does not belong in a recipe"),
         # Names that become folders, and columns of tables.
         ({"recipes": {"..": SFT}}, r"a name '\.\.'; expected letters, digits, - and _"),
         ({"recipes": {".": SFT}}, r"a name '\.'; expected"),
@@ -117,10 +126,28 @@ MAPPING = "expected a mapping"
 )  # fmt: skip
 def test_a_broken_study_is_one_line(tmp_path, changes, message):
     with pytest.raises(UsageError, match=message) as caught:
-        plan(load_study(written(tmp_path, {**GOOD, **changes})), tmp_path / "out")
+        planned(load_study(written(tmp_path, {**GOOD, **changes})))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
     assert list(tmp_path.iterdir()) == [tmp_path / "study.yaml"]
+
+
+def test_a_broken_recipe_of_a_study_is_found_before_anything_runs(tmp_path):
+    (tmp_path / "mine.yaml").write_text("method: sft\noutput_dir: out\nlearning_rat: 0.1\n")
+    study = load_study(written(tmp_path, {**GOOD, "recipes": {"hot": str(tmp_path / "mine.yaml")}}))
+    with pytest.raises(
+        UsageError, match=r"'hot' cannot be trained: mine.yaml: unknown key 'learning_rat'; did you mean"
+    ):
+        check_recipes(study)
+
+
+def test_every_shipped_recipe_can_be_in_a_study_on_whatever_machine_plans_it(tmp_path, monkeypatch):
+    """Also those for a GPU, planned where there is none: TRL's own checks ask for this machine's devices."""
+    monkeypatch.setattr("transformers.training_args.TrainingArguments.__post_init__", None)
+    recipes = {
+        f"{name}{place}".replace("/", ""): f"recipes/{place}{name}.yaml" for name in METHODS for place in ("", "tiny/")
+    }
+    check_recipes(load_study(written(tmp_path, {**GOOD, "recipes": recipes, "overrides": {"eval_steps": 0.25}})))
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "null\n", "[1]\n", "a: [\n", "dataset: demo\n"])
@@ -141,6 +168,12 @@ def test_the_command_line_ends_with_that_line(tmp_path):
         "ascii-maze: study.yaml: 'launcher' is 5; expected a command, such as accelerate launch --num_processes 8\n"
     )
     assert not (tmp_path / "out").exists()
+
+
+def planned(study):
+    """All that is checked before a study runs."""
+    plan(study, Path("out"))
+    check_recipes(study)
 
 
 def written(folder, values):

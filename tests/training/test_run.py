@@ -272,13 +272,13 @@ def test_a_full_disk_is_one_line(dataset, train, tmp_path, monkeypatch):
 
 
 def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, capsys):
-    train(TINY, settings(dataset, tmp_path / "run"), dry_run=True)
+    train(TINY, settings(dataset, tmp_path / "new" / "run"), dry_run=True)
     printed = capsys.readouterr().out
     assert "max_steps: 4" in printed
     assert "parameters: 1,775,744, of which 491,520 are trained" in printed
     assert "4 steps of 8 rows" in printed
     assert re.search(r"tokens per row: median \d+, 90 % \d+, 99 % \d+, most \d+; limit 1024", printed)
-    assert not (tmp_path / "run").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_repository_named_for_the_result_is_asked_before_training(dataset, train, tmp_path, capsys, monkeypatch):
@@ -343,6 +343,7 @@ def test_a_model_of_too_few_positions_is_refused(dataset, train, tmp_path):
         ),
         ({"output_dir": __file__}, "output_dir: .*test_run.py is a file, not a folder"),
         ({"output_dir": f"{__file__}/run"}, "output_dir: .*test_run.py is a file, not a folder"),
+        ({"output_dir": ""}, "output_dir is empty; name a folder"),
         ({"push_to_hub": "true"}, "'push_to_hub' needs the name of the repository: --hub_model_id ORG/NAME"),
         ({"push_to_hub": "true", "hub_model_id": "org/x"}, "its base model is 'tiny' .*: --hub_base_model ORG/NAME"),
         ({"hub_model_id": "no/such/name"}, "no/such/name"),
@@ -357,7 +358,7 @@ def test_what_cannot_be_trained_is_one_line_before_anything_is_written(dataset, 
     with pytest.raises(AsciiMazeError, match=message) as caught:
         train(TINY, settings(dataset, tmp_path / "run", **changes))
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "run").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_adapter_of_another_base_or_shape_is_refused(dataset, sft_run, train, tmp_path):
