@@ -6,6 +6,7 @@ from .metrics.path_validity.scoring import PathScore, score_path
 __all__ = [
     "Maze",
     "MazeBatch",
+    "MazeEnv",
     "MazeError",
     "PathScore",
     "generate_mazes",
@@ -34,6 +35,7 @@ def lm_eval_path() -> str:
 # Imported when they are asked for: the kernels take a second to import, torch two; parsing and scoring must not wait.
 _LATE = {
     "MazeBatch": "mazes.generators",
+    "MazeEnv": "environment.env",
     "generate_mazes": "mazes.generators",
     "load_model": "models.loading",
     "prompt_messages": "mazes.prompts",

@@ -14,27 +14,11 @@ How each term resists being exploited:
 With `WEIGHTS` every valid path earns more than any other; a test pins that.
 """
 
-from typing import NamedTuple
-
 from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
+from ..mazes.terms import WEIGHTS, Terms
 from ..metrics.path_validity.scoring import after_thought, completion_text, parse_moves, read_maze, score_moves
 
-
-class Terms(NamedTuple):
-    """The terms of one completion, each 0-1."""
-
-    validity: float = 0.0
-    shortness: float = 0.0
-    format: float = 0.0
-    progress: float = 0.0
-
-    def total(self) -> float:
-        """The sum, weighted by `WEIGHTS`: 0 to 1.9."""
-        return sum(weight * term for weight, term in zip(WEIGHTS, self))
-
-
-# The order of `Terms`; a GRPO recipe gives its own as `reward_weights`.
-WEIGHTS = (1.0, 0.5, 0.1, 0.3)
+__all__ = ["WEIGHTS", "Terms", "judge", "reward_function"]
 
 
 def judge(maze_text: str, completion: object, style: PromptStyle = PLAIN) -> Terms:

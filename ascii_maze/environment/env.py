@@ -1,0 +1,197 @@
+"""`MazeEnv`: one maze, walked by text turns or by tool calls.
+
+    env = MazeEnv(maze, "local")
+    env.first                 # what is seen from S, such as `open: R`
+    env.move("R", 2)          # `moved 2`, and what was seen on the way
+    env.turn("D D L L")       # `moved 4, goal`
+    env.result().score.valid  # True
+
+Whatever a model writes is answered with a text: nothing raises, and what is no move moves nobody. No text repeats
+what the model wrote, so that no mark of a chat template gets into the next message that way.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from ..errors import UsageError
+from ..mazes.baselines import open_positions
+from ..metrics.path_validity.maze import GOAL, MOVES, START, WALL, Maze
+from ..metrics.path_validity.scoring import completion_text, extract_answer, parse_moves, read_maze
+from .episode import ERRORS, GOAL_REACHED, OUT_OF_MOVES, OUT_OF_TURNS, STOPPED, Episode, episode_of
+from .observations import Observation, view_of
+
+LONGEST_MOVE = 100  # steps in one call
+ERRORS_IN_A_ROW = 3  # and the episode is over: whoever is told three times will not learn it
+# What `move` takes as a direction.
+DIRECTIONS = MappingProxyType(
+    {name: move for move, word in zip(MOVES, ("up", "down", "left", "right")) for name in (move, word)}
+)
+_ARGUMENTS = MappingProxyType({"move": {"direction", "steps"}, "look": set(), "stop": set()})
+OVER = "the episode is over"
+WRONG_TEXT = "error: answer with moves such as R R D, with look, or with stop, and nothing else"
+WRONG_DIRECTION = "error: direction must be one of U, D, L, R"
+WRONG_STEPS = f"error: steps must be a whole number from 1 to {LONGEST_MOVE}"
+WRONG_NAME = "error: the tools are move, look and stop"
+WRONG_ARGUMENTS = "error: move takes direction and steps; look and stop take nothing"
+WRONG_COUNT = "error: make one call in each turn"
+_NOWHERE = (-1, -1)  # no coordinates begin there: a walker does not know its own
+
+
+class MazeEnv:
+    """One maze, walked once.
+
+    Attributes:
+        first: what is seen at the start.
+        ended: how the episode ended, one of `episode.ENDS`; None while it goes on.
+        max_moves: and as many turns, whatever they hold.
+    """
+
+    def __init__(
+        self, maze: Maze | str, observation: Observation | str = "window:2", max_moves: int | None = None
+    ) -> None:
+        """Stand on S.
+
+        Args:
+            maze: a `Maze`, or the text of one.
+            observation: or the name of one, see `observations`.
+            max_moves: twice the open positions of the map by default, enough to go everywhere and back.
+
+        Raises:
+            MazeError: a text that is no maze.
+            UsageError: there is no such observation, or no move may be made.
+        """
+        if max_moves is not None and max_moves < 1:
+            raise UsageError(f"max_moves is {max_moves}; expected 1 or more")
+        self.maze = read_maze(maze) if isinstance(maze, str) else maze
+        self.observation = Observation.parse(observation) if isinstance(observation, str) else observation
+        self.max_moves = max_moves or 2 * open_positions(self.maze)
+        self.ended: str | None = None
+        self._see = view_of(self.maze, self.observation)
+        self._ground, width = self.maze.ground, len(self.maze.rows[0]) + 1
+        self._steps = {"U": -width, "D": width, "L": -1, "R": 1}
+        self._place = self._ground.index(START)
+        self._moves: list[str] = []
+        self._turns = self._looks = self._errors = self._errors_in_a_row = 0
+        self.first = self._see([self._place]) or "start"
+
+    def move(self, direction: str, steps: int = 1) -> str:
+        """Go so many steps, or as far as a wall lets you.
+
+        Args:
+            direction: U, D, L or R, or the word.
+            steps: 1 to `LONGEST_MOVE`.
+
+        Returns:
+            What happened, and what is seen; for arguments of any other kind an error, in words.
+        """
+        if self.ended:
+            return OVER
+        letter = DIRECTIONS.get(direction) if isinstance(direction, str) else None
+        if letter is None:
+            return self._error(WRONG_DIRECTION)
+        if type(steps) is not int or not 1 <= steps <= LONGEST_MOVE:  # True is an int, too
+            return self._error(WRONG_STEPS)
+        return self._walk(letter * steps)
+
+    def look(self) -> str:
+        """What is seen, once more; it takes a turn."""
+        if self.ended:
+            return OVER
+        self._looks += 1
+        return self._after_turn("", [self._place])
+
+    def stop(self) -> str:
+        """Give up."""
+        if self.ended:
+            return OVER
+        self.ended = STOPPED
+        return self._after_turn("", [])
+
+    def turn(self, text: object) -> str:
+        """One turn in text: moves as the scorer reads them, of which a wall stops the rest; or `look`, or `stop`.
+
+        Args:
+            text: what the model wrote, as text or as chat messages.
+        """
+        if self.ended:
+            return OVER
+        written = completion_text(text) or ""
+        word = extract_answer(written).strip().casefold()
+        if word in ("look", "stop"):
+            return self.look() if word == "look" else self.stop()
+        moves = parse_moves(written, _NOWHERE)
+        return self._error(WRONG_TEXT) if moves is None else self._walk(moves)
+
+    def call(self, name: object, arguments: object = None) -> str:
+        """One tool call, as it was parsed or left as JSON, whatever it holds."""
+        if self.ended:
+            return OVER
+        if not isinstance(name, str) or name not in _ARGUMENTS:
+            return self._error(WRONG_NAME)
+        if isinstance(arguments, str):
+            try:
+                arguments = json.loads(arguments or "{}")
+            except (ValueError, RecursionError):
+                return self._error(WRONG_ARGUMENTS)
+        arguments = {} if arguments is None else arguments
+        if not isinstance(arguments, Mapping) or not set(arguments) <= _ARGUMENTS[name]:
+            return self._error(WRONG_ARGUMENTS)
+        if name == "move":
+            return self.move(arguments.get("direction"), arguments.get("steps", 1))  # type: ignore[arg-type]
+        return self.look() if name == "look" else self.stop()
+
+    def calls(self, calls: Sequence[tuple[object, object]]) -> str:
+        """The tool calls of one turn, as (name, arguments): one, or it is an error and none is made."""
+        if self.ended:
+            return OVER
+        return self.call(*calls[0]) if len(calls) == 1 else self._error(WRONG_COUNT)
+
+    def result(self) -> Episode:
+        """What has become of the walk so far."""
+        return episode_of(self.maze, "".join(self._moves), self.ended, self._turns, self._looks, self._errors)
+
+    def _walk(self, moves: str) -> str:
+        """Make moves until one meets a wall, arrives, or is the last that may be made."""
+        ground, place, trail, wall = self._ground, self._place, [], False
+        for move in moves[: self.max_moves - len(self._moves)]:
+            self._moves.append(move)
+            there = place + self._steps[move]
+            if ground[there] == WALL:
+                wall = True
+                break
+            place = there
+            trail.append(place)
+            if ground[place] == GOAL:
+                self.ended = GOAL_REACHED
+                break
+        self._place = place
+        if not self.ended and len(self._moves) == self.max_moves:
+            self.ended = OUT_OF_MOVES
+        said = f"moved {len(trail)}" if trail else ""
+        if wall:
+            said = f"{said}, wall" if said else "wall"
+        return self._after_turn(said, trail or [place])
+
+    def _error(self, said: str) -> str:
+        self._errors += 1
+        self._errors_in_a_row += 1
+        if self._errors_in_a_row == ERRORS_IN_A_ROW:
+            self.ended = ERRORS
+        return self._after_turn(said, [], error=True)
+
+    def _after_turn(self, said: str, trail: list[int], error: bool = False) -> str:
+        """Count the turn, and put its answer together.
+
+        Args:
+            trail: places that the turn came to; none where nothing is shown.
+        """
+        self._turns += 1
+        if not error:
+            self._errors_in_a_row = 0
+        if not self.ended and self._turns == self.max_moves:
+            self.ended = OUT_OF_TURNS
+        if self.ended:
+            return f"{said}, {self.ended}" if said else self.ended
+        seen = self._see(trail) if trail else ""
+        return f"{said}\n{seen}" if said and seen else said or seen or "nothing to see"

@@ -1,0 +1,100 @@
+"""What became of a walk made step by step. Its score is that of `score_path` on the moves that were made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..mazes.terms import Terms
+from ..metrics.path_validity.maze import MOVES, START, WALL, Maze
+from ..metrics.path_validity.scoring import UNPARSED, PathScore, score_moves
+
+# How an episode ends.
+GOAL_REACHED, STOPPED, OUT_OF_MOVES, OUT_OF_TURNS = "goal", "stopped", "out of moves", "out of turns"
+ERRORS = "errors"
+ENDS = (GOAL_REACHED, STOPPED, OUT_OF_MOVES, OUT_OF_TURNS, ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """What became of a walk.
+
+    Attributes:
+        moves: that were made, as letters without spaces; those against a wall among them.
+        ended: how, one of `ENDS`; None while it goes on.
+        turns: of the walker: moves, looks and errors.
+        looks: turns that only asked what is seen.
+        errors: turns that were no call, and moved nobody.
+        score: `score_path` of the moves; `score.wall_hits` are the bumps. Bumps allowed, it arrives if
+            `score.reaches_goal`.
+        loops: moves that were made before from the same place: an explorer that tracks back has none, and whoever
+            walks in circles, or against the same wall again, has many.
+        spl: success weighted by path length: the share of the way that was needed, 0 without arriving (Anderson et
+            al., arXiv:1807.06757). A move against a wall adds nothing to the way.
+        terms: of the reward.
+    """
+
+    moves: str
+    ended: str | None
+    turns: int
+    looks: int
+    errors: int
+    score: PathScore
+    loops: int
+    spl: float
+    terms: Terms
+
+    @property
+    def reward(self) -> float:
+        """The verifiable reward, 0 to 1.9: what `training.rewards` gives for the same path written at once."""
+        return self.terms.total()
+
+
+def episode_of(maze: Maze, moves: str, ended: str | None, turns: int, looks: int, errors: int) -> Episode:
+    """Score a walk.
+
+    Args:
+        moves: as letters without spaces; may be none.
+    """
+    score = score_moves(maze, moves) if moves else UNPARSED
+    trail, loops = retrace(maze, moves)
+    walked, shortest = len(moves) - score.wall_hits, maze.shortest or 0
+    return Episode(
+        moves=moves,
+        ended=ended,
+        turns=turns,
+        looks=looks,
+        errors=errors,
+        score=score,
+        loops=loops,
+        spl=shortest / walked if score.reaches_goal else 0.0,
+        terms=_terms(maze, moves, score, trail[-1], errors),
+    )
+
+
+def retrace(maze: Maze, moves: Sequence[str]) -> tuple[list[int], int]:
+    """Walk again.
+
+    Returns:
+        The places in `Maze.ground` that the walk came to, in order, and how many moves were made before from the same
+        place.
+    """
+    ground, width = maze.ground, len(maze.rows[0]) + 1
+    steps = {move: down * width + right for move, (down, right) in MOVES.items()}
+    trail, made = [ground.index(START)], set()
+    for move in moves:
+        made.add((trail[-1], move))
+        there = trail[-1] + steps[move]
+        if ground[there] != WALL:
+            trail.append(there)
+    return trail, len(moves) - len(made)
+
+
+def _terms(maze: Maze, moves: str, score: PathScore, last: int, errors: int) -> Terms:
+    """Every move counts against the walker, one against a wall too; whoever arrives by a wall still arrives."""
+    left, shortest = maze.moves_to_goal(last), maze.shortest
+    if not moves or not shortest or left is None:
+        return Terms()
+    closed = max(0, shortest - left)
+    progress = closed / shortest * closed / len(moves)
+    if not score.reaches_goal:
+        return Terms(progress=progress)
+    return Terms(1.0, shortest / len(moves), float(not errors), progress)

@@ -1,0 +1,170 @@
+"""Walkers that are no model, on what a model reads: the texts of a `MazeEnv`, and nothing else of the maze.
+
+An explorer is made anew for every episode, from a random generator; `turn` takes the newest text and gives the next
+turn as text, one move at a time. Places are relative to where it began.
+
+| name | how it walks |
+|---|---|
+| `random_walk` | a random direction that it does not know to be wall, back only where there is no other |
+| `wall_follower` | the right hand on the wall: right, else straight, left, back |
+| `depth_first` | a shortest way to a goal in sight; else where it has not been; else back the way it came |
+
+Under `none` they find walls by walking into them. `shortest_path`, the upper bound, is no explorer: it is A* with the
+whole map in view, whatever the observation (`solve`; on a map where every move costs the same, any shortest path).
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Protocol
+
+from ..metrics.path_validity.maze import GOAL, MOVES, WALL
+from .observations import HERE
+
+Place = tuple[int, int]
+_BACK = MappingProxyType({"U": "D", "D": "U", "L": "R", "R": "L"})
+_CLOCKWISE = "URDL"
+
+
+class Explorer(Protocol):
+    """Takes its turns one after the other."""
+
+    def turn(self, text: str) -> str:
+        """The next turn, after what the environment said."""
+
+
+class Memory:
+    """What a walker of single moves knows of its maze: where it is, and which places it has seen to be open or wall.
+
+    Attributes:
+        here: (down, right) of the start.
+        open: place -> whether it is open; absent: not known.
+        goal: its place, once it has been seen or told.
+        last: the newest move that did not meet a wall.
+    """
+
+    def __init__(self) -> None:
+        self.here: Place = (0, 0)
+        self.open: dict[Place, bool] = {(0, 0): True}
+        self.goal: Place | None = None
+        self.last: str | None = None
+        self._tried: str | None = None
+
+    def beside(self, move: str, place: Place | None = None) -> Place:
+        """Where a move leads from a place, or from here."""
+        (row, column), (down, right) = place or self.here, MOVES[move]
+        return row + down, column + right
+
+    def go(self, move: str) -> str:
+        """Make a move, of which the next text says what became."""
+        self._tried = move
+        return move
+
+    def read(self, text: str) -> None:
+        """Take in what the environment said of the last move, and what is seen now."""
+        lines = text.split("\n")
+        if self._tried:
+            there, wall = self.beside(self._tried), lines[0] == "wall"
+            self.open[there] = not wall
+            if not wall:
+                self.here, self.last = there, self._tried
+        picture = [line for line in lines if set(line) <= {WALL, " ", "S", GOAL, HERE} and line]
+        rows = (row for row, line in enumerate(picture) if HERE in line)
+        if (row := next(rows, None)) is not None:
+            self._see(picture, row, picture[row].index(HERE))
+        for line in lines:
+            if line.startswith("open: "):
+                for move in MOVES:
+                    self.open[self.beside(move)] = move in line.removeprefix("open: ").split()
+
+    def _see(self, picture: list[str], row: int, column: int) -> None:
+        for down, line in enumerate(picture, -row):
+            for right, symbol in enumerate(line, -column):
+                place = self.here[0] + down, self.here[1] + right
+                self.open[place] = symbol != WALL
+                if symbol == GOAL:
+                    self.goal = place
+
+    def hopeful(self) -> list[str]:
+        """The moves from here that are not known to meet a wall."""
+        return [move for move in MOVES if self.open.get(self.beside(move), True)]
+
+
+class RandomWalk:
+    """See `random_walk` in the module's table."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng, self.memory = rng, Memory()
+
+    def turn(self, text: str) -> str:
+        """A random move, back only in a dead end."""
+        memory = self.memory
+        memory.read(text)
+        moves = memory.hopeful()
+        onward = [move for move in moves if not memory.last or move != _BACK[memory.last]]
+        return memory.go(self.rng.choice(onward or moves)) if moves else "stop"
+
+
+class WallFollower:
+    """See `wall_follower` in the module's table."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.heading, self.memory = rng.randrange(4), Memory()
+
+    def turn(self, text: str) -> str:
+        """Right if that may be open, else straight, left, back."""
+        memory = self.memory
+        memory.read(text)
+        if memory.last:
+            self.heading = _CLOCKWISE.index(memory.last)
+        hopeful = memory.hopeful()
+        turns = (_CLOCKWISE[(self.heading + turn) % 4] for turn in (1, 0, -1, 2))
+        move = next((move for move in turns if move in hopeful), None)
+        return memory.go(move) if move else "stop"
+
+
+class DepthFirst:
+    """See `depth_first` in the module's table."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.memory, self.trail, self.been, self.way_back = Memory(), "", {(0, 0)}, False
+
+    def turn(self, text: str) -> str:
+        """Towards a goal in sight, else where it has not been, else back the way it came."""
+        memory, before = self.memory, self.memory.here
+        memory.read(text)
+        if memory.here != before:
+            self.trail = self.trail[:-1] if self.way_back else self.trail + str(memory.last)
+            self.been.add(memory.here)
+        self.way_back = False
+        if way := self._to_goal():
+            return memory.go(way)
+        fresh = [move for move in memory.hopeful() if memory.beside(move) not in self.been]
+        if fresh:
+            return memory.go(fresh[0])
+        if not self.trail:
+            return "stop"
+        self.way_back = True
+        return memory.go(_BACK[self.trail[-1]])
+
+    def _to_goal(self) -> str | None:
+        """The first move of a shortest way over open places that it has seen to a goal that it has seen."""
+        memory = self.memory
+        if memory.goal is None:
+            return None
+        first: dict[Place, str] = {}
+        queue = deque([memory.here])
+        while queue:
+            place = queue.popleft()
+            for move in MOVES:
+                there = memory.beside(move, place)
+                if memory.open.get(there) and there not in first and there != memory.here:
+                    first[there] = first.get(place, move)
+                    queue.append(there)
+        return first.get(memory.goal)
+
+
+EXPLORERS: MappingProxyType[str, Callable[[random.Random], Explorer]] = MappingProxyType(
+    {"random_walk": RandomWalk, "wall_follower": WallFollower, "depth_first": DepthFirst}
+)
