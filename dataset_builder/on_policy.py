@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.files import UNFINISHED, is_ours, output_folder, sha256_of, write_text
+from ascii_maze.files import UNFINISHED, is_ours, output_folder, write_text
 from ascii_maze.mazes.failures import failure_of
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.metrics.path_validity.scoring import PathScore, score_path
@@ -56,18 +56,21 @@ def replace_preferences(
         UsageError: `out` holds no such dataset, or was not made here.
         AsciiMazeError: the model cannot be loaded, no split has a pair, or another process writes to `out`.
     """
-    source: PreferencesSource = {
-        "model": model,
-        "samples": samples,
-        "temperature": TEMPERATURE,
-        "seed": config.seed,
-    }
-    if Path(model).is_dir():
-        source["model_sha256"] = _digest_of(Path(model))
+    from ascii_maze.models.loading import load_source
+    from ascii_maze.models.pins import find_pinned, fingerprint
+
     if record_of(config, out) is None:
         raise UsageError(f"{out} holds no dataset of this config; build it first")
     if not is_ours(out):
         raise UsageError(f"{out} was not made here (or is a copy), so its pairs are not replaced; give another --out")
+    asked = find_pinned(model)
+    source: PreferencesSource = {
+        "model": model,
+        "model_sha256": short_hash(fingerprint(asked)),
+        "samples": samples,
+        "temperature": TEMPERATURE,
+        "seed": config.seed,
+    }
     with output_folder(out):
         record = begin(config, out)
         if record is None:
@@ -76,9 +79,7 @@ def replace_preferences(
             remove_leftovers(out)
             return record
         staging = out / UNFINISHED / f"preferences-{short_hash([source, record['files']])}"
-        from ascii_maze.models.loading import load_model
-
-        walker = load_model(model)
+        walker = load_source(asked)
         tables = {split: _pairs(config, out, staging, split, walker, samples, on_progress) for split in config.splits}
         if not any(map(len, tables.values())):
             raise AsciiMazeError(
@@ -92,12 +93,6 @@ def replace_preferences(
         rows = record["rows"] | {f"preference/{split}": len(table) for split, table in tables.items()}
         new: BuildRecord = {**record, "rows": rows, "files": dict(sorted(files.items())), "preferences_from": source}
         return publish(config, staging, out, new)
-
-
-def _digest_of(folder: Path) -> str:
-    """A local model is identified by the content of its files, since another may take its place."""
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    return short_hash([(path.name, sha256_of(path)) for path in files])
 
 
 def _pairs(

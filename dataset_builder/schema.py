@@ -24,7 +24,7 @@ class PreferencesSource(TypedDict):
 
     Attributes:
         model: as it was named.
-        model_sha256: of its files' names and content, 12 digits, where it is a folder.
+        model_sha256: of its commits or files, those of an adapter's base included, and how it was loaded; 12 digits.
         samples: answers per maze.
     """
 

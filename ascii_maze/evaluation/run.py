@@ -20,12 +20,12 @@ from ..errors import UsageError
 from ..files import MARK, UNFINISHED, is_ours, output_folder, remove_inside, set_aside, write_text
 from ..mazes.baselines import BASELINES
 from ..models.generation import Decoding
+from ..models.pins import find_pinned, fingerprint, pin, revision_of
 from ..models.sources import match_bases
 from ..packages import versions
 from ..terminal import OnProgress
 from .answers import Respondent, answer_all
 from .external import Predictions, is_predictions, open_predictions
-from .pins import find_pinned, fingerprint, pin, revision_of
 from .predictions import join_parts, read_scores
 from .questions import COLUMNS, Questions, survey
 from .schema import Analysis, Results, SizeRates, SplitRates, read_results, write_results

@@ -1,6 +1,7 @@
 """A language model by its name, loaded, and what it completes prompts with.
 
 sources        `find_model`: a name -> what to load (`Source`): whole model or adapter, its base, how that is quantised
+pins           `find_pinned`, `fingerprint`: which model exactly, its base included, by commits and digests
 loading        `load_model`: a name -> model and tokenizer; `load_base`, `load_tokenizer`, `load_model_to_train`
 generation     `answer_mazes`, `generate`: prompts -> completions, by transformers
 engines        `load_engine`: a name -> an `Engine` that completes prompts, by vLLM or transformers

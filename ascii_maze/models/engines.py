@@ -1,13 +1,38 @@
-"""An engine completes prompts: vLLM where it is installed and there is a CUDA device, else transformers."""
+"""An engine completes prompts: vLLM where it is installed, there is a CUDA device and it can read the model, else
+transformers.
+"""
 
 import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..mazes.prompts import Message
+from .adapters import read_weights
 from .generation import Decoding, complete
 from .loading import load_source
 from .sources import Source, describe, find_model
+
+# Keys of PEFT's config that make a LoRA more than two matrices of one rank for each module.
+NOT_PLAIN = (
+    *("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "trainable_token_indices"),
+    *("target_parameters", "lora_bias", "use_qalora"),
+)
+
+
+def vllm_reads(source: Source) -> bool:
+    """Whether vLLM gives the numbers that a model was trained with: of adapters it knows plain LoRA alone.
+
+    Ranks or scales of single modules it would ignore without a word; a vocabulary of the adapter's own, trained
+    biases or whole modules, DoRA and the other kinds it refuses.
+    """
+    config = source.adapter
+    if source.model_args.load_in_8bit:
+        return False
+    if config is None:
+        return True
+    plain = config.peft_type == "LORA" and not any(getattr(config, key, None) for key in NOT_PLAIN)
+    weights = read_weights(source.name, source.revision)[1] if plain else {}
+    return plain and all(".lora_A." in key or ".lora_B." in key for key in weights)
 
 
 class Engine(NamedTuple):
@@ -36,7 +61,7 @@ def load_engine(name: str | Source) -> Engine:
     import torch
 
     source = name if isinstance(name, Source) else find_model(name)
-    if torch.cuda.is_available() and importlib.util.find_spec("vllm") and not source.model_args.load_in_8bit:
+    if torch.cuda.is_available() and importlib.util.find_spec("vllm") and vllm_reads(source):
         from .vllm_engine import load_vllm
 
         tokenizer, answer = load_vllm(source)

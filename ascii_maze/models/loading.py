@@ -64,6 +64,22 @@ def load_tokenizer_of(source: Source):
     return tokenizer
 
 
+def load_tokenizer_to_train(model_args, adapter: str | None):
+    """The tokenizer of a run: that of the adapter that it starts from, which was trained with it, else its base's.
+
+    Args:
+        model_args: TRL's ModelConfig.
+        adapter: folder or Hub id of the adapter to start from, if any.
+
+    Raises:
+        ModelError: there is none.
+        UsageError: it has no chat template; or as `find_start`.
+    """
+    if adapter is None:
+        return load_tokenizer(model_args.model_name_or_path or "", model_args.model_revision)
+    return load_tokenizer_of(find_start(adapter, model_args))
+
+
 def check_vocabulary(model, tokenizer, name: str) -> None:
     """See that a model has a row for every token that its tokenizer may write.
 

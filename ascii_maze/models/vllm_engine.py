@@ -4,6 +4,8 @@ Greedy answers can differ from those of transformers in a few tokens, since the 
 therefore names the engine. vLLM quantises a 4-bit base by itself, to NF4 as bitsandbytes does.
 """
 
+from itertools import takewhile
+
 from ..metrics.path_validity.scoring import opened_thought
 
 
@@ -46,12 +48,17 @@ def load_vllm(source) -> tuple:
             max_tokens=max_new_tokens,
             seed=decoding.seed,
             stop_token_ids=ends,
+            detokenize=False,
         )
         outputs = engine.generate(tokens, sampling, lora_request=lora, use_tqdm=False)
         on_progress(len(prompts))
         return [
-            [opened_thought(text) + completion.text for completion in output.outputs]
+            [opened_thought(text) + decode(completion.token_ids) for completion in output.outputs]
             for text, output in zip(texts, outputs)
         ]
+
+    def decode(ids) -> str:
+        # Not by vLLM, which has the base's tokenizer: the adapter's may differ in its special tokens.
+        return tokenizer.decode(list(takewhile(lambda token: token not in ends, ids)), skip_special_tokens=True)
 
     return tokenizer, complete

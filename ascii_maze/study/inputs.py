@@ -7,8 +7,8 @@ import hashlib
 from pathlib import Path
 
 from ..errors import AsciiMazeError
-from ..evaluation.pins import pin
 from ..files import sha256_of
+from ..models.pins import pin
 from ..packages import versions
 from ..references import find_reference
 from .source import embedded_model_digest
@@ -24,7 +24,7 @@ OF_PEOPLE = ("README.md",)
 def digest_of(name: str) -> str:
     """What stands behind the name of a model, an adapter or a dataset, or a file: the hash of its content.
 
-    Of a repository on the Hub it is the commit; see `evaluation.pins.pin`.
+    Of a repository on the Hub it is the commit; see `models.pins.pin`.
 
     Raises:
         AsciiMazeError: the Hub has neither a model nor a dataset of that name.

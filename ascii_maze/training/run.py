@@ -15,7 +15,7 @@ from transformers import EarlyStoppingCallback, TrainerCallback
 from ..errors import AsciiMazeError, printable, reason
 from ..files import output_folder, write_text
 from ..methods import METHODS
-from ..models.loading import load_model_to_train, load_tokenizer
+from ..models.loading import check_vocabulary, load_model_to_train, load_tokenizer_to_train
 from ..models.quantisation import restore_weights, trained_weights
 from ..recipe import Arguments, Budget, Recipe
 from ..run_metrics import read_metrics
@@ -102,7 +102,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
             if destination:
                 publish(out, destination)
         return out
-    tokenizer = load_tokenizer(arguments.model.model_name_or_path or "", arguments.model.model_revision)
+    tokenizer = load_tokenizer_to_train(arguments.model, arguments.run.adapter_name_or_path)
     lengths = measure_lengths(train_rows, tokenizer)
     check_lengths(train_rows, lengths, tokenizer, training, method.generates)
     with refusals(recipe), nothing_made(out):
@@ -161,6 +161,7 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
         training.metric_for_best_model, training.greater_is_better = "eval_valid", True
         training.restore_callback_states_from_checkpoint = True  # how many evaluations were no better
     model = load_model_to_train(arguments.model, extra.adapter_name_or_path, training.seed)
+    check_vocabulary(model, tokenizer, extra.adapter_name_or_path or arguments.model.model_name_or_path)
     check_positions(model, lengths, training.max_completion_length if method.generates else 0)
     weights = trained_weights(model)
     columns = list(method.columns)

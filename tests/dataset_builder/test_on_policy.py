@@ -34,7 +34,7 @@ CONFIG = BuildConfig(name="small", sizes={"3x3": 1}, generators={"depth_first": 
 
 
 @pytest.mark.slow
-def test_pairs_of_a_models_own_answers(tmp_path):
+def test_pairs_of_a_models_own_answers(tmp_path, monkeypatch):
     out, again = tmp_path / "data", tmp_path / "again"
     for folder in (out, again):
         build(CONFIG, folder)
@@ -59,6 +59,11 @@ def test_pairs_of_a_models_own_answers(tmp_path):
     assert json.loads((out / "build.json").read_text()) == record
     assert replace_preferences(CONFIG, out, "tiny", 4, lambda *_: pytest.fail("asked again")) == record
     assert replace_preferences(CONFIG, again, "tiny", 4, lambda *_: None) == record  # the same pairs of the same seed
+    # A model of that name that is another now, or whose base is.
+    monkeypatch.setattr("ascii_maze.models.pins.fingerprint", lambda source: {"base": "changed"})
+    monkeypatch.setattr("ascii_maze.models.loading.load_source", lambda source: pytest.fail("asked again"))
+    with pytest.raises(pytest.fail.Exception, match="asked again"):
+        replace_preferences(CONFIG, out, "tiny", 4, lambda *_: None)
 
 
 def test_a_model_that_cannot_be_loaded_costs_nothing(tmp_path):

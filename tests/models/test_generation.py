@@ -7,6 +7,7 @@ from ascii_maze.models import engines
 from ascii_maze.models.engines import load_engine
 from ascii_maze.models.generation import Decoding, generate
 from ascii_maze.models.loading import load_model
+from ascii_maze.models.sources import find_model
 from dataset_builder.load import load_mazes
 
 ADAPTER = "org/walker"
@@ -101,9 +102,9 @@ class Engine:
 
     def generate(self, prompts, sampling, **how):
         self.sampling, self.how = sampling, how
-        lengths = [len(prompt["prompt_token_ids"]) for prompt in prompts]
+        lengths, samples = [len(prompt["prompt_token_ids"]) for prompt in prompts], sampling["n"]
         return [
-            SimpleNamespace(outputs=[SimpleNamespace(text=f"{length}/{n}") for n in range(sampling["n"])])
+            SimpleNamespace(outputs=[SimpleNamespace(token_ids=[5 + length % 9, 5 + n, 2, 5]) for n in range(samples)])
             for length in lengths
         ]
 
@@ -137,12 +138,33 @@ def test_vllm_is_asked_as_transformers_is(dataset, adapter, vllm):
         len(engine.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"])
         for prompt in prompts
     ]
-    assert answers == [[f"{length}/{n}" for n in range(3)] for length in lengths]
+    assert answers == [[engine.tokenizer.decode([5 + length % 9, 5 + n]) for n in range(3)] for length in lengths]
     assert done == [4]
-    assert Engine.last.sampling == {"n": 3, "temperature": 0.7, "max_tokens": 33, "seed": 5, "stop_token_ids": [2]}
+    asked = {"n": 3, "temperature": 0.7, "max_tokens": 33, "seed": 5, "stop_token_ids": [2], "detokenize": False}
+    assert Engine.last.sampling == asked
     assert Engine.last.how["lora_request"] == ("adapter", 1, str(adapter))
     settings = Engine.last.settings
     assert (settings["quantization"], settings["enable_lora"], settings["max_lora_rank"]) == ("bitsandbytes", True, 8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "weight"),
+    [
+        ({}, "base_model.model.lm_head.weight"),
+        ({"use_dora": True}, None),
+        ({"rank_pattern": {"q_proj": 8}}, None),
+        ({"alpha_pattern": {"q_proj": 8}}, None),
+        ({"modules_to_save": ["lm_head"]}, None),
+        ({"peft_type": "LOHA"}, None),
+    ],
+)
+def test_vllm_is_not_asked_for_an_adapter_that_it_would_read_otherwise(adapter, monkeypatch, changes, weight):
+    source = find_model(str(adapter))
+    assert engines.vllm_reads(source)
+    if weight:
+        monkeypatch.setattr(engines, "read_weights", lambda name, revision: (adapter, {weight: None}))
+    config = SimpleNamespace(**{**vars(source.adapter), **changes})
+    assert not engines.vllm_reads(source._replace(adapter=config))
 
 
 def test_vllm_of_a_whole_model_has_no_adapter(vllm):

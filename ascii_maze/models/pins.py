@@ -1,4 +1,4 @@
-"""Which models and which dataset exactly: what an evaluation is of does not change while it runs, or is resumed.
+"""Which models and which dataset exactly: they stay the same while answers are made, and when that is resumed.
 
 A branch or a tag of the Hub is resolved to its commit once, at the start. What lies on this machine is known by the
 digests of its files.
@@ -76,7 +76,7 @@ def find_pinned(name: str, base: str | None = None):
     Raises:
         AsciiMazeError: nothing can be loaded by that name.
     """
-    from ..models.sources import find_model
+    from .sources import find_model
 
     source = find_model(pin(name), base=base)
     args = source.model_args
@@ -89,9 +89,10 @@ def find_pinned(name: str, base: str | None = None):
 
 def digests_of(name: str | None) -> dict[str, str]:
     """sha256 of each file in a model's folder, of `tiny` too; nothing for a repository of the Hub."""
-    from ..models.sources import resolve_model
+    from .sources import resolve_model
 
     folder = Path(resolve_model(name or ""))
     if not name or not folder.is_dir():
         return {}
-    return {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
+    return {path.name: sha256_of(path) for path in files}
