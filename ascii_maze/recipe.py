@@ -58,7 +58,7 @@ LEAST = MappingProxyType(
         (
             *("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "lora_r"),
             *("lora_alpha", "train_limit", "eval_limit", "early_stopping_patience", "max_length", "num_generations"),
-            *("max_completion_length", "save_total_limit"),
+            *("max_completion_length", "save_total_limit", "cpu_batch_size"),
         ),
         1,
     )
@@ -87,12 +87,14 @@ class Recipe:
         values: every other key that was set anywhere, flat.
         path: the file it was read from.
         env: variables for the process that trains. They are of a machine and not of a run, so `to_yaml` has none.
+        notes: what was left to the machine and how it was decided, in words; see `training.machine`.
     """
 
     method: str
     values: dict[str, Any]
     path: Path
     env: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def to_yaml(self) -> str:
         """The resolved recipe as YAML; it extends nothing and can be run again as it stands."""
@@ -146,6 +148,9 @@ class RunArguments:
     )
     hub_base_model: str | None = field(
         default=None, metadata={"help": "With push_to_hub: the Hub id of the base, where model_name_or_path is local."}
+    )
+    cpu_batch_size: int | None = field(
+        default=None, metadata={"help": "On a CPU at most so many rows at once; a step has as many as it says."}
     )
     budget: str | None = field(
         default=None, metadata={"help": "Stop after tokens=N, seconds=N or steps=N, whatever else the recipe says."}

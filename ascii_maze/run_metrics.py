@@ -13,11 +13,19 @@ from .files import read_json, write_text
 NAME = "metrics.json"
 
 
+class GGUFFile(TypedDict):
+    """A base that was read from a GGUF file: the file's name and the sha256 of its content."""
+
+    file: str
+    sha256: str
+
+
 class RunMetrics(TypedDict):
     """What metrics.json holds; the keys that older runs lack are not required.
 
     Attributes:
         base_model: as the recipe names it; None if it names none.
+        base_gguf: what the base was read from; None where that was no GGUF file.
         steps: optimizer steps.
         samples: rows read, or rollouts of a method that generates.
         tokens: prompts and completions that the trained model read, without padding, over all processes.
@@ -41,6 +49,7 @@ class RunMetrics(TypedDict):
     peak_memory_bytes: int
     device: str
     history: list[dict[str, Any]]
+    base_gguf: NotRequired[GGUFFile | None]
     processes: NotRequired[int]
     started_from: NotRequired[str | None]
     dataset: NotRequired[dict[str, Any]]

@@ -58,7 +58,9 @@ def replace_preferences(
     """
     from ascii_maze.models.loading import load_source
     from ascii_maze.models.pins import find_pinned, fingerprint
+    from ascii_maze.models.sources import settle_name
 
+    model = settle_name(model)
     if record_of(config, out) is None:
         raise UsageError(f"{out} holds no dataset of this config; build it first")
     if not is_ours(out):

@@ -17,7 +17,7 @@ from ..metrics.path_validity.svg import to_svg
 from ..templating import PAGES, render
 from .predictions import arrow_schema
 from .schema import Results
-from .tables import TABLE_HEADER, table_rows
+from .tables import TABLE_HEADER, loading_rows, table_rows
 
 # What is read of a prediction to show it.
 COLUMNS = ("id", "model", "split", "maze", "completion", "valid", "excess_moves")
@@ -167,6 +167,7 @@ def write_gallery(out: Path, results: Results) -> None:
         "models": models,
         "header": (TABLE_HEADER[0], *TABLE_HEADER[2:]),
         "table": [(split, *cells) for split, size, *cells in table_rows(results) if size == "all"],
+        "loading": loading_rows(results),
         "mazes": walks_side_by_side(predictions, models, MAZES),
         "kinds": group_by_failure(predictions, models),
     }

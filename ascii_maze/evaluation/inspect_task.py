@@ -1,7 +1,7 @@
 """Mazes as a task of Inspect, with the prompt and the scorer of `ascii-maze evaluate`.
 
-    inspect eval ascii_maze/ascii_maze -T dataset=ascii-maze --model hf/Qwen/Qwen3-0.6B -M do_sample=false
-    inspect eval ascii_maze/ascii_maze -T split=test_larger --model openai/gpt-5 --temperature 0
+    inspect eval ascii_maze/ascii_maze --model hf/HuggingFaceTB/SmolLM2-135M-Instruct -M do_sample=false
+    inspect eval ascii_maze/ascii_maze -T dataset=ORG/mazes -T split=test_larger --model openai/gpt-5 --temperature 0
 
 Needs `pip install "ascii-maze[evals]"`.
 """

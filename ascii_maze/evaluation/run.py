@@ -21,7 +21,7 @@ from ..files import MARK, UNFINISHED, is_ours, output_folder, remove_inside, set
 from ..mazes.baselines import BASELINES
 from ..models.generation import Decoding
 from ..models.pins import find_pinned, fingerprint, pin, revision_of
-from ..models.sources import match_bases
+from ..models.sources import match_bases, settle_name
 from ..packages import versions
 from ..terminal import OnProgress
 from .answers import Respondent, answer_all
@@ -89,6 +89,7 @@ def evaluate(
         asked = {split: (rows, min(limit or len(rows), len(rows))) for split, rows in loaded.items()}
         mazes_sha256, asked_sha256, longest = survey(dataset, asked)
         questions = Questions(asked, longest, decoding, max_new_tokens)
+        models = {name: settle_name(location) for name, location in models.items()}
         found = {name: find_respondent(location, questions, base) for name, location in models.items()}
         respondents = match_bases(found, unquantised_base)
         models = {name: models.get(name) or one.name for name, one in respondents.items()}

@@ -2,6 +2,7 @@
 
 from ..errors import printable
 from ..mazes.failures import FAILURES
+from ..models.sources import loaded_in_words
 from .schema import LengthCurve, PairedTest, Rate, Results
 
 # The rates of `TABLE_HEADER`; the interval of the first comes second.
@@ -50,6 +51,15 @@ def reading_rows(results: Results) -> list[tuple[str, ...]]:
     return table
 
 
+def loading_rows(results: Results) -> list[tuple[str, str]]:
+    """How models were loaded, in words, with the names of all that were loaded so; files of answers are left out."""
+    models_by_words: dict[str, list[str]] = {}
+    for name, facts in results["settings"].get("loaded", {}).items():
+        if "dtype" in facts:
+            models_by_words.setdefault(loaded_in_words(facts), []).append(name)
+    return [(", ".join(names), words) for words, names in models_by_words.items()]
+
+
 def exact_rates(results: Results) -> dict[str, dict[str, float]]:
     """Split -> model -> share of answers that are the dataset's own solution, where there are solutions."""
     rates: dict[str, dict[str, float]] = {}
@@ -83,6 +93,7 @@ def render_markdown(results: Results) -> str:
         "Rates in per cent; 95 % intervals are Wilson's. `shortest`: as short as a path can be. `arrives`: ends on G, "
         "blocked moves ignored.",
     ]
+    lines += [f"- {_plain(names)}: loaded {words}" for names, words in loading_rows(results)]
     for split, rates in exact_rates(results).items():
         said = ", ".join(f"{_plain(name)} {100 * rate:.1f}" for name, rate in rates.items())
         lines.append(f"- {_plain(split)}: equal to the reference solution, move for move: {said}")

@@ -6,5 +6,7 @@ loading        `load_model`: a name -> model and tokenizer; `load_base`, `load_t
 generation     `answer_mazes`, `generate`: prompts -> completions, by transformers
 engines        `load_engine`: a name -> an `Engine` that completes prompts, by vLLM or transformers
 adapters       `put_adapter`, `read_weights`: an adapter on its base; adapter_config: its config, checked first
+gguf           `unpack`: a base in a GGUF file -> a folder as transformers saves it
+packaged       `stand_in`: SmolLM2 where the Hub is out of reach
 quantisation   what 4-bit weights need to be trained and to generate fast on a CPU
 """

@@ -34,6 +34,8 @@ def fetch(name: str, revision: str | None, file: str) -> Path | None:
 
     if Path(name).is_dir():
         return Path(name, file) if Path(name, file).is_file() else None
+    if Path(name).is_file():  # a model in one file
+        return None
     try:
         return Path(hf_hub_download(name, file, revision=revision))
     except EntryNotFoundError:

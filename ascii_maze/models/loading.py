@@ -5,8 +5,9 @@ from typing import Any
 from ..errors import UsageError, reason
 from .adapter_config import CONFIG, ModelError, fetch, read_config
 from .adapters import put_adapter, read_weights, refuse_misfit
+from .devices import this_device
 from .quantisation import dequantise_once_for_generation, keep_trainable_on_cpu, not_finite
-from .sources import Source, find_model, find_named, resolve_model
+from .sources import Source, find_model, find_named, loadable, resolve_model
 from .templates import set_chat_template
 
 
@@ -32,8 +33,6 @@ def load_source(source: Source) -> tuple[Any, Any]:
     Raises:
         ModelError: it cannot be loaded, or the adapter does not fit its base.
     """
-    import torch
-
     model = load_base(source.model_args)
     if source.adapter is not None:
         model = put_adapter(model, source)
@@ -44,7 +43,7 @@ def load_source(source: Source) -> tuple[Any, Any]:
     check_vocabulary(model, tokenizer, source.name)
     model.config.pad_token_id = tokenizer.pad_token_id  # a reward model finds the end of an answer by it
     if not getattr(model, "is_quantized", False):
-        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+        model = model.to(this_device().kind)
     return model.eval(), tokenizer
 
 
@@ -106,9 +105,10 @@ def load_tokenizer(name: str, revision: str | None = None):
 def _read_tokenizer(name: str, revision: str | None):
     from transformers import AutoTokenizer
 
+    place = loadable(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(
-            resolve_model(name), revision=revision, padding_side="left", trust_remote_code=False
+            place, revision=revision, padding_side="left", trust_remote_code=False
         )
     except Exception as error:  # whatever transformers and tokenizers make of odd files
         raise _cannot_load("tokenizer", name, error) from error
@@ -206,9 +206,10 @@ def load_base(model_args):
     device_map = {"": PartialState().local_process_index if torch.cuda.is_available() else "cpu"}
     scores = model_args.lora_task_type == "SEQ_CLS"
     model_class = AutoModelForSequenceClassification if scores else AutoModelForCausalLM
+    place = loadable(model_args.model_name_or_path)
     try:
         model, found = model_class.from_pretrained(
-            resolve_model(model_args.model_name_or_path),
+            place,
             revision=model_args.model_revision,
             dtype=model_args.dtype,
             attn_implementation=model_args.attn_implementation,

@@ -88,10 +88,12 @@ def find_pinned(name: str, base: str | None = None):
 
 
 def digests_of(name: str | None) -> dict[str, str]:
-    """sha256 of each file in a model's folder, of `tiny` too; nothing for a repository of the Hub."""
+    """sha256 of each file of a model on this machine, `tiny` too; nothing for a repository of the Hub."""
     from .sources import resolve_model
 
     folder = Path(resolve_model(name or ""))
+    if name and folder.is_file():
+        return {folder.name: sha256_of(folder)}
     if not name or not folder.is_dir():
         return {}
     files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))

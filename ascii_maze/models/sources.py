@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 from ..errors import UsageError
 from ..references import HUB_FORM, Reference, find_reference
 from .adapter_config import CONFIG, ModelError, fetch, read_config
+from .devices import precision_for, this_device
+from .gguf import find_gguf, identify_gguf, in_words, unpack
+from .packaged import stand_in
 
 TINY = Path(__file__).resolve().parents[1] / "tiny"
 # Of TRL's ModelConfig, what makes one base another than the next of the same name.
@@ -30,8 +33,28 @@ class Source(NamedTuple):
 
 
 def resolve_model(name: str) -> str:
-    """`tiny` -> the folder of the embedded model; any other name (a folder, a Hub id) stays as it is."""
-    return str(TINY) if name == "tiny" else name
+    """`tiny` -> the folder of the embedded model; a folder with a GGUF file -> that file; other names stay the same.
+
+    Raises:
+        UsageError: a folder has several GGUF files.
+    """
+    return str(TINY) if name == "tiny" else str(find_gguf(name) or name)
+
+
+def loadable(name: str) -> str:
+    """What transformers loads for the name of a model: a folder or a Hub id; see `gguf.unpack`.
+
+    Raises:
+        AsciiMazeError: a GGUF file cannot be read.
+    """
+    gguf = find_gguf(name)
+    return str(unpack(gguf)) if gguf else resolve_model(name)
+
+
+def settle_name(name: str) -> str:
+    """The name of a model, or the file on this machine that stands in for it; see `packaged.stand_in`."""
+    found = stand_in(name)
+    return str(found) if found else name
 
 
 def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None) -> Source:
@@ -55,11 +78,12 @@ def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None) -> S
 
 
 def find_named(name: str) -> Reference:
-    """The folder or repository of a model.
+    """The folder, file or repository of a model, or what stands in for it here.
 
     Raises:
         UsageError: nothing can be of that name.
     """
+    name = settle_name(name)
     reference = Reference("tiny") if name == "tiny" else find_reference(name)
     if reference is None:
         raise UsageError(f"no model '{name}': there is no such folder, nor is it {HUB_FORM}, or 'tiny'")
@@ -68,13 +92,12 @@ def find_named(name: str) -> Reference:
 
 def _model_args(name: str, revision: str | None, adapter, base: str | None):
     """TRL's ModelConfig of a whole model, or of an adapter's base, by the recipe of its run if that lies beside it."""
-    import torch
     from trl import ModelConfig
 
     from ..recipe import load_resolved, parse_model
 
     if adapter is None:
-        args = ModelConfig(model_name_or_path=name, dtype="bfloat16" if torch.cuda.is_available() else "float32")
+        args = ModelConfig(model_name_or_path=name, dtype=precision_for(this_device()).dtype)
         args.model_revision = revision
         return args
     if recipe := fetch(name, revision, "recipe.yaml"):
@@ -151,12 +174,20 @@ def describe(source: Source) -> dict[str, Any]:
     import torch
 
     args = source.model_args
+    gguf = identify_gguf(args.model_name_or_path)
     quantised = f"4-bit {args.bnb_4bit_quant_type}" if args.load_in_4bit else "8-bit" * args.load_in_8bit
     return {
         "revision": source.revision,
         "base": args.model_name_or_path if source.adapter else None,
+        **({"gguf": gguf} if gguf else {}),
         "base_revision": args.model_revision if source.adapter else None,
         "dtype": str(args.dtype),
         "quantisation": quantised or None,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else this_device().kind,
     }
+
+
+def loaded_in_words(facts: Mapping[str, Any]) -> str:
+    """How a model was loaded, of what `describe` says of it, in a few words for a page."""
+    precision = f"{facts['quantisation'] or 'not quantised'}, {facts['dtype']}"
+    return f"{precision}, from {in_words(facts['gguf'])}" if "gguf" in facts else precision

@@ -21,14 +21,14 @@ def load_vllm(source) -> tuple:
     from .adapters import read_weights
     from .chat import render_prompt, turn_ends
     from .loading import load_tokenizer_of
-    from .sources import resolve_model
+    from .sources import loadable
 
     args, adapter, lora = source.model_args, source.adapter, None
     if adapter is not None:
         folder, _ = read_weights(source.name, source.revision)
         lora = LoRARequest("adapter", 1, str(folder))
     engine = LLM(
-        model=resolve_model(args.model_name_or_path),
+        model=loadable(args.model_name_or_path),
         revision=args.model_revision,
         dtype=args.dtype or "auto",
         quantization="bitsandbytes" if args.load_in_4bit else None,

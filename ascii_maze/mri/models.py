@@ -85,8 +85,9 @@ def find_adapters(base: str, adapters: dict[str, str]) -> dict[str, Source]:
         UsageError: no adapter, an unusable name, a whole model, or an adapter of another base or quantisation.
         AsciiMazeError: a location cannot be read, or holds a reward model.
     """
-    from ..models.sources import find_model
+    from ..models.sources import find_model, settle_name
 
+    base = settle_name(base)
     if not adapters:
         raise UsageError("no adapter to compare with the base; give --adapter NAME=FOLDER, once or more")
     known = {BASE, "default"}  # the second is PEFT's own

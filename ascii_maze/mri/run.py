@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..files import UNFINISHED, is_ours, move_inside, output_folder, remove_inside
+from ..models.sources import describe, settle_name
 from ..packages import PACKAGES, versions
 from ..terminal import OnProgress
 from . import patching
@@ -78,8 +79,10 @@ def write_report(
     on_progress = on_progress or (lambda what, done, total: None)
     sources = find_adapters(base, adapters)
     rows = load_rows(dataset, split, limit)
+    base = settle_name(base)
     settings: Settings = {
         "base": base,
+        "loaded": describe(next(iter(sources.values()))),
         "adapters": adapters,
         "dataset": dataset,
         "split": split,

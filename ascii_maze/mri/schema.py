@@ -172,6 +172,7 @@ Settings = TypedDict(
     "Settings",
     {
         "base": str,
+        "loaded": dict[str, Any],
         "adapters": dict[str, str],
         "dataset": str,
         "split": str,

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import AsciiMazeError
 from ..files import sha256_of
 from ..models.pins import pin
+from ..models.sources import settle_name
 from ..packages import versions
 from ..references import find_reference
 from .source import embedded_model_digest
@@ -31,6 +32,7 @@ def digest_of(name: str) -> str:
     """
     if name == "tiny":
         return embedded_model_digest()
+    name = settle_name(name)
     reference = find_reference(name)
     if reference is None:
         return "nothing"

@@ -127,6 +127,7 @@ def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False) 
                     *("--dataset", f"{OUT}/dataset", "--out", f"{OUT}/{folder / 'evaluation'}"),
                     *(word for split in study.splits for word in ("--split", split)),
                     *(("--limit", str(study.limit)) if study.limit else ()),
+                    *(("--unquantised-base",) if study.unquantised_base else ()),
                     *("--batch-size", str(study.batch_size)),
                 ),
                 product=folder / "evaluation" / "results.json",

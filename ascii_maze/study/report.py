@@ -6,6 +6,7 @@ from statistics import mean
 
 from ..evaluation.gallery import walks_side_by_side
 from ..evaluation.schema import Results
+from ..evaluation.tables import loading_rows
 from ..files import write_text
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import FAILURES
@@ -47,6 +48,7 @@ def write_report(results: StudyResults, study: Study, out: Path) -> None:
         "commands": [stage["command"] for stage in results["stages"]],
         "seconds": clock(sum(stage["seconds"] for stage in results["stages"])),
         "failures": failure_rows(study, out),
+        "loading": loading_rows(evaluated) if (evaluated := _first_evaluation(study, out)) else [],
         "kinds": FAILURES,
     }
     write_text(out / "report.md", render(PAGES / "study.md.jinja", context))

@@ -38,6 +38,8 @@ class Study:
         splits: to evaluate on.
         seeds: of training; every method is trained with each.
         limit: mazes evaluated per split; None for all.
+        unquantised_base: evaluate the base in full precision too, as a row of its own; the row `base` is quantised as
+            the adapters were trained on it.
         batch_size: answers generated at once in the evaluation.
         mri_split: whose mazes the MRI reads.
         mri_limit: how many of them; 0 for no MRI.
@@ -54,6 +56,7 @@ class Study:
     splits: list[str]
     seeds: list[int] = field(default_factory=lambda: [0])
     limit: int | None = None
+    unquantised_base: bool = False
     batch_size: int = 64
     mri_split: str = "test"
     mri_limit: int = 300
@@ -184,6 +187,7 @@ EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "splits": ("a list of splits", _is_list(_is_text)),
     "seeds": (f"a list of whole numbers, 0 to {LARGEST_SEED}", _is_list(_is_whole(0, LARGEST_SEED))),
     "limit": ("a whole number above 0", lambda value: value is None or _is_whole(1)(value)),
+    "unquantised_base": ("true or false", lambda value: isinstance(value, bool)),
     "batch_size": ("a whole number above 0", _is_whole(1)),
     "mri_split": ("a split", _is_text),
     "mri_limit": ("a whole number, 0 for no MRI", _is_whole(0)),

@@ -15,7 +15,8 @@ from ..errors import AsciiMazeError, UsageError
 from ..files import new_folder, write_text
 from ..metrics.path_validity.scoring import score_path
 from ..models.generation import answer_mazes
-from ..models.loading import load_model
+from ..models.loading import load_source
+from ..models.sources import describe, find_model
 from ..terminal import OnProgress
 
 
@@ -39,7 +40,8 @@ def merge_adapter(
         base: where the adapter's base is now, if not where its config says.
 
     Returns:
-        What merge.json in the folder holds: `before` and `after`, validity 0-1, and `mazes`, how many.
+        What merge.json in the folder holds: `before` and `after`, validity 0-1, `mazes`, how many, and `base`, how
+        the adapter's base was loaded.
 
     Raises:
         UsageError: the folder is there already, or the name is not an adapter's.
@@ -48,13 +50,21 @@ def merge_adapter(
     if out.exists():
         raise UsageError(f"{out} is there already; give another --out")
     rows = load_mazes(dataset, split, limit)
-    model, tokenizer = load_model(adapter, base=base)
+    source = find_model(adapter, base=base)
+    model, tokenizer = load_source(source)
     if not hasattr(model, "peft_config"):
         raise UsageError(f"'{adapter}' is a whole model, there is nothing to merge")
     before = share_valid(model, tokenizer, rows, lambda done: on_progress("before", done, len(rows)))
     merged = merge_weights(model)
     after = share_valid(merged, tokenizer, rows, lambda done: on_progress("after", done, len(rows)))
-    figures = {"adapter": adapter, "before": before, "after": after, "mazes": len(rows), "margin": margin}
+    figures = {
+        "adapter": adapter,
+        "base": describe(source),
+        "before": before,
+        "after": after,
+        "mazes": len(rows),
+        "margin": margin,
+    }
     if before - after > margin:
         raise AsciiMazeError(
             f"not saved: {100 * before:.1f} % of {len(rows)} mazes were walked before merging and {100 * after:.1f} % "

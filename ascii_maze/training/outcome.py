@@ -7,6 +7,7 @@ from ..errors import AsciiMazeError
 from ..files import replacing, staged, write_text
 from ..hub.cards import render_card
 from ..methods import METHODS
+from ..models.gguf import identify_gguf
 from ..packages import versions
 from ..recipe import Recipe
 from ..run_metrics import RunMetrics, write_metrics
@@ -42,6 +43,7 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> RunMetrics:
     return {
         "method": recipe.method,
         "base_model": recipe.values.get("model_name_or_path"),
+        "base_gguf": identify_gguf(recipe.values.get("model_name_or_path")),
         "started_from": recipe.values.get("adapter_name_or_path"),
         "dataset": dataset,
         "budget": recipe.values.get("budget"),

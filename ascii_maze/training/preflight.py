@@ -25,6 +25,7 @@ def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
         f"run: {len(trainer.train_dataset):,} rows, {planned_steps(trainer, generates)} steps of "
         f"{rows_per_step(args)} {'completions' if generates else 'rows'} on {trainer.accelerator.num_processes} "
         f"process(es), {args.device.type}",
+        *recipe.notes,
         f"tokens per row: median {percentiles[0]}, 90 % {percentiles[1]}, 99 % {percentiles[2]}, most {lengths.most}"
         + (f"; limit {limit}" if limit else ""),
         "evaluation: none"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...files import replacing, write_text
+from ...models.sources import loaded_in_words
 from ...plots import SETTINGS, inline_svg, svg_of
 from ...templating import PAGES, render
 from ...terminal import OnProgress
@@ -87,6 +88,7 @@ def write_page(path: Path, results: Results, pictures: dict[str | None, list[dic
     context = {
         "results": results,
         "settings": results["settings"],
+        "loading": loaded_in_words(results["settings"]["loaded"]),
         "rows": [_summary(results, name) for name in adapters],
         "overview": pictures[None],
         "methods": {name: pictures[name] for name in adapters},

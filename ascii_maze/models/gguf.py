@@ -1,0 +1,114 @@
+"""A base in a GGUF file: dequantised once into the user's cache, where every loader reads it like any other model.
+
+transformers dequantises a GGUF file too, at every load, and then lets nobody quantise or save what it has read. In the
+cache lie float32 weights, which hold exactly what the file says, under the sha256 of the file: 135 M parameters take
+540 MB and are read in a second. They are rounded as the file is: no record calls them the model that it was made from.
+"""
+
+import functools
+import json
+import sys
+from pathlib import Path
+
+from ..errors import UsageError, reason
+from ..files import cache_folder, output_folder, sha256_of, staged, write_text
+from ..run_metrics import GGUFFile
+from .adapter_config import ModelError
+
+SOURCE = "source.json"  # written last: a folder of the cache that has it is whole
+INSTALL = "pip install 'ascii-maze[gguf]'"
+
+
+def find_gguf(name: str) -> Path | None:
+    """The GGUF file that a name means: it is one, or a folder that has one and no other weights.
+
+    Raises:
+        UsageError: there are several in the folder.
+    """
+    path = Path(name)
+    if path.suffix == ".gguf" and path.is_file():
+        return path
+    if not name or not path.is_dir() or any(path.glob("*.safetensors")):
+        return None
+    found = sorted(path.glob("*.gguf"))
+    if len(found) > 1:
+        raise UsageError(f"'{name}' has {len(found)} GGUF files; name one of them, such as {found[0]}")
+    return found[0] if found else None
+
+
+def identify_gguf(name: str | None) -> GGUFFile | None:
+    """What records say of the GGUF file that a name means; None where it means none.
+
+    Raises:
+        UsageError: as `find_gguf`, or the file cannot be read.
+    """
+    path = find_gguf(name or "")
+    return None if path is None else {"file": path.name, "sha256": _sha256(path)}
+
+
+def in_words(gguf: GGUFFile) -> str:
+    """A GGUF file in a line of a plan or a page."""
+    return f"{gguf['file']} (sha256 {gguf['sha256'][:16]}), dequantised; these are not the Hub's own weights"
+
+
+def unpack(file: Path) -> Path:
+    """The folder of the cache that holds a GGUF file as a model of transformers, made at the first call.
+
+    Raises:
+        ModelError: the package gguf is missing, or the file cannot be read.
+        AsciiMazeError: the cache cannot be written.
+    """
+    folder = cache_folder() / "dequantised" / _sha256(file)
+    if not (folder / SOURCE).is_file():
+        with output_folder(folder, wait=True):
+            if not (folder / SOURCE).is_file():  # another process made it while this one waited
+                _dequantise(file, folder)
+    return folder
+
+
+def _dequantise(file: Path, folder: Path) -> None:
+    """Write config, weights and tokenizer of a GGUF file as transformers saves them."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils import is_gguf_available
+
+    if not is_gguf_available():
+        raise ModelError(f"'{file}' is a GGUF file, and the package gguf is missing or too old: {INSTALL}")
+    print(f"dequantising {file} into {folder}, once", file=sys.stderr, flush=True)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            str(file.parent),
+            gguf_file=file.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.float32,
+            local_files_only=True,
+        )
+        tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name, local_files_only=True)
+    except Exception as error:  # whatever transformers and gguf make of odd files
+        raise ModelError(f"cannot load the model of '{file}': {reason(error)}") from error
+    with staged(folder) as stage:
+        model.save_pretrained(stage)
+        tokenizer.save_pretrained(stage)
+        _drop_foreign_tokens(stage / "tokenizer.json", model.get_input_embeddings().weight.shape[0])
+    write_text(folder / SOURCE, json.dumps({"file": file.name, "sha256": _sha256(file)}))
+
+
+def _drop_foreign_tokens(path: Path, rows: int) -> None:
+    """Drop tokens for which the model has no row: transformers adds GPT-2's `<|endoftext|>` where a file has none."""
+    values = json.loads(path.read_bytes())
+    values["added_tokens"] = [token for token in values["added_tokens"] if token["id"] < rows]
+    write_text(path, json.dumps(values, ensure_ascii=False))
+
+
+def _sha256(file: Path) -> str:
+    try:
+        facts = file.stat()
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+    return _sha256_once(file.resolve(), facts.st_size, facts.st_mtime_ns)
+
+
+@functools.cache
+def _sha256_once(file: Path, size: int, modified: int) -> str:
+    """The digest of a file as it was when it had this size and this time of change."""
+    return sha256_of(file)

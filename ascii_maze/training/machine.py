@@ -1,0 +1,85 @@
+"""What a recipe leaves to the machine that it runs on: where its base is to be had, precision, rows at once.
+
+What was decided stands in the resolved recipe, and in words in its notes, which the plan prints. Whatever a recipe or
+the command line says in so many words stays as it is.
+"""
+
+import dataclasses
+from typing import Any
+
+from ..models.devices import Device, precision_for
+from ..models.gguf import identify_gguf, in_words
+from ..models.sources import settle_name
+from ..recipe import Recipe
+
+AUTO = (None, "auto")
+
+
+def settle(recipe: Recipe, device: Device) -> Recipe:
+    """The recipe as a device can run it, with notes on what was decided.
+
+    Raises:
+        AsciiMazeError: the base is a folder with several GGUF files, or one that cannot be read.
+    """
+    for decide in (settle_base, settle_precision, settle_batches):
+        values, note = decide(recipe.values, device)
+        recipe = dataclasses.replace(recipe, values={**recipe.values, **values}, notes=(*recipe.notes, *note))
+    return dataclasses.replace(recipe, values={key: v for key, v in recipe.values.items() if key != "cpu_batch_size"})
+
+
+Decision = tuple[dict[str, Any], list[str]]  # keys of the recipe that change, and lines of the plan
+
+
+def settle_base(values: dict[str, Any], device: Device) -> Decision:
+    """Name the file that stands in for a base out of reach, and say of any GGUF file that it is one."""
+    name = values.get("model_name_or_path")
+    if not isinstance(name, str):
+        return {}, []
+    base = settle_name(name) if values.get("model_revision") in (None, "main") else name
+    gguf = identify_gguf(base)
+    notes = [f"base: '{name}' is neither in reach nor in the Hub's cache; {base} stands in for it"] * (base != name)
+    return {"model_name_or_path": base}, notes + ([f"base: {in_words(gguf)}"] if gguf else [])
+
+
+def settle_precision(values: dict[str, Any], device: Device) -> Decision:
+    """Fill in `dtype`, `bf16` and `fp16` where the recipe leaves them out or says `auto`; see `precision_for`."""
+    precision = precision_for(device, whole_model=_is_false(values.get("use_peft")))
+    changes: dict[str, Any] = {}
+    if values.get("dtype") in AUTO:
+        changes["dtype"] = precision.dtype
+    if values.get("bf16") in AUTO and values.get("fp16") in AUTO:
+        changes |= {"bf16": precision.bf16, "fp16": precision.fp16}
+    if device.kind != "cuda":
+        changes["dataloader_pin_memory"] = values.get("dataloader_pin_memory", False)
+    words = {**values, **changes}
+    autocast = next((f", computed in {kind}" for kind in ("bf16", "fp16") if _is_true(words.get(kind))), "")
+    note = f"precision on {device.kind}: {words['dtype']}{autocast}"
+    if not precision.quantises and (_is_true(values.get("load_in_4bit")) or _is_true(values.get("load_in_8bit"))):
+        changes |= {"load_in_4bit": False, "load_in_8bit": False}
+        note += "; not quantised, which bitsandbytes cannot do there"
+    return changes, [note]
+
+
+def settle_batches(values: dict[str, Any], device: Device) -> Decision:
+    """On a CPU, cut the batches to `cpu_batch_size`, and accumulate more of them: a step reads the same rows."""
+    most, rows = values.get("cpu_batch_size"), values.get("per_device_train_batch_size")
+    batches, evaluated = values.get("gradient_accumulation_steps", 1), values.get("per_device_eval_batch_size", 8)
+    counts = [n for n in (most, rows, batches, evaluated) if isinstance(n, int) and n > 0]
+    if device.kind != "cpu" or len(counts) < 4 or counts[1] <= counts[0]:
+        return {}, []
+    most, rows, batches, evaluated = counts
+    each = max(size for size in range(1, most + 1) if rows % size == 0)
+    changes = {
+        "per_device_train_batch_size": each,
+        "gradient_accumulation_steps": batches * rows // each,
+        "per_device_eval_batch_size": min(evaluated, most),
+    }
+    return changes, [f"memory: {each} rows at once, {rows * batches} a step as on a GPU (cpu_batch_size)"]
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() in ("true", "1")
+
+
+def _is_false(value: Any) -> bool:
+    return str(value).lower() in ("false", "0")

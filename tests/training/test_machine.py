@@ -1,0 +1,92 @@
+"""What a recipe leaves to the machine: a table of devices, and the plan that says what was decided."""
+
+import pytest
+
+from ascii_maze.models import packaged
+from ascii_maze.models.devices import Device, Precision, precision_for
+from ascii_maze.recipe import Recipe, load_recipe, parse_recipe
+from ascii_maze.training.machine import settle
+from tests.models.made_gguf import write_gguf
+
+AMPERE, TURING, APPLE, CPU = Device("cuda", bfloat16=True), Device("cuda"), Device("mps"), Device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("device", "whole_model", "expected"),
+    [
+        (AMPERE, False, Precision("bfloat16", bf16=True, fp16=False, quantises=True)),
+        (AMPERE, True, Precision("bfloat16", bf16=True, fp16=False, quantises=True)),
+        (TURING, False, Precision("float16", bf16=False, fp16=True, quantises=True)),
+        (TURING, True, Precision("float32", bf16=False, fp16=True, quantises=True)),
+        (APPLE, False, Precision("float32", bf16=False, fp16=False, quantises=False)),
+        (CPU, False, Precision("float32", bf16=False, fp16=False, quantises=True)),
+        (CPU, True, Precision("float32", bf16=False, fp16=False, quantises=True)),
+    ],
+)
+def test_precision_goes_by_what_the_device_can(device, whole_model, expected):
+    assert precision_for(device, whole_model) == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "decided", "note"),
+    [
+        (AMPERE, {"dtype": "bfloat16", "bf16": True, "fp16": False}, "precision on cuda: bfloat16, computed in bf16"),
+        (TURING, {"dtype": "float16", "bf16": False, "fp16": True}, "precision on cuda: float16, computed in fp16"),
+        (APPLE, {"dtype": "float32", "load_in_4bit": False}, "float32; not quantised, which bitsandbytes cannot do"),
+        (CPU, {"dtype": "float32", "bf16": False, "fp16": False, "load_in_4bit": True}, "precision on cpu: float32"),
+    ],
+)
+def test_a_recipe_is_settled_for_each_device(device, decided, note):
+    settled = settle(load_recipe("recipes/orpo.yaml"), device)
+    assert decided.items() <= settled.values.items()
+    assert any(note in line for line in settled.notes)
+    assert "cpu_batch_size" not in settled.values
+
+
+def test_what_a_recipe_says_itself_stays():
+    said = {"dtype": "bfloat16", "bf16": "false", "load_in_4bit": "true"}
+    words = [word for key, value in said.items() for word in (f"--{key}", value)]
+    assert said.items() <= settle(load_recipe("recipes/sft.yaml", words), TURING).values.items()
+    tiny = load_recipe("recipes/tiny/sft.yaml")
+    assert settle(tiny, CPU).values == {key: value for key, value in tiny.values.items() if key != "cpu_batch_size"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "batches", "most", "expected"),
+    [
+        (32, 1, 4, (4, 8)),
+        (32, 2, 5, (4, 16)),
+        (30, 1, 4, (3, 10)),
+        (7, 1, 4, (1, 7)),
+        (4, 1, 4, (4, 1)),
+        (2, 3, 4, (2, 3)),
+    ],
+)
+def test_a_step_reads_as_many_rows_on_a_cpu(rows, batches, most, expected):
+    values = {"per_device_train_batch_size": rows, "gradient_accumulation_steps": batches, "cpu_batch_size": most}
+    recipe = Recipe("sft", {**values, "per_device_eval_batch_size": 64}, None)
+    settled = settle(recipe, CPU)
+    found = settled.values["per_device_train_batch_size"], settled.values["gradient_accumulation_steps"]
+    assert found == expected
+    assert found[0] * found[1] == rows * batches
+    assert settled.values["per_device_eval_batch_size"] == (64 if rows <= most else most)
+    assert settle(recipe, AMPERE).values["per_device_train_batch_size"] == rows
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo", "orpo", "kto", "reward", "rlhf", "grpo"])
+def test_a_settled_recipe_is_one_that_trl_takes_on_a_cpu(method):
+    arguments = parse_recipe(settle(load_recipe(f"recipes/{method}.yaml"), CPU))
+    training = arguments.training
+    assert training.per_device_train_batch_size * training.gradient_accumulation_steps == 32
+    assert (arguments.model.dtype, training.bf16, training.fp16) == ("float32", False, False)
+
+
+def test_the_plan_names_the_file_that_stands_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASCII_MAZE_CACHE", str(tmp_path))
+    write_gguf(packaged.packaged_model())
+    settled = settle(load_recipe("recipes/sft.yaml"), CPU)
+    assert settled.values["model_name_or_path"] == str(packaged.packaged_model())
+    assert settled.notes[0].startswith(f"base: '{packaged.HUB_ID}' is neither in reach nor in the Hub's cache; ")
+    assert settled.notes[1].startswith(f"base: {packaged.FILE} (sha256 ")
+    pinned = load_recipe("recipes/sft.yaml", ["--model_revision", "v1"])
+    assert settle(pinned, CPU).values["model_name_or_path"] == packaged.HUB_ID
