@@ -30,6 +30,9 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Dataset = Annotated[str, typer.Option(help="Folder that `build` made, or Hub id.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Number of mazes, the first of each split.")]
+Marks = Annotated[
+    list[str] | None, typer.Option(help="What characters of the file stand for, as in E=G,*=S; repeatable.")
+]
 MovedBase = Annotated[str | None, typer.Option(help="Where an adapter's base is now, if it has moved.")]
 
 
@@ -433,9 +436,8 @@ def show(
     answer: Annotated[
         str | None, typer.Option(help="Path to draw through the maze of a file; default: its solution.")
     ] = None,
-    marks: Annotated[
-        list[str] | None, typer.Option(help="What a character of the file stands for, as in E=G; repeatable.")
-    ] = None,
+    marks: Marks = None,
+    style: Annotated[str, typer.Option(help="Maze style of the file; auto tells it by its text.")] = "auto",
     html: Annotated[
         Path | None,
         typer.Option(parser=named_path, metavar="<path>", help="Write the drawings to an HTML page instead."),
@@ -444,13 +446,46 @@ def show(
     """Draw mazes with paths through them, in the terminal or on a page."""
     from .evaluation import show as shown
 
-    groups = shown.find_drawings(source, split, n, answer, marks or [])
+    groups = shown.find_drawings(source, split, n, answer, marks or [], style)
     if html:
         shown.write_page(html, f"Mazes of {source}", [drawing for group in groups for drawing in group])
         print(printable(f"{html}: {sum(map(len, groups))} mazes"))
         return
     for group in groups:
         shown.draw(group)
+
+
+@app.command(
+    epilog="Examples: ascii-maze convert maze.txt --to cells; ascii-maze convert - --style maze_dataset --to hash; "
+    "ascii-maze convert map.txt --marks 'E=G,*=S' --to boxes --out boxes.txt"
+)
+def convert(
+    source: Annotated[str, typer.Argument(help="Text file with a maze, or - for stdin.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="hash, dots, blocks, spaced, indexed, cells, adjacency, adjacency_shuffled, boxes or lines."
+        ),
+    ],
+    style: Annotated[
+        str, typer.Option(help="Style of the file: one of those, maze_dataset, or auto to tell by its text.")
+    ] = "auto",
+    marks: Marks = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=named_path, metavar="<path>", help="File to write; default: print it.")
+    ] = None,
+) -> None:
+    """Write the maze of a file in another style."""
+    from .mazes.convert import convert as convert_maze
+    from .mazes.convert import parse_marks
+
+    text = convert_maze(source, to, style, parse_marks(marks or []))
+    if out is None:
+        print(text)
+    else:
+        from .files import write_text
+
+        write_text(out, text + "\n")
 
 
 @app.command(

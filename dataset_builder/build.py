@@ -44,7 +44,7 @@ from .choose import (
     by_kind,
     candidates,
     check_crowded,
-    check_memory,
+    check_mazes,
     choose,
     parts,
     survey,
@@ -91,7 +91,7 @@ def build(config: BuildConfig, out: Path, workers: int = 1, on_progress: OnProgr
     record = complete_record(config, out)
     if record:
         return record
-    check_memory(config, workers)
+    check_mazes(config, workers)
     on_progress = on_progress or (lambda stage, step, steps: None)
 
     def run(stage: str, function: Callable, jobs: list) -> None:

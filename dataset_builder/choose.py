@@ -23,6 +23,7 @@ from ascii_maze.mazes.generators import mazes_at, memory_bytes
 from ascii_maze.mazes.splits import fingerprints, split_range
 
 from .config import ANY_LENGTH, SPLIT_SOURCES, BuildConfig, Kind, Quota, characters, quotas
+from .styled import check_styles, text_bytes
 
 # Rows of a split in one part, and in one of a thousand or more parts.
 PART_ROWS, LARGE_PART_ROWS = 50_000, 500_000
@@ -72,17 +73,21 @@ def parts(config: BuildConfig) -> list[Part]:
     return found
 
 
-def check_memory(config: BuildConfig, workers: int) -> None:
-    """Check that every worker can hold the rows of one part in memory.
+def check_mazes(config: BuildConfig, workers: int) -> None:
+    """Check that every worker can hold the rows of one part in memory, and that all mazes can be shown.
 
     Raises:
-        UsageError: they do not.
+        UsageError: they do not, or cannot.
     """
+    check_styles(config)
     of_source = {part.source: part.of for part in parts(config)}
     text: dict[str, int] = {}  # split -> characters in the maps of a part
     for quota in quotas(config):
         rows = math.ceil(quota.count / of_source[SPLIT_SOURCES[quota.split]])
-        text[quota.split] = text.get(quota.split, 0) + rows * characters(quota.kind.width, quota.kind.height)
+        size = characters(quota.kind.width, quota.kind.height)
+        if list(config.shown) != ["hash"]:
+            size = max(size, text_bytes(tuple(config.shown), config.seed, quota.kind))
+        text[quota.split] = text.get(quota.split, 0) + rows * size
     for split, size in text.items():
         needed = PART_BYTES * size * workers
         if size >= 2**31 or needed > memory_bytes():

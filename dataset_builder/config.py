@@ -49,6 +49,7 @@ class BuildConfig:
         path_lengths: moves of the shortest path as `LEAST-MOST` or `LEAST-`.
         rejected: kinds of rejected answers.
         language, maze_style, answer_style: of the prompts; see `ascii_maze.mazes.prompts.PromptStyle`.
+        styles: maze styles where there are several, in place of `maze_style`: each row has one of them.
         seed: of everything.
     """
 
@@ -65,12 +66,18 @@ class BuildConfig:
     language: str = "en"
     maze_style: str = "hash"
     answer_style: str = "letters"
+    styles: dict[str, float] = field(default_factory=dict)
     seed: int = 0
 
     @property
-    def prompt_style(self) -> PromptStyle:
-        """Language and styles together."""
-        return PromptStyle(self.language, self.maze_style, self.answer_style)
+    def shown(self) -> dict[str, float]:
+        """The maze styles of the rows, with their weights."""
+        return self.styles or {self.maze_style: 1}
+
+    @property
+    def prompt_styles(self) -> list[PromptStyle]:
+        """How rows are shown and answered, in the order of `shown`."""
+        return [PromptStyle(self.language, style, self.answer_style) for style in self.shown]
 
 
 class Kind(NamedTuple):
@@ -131,7 +138,7 @@ def load_config(name: str, seed: int | None = None, limit: int | None = None) ->
 def _checked(values: dict[str, Any], where: str) -> BuildConfig:
     check_keys(values, BuildConfig, where)
     values = {**values, "name": _name(values["name"], where), "splits": _row_counts(values["splits"], where)}
-    optional = ("larger_sizes", "unseen_generators")
+    optional = ("larger_sizes", "unseen_generators", "styles")
     for key in (entry.name for entry in dataclasses.fields(BuildConfig) if entry.type == dict[str, float]):
         if key in values and not (key in optional and values[key] == {}):
             values[key] = _weights(values[key], f"{where}: '{key}'")
@@ -143,6 +150,7 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
         ("rejected", "kind of rejected answer", KINDS),
         ("language", "language", LANGUAGES),
         ("maze_style", "maze style", STYLES),
+        ("styles", "maze style", STYLES),
         ("answer_style", "answer style", ANSWER_STYLES),
     ):
         given = values.get(key, {})
@@ -159,6 +167,8 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
         parse_lengths(lengths, where)
     if not _is_whole(values.get("seed", 0)):
         raise UsageError(f"{where}: 'seed' must be a whole number, not {values['seed']!r}")
+    if values.get("styles") and values.get("maze_style", "hash") not in ("hash", *values["styles"]):
+        raise UsageError(f"{where}: 'styles' takes the place of 'maze_style', and has no '{values['maze_style']}'")
     for split, key in (("test_larger", "larger_sizes"), ("test_unseen", "unseen_generators")):
         if split in values["splits"] and not values.get(key):
             raise UsageError(f"{where}: split '{split}' needs '{key}'")

@@ -31,7 +31,7 @@ from ascii_maze.errors import AsciiMazeError, UsageError, one_line
 from ascii_maze.files import output_folder
 
 from .build import begin, finish, hash_jobs, hash_mazes, plan, write_part
-from .choose import check_memory, parts
+from .choose import check_mazes, parts
 from .config import BuildConfig, load_config
 from .schema import RECORD
 from .staging import complete_record, record_of
@@ -180,7 +180,7 @@ def main(
         raise UsageError(f"unknown executor '{executor}'; expected one of {', '.join([*kinds, 'jobs'])}")
     local = range(first, tasks if end is None else end) if executor == "local" else None
     if local is not None:
-        check_memory(chosen, 1)
+        check_mazes(chosen, 1)
     chain(chosen, out, logs, tasks, kinds[executor], options, local).run()
     print(f"{shlex.quote(str(out))}: {'built' if (out / RECORD).is_file() else 'under way; see ' + str(logs)}")
 

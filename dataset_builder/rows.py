@@ -8,16 +8,17 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow
-import pyarrow.compute
 
+from ascii_maze.errors import AsciiMazeError
 from ascii_maze.mazes import kernels
 from ascii_maze.mazes.generators import MazeBatch, mazes_at
 from ascii_maze.mazes.prompts import MOVE_NAMES, PLAIN, PromptStyle, format_answer
 from ascii_maze.mazes.rejected import KINDS, reject
-from ascii_maze.metrics.path_validity.maze import STYLES, Facts
+from ascii_maze.metrics.path_validity.maze import Facts, MazeError
 
 from .choose import Chosen
 from .config import BuildConfig, Kind
+from .styled import draw, show, texts
 
 FACTS = ("id", "maze", "solution", "generator", "width", "height", *Facts._fields)
 
@@ -33,7 +34,8 @@ def tables(config: BuildConfig, kinds: list[Kind], chosen: Chosen) -> Iterator[t
     whole = pyarrow.concat_tables(groups).take(np.argsort(np.concatenate(places))).combine_chunks()
     column = {name: whole[name].chunk(0) for name in whole.column_names}
     facts = {name: column[name] for name in FACTS}
-    rules = pyarrow.array([config.prompt_style.system_prompt])
+    rules = pyarrow.array([style.system_prompt for style in config.prompt_styles])
+    rules = rules.take(column["style"]) if len(rules) > 1 else rules
     prompt = _messages(("system", "user"), (rules, column["prompt"]))
     right, wrong = (_messages(("assistant",), (column[name],)) for name in ("answer", "rejected"))
     yield "mazes", pyarrow.table(facts)
@@ -45,7 +47,7 @@ def tables(config: BuildConfig, kinds: list[Kind], chosen: Chosen) -> Iterator[t
 
 def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints: np.ndarray) -> pyarrow.Table:
     """Facts, prompt and answers of mazes of one kind, in the order of their indices."""
-    style = config.prompt_style
+    style = config.prompt_styles[0]  # an answer looks the same whatever is shown
     mazes = mazes_at(kind.generator, kind.width, kind.height, indices, config.seed, kind.braid, kind.endpoints)
     letters, offsets = kernels.solve(mazes.open, mazes.ends)
     maze = _fixed_width(kernels.render(mazes.open, mazes.ends))
@@ -53,7 +55,7 @@ def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints:
     # What is wrong with an answer depends on the maze alone, not on its position in the dataset.
     keys = kernels.item_keys(config.seed, "rejected", kind.width, kind.height, fingerprints)
     worse, worse_offsets, kinds = reject(mazes, letters, offsets, keys, config.rejected)
-    count = len(indices)
+    count, shown = len(indices), draw(config.shown, "maze style", config.seed, kind, fingerprints)
     columns = {
         "id": _fixed_width(_hexadecimal(fingerprints)),
         "maze": maze,
@@ -62,7 +64,8 @@ def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints:
         "width": pyarrow.repeat(pyarrow.scalar(kind.width, pyarrow.int32()), count),
         "height": pyarrow.repeat(pyarrow.scalar(kind.height, pyarrow.int32()), count),
         **dict(zip(Facts._fields, map(pyarrow.array, kernels.facts(mazes.open, letters, offsets).T))),
-        "prompt": _in_style(maze, style),
+        "prompt": maze if list(config.shown) == ["hash"] else _shown(config, kind, mazes, shown),
+        "style": pyarrow.array(shown),
         "answer": solution if style.answer == "letters" else _answers(letters, offsets, mazes, style),
         "rejected": _answers(worse, worse_offsets, mazes, style),
         "rejected_kind": pyarrow.array(list(KINDS)).take(pyarrow.array(kinds)),
@@ -82,16 +85,10 @@ def _messages(roles: tuple[str, ...], contents: tuple[pyarrow.Array, ...]) -> py
     return pyarrow.ListArray.from_arrays(pyarrow.array(np.arange(count + 1, dtype=np.int32) * size), message)
 
 
-def _texts(codes: np.ndarray, offsets: np.ndarray) -> pyarrow.StringArray:
-    """Strings from their concatenated bytes."""
-    buffers = [None, pyarrow.py_buffer(offsets.astype(np.int32)), pyarrow.py_buffer(np.ascontiguousarray(codes))]
-    return pyarrow.StringArray.from_buffers(len(offsets) - 1, buffers[1], buffers[2])
-
-
 def _fixed_width(codes: np.ndarray) -> pyarrow.StringArray:
     """Strings of one length from uint8 (n, length)."""
     count, length = codes.shape
-    return _texts(codes, np.arange(count + 1) * length)
+    return texts(codes, np.arange(count + 1) * length)
 
 
 def _hexadecimal(fingerprints: np.ndarray) -> np.ndarray:
@@ -113,11 +110,11 @@ def _answers(letters: np.ndarray, offsets: np.ndarray, mazes: MazeBatch, style: 
         )
     names = [name.encode() for name in MOVE_NAMES[style.answer, style.language]]
     table = np.frombuffer(b"".join(names), dtype=np.uint8)
-    return _texts(*kernels.spell(letters, offsets, table, np.cumsum([0, *map(len, names)])))
+    return texts(*kernels.spell(letters, offsets, table, np.cumsum([0, *map(len, names)])))
 
 
-def _in_style(mazes: pyarrow.StringArray, style: PromptStyle) -> pyarrow.StringArray:
-    for plain, styled in zip(STYLES["hash"], STYLES[style.maze]):
-        if plain != styled:
-            mazes = pyarrow.compute.replace_substring(mazes, plain, styled)
-    return mazes
+def _shown(config: BuildConfig, kind: Kind, mazes: MazeBatch, drawn: np.ndarray) -> pyarrow.StringArray:
+    try:
+        return show(mazes, list(config.shown), drawn)
+    except MazeError as error:
+        raise AsciiMazeError(f"{kind}: {error}; leave out the style or '{kind.generator}'") from error

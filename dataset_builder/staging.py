@@ -50,12 +50,18 @@ def record_of(config: BuildConfig, out: Path) -> BuildRecord | None:
     """
     if (out / RECORD).is_file():
         record = read_record(out)
-        if record["config"] == json.loads(json.dumps(asdict(config))):
+        if _of_today(record["config"]) == json.loads(json.dumps(asdict(config))):
             return record
         raise UsageError(f"{out} holds a dataset of another config or seed; remove it or give another --out")
     if out.is_dir() and not _interrupted(out) and set(os.listdir(out)) - {MARK, UNFINISHED}:
         raise UsageError(f"{out} is not empty and is no dataset of ours; give another --out")
     return None
+
+
+def _of_today(config: dict) -> dict:
+    """A recorded config with the keys that there were not yet, whose defaults are what was built then."""
+    defaults = BuildConfig(name="", sizes={}, generators={}, splits={})
+    return json.loads(json.dumps(asdict(defaults))) | config
 
 
 def complete_record(config: BuildConfig, out: Path) -> BuildRecord | None:

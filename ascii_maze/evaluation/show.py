@@ -1,15 +1,16 @@
 """Mazes to look at, from a dataset, a predictions.parquet, a text file or stdin: in the terminal or as a page."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UsageError, printable, reason
-from ..files import encoding_of, write_text
+from ..files import write_text
+from ..mazes.convert import check_style, parse_marks, read_source
 from ..mazes.drawing import to_terminal
-from ..metrics.path_validity.maze import GOAL, OPEN, START, WALL, Maze
-from ..metrics.path_validity.scoring import parse_moves, score_path
+from ..metrics.path_validity.maze import Maze, apply_marks
+from ..metrics.path_validity.scoring import parse_moves, read_maze, score_path
+from ..metrics.path_validity.styles import FOREIGN_STYLES, STYLES
 from ..metrics.path_validity.svg import to_svg
 from ..references import find_reference
 from ..templating import PAGES, render
@@ -31,7 +32,7 @@ class Drawing(NamedTuple):
 
 
 def find_drawings(
-    source: str, split: str, count: int, answer: str | None = None, marks: Sequence[str] = ()
+    source: str, split: str, count: int, answer: str | None = None, marks: Sequence[str] = (), style: str = "auto"
 ) -> list[list[Drawing]]:
     """What `ascii-maze show` shows: groups of drawings, each to stand side by side.
 
@@ -41,46 +42,36 @@ def find_drawings(
         count: mazes at most.
         answer: a path through the maze of a text; its solution without one.
         marks: of a text; see `parse_marks`.
+        style: of a text; see `from_text`.
 
     Raises:
         AsciiMazeError: it cannot be read; a MazeError where a text is no maze.
     """
+    check_style(style, "--style", ["auto", *STYLES, *FOREIGN_STYLES])
     path, reference = Path(source), find_reference(source)
     is_dataset = reference is not None and (not reference.is_local or path.is_dir())
     if source.lower().endswith(".parquet") and not (is_dataset and path.is_dir()):
         return from_predictions(path, count)
     if source == "-" or (not is_dataset and (reference is not None or path.suffix)):
-        return [from_text(source, answer, parse_marks(marks))]
+        return [from_text(source, answer, parse_marks(marks), style)]
     return [from_dataset(source, split, count)]
 
 
-def parse_marks(marks: Sequence[str]) -> dict[str, str]:
-    """`E=G` -> `{"E": "G"}`: which characters of a file stand for which of a maze's.
-
-    Raises:
-        UsageError: it is not one character, `=`, and one of `#`, blank, S and G.
-    """
-    for mark in marks:
-        if len(mark) != 3 or mark[1] != "=" or mark[2] not in WALL + OPEN + START + GOAL:
-            raise UsageError(f"--marks {mark!r}: expected a character, '=', and '#', ' ', 'S' or 'G', as in E=G")
-    return {mark[0]: mark[2] for mark in marks}
-
-
-def from_text(source: str, answer: str | None, marks: Mapping[str, str] | None = None) -> list[Drawing]:
+def from_text(
+    source: str, answer: str | None, marks: Mapping[str, str] | None = None, style: str = "auto"
+) -> list[Drawing]:
     """The maze of a text file, or of stdin for `-`, with an answer or the solution.
 
     Args:
         marks: what other characters stand for; see `Maze.from_ascii`.
+        style: as `Maze.from_text` takes it; with `auto` a plain map is read as such, whatever else it could be.
 
     Raises:
         UsageError: the file cannot be read.
         MazeError: it holds no maze.
     """
-    try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding=encoding_of(Path(source)))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {source}: {reason(error)}") from error
-    maze = Maze.from_ascii(text, marks)
+    text = apply_marks(read_source(source), marks)
+    maze = read_maze(text) if style == "auto" else Maze.from_text(text, style)
     answer = maze.solve() or "" if answer is None else answer
     caption = "\n".join(f"{name:<14} {value}" for name, value in score_path(maze, answer).to_dict().items())
     return [Drawing(caption, maze, parse_moves(answer, maze.start) or "")]

@@ -13,7 +13,8 @@ from types import MappingProxyType
 import numpy as np
 
 from ..errors import did_you_mean
-from ..metrics.path_validity.maze import STYLES, Facts, Maze
+from ..metrics.path_validity.maze import GOAL, OPEN, START, WALL, Facts, Maze
+from ..metrics.path_validity.writing import write
 from . import carvers, kernels
 
 # A generator carves `open` from (keys, height, width).
@@ -62,15 +63,24 @@ class MazeBatch(Sequence):
     def __iter__(self) -> Iterator[Maze]:
         return map(Maze.from_ascii, self.to_ascii())
 
+    def maps(self) -> np.ndarray:
+        """The characters of every maze in style `hash`, uint8 (n, rows, columns)."""
+        maps = np.where(self.open, np.uint8(ord(OPEN)), np.uint8(ord(WALL)))
+        flat = maps.reshape(len(maps), -1)
+        for end, symbol in enumerate((START, GOAL)):
+            flat[np.arange(len(flat)), self.ends[:, end]] = ord(symbol)
+        return maps
+
     def to_ascii(self, style: str = "hash") -> list[str]:
-        """The text of every maze, as `Maze.to_ascii` gives it, from the kernels."""
-        if style not in STYLES:
-            raise ValueError(f"unknown maze style '{style}'; expected one of {', '.join(STYLES)}")
-        texts = _strings(kernels.render(self.open, self.ends))
+        """The text of every maze, as `Maze.to_ascii` gives it, from arrays.
+
+        Raises:
+            ValueError: there is no such style.
+            MazeError: a maze cannot be said in it.
+        """
         if style == "hash":
-            return texts
-        table = str.maketrans(STYLES["hash"], STYLES[style])
-        return [text.translate(table) for text in texts]
+            return _strings(kernels.render(self.open, self.ends))
+        return _strings(*write(self.maps(), style))
 
     def canonical(self) -> list[str]:
         """The canonical form of every maze, as `Maze.canonical` gives it, from the kernels."""

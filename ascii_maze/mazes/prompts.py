@@ -2,13 +2,19 @@
 
 A prompt is a constant system message with the rules and a user message that is only the maze, in TRL's conversational
 format. The scorer's `parse_moves` is the inverse: completion -> path.
+
+A move is one position of the map in style `hash`, whatever the style of the maze. In the styles of cells that is half
+the way from a cell to the next, and the rules say so.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from types import MappingProxyType
 
-from ..metrics.path_validity.maze import MOVES, STYLES, Maze
+from ..metrics.path_validity.maze import MOVES, OPEN, STYLES, Maze
+from . import rules
+from .rules import LANGUAGES
 
 Message = dict[str, str]
 
@@ -24,43 +30,6 @@ MOVE_NAMES = MappingProxyType(
     }
 )
 ANSWER_STYLES = ("letters", "words", "arrows", "coordinates")
-LANGUAGES = ("en", "pt")
-
-_RULES = MappingProxyType(
-    {
-        "en": "You walk through an ASCII maze. '{wall}' is wall, {open} is open ground, S is where you stand, "
-        "G is the goal. ",
-        "pt": "Você anda por um labirinto ASCII. '{wall}' é parede, {open} é chão livre, S é onde você está, "
-        "G é o objetivo. ",
-    }
-)
-_BLANK = MappingProxyType({"en": "a blank", "pt": "um espaço"})
-_TASKS = MappingProxyType(
-    {
-        ("letters", "en"): "One move goes one character: U up, D down, L left, R right. Answer with the shortest "
-        "sequence of moves from S to G, letters separated by blanks, and nothing else. Example: R R D D",
-        ("words", "en"): "One move goes one character: up, down, left or right. Answer with the shortest sequence of "
-        "moves from S to G, words separated by blanks, and nothing else. Example: right right down down",
-        ("arrows", "en"): "One move goes one character: ↑ up, ↓ down, ← left, → right. Answer with the shortest "
-        "sequence of moves from S to G, arrows separated by blanks, and nothing else. Example: → → ↓ ↓",
-        ("coordinates", "en"): "One move goes one character up, down, left or right. Answer with the positions of the "
-        "shortest way from S to G, both included, as (row,column) counted from (0,0) in the upper left corner, "
-        "separated by blanks, and nothing else. Example: (1,1) (1,2) (1,3) (2,3)",
-        ("letters", "pt"): "Um movimento anda um caractere: U para cima, D para baixo, L para a esquerda, R para a "
-        "direita. Responda com a sequência de movimentos mais curta de S a G, letras separadas por espaços, e nada "
-        "mais. Exemplo: R R D D",
-        ("words", "pt"): "Um movimento anda um caractere: cima, baixo, esquerda ou direita. Responda com a sequência "
-        "de movimentos mais curta de S a G, palavras separadas por espaços, e nada mais. "
-        "Exemplo: direita direita baixo baixo",
-        ("arrows", "pt"): "Um movimento anda um caractere: ↑ para cima, ↓ para baixo, ← para a esquerda, → para a "
-        "direita. Responda com a sequência de movimentos mais curta de S a G, setas separadas por espaços, e nada "
-        "mais. Exemplo: → → ↓ ↓",
-        ("coordinates", "pt"): "Um movimento anda um caractere para cima, para baixo, para a esquerda ou para a "
-        "direita. Responda com as posições do caminho mais curto de S a G, ambas incluídas, como (linha,coluna) "
-        "contadas a partir de (0,0) no canto superior esquerdo, separadas por espaços, e nada mais. "
-        "Exemplo: (1,1) (1,2) (1,3) (2,3)",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -80,9 +49,16 @@ class PromptStyle:
     @property
     def system_prompt(self) -> str:
         """The rules, the constant system message."""
-        wall, opened = tuple(STYLES[self.maze])
-        opened = _BLANK[self.language] if opened == " " else f"'{opened}'"
-        return _RULES[self.language].format(wall=wall, open=opened) + _TASKS[self.answer, self.language]
+        style, language = STYLES[self.maze], self.language
+        if style.symbols is None:
+            shown, (move, counted) = rules.CELLS[self.maze][language], rules.BETWEEN_CELLS[language]
+        else:
+            wall, opened = style.symbols
+            opened = rules.BLANK[language] if opened == OPEN else f"'{opened}'"
+            beside = rules.BESIDE.get(self.maze, {}).get(language, "")
+            shown = rules.MAP[language].format(wall=wall, open=opened) + beside
+            move, counted = rules.ON_MAPS[language]
+        return shown + rules.TASKS[self.answer][language].format(move=move, counted=counted, only=rules.ONLY[language])
 
 
 PLAIN = PromptStyle()
@@ -113,5 +89,11 @@ def prompt_messages(maze: Maze | str, style: PromptStyle = PLAIN) -> list[Messag
 
 def style_of(prompt: list[Message]) -> PromptStyle:
     """The style of a prompt, recognised by its system message; `PLAIN` for any other message."""
+    return _styles().get(prompt[0]["content"], PLAIN)
+
+
+@cache
+def _styles() -> dict[str, PromptStyle]:
+    """Every style by its rules."""
     styles = (PromptStyle(*names) for names in product(LANGUAGES, STYLES, ANSWER_STYLES))
-    return next((style for style in styles if style.system_prompt == prompt[0]["content"]), PLAIN)
+    return {style.system_prompt: style for style in styles}

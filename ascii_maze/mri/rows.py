@@ -9,7 +9,8 @@ from dataset_builder.checks import check_chat, check_maze, shown, where_of
 from dataset_builder.load import first_rows, load_split
 
 from ..errors import AsciiMazeError, UsageError
-from ..metrics.path_validity.maze import STYLES, Maze
+from ..metrics.path_validity.maze import Maze
+from ..metrics.path_validity.styles import PLAIN_STYLES
 
 COLUMNS = ("maze", "prompt", "solution", "width", "height")
 # Fewer are too few to split into training and held-out mazes.
@@ -40,7 +41,7 @@ def check_row(row: dict[str, Any], where: str) -> None:
     check_chat(row["prompt"], where)
     maze = check_maze({name: row[name] for name in COLUMNS}, where)
     if shown_map(maze, row["prompt"][-1]["content"]) is None:
-        raise AsciiMazeError(f"{where}: the last message of 'prompt' does not show its maze")
+        raise AsciiMazeError(f"{where}: the last message of 'prompt' does not show its maze as a plain map")
     if maze.shortest is None:
         raise AsciiMazeError(f"{where}: there is no path from S to G; choose a split whose mazes have one")
     for name in ("solution", "width", "height"):
@@ -49,7 +50,6 @@ def check_row(row: dict[str, Any], where: str) -> None:
 
 
 def shown_map(maze: Maze, message: str) -> str | None:
-    """The map as a message shows it, in whatever style has one character for each place; None where there is none."""
-    plain = maze.to_ascii()
-    styled = (maze.to_ascii(style) for style in STYLES)
-    return next((text for text in styled if len(text) == len(plain) and text in message), None)
+    """The map as a message shows it, in a style with one character for each place; None where there is none."""
+    styled = (maze.to_ascii(style) for style in PLAIN_STYLES)
+    return next((text for text in styled if text in message), None)

@@ -67,10 +67,18 @@ def identify_rows(script, rows) -> dict:
 
 
 def maze_texts(rows) -> list[str]:
-    """The maze of each row: its column, or else the user's message, which is nothing but the maze."""
+    """The maze of each row: its column, or else the user's message, which is nothing but the maze in some style."""
     if "maze" in rows.column_names:
         return list(rows["maze"])
-    return [prompt[-1]["content"] for prompt in rows["prompt"]]
+    return [_plain(prompt[-1]["content"], style_of(prompt).maze) for prompt in rows["prompt"]]
+
+
+def _plain(text: str, style: str) -> str:
+    """A maze in style `hash`; a text that is no maze as it stands."""
+    try:
+        return str(Maze.from_text(text, style))
+    except MazeError:
+        return text
 
 
 def overlap(train_rows, eval_rows) -> int:

@@ -24,11 +24,16 @@ def judge_pairs(trainer, pairs) -> dict[str, float]:
     from scipy.stats import spearmanr
 
     from ..mazes.prompts import style_of
+    from ..metrics.path_validity.maze import Maze
     from .rewards import judge
 
     both = [(row["prompt"], row[side]) for side in ("chosen", "rejected") for row in pairs]
     rewards = score_conversations(trainer, [prompt + answer for prompt, answer in both])
-    truth = [judge(prompt[-1]["content"], answer[-1]["content"], style_of(prompt)).total() for prompt, answer in both]
+    styles = [style_of(prompt) for prompt, _ in both]
+    mazes = [Maze.from_text(prompt[-1]["content"], style.maze) for (prompt, _), style in zip(both, styles)]
+    truth = [
+        judge(maze, answer[-1]["content"], style).total() for maze, (_, answer), style in zip(mazes, both, styles)
+    ]
     margins = [right - wrong for right, wrong in zip(rewards[: len(pairs)], rewards[len(pairs) :])]
     return {
         "pair_accuracy": sum(margin > 0 for margin in margins) / len(margins),

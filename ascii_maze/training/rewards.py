@@ -16,19 +16,21 @@ With `WEIGHTS` every valid path earns more than any other; a test pins that.
 
 from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..mazes.terms import WEIGHTS, Terms
+from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import after_thought, completion_text, parse_moves, read_maze, score_moves
 
 __all__ = ["WEIGHTS", "Terms", "judge", "reward_function"]
 
 
-def judge(maze_text: str, completion: object, style: PromptStyle = PLAIN) -> Terms:
+def judge(maze: Maze | str, completion: object, style: PromptStyle = PLAIN) -> Terms:
     """Score a completion in a maze; one that cannot be parsed earns nothing.
 
     Args:
+        maze: as `score_path` takes it.
         completion: text or chat messages, read as `score_path` reads them.
         style: how the answer was asked for.
     """
-    maze = read_maze(maze_text)
+    maze = read_maze(maze) if isinstance(maze, str) else maze
     moves = parse_moves(completion, maze.start)
     if moves is None:
         return Terms()

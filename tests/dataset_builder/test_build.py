@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import datasets
@@ -17,9 +18,10 @@ from huggingface_hub import DatasetCard
 from ascii_maze import Maze, score_path
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import MARK, UNFINISHED
-from ascii_maze.mazes.prompts import format_answer, prompt_messages
+from ascii_maze.mazes.prompts import format_answer, prompt_messages, style_of
 from ascii_maze.mazes.rejected import KINDS
 from ascii_maze.mazes.splits import fingerprint, split_of
+from ascii_maze.metrics.path_validity.styles import STYLES
 from dataset_builder import build as builder
 from dataset_builder import choose as choosing
 from dataset_builder.build import build
@@ -116,13 +118,60 @@ def test_kinds_of_every_sort_together(tmp_path):
     assert sum(record["shared_between_splits"].values()) == 0
     for row in train.select(range(50)):
         maze = Maze.from_ascii(row["maze"])
-        assert row["prompt"] == prompt_messages(maze, config.prompt_style)
-        right = format_answer(maze.solve(), config.prompt_style, maze.start)
+        assert row["prompt"] == prompt_messages(maze, config.prompt_styles[0])
+        right = format_answer(maze.solve(), config.prompt_styles[0], maze.start)
         assert row["chosen"] == [{"role": "assistant", "content": right}]
         assert score_path(maze, row["chosen"][0]["content"]).optimal
         rejected = score_path(maze, row["rejected"][0]["content"])
         assert not rejected.optimal
         assert rejected.parsed == (row["rejected_kind"] != "garbage")
+
+
+STYLED = dataclasses.replace(CONFIG, styles=dict.fromkeys(STYLES, 1) | {"spaced": 5}, language="pt")
+
+
+def test_every_row_has_a_style_of_its_own_by_weight_with_any_number_of_workers(tmp_path):
+    build(STYLED, tmp_path / "one")
+    build(STYLED, tmp_path / "two", workers=2)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    rows = datasets.load_dataset(str(tmp_path / "one"), "sft", split="train")
+    found = Counter(style_of(row["prompt"]).maze for row in rows)
+    assert set(found) <= set(STYLES)
+    assert len(found) > 6
+    assert found.most_common(1)[0][0] == "spaced"
+    for row in rows:
+        style = style_of(row["prompt"])
+        assert style.language == "pt"
+        assert row["prompt"] == prompt_messages(Maze.from_ascii(row["maze"]), style)
+        assert Maze.from_text(row["prompt"][1]["content"], style.maze).to_ascii() == row["maze"]
+        assert row["completion"][0]["content"] == row["solution"]
+
+
+def test_the_style_changes_neither_mazes_nor_splits(tmp_path):
+    plain, styled = (build(config, tmp_path / config.language)["files"] for config in (CONFIG, STYLED))
+    assert plain != styled
+    of_mazes = [path for path in plain if path.startswith("mazes/")]
+    assert [plain[path] for path in of_mazes] == [styled[path] for path in of_mazes]
+
+
+def test_a_kind_of_mazes_that_a_style_cannot_say_is_refused_before_the_build(tmp_path):
+    config = dataclasses.replace(
+        CONFIG, generators={"depth_first": 1, "open_rooms": 1}, styles={"hash": 1, "cells": 1}
+    )
+    with pytest.raises(
+        UsageError, match=r"^open_rooms 4x3: style 'cells' cannot say this maze: .* leave out the style"
+    ):
+        build(config, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_dataset_of_before_there_was_a_key_is_still_the_same_dataset(tmp_path):
+    record = build(CONFIG, tmp_path / "data")
+    del record["config"]["styles"]
+    (tmp_path / "data" / "build.json").write_text(json.dumps(record))
+    assert build(CONFIG, tmp_path / "data") == record
+    with pytest.raises(UsageError, match="holds a dataset of another config"):
+        build(STYLED, tmp_path / "data")
 
 
 def test_no_maze_is_in_two_splits_turned_mirrored_or_walked_backwards(dataset):

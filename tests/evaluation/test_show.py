@@ -2,8 +2,10 @@ import pytest
 
 from ascii_maze import Maze, MazeError
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.evaluation.show import draw, find_drawings, from_dataset, from_text, parse_marks, write_page
+from ascii_maze.evaluation.show import draw, find_drawings, from_dataset, from_text, write_page
+from ascii_maze.mazes.convert import parse_marks
 from ascii_maze.mazes.drawing import to_sheet, to_terminal
+from ascii_maze.metrics.path_validity.styles import STYLES
 
 TEXT = "#####\n#S G#\n#####\n"
 
@@ -45,10 +47,14 @@ def test_marks_are_named_in_the_error_and_taken(tmp_path):
     assert (maze.to_ascii(), moves) == (TEXT.strip(), "RR")
 
 
-@pytest.mark.parametrize("mark", ["", "E", "E=", "=G", "E=GG", "E:G", "E=X", "EE=G"])
-def test_marks_that_are_none_are_refused_in_one_line(mark):
-    with pytest.raises(UsageError, match="as in E=G"):
-        parse_marks([mark])
+def test_a_file_in_any_style_is_drawn(tmp_path):
+    for style in STYLES:
+        (tmp_path / "maze.txt").write_text(Maze.from_ascii(TEXT).to_ascii(style), encoding="utf-8")
+        ((drawing,),) = find_drawings(str(tmp_path / "maze.txt"), "", 1, style=style)
+        assert (drawing,) == tuple(from_text(str(tmp_path / "maze.txt"), None))
+        assert drawing.maze == Maze.from_ascii(TEXT)
+    with pytest.raises(UsageError, match="--style: unknown maze style 'cell'; did you mean 'cells'"):
+        find_drawings(str(tmp_path / "maze.txt"), "", 1, style="cell")
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path):

@@ -1,13 +1,15 @@
 import hashlib
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ascii_maze import Maze, generate_mazes
+from ascii_maze import Maze, MazeError, generate_mazes
 from ascii_maze.mazes import kernels
 from ascii_maze.mazes.generators import ENDPOINTS, GENERATORS, mazes_at
+from ascii_maze.metrics.path_validity.styles import STYLES
 
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9)).filter(lambda size: size[0] * size[1] > 1)
 
@@ -16,8 +18,14 @@ sizes = st.tuples(st.integers(1, 9), st.integers(1, 9)).filter(lambda size: size
 @given(st.sampled_from(sorted(GENERATORS)), sizes, st.integers(0, 2**63), st.sampled_from([0, 0.5]))
 def test_batches_agree_with_mazes_one_by_one(generator, size, seed, braid):
     batch = generate_mazes(generator, *size, 8, seed, braid)
-    for style in ("hash", "dots", "blocks"):
-        assert batch.to_ascii(style) == [maze.to_ascii(style) for maze in batch]
+    for style in STYLES:
+        try:
+            one_by_one = [maze.to_ascii(style) for maze in batch]
+        except MazeError as error:
+            with pytest.raises(MazeError, match=re.escape(str(error))):
+                batch.to_ascii(style)
+        else:
+            assert batch.to_ascii(style) == one_by_one
     assert batch.solve() == [maze.solve() for maze in batch]
     assert batch.facts() == [maze.facts() for maze in batch]
     assert batch.canonical() == [maze.canonical() for maze in batch]

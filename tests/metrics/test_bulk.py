@@ -79,7 +79,7 @@ def test_more_answers_than_a_chunk_and_longer_ones_than_most():
 @given(st.lists(maps(), max_size=4), TEXTS, st.lists(maps(), max_size=4))
 def test_the_first_text_that_is_no_maze_is_named(before, bad, after):
     with pytest.raises(MazeError) as alone:
-        Maze.from_ascii(bad)
+        score_path(bad, "R")
     mazes = [*before, bad, *after, bad]
     with pytest.raises(MazeError) as together:
         score_paths(mazes, ["R"] * len(mazes))

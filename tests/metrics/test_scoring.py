@@ -395,7 +395,7 @@ def test_every_style_of_answer_is_understood(seed, language, answer, style):
     assert parse_moves(text, maze.start) == maze.solve()
     assert score_path(maze, f"So: <answer> {text} </answer>").optimal
     assert style_of(prompt_messages(maze, form)) == form
-    assert Maze.from_ascii(prompt_messages(maze, form)[1]["content"]) == maze
+    assert Maze.from_text(prompt_messages(maze, form)[1]["content"], style) == maze
 
 
 def test_words_are_understood_in_any_case_and_coordinates_only_from_the_start():

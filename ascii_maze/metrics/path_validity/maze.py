@@ -1,4 +1,4 @@
-"""`Maze`: parse, render, solve. Pure Python, no dependency.
+"""`Maze`: parse, render, solve. Pure Python; only to write some styles takes NumPy.
 
 A maze is any rectangular map with one start and one goal; a lattice of w x h cells, as the generators make it, is the
 special case of (2h+1) rows of (2w+1) characters. One move is one character: U, D, L or R.
@@ -8,30 +8,20 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import NamedTuple
 
-WALL, OPEN, START, GOAL = "#", " ", "S", "G"
-MOVES = MappingProxyType({"U": (-1, 0), "D": (1, 0), "L": (0, -1), "R": (0, 1)})
-# How each style writes wall and open; start and goal are S and G in all of them.
-STYLES = MappingProxyType({"hash": "# ", "dots": "#.", "blocks": "█ "})
+from .plain import what_is_wrong, without_padding
+from .reading import READERS, looks_like, read
+from .styles import FOREIGN_STYLES, GOAL, MOVES, OPEN, PLAIN_STYLES, START, STYLES, WALL, MazeError
+
+__all__ = ["GOAL", "LARGE", "MOVES", "NOWHERE", "OPEN", "START", "STYLES", "WALL", "Facts", "Maze", "MazeError"]
 
 LARGE = 4096  # characters
 NOWHERE = -1  # moves from where there is no way
 
-_ALPHABETS = tuple(style + START + GOAL + "\n" for style in STYLES.values())
+_ALPHABETS = tuple("".join(STYLES[style].symbols or ()) + START + GOAL + "\n" for style in PLAIN_STYLES)
 _ASCII = _ALPHABETS[0].encode()
 _BITS = bytes.maketrans(b"# SG", b"0111")
-
-
-class MazeError(ValueError):
-    """Text that is not a maze. The message gives row and column (from 1) and what was expected.
-
-    Attributes:
-        index: of the text, where there were several.
-    """
-
-    index: int | None = None
 
 
 class Facts(NamedTuple):
@@ -45,7 +35,7 @@ class Facts(NamedTuple):
 
 @dataclass(frozen=True)
 class Maze:
-    """A well-formed rectangular map in the style `hash`. Make one with `Maze.from_ascii`."""
+    """A well-formed rectangular map in the style `hash`. Make one with `Maze.from_ascii` or `Maze.from_text`."""
 
     rows: tuple[str, ...]
     start: tuple[int, int]
@@ -53,7 +43,7 @@ class Maze:
 
     @classmethod
     def from_ascii(cls, text: str, marks: Mapping[str, str] | None = None) -> "Maze":
-        """Parse a map in any of `STYLES`.
+        """Parse a map as it is, in one of `PLAIN_STYLES`: `hash`, `dots` or `blocks`.
 
         What editors add is ignored where it cannot be part of the map: a byte order mark, CRLF, empty lines at either
         end, and trailing spaces after the right-hand wall of ragged rows.
@@ -64,18 +54,53 @@ class Maze:
         Raises:
             MazeError: empty or ragged text, an unknown character, a mixture of styles, or not exactly one S and one G.
         """
-        if not isinstance(text, str):
-            raise MazeError(f"a maze is a str of rows joined by line breaks, not {type(text).__name__}")
-        if marks:
-            text = text.translate({ord(mark): symbol for mark, symbol in marks.items()})
-        text = text.replace("\r\n", "\n").removesuffix("\n")
+        text = apply_marks(text, marks).replace("\r\n", "\n").removesuffix("\n")
         maze = cls._of_exact(text)
         if maze is None:
-            text = _without_padding(text)
+            text = without_padding(text)
             maze = cls._of_exact(text)
         if maze is None:
-            raise MazeError(_what_is_wrong(text.split("\n")))
+            raise MazeError(what_is_wrong(text.split("\n")))
         return maze
+
+    @classmethod
+    def from_text(cls, text: str, style: str = "auto", marks: Mapping[str, str] | None = None) -> "Maze":
+        """Parse a maze in any of `STYLES`, or in one that others write (`FOREIGN_STYLES`).
+
+        Args:
+            style: its name; those of `from_ascii` are told apart by their characters. `auto` tries all of them, and
+                refuses a text that is one maze in one style and another in another.
+            marks: as of `from_ascii`.
+
+        Raises:
+            MazeError: the text is no maze in this style, or in any, or it is several.
+            ValueError: there is no such style.
+        """
+        text = apply_marks(text, marks)
+        if style != "auto":
+            return cls._in_style(text, style)
+        found: dict[Maze, str] = {}
+        for name in ("hash", *READERS):  # `hash` reads all plain styles
+            try:
+                found.setdefault(cls._in_style(text, name), name)
+            except MazeError:
+                continue
+        if len(found) > 1:
+            styles = ", another in ".join(found.values())
+            raise MazeError(f"row 1: the text is one maze in {styles}; name the style")
+        if found:
+            return next(iter(found))
+        return cls._in_style(text, looks_like(text))
+
+    @classmethod
+    def _in_style(cls, text: str, style: str) -> "Maze":
+        if style in PLAIN_STYLES:
+            return cls.from_ascii(text)
+        if style not in READERS:
+            raise ValueError(
+                f"unknown maze style '{style}'; expected auto or one of {', '.join((*STYLES, *FOREIGN_STYLES))}"
+            )
+        return cls.from_ascii("\n".join(read(text, style)))
 
     @classmethod
     def _of_exact(cls, text: str) -> "Maze | None":
@@ -93,12 +118,24 @@ class Maze:
         return cls(tuple(lines), divmod(text.index(START), width + 1), divmod(text.index(GOAL), width + 1))
 
     def to_ascii(self, style: str = "hash") -> str:
-        """The map as text without a trailing newline, in one of `STYLES`; `from_ascii` reads the same maze back."""
-        if style not in STYLES:
-            raise ValueError(f"unknown maze style '{style}'; expected one of {', '.join(STYLES)}")
-        return "\n".join(self.rows).translate(str.maketrans(WALL + OPEN, STYLES[style]))
+        """The maze as text without a trailing newline, in one of `STYLES`; `from_text` reads the same maze back.
 
-    __str__ = to_ascii
+        Raises:
+            ValueError: there is no such style.
+            MazeError: the maze cannot be said in it; the message says why not.
+        """
+        text = "\n".join(self.rows)
+        if style in PLAIN_STYLES:
+            return text.translate(str.maketrans(WALL + OPEN, "".join(STYLES[style].symbols or ())))
+        import numpy as np
+
+        from .writing import write
+
+        codes = np.frombuffer("".join(self.rows).encode(), np.uint8)
+        return write(codes.reshape(1, *self.shape), style)[0].tobytes().decode()
+
+    def __str__(self) -> str:
+        return "\n".join(self.rows)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -231,56 +268,12 @@ class Maze:
         return found
 
 
-def _without_padding(text: str) -> str:
-    """The text without byte order mark and empty lines at either end. Trailing spaces of ragged rows are removed if
-    the rows are then equally long and all end in a wall.
+def apply_marks(text: str, marks: Mapping[str, str] | None) -> str:
+    """The text with other characters replaced by those that they stand for; see `Maze.from_ascii`.
+
+    Raises:
+        MazeError: it is no text.
     """
-    lines = text.removeprefix("\ufeff").strip("\n").split("\n")
-    stripped = [line.rstrip(" ") for line in lines]
-    ragged = len(set(map(len, lines))) > 1
-    if ragged and len(set(map(len, stripped))) == 1 and all(line.endswith(("#", "█")) for line in stripped):
-        lines = stripped
-    return "\n".join(lines)
-
-
-# What others write for the start and the goal.
-_USUAL_MARKS = MappingProxyType({**dict.fromkeys("s@oO*aAPpBI", START), **dict.fromkeys("geEFfTtXx$D", GOAL)})
-
-
-def _hint(symbol: str, lines: list[str]) -> str:
-    """A hint for a character that no maze has, where the intention is clear."""
-    if symbol == "\t":
-        return " (tabs are not spaces)"
-    text = "\n".join(lines)
-    missing = [end for end in (START, GOAL) if end not in text]
-    if text.count(symbol) != 1 or not missing:
-        return ""
-    end = _USUAL_MARKS.get(symbol) if len(missing) == 2 else missing[0]
-    return f" (write {end} for {symbol}, or --marks {symbol}={end})" if end and symbol.isprintable() else ""
-
-
-def _what_is_wrong(lines: list[str]) -> str:
-    """The first reason why rows are not a maze, with its position."""
-    if lines == [""]:
-        return "the maze is empty: expected rows of '#', ' ', 'S' and 'G'"
-    width, alphabet = len(lines[0]), set("#█ .SG")
-    wall = opened = ""
-    places: dict[str, list[str]] = {START: [], GOAL: []}
-    for row, line in enumerate(lines, 1):
-        for column, symbol in enumerate(line, 1):
-            if symbol not in alphabet:
-                place = f"row {row}, column {column}"
-                return f"{place}: expected '#', ' ', 'S' or 'G', found {symbol!r}{_hint(symbol, lines)}"
-            if symbol in places:
-                places[symbol].append(f"row {row}, column {column}")
-            elif symbol in "#█":
-                wall = wall or symbol
-            else:
-                opened = opened or symbol
-            if symbol not in (wall, opened, START, GOAL):
-                expected = wall if symbol in "#█" else opened
-                return f"row {row}, column {column}: expected {expected!r} as above, found {symbol!r}"
-        if len(line) != width:
-            return f"row {row}: expected {width} characters as in row 1, found {len(line)}"
-    letter, found = next((letter, found) for letter, found in places.items() if len(found) != 1)
-    return f"expected exactly one {letter}, found {len(found)}{': ' + ' and '.join(found[:2]) if found else ''}"
+    if not isinstance(text, str):
+        raise MazeError(f"a maze is a str of rows joined by line breaks, not {type(text).__name__}")
+    return text.translate({ord(mark): symbol for mark, symbol in marks.items()}) if marks else text

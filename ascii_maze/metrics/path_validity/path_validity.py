@@ -6,8 +6,12 @@ import evaluate
 from .bulk import lenient_columns, rows_of, score_columns
 from .lenient import Lenient
 from .maze import MazeError
+from .plain import without_padding
+from .reading import READERS
 from .scoring import FIELDS, completion_text
+from .styles import PLAIN_STYLES
 from .wording import LANGUAGES
+from .writing import write
 
 # `evaluate.load` brings no other modules than those that this one names.
 _DESCRIPTION = f"""
@@ -24,12 +28,13 @@ _CITATION = """
 }
 """
 
-_INPUTS = """
+_INPUTS = f"""
 Args:
     predictions: what a model wrote, as text or as chat messages: moves as letters (R R D D), arrows, words or
         coordinates. Of a longer text what follows the last thought (</think>) counts, of that the last
         <answer>...</answer>. Anything that is not a path counts as unparsed and never raises.
-    references: the text of each maze: rows of '#', ' ', one S and one G.
+    references: the text of each maze: rows of '#', ' ', one S and one G, or another of the styles
+        {", ".join((*PLAIN_STYLES, *READERS))}.
     per_item (bool): also give every field of every prediction, under `items`. Default False.
 Returns:
     n: number of predictions.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
-from .maze import GOAL, LARGE, MOVES, START, WALL, Maze
+from .maze import GOAL, LARGE, MOVES, START, WALL, Maze, MazeError
 
 # What models put around a thought. The marks of other families are special tokens, which decoding leaves out.
 THOUGHTS = (("<think>", "</think>"), ("<thinking>", "</thinking>"), ("[THINK]", "[/THINK]"))
@@ -187,7 +187,7 @@ def score_path(maze: Maze | str, completion: object) -> PathScore:
     """Score a model's completion, or a plain `R R D D`, against a maze.
 
     Args:
-        maze: a `Maze`, or the text of one.
+        maze: a `Maze`, or the text of one; see `read_maze`.
         completion: what the model wrote, as text or as chat messages; see `completion_text`. Anything else counts as
             unparsed.
 
@@ -197,21 +197,29 @@ def score_path(maze: Maze | str, completion: object) -> PathScore:
     if isinstance(maze, str):
         maze = read_maze(maze)
     elif not isinstance(maze, Maze):
-        maze = Maze.from_ascii(maze)
+        maze = Maze.from_text(maze)
     moves = parse_moves(completion, maze.start)
     return UNPARSED if moves is None else score_moves(maze, moves)
 
 
 def read_maze(text: str) -> Maze:
-    """`Maze.from_ascii`, cached; of large mazes only the last few.
+    """The maze of a text in any style, cached; of large mazes only the last few. A plain map is read as such, whatever
+    else it could be.
 
     The same maze is answered several times: samples, GRPO's generations, the models of a comparison.
     """
     return (_read if len(text) <= LARGE else _read_large)(text)
 
 
-_read = lru_cache(maxsize=1024)(Maze.from_ascii)
-_read_large = lru_cache(maxsize=16)(Maze.from_ascii)
+def _parse(text: str) -> Maze:
+    try:
+        return Maze.from_ascii(text)
+    except MazeError:
+        return Maze.from_text(text)
+
+
+_read = lru_cache(maxsize=1024)(_parse)
+_read_large = lru_cache(maxsize=16)(_parse)
 
 
 def score_moves(maze: Maze, moves: str) -> PathScore:

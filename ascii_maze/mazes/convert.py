@@ -1,0 +1,68 @@
+"""A maze from a file or stdin, in any style, and in another one out."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..errors import UsageError, did_you_mean, reason
+from ..files import encoding_of
+from ..metrics.path_validity.maze import GOAL, OPEN, START, WALL, Maze
+from ..metrics.path_validity.styles import FOREIGN_STYLES, STYLES
+
+_MARK = re.compile(f"(.)=([{re.escape(WALL + OPEN + START + GOAL)}])", re.DOTALL)
+
+
+def parse_marks(marks: Sequence[str]) -> dict[str, str]:
+    """`E=G` or `E=G,*=S` -> `{"E": "G", "*": "S"}`: which characters of a file stand for which of a maze's.
+
+    Raises:
+        UsageError: it is not one character, `=`, and one of `#`, blank, S and G; or several, parted by commas.
+    """
+    found: dict[str, str] = {}
+    for mark in marks:
+        if not re.fullmatch(f"{_MARK.pattern}(?:,{_MARK.pattern})*", mark, re.DOTALL):
+            raise UsageError(f"--marks {mark!r}: expected a character, '=', and '#', ' ', 'S' or 'G', as in E=G,*=S")
+        found |= dict(_MARK.findall(mark))
+    return found
+
+
+def read_source(source: str) -> str:
+    """The text of a file, or of stdin for `-`.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return sys.stdin.read() if source == "-" else Path(source).read_text(encoding=encoding_of(Path(source)))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {source}: {reason(error)}") from error
+
+
+def check_style(style: str, option: str, known: Sequence[str]) -> None:
+    """Refuse a style that there is not.
+
+    Raises:
+        UsageError: with the option, and what it may be.
+    """
+    if style not in known:
+        expected = did_you_mean(style, known) or f"; expected one of {', '.join(known)}"
+        raise UsageError(f"{option}: unknown maze style '{style}'{expected}")
+
+
+def convert(source: str, to: str, style: str = "auto", marks: Mapping[str, str] | None = None) -> str:
+    """The maze of a file in another style, as a text without a line break at its end.
+
+    Args:
+        source: a file, or `-` for stdin.
+        to: one of `STYLES`.
+        style: of the file, as `Maze.from_text` takes it.
+        marks: of the file; see `parse_marks`.
+
+    Raises:
+        UsageError: the file cannot be read, or there is no such style.
+        MazeError: it holds no maze, or one that cannot be said in style `to`.
+    """
+    check_style(to, "--to", list(STYLES))
+    check_style(style, "--style", ["auto", *STYLES, *FOREIGN_STYLES])
+    return Maze.from_text(read_source(source), style, marks).to_ascii(to)
