@@ -94,8 +94,8 @@ def build(
     if dry_run:
         plan = [{**quota._asdict(), "kind": quota.kind._asdict()} for quota in quotas(chosen)]
         lines = [f"{quota.split:<12} {quota.count:>9,}  {quota}" for quota in quotas(chosen)]
-        head = printable(f"{chosen.name}, seed {chosen.seed}, into {out}:")
-        print(json.dumps(plan) if as_json else "\n".join([head, *lines]))
+        head = f"{chosen.name}, seed {chosen.seed}, into {out}:"
+        print(json.dumps(plan) if as_json else printable("\n".join([head, *lines])))
         return
     from dataset_builder.build import build as build_dataset
 
@@ -117,10 +117,11 @@ def build(
         print(json.dumps({**record, **({"pushed": pushed} if push else {})}))
         return
     for name, rows in record["rows"].items():
-        print(f"{name:<24} {rows:>9,} rows")
-    print(f"{sum(record['shared_between_splits'].values())} mazes shared between splits; load_dataset({str(out)!r})")
+        print(printable(f"{name:<24} {rows:>9,} rows"))
+    shared = sum(record["shared_between_splits"].values())
+    print(printable(f"{shared} mazes shared between splits; load_dataset({str(out)!r})"))
     if pushed:
-        print(pushed_lines(pushed))
+        print(printable(pushed_lines(pushed)))
 
 
 @contextmanager
@@ -252,8 +253,8 @@ def evaluate(
         print(json.dumps(results))
         return
     print_table(results)
-    gallery = printable(str(out / "gallery.html"))
-    print(f"{gallery}; results.json, predictions.parquet, report.md and figures are in the same folder")
+    others = "results.json, predictions.parquet, report.md and figures are in the same folder"
+    print(printable(f"{out / 'gallery.html'}; {others}"))
 
 
 def name_models(models: list[str]) -> dict[str, str]:
@@ -328,13 +329,14 @@ def mri(
         with progress(quiet=as_json) as on_progress:
             results = write_report(base, named, dataset, split, out, limit, seed, on_progress)
     if as_json:
-        print((out / "mri.json").read_text(encoding="utf-8"))
+        print(printable((out / "mri.json").read_text(encoding="utf-8")))
         return
     for name in results["models"][1:]:
         drift = results["drift"][name]
-        print(f"{name}: layer {drift.index(max(drift))} drifts most, {max(drift):.2f} of the base's norm")
+        drifts = f"layer {drift.index(max(drift))} drifts most, {max(drift):.2f} of the base's norm"
+        print(printable(f"{name}: {drifts}"))
     for section, reason in results["missing"].items():
-        print(f"not in the report: {section}: {reason}")
+        print(printable(f"not in the report: {section}: {reason}"))
     print(printable(f"{out / 'report.html'}; figures, tables and mri.json are in the same folder"))
 
 
@@ -538,7 +540,7 @@ def push(
         print(json.dumps(plan.to_dict()) if as_json else printable(plan.to_text()))
         return
     pushed = push_plan(plan, as_json)
-    print(json.dumps(pushed) if as_json else pushed_lines(pushed))
+    print(json.dumps(pushed) if as_json else printable(pushed_lines(pushed)))
 
 
 def push_plan(plan, quiet: bool) -> dict:
@@ -578,7 +580,7 @@ def doctor(as_json: Json = False) -> None:
         Console().print(to_table(checks))
         for check in checks:
             if check.fix:
-                print(f"{check.name}: {check.fix}")
+                print(printable(f"{check.name}: {check.fix}"))
     if not in_order(checks):
         raise AsciiMazeError(
             f"{', '.join(check.name for check in checks if check.required and check.state != 'ok')} must be fixed "

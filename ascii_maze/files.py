@@ -19,7 +19,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from .errors import AsciiMazeError, UsageError, reason
+from .errors import AsciiMazeError, UsageError, printable, reason
 
 # In every output folder: locked while a command writes there; says whether this program made the folder.
 MARK = ".ascii-maze"
@@ -225,7 +225,7 @@ def _lock(handle, folder: Path, wait: bool, shared: bool) -> bool:
     held = f"another ascii-maze process is writing to {folder}"
     if not wait:
         raise AsciiMazeError(f"{held}; wait for it to end, or name another output folder")
-    print(f"{held}; waiting for it to end", file=sys.stderr, flush=True)
+    print(printable(f"{held}; waiting for it to end"), file=sys.stderr, flush=True)
     return _flock(handle, wait=True, shared=False)
 
 

@@ -27,7 +27,7 @@ import typer
 from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 
-from ascii_maze.errors import AsciiMazeError, UsageError, one_line
+from ascii_maze.errors import AsciiMazeError, UsageError, one_line, printable
 from ascii_maze.files import output_folder
 
 from .build import begin, finish, hash_jobs, hash_mazes, plan, write_part
@@ -173,7 +173,7 @@ def main(
         words = [config, "--out", str(out), "--logs", str(logs)]
         words += ["--seed", str(chosen.seed)] + (["--limit", str(limit)] if limit else [])
         for address in launch_jobs(words, machines, tasks, bucket, flavor, image):
-            print(address)
+            print(printable(address))
         return
     kinds = {"local": LocalPipelineExecutor, "slurm": SlurmPipelineExecutor, "ray": RayPipelineExecutor}
     if executor not in kinds:
@@ -182,7 +182,8 @@ def main(
     if local is not None:
         check_mazes(chosen, 1)
     chain(chosen, out, logs, tasks, kinds[executor], options, local).run()
-    print(f"{shlex.quote(str(out))}: {'built' if (out / RECORD).is_file() else 'under way; see ' + str(logs)}")
+    state = "built" if (out / RECORD).is_file() else f"under way; see {logs}"
+    print(printable(f"{shlex.quote(str(out))}: {state}"))
 
 
 def _option(word: str) -> tuple[str, str | int]:

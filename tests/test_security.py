@@ -231,6 +231,47 @@ def test_what_a_stranger_wrote_does_not_steer_the_terminal(recipe, capsys):
     assert "\x1b[2J" not in shown
 
 
+def steers(call: ast.Call) -> bool:
+    """Whether a `print` might show what a stranger wrote as it stands."""
+
+    def is_safe(node: ast.AST) -> bool:
+        match node:
+            case ast.Constant():
+                return True
+            case ast.IfExp():
+                return is_safe(node.body) and is_safe(node.orelse)
+            case ast.JoinedStr():
+                return all(map(is_safe, node.values))
+            case ast.FormattedValue(format_spec=ast.JoinedStr(values=[ast.Constant(value=spec)])) if spec[-1] in ",df":
+                return True  # a number: a text has no such format
+            case ast.FormattedValue():
+                return is_safe(node.value)
+        return isinstance(node, ast.Call) and ast.unparse(node.func) in ("printable", "one_line", "json.dumps")
+
+    return not all(map(is_safe, call.args))
+
+
+SOURCES = sorted(path for folder in ("ascii_maze", "dataset_builder") for path in (ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_everything_is_printed_so_that_it_steers_nothing(path):
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    raw = [ast.unparse(call) for call in calls if ast.unparse(call.func) == "print" and steers(call)]
+    assert path.name == "pretrain.py" or not raw  # that one is a script of ours
+
+
+def test_a_raw_print_is_seen():
+    raw = ["print(name)", "print(f'{name:<9}: x')", "print('a', name)", "print(json.dumps(x) if y else x)"]
+    for line in [
+        *raw,
+        "print(printable(x))",
+        "print(f'a: {one_line(x)} {n:,}')",
+        "print(json.dumps(x) if y else printable(x))",
+    ]:
+        assert steers(ast.parse(line).body[0].value) == (line in raw)
+
+
 @pytest.mark.parametrize("name", ["README.md", "checkpoint-7/optimizer.pt", "adapter_model.safetensors"])
 def test_a_run_writes_over_nothing_but_a_run(recipe, tmp_path, name):
     from ascii_maze.training.run import is_finished

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..errors import printable
 from .plan import Stage
 from .runner import Progress
 
@@ -28,7 +29,7 @@ def live_view() -> Iterator[Callable[[list[Progress]], None]]:
             for mine in progress:
                 if mine.state != "waiting" and told.get(mine.stage.name) != mine.state:
                     told[mine.stage.name] = mine.state
-                    print(line_of(mine), file=sys.stderr, flush=True)
+                    print(printable(line_of(mine)), file=sys.stderr, flush=True)
 
         yield tell
         return

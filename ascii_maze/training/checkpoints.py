@@ -4,7 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from ..errors import reason
+from ..errors import printable, reason
 from ..files import is_ours, remove_inside, write_text
 
 
@@ -20,7 +20,7 @@ def newest_intact(out: Path) -> Path | None:
         problem = what_is_broken(folder)
         if problem is None:
             return folder
-        print(f"{folder} is skipped: {problem}", flush=True)
+        print(printable(f"{folder} is skipped: {problem}"), flush=True)
     return None
 
 
@@ -51,7 +51,8 @@ def remove_checkpoints(out: Path) -> None:
     """
     found = checkpoints(out)
     if found and not is_ours(out):
-        print(f"{out} was not made by ascii-maze (or is a copy), so its checkpoints stay; remove them yourself")
+        why = "was not made by ascii-maze (or is a copy), so its checkpoints stay; remove them yourself"
+        print(printable(f"{out} {why}"))
         return
     for folder in found:
         remove_inside(folder, out)

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import AsciiMazeError, UsageError
+from ..errors import AsciiMazeError, UsageError, printable
 from ..recipe import Arguments
 
 
@@ -99,4 +99,5 @@ def publish(out: Path, destination: Destination) -> None:
     except AsciiMazeError as error:
         later = f"the run in {out} is whole, and this pushes it later: {destination.command(out)}"
         raise type(error)(f"not pushed: {error}; {later}") from error
-    print(f"{pushed.url} ({'public' if destination.public else 'private'}), commit {pushed.commit}", flush=True)
+    visibility = "public" if destination.public else "private"
+    print(printable(f"{pushed.url} ({visibility}), commit {pushed.commit}"), flush=True)

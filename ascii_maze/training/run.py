@@ -110,7 +110,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     trained = sum(p.numel() * p.element_size() for p in trainer.model.parameters() if p.requires_grad)
     check_disk(out, trained, training.save_total_limit or 3)
     if first_process:
-        print(describe(recipe, trainer, lengths, eval_rows), flush=True)
+        print(printable(describe(recipe, trainer, lengths, eval_rows)), flush=True)
     if dry_run:
         return out
     with output_folder(out) if first_process else nullcontext():
