@@ -79,13 +79,18 @@ def load_tokenizer_to_train(model_args, adapter: str | None):
     return load_tokenizer_of(find_start(adapter, model_args))
 
 
+def vocabulary_of(model) -> int:
+    """How many tokens a model can read."""
+    return model.get_input_embeddings().weight.shape[0]
+
+
 def check_vocabulary(model, tokenizer, name: str) -> None:
     """See that a model has a row for every token that its tokenizer may write.
 
     Raises:
         ModelError: it has fewer.
     """
-    rows, tokens = model.get_input_embeddings().weight.shape[0], max(tokenizer.get_vocab().values()) + 1
+    rows, tokens = vocabulary_of(model), max(tokenizer.get_vocab().values()) + 1
     if tokens > rows:
         raise ModelError(f"the tokenizer of '{name}' has {tokens} tokens, and its model reads {rows}")
 
@@ -126,7 +131,7 @@ def load_model_to_train(model_args, adapter: str | None, seed: int):
         seed: of whatever is new, the adapter's matrices and a reward model's head.
 
     Raises:
-        UsageError: an adapter of another base or shape, or one without `use_peft`.
+        UsageError: an adapter of another base or shape, one with a vocabulary of its own, or one without `use_peft`.
         ModelError: something cannot be loaded.
     """
     from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
@@ -141,7 +146,13 @@ def load_model_to_train(model_args, adapter: str | None, seed: int):
     if start is None:
         return get_peft_model(model, get_peft_config(model_args))
     if model_args.lora_task_type == "CAUSAL_LM":
+        rows = vocabulary_of(model)
         policy = put_adapter(model, start, trainable=True)
+        if vocabulary_of(policy) != rows:
+            raise UsageError(
+                f"'{adapter}' has a vocabulary of its own, which a run would not save; merge it (`ascii-maze merge`), "
+                "and name the result as 'model_name_or_path'"
+            )
         # Where the base lies: PEFT reads its config at every checkpoint, and would ask the Hub for one called 'tiny'.
         policy.peft_config["default"].base_model_name_or_path = model.config.name_or_path
         return policy

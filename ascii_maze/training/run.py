@@ -12,10 +12,10 @@ from pathlib import Path
 
 from transformers import EarlyStoppingCallback, TrainerCallback
 
-from ..errors import AsciiMazeError, printable, reason
+from ..errors import AsciiMazeError, UsageError, printable, reason
 from ..files import output_folder, write_text
 from ..methods import METHODS
-from ..models.loading import check_vocabulary, load_model_to_train, load_tokenizer_to_train
+from ..models.loading import check_vocabulary, load_model_to_train, load_tokenizer_to_train, vocabulary_of
 from ..models.quantisation import restore_weights, trained_weights
 from ..recipe import Arguments, Budget, Recipe
 from ..run_metrics import read_metrics
@@ -163,7 +163,7 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
     model = load_model_to_train(arguments.model, extra.adapter_name_or_path, training.seed)
     check_vocabulary(model, tokenizer, extra.adapter_name_or_path or arguments.model.model_name_or_path)
     check_positions(model, lengths, training.max_completion_length if method.generates else 0)
-    weights = trained_weights(model)
+    weights, read = trained_weights(model), vocabulary_of(model)
     columns = list(method.columns)
     tasks = eval_rows and list(
         {maze: (prompt, maze) for prompt, maze in zip(eval_rows["prompt"], maze_texts(eval_rows))}.values()
@@ -178,6 +178,11 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
         processing_class=tokenizer,
         measure=tasks and (lambda trainer: measure_validity(trainer, tasks)),
     )
+    if arguments.model.use_peft and vocabulary_of(trainer.model) != read:
+        raise UsageError(
+            f"'chat_template_path' adds tokens to the {read} of the model, and an adapter would not learn them; "
+            "name a .jinja file, or a base whose vocabulary has them"
+        )
     restore_weights(trainer.model, weights)
     if budget and budget.unit == "tokens":
         cap_steps(training, steps_for_tokens(trainer, budget.amount, lengths, len(train_rows)))

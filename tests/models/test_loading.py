@@ -6,7 +6,8 @@ from peft import LoraConfig, get_peft_model
 from trl import ModelConfig
 
 from ascii_maze.errors import UsageError
-from ascii_maze.models.loading import load_base, load_tokenizer
+from ascii_maze.models.loading import load_base, load_model, load_model_to_train, load_tokenizer
+from ascii_maze.training.merge import merge_adapter
 
 
 @pytest.fixture
@@ -83,6 +84,35 @@ def test_the_base_is_nf4_with_double_quantisation_in_every_linear_layer(quantise
         assert isinstance(layer, Linear4bit)
         assert layer.weight.quant_state.quant_type == "nf4"
         assert layer.weight.quant_state.nested
+
+
+@pytest.fixture
+def grown(tmp_path):
+    """An adapter saved with the two tokens that its run has added to the base; the model as it was, and its folder."""
+    base, tokenizer = load_base(ModelConfig(model_name_or_path="tiny", dtype="float32")), load_tokenizer("tiny")
+    tokenizer.add_tokens(["<new>", "<newer>"])
+    base.resize_token_embeddings(20)
+    model = with_adapter(base)
+    model.peft_config["default"].base_model_name_or_path = "tiny"
+    model.save_pretrained(tmp_path / "grown", save_embedding_layers=True)
+    tokenizer.save_pretrained(tmp_path / "grown")
+    return model.eval(), str(tmp_path / "grown")
+
+
+def test_an_adapter_with_a_vocabulary_of_its_own_is_read_as_it_was_saved_and_merged(grown, dataset, tmp_path):
+    model, folder = grown
+    tokens = torch.arange(20)[None]
+    merge_adapter(folder, tmp_path / "merged", str(dataset), "test", 1, 1.0, lambda *progress: None)
+    for name in (folder, str(tmp_path / "merged")):
+        loaded, tokenizer = load_model(name)
+        assert tokenizer.convert_tokens_to_ids("<newer>") == 19
+        torch.testing.assert_close(loaded(input_ids=tokens).logits, model(input_ids=tokens).logits, rtol=0, atol=1e-4)
+
+
+def test_a_run_that_starts_from_one_is_refused(grown):
+    args = ModelConfig(model_name_or_path="tiny", dtype="float32", use_peft=True, lora_r=4, lora_alpha=8)
+    with pytest.raises(UsageError, match=r"has a vocabulary of its own, .* merge it"):
+        load_model_to_train(args, grown[1], seed=0)
 
 
 def test_a_tokenizer_without_chat_template_is_refused(tmp_path):
