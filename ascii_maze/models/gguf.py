@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from ..errors import UsageError, reason
+from ..errors import UsageError, printable, reason
 from ..files import cache_folder, output_folder, sha256_of, staged, write_text
 from ..run_metrics import GGUFFile
 from .adapter_config import ModelError
@@ -74,7 +74,7 @@ def _dequantise(file: Path, folder: Path) -> None:
 
     if not is_gguf_available():
         raise ModelError(f"'{file}' is a GGUF file, and the package gguf is missing or too old: {INSTALL}")
-    print(f"dequantising {file} into {folder}, once", file=sys.stderr, flush=True)
+    print(printable(f"dequantising {file} into {folder}, once"), file=sys.stderr, flush=True)
     try:
         model = AutoModelForCausalLM.from_pretrained(
             str(file.parent),

@@ -151,7 +151,11 @@ def refusals(recipe: Recipe) -> Iterator[None]:
 
 
 def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, tokenizer, lengths: Lengths):
-    """Make the trainer of the recipe's method, with its model, rows and callbacks."""
+    """Make the trainer of the recipe's method, with its model, rows and callbacks.
+
+    Raises:
+        UsageError: the recipe would give the model tokens that an adapter does not learn.
+    """
     training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
     training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
     budget = Budget.parse(extra.budget) if extra.budget else None
