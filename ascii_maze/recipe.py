@@ -155,10 +155,16 @@ class RunArguments:
     budget: str | None = field(
         default=None, metadata={"help": "Stop after tokens=N, seconds=N or steps=N, whatever else the recipe says."}
     )
+    shared_prefix: str = field(
+        default="auto",
+        metadata={"help": "Read what the rows of a batch begin with once: auto (where it is exact), true or false."},
+    )
 
     def __post_init__(self):
         if self.budget is not None:
             Budget.parse(self.budget)
+        if self.shared_prefix not in ("auto", "true", "false"):
+            raise ValueError(f"shared_prefix is '{self.shared_prefix}'; expected auto, true or false")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class RunMetrics(TypedDict):
         steps: optimizer steps.
         samples: rows read, or rollouts of a method that generates.
         tokens: prompts and completions that the trained model read, without padding, over all processes.
+        tokens_computed: of `tokens`, those left after reading what rows of a batch share once; where that is done.
         seconds: of training and evaluation, those before an interruption included.
         peak_memory_bytes: of the GPU, or resident memory of the first process on a CPU.
         device: name of the GPU, or `cpu`.
@@ -50,6 +51,7 @@ class RunMetrics(TypedDict):
     device: str
     history: list[dict[str, Any]]
     base_gguf: NotRequired[GGUFFile | None]
+    tokens_computed: NotRequired[int]
     processes: NotRequired[int]
     started_from: NotRequired[str | None]
     dataset: NotRequired[dict[str, Any]]

@@ -8,5 +8,6 @@ engines        `load_engine`: a name -> an `Engine` that completes prompts, by v
 adapters       `put_adapter`, `read_weights`: an adapter on its base; adapter_config: its config, checked first
 gguf           `unpack`: a base in a GGUF file -> a folder as transformers saves it
 packaged       `stand_in`: SmolLM2 where the Hub is out of reach
+shared_prefix  a batch read with no token computed twice, in training and in generation
 quantisation   what 4-bit weights need to be trained and to generate fast on a CPU
 """

@@ -6,13 +6,37 @@ one stage from the base and without a reference model (Hong et al., 2024).
 def make_trainer(trainer_class: type, run, **arguments):
     """Make TRL's trainer of this method; see `sft`. As in the paper, the loss is of the completion's tokens alone.
 
-    TRL 1.16 adds the prompt's: the likelihood of a random maze, which outweighs the rest and teaches nothing.
+    TRL 1.16 adds the prompt's: the likelihood of a random maze, which outweighs the rest and teaches nothing. It also
+    makes the logits of all positions, several times over, where its other trainers have a fused head; so has this.
     """
+    from torch.nn import Linear
+    from trl.trainer.utils import add_fused_lm_head
+
+    from ..models.shared_prefix import without_adapter
     from .watch import watched
 
     class AnswerOnly(trainer_class):
-        def concatenated_forward(self, model, batch):
-            chosen, rejected, chosen_logits, rejected_logits, _, *rest = super().concatenated_forward(model, batch)
-            return chosen, rejected, chosen_logits, rejected_logits, -chosen.mean(), *rest
+        fused = False
 
-    return watched(AnswerOnly)(**arguments)
+        def concatenated_forward(self, model, batch):
+            if not self.fused:
+                chosen, rejected, chosen_logits, rejected_logits, _, *rest = super().concatenated_forward(model, batch)
+                return chosen, rejected, chosen_logits, rejected_logits, -chosen.mean(), *rest
+            both = self.concatenated_inputs(batch, padding_value=self.padding_value, device=self.accelerator.device)
+            output = model(
+                both["concatenated_input_ids"],
+                attention_mask=both["concatenated_attention_mask"],
+                labels=both["concatenated_labels"],
+                fused_lm_head=True,
+            )
+            tokens, pairs = output.label_mask.sum(1), len(batch["chosen_labels"])
+            likely, logits = output.log_probs.sum(1) / tokens, output.mean_logits.sum(1) / tokens
+            return likely[:pairs], likely[pairs:], logits[:pairs], logits[pairs:], -likely[:pairs].mean()
+
+    trainer = watched(AnswerOnly)(**arguments)
+    base = without_adapter(trainer.model)
+    # The head that an adapter changes is not the one whose weights TRL would read.
+    trainer.fused = type(base.get_output_embeddings()) is Linear and not trainer.aux_loss_enabled
+    if trainer.fused:
+        add_fused_lm_head(base, outputs=("log_probs", "mean_logits"))
+    return trainer

@@ -40,7 +40,7 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> RunMetrics:
     ]
     rows = len(trainer.train_dataset) * (args.num_generations if METHODS[recipe.method].generates else 1)
     on_gpu = args.device.type == "cuda"
-    return {
+    metrics: RunMetrics = {
         "method": recipe.method,
         "base_model": recipe.values.get("model_name_or_path"),
         "base_gguf": identify_gguf(recipe.values.get("model_name_or_path")),
@@ -59,6 +59,9 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> RunMetrics:
         "versions": versions(),
         "history": history,
     }
+    if trainer.shared:
+        metrics["tokens_computed"] = trainer.computed
+    return metrics
 
 
 def gather_weights(trainer) -> dict | None:

@@ -28,6 +28,7 @@ def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
         *recipe.notes,
         f"tokens per row: median {percentiles[0]}, 90 % {percentiles[1]}, 99 % {percentiles[2]}, most {lengths.most}"
         + (f"; limit {limit}" if limit else ""),
+        trainer.sharing,
         "evaluation: none"
         if eval_rows is None
         else f"evaluation: {len(eval_rows):,} rows; 0 of their mazes are trained on",

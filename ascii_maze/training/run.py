@@ -17,6 +17,7 @@ from ..files import output_folder, write_text
 from ..methods import METHODS
 from ..models.loading import check_vocabulary, load_model_to_train, load_tokenizer_to_train, vocabulary_of
 from ..models.quantisation import restore_weights, trained_weights
+from ..models.shared_prefix import without_adapter
 from ..recipe import Arguments, Budget, Recipe
 from ..run_metrics import read_metrics
 from . import method_module
@@ -24,9 +25,11 @@ from .chain import check_predecessors
 from .checkpoints import checkpoints, newest_intact, remove_checkpoints, trim_log
 from .data import Lengths, check_lengths, check_positions, identify_rows, load_rows, maze_texts, measure_lengths
 from .folder import RunStart, check_place, check_same_rows, check_start, clear_run, is_finished, nothing_made
+from .heads import project_labelled_alone
 from .outcome import check_disk, collect_metrics, gather_weights, save
 from .preflight import describe, rows_per_step, steps_for_tokens
 from .publish import check_destination, publish, take_destination
+from .sharing import share_prefixes
 from .validity import measure_validity
 from .watch import LossError
 
@@ -166,7 +169,8 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
         training.restore_callback_states_from_checkpoint = True  # how many evaluations were no better
     model = load_model_to_train(arguments.model, extra.adapter_name_or_path, training.seed)
     check_vocabulary(model, tokenizer, extra.adapter_name_or_path or arguments.model.model_name_or_path)
-    check_positions(model, lengths, training.max_completion_length if method.generates else 0)
+    rollout = training.max_completion_length if method.generates else 0
+    check_positions(model, lengths, rollout)
     weights, read = trained_weights(model), vocabulary_of(model)
     columns = list(method.columns)
     tasks = eval_rows and list(
@@ -188,6 +192,8 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
             "name a .jinja file, or a base whose vocabulary has them"
         )
     restore_weights(trainer.model, weights)
+    project_labelled_alone(without_adapter(trainer.model))
+    trainer.sharing = share_prefixes(trainer, extra.shared_prefix, lengths.most + rollout)
     if budget and budget.unit == "tokens":
         cap_steps(training, steps_for_tokens(trainer, budget.amount, lengths, len(train_rows)))
     if budget:

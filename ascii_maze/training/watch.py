@@ -6,8 +6,12 @@ import time
 from collections.abc import Callable
 
 from ..errors import AsciiMazeError
+from ..models.shared_prefix import SharedPrefix
 from .batches import EpochSampler, SaveBetweenRollouts, StepSampler, lengths_to_sort_by
 from .preflight import rows_per_step
+
+# In log lines, and in a checkpoint's trainer_state.json among what callbacks keep there.
+COMPUTED = "tokens_computed"
 
 
 class LossError(AsciiMazeError):
@@ -27,7 +31,8 @@ def watched(trainer_class: type) -> type:
     """Extend a trainer class; its new argument `measure` is a function (trainer) -> figures by name, or None.
 
     Every log line gets `tokens` (that the trained model read in training: prompts and completions, both sides of a
-    pair, generated ones too) and `seconds`; a resumed run continues both counts.
+    pair, generated ones too) and `seconds`; where rows share prefixes also `tokens_computed`, those left after reading
+    what rows share once. A resumed run continues all counts.
 
     Raises:
         LossError: by the trainer, in a step whose loss is not a number.
@@ -40,6 +45,8 @@ def watched(trainer_class: type) -> type:
             self.began: float | None = None
             if hasattr(self.args, "steps_per_generation"):
                 self.add_callback(SaveBetweenRollouts(self))
+            self.shared: SharedPrefix | None = None  # put there by `sharing`
+            self.computed = 0
 
         def _run_epoch(self, *args, **kwargs):
             # transformers trains one more step when it resumes from a checkpoint of the last one.
@@ -62,12 +69,23 @@ def watched(trainer_class: type) -> type:
         def training_step(self, model, inputs, num_items_in_batch=None):
             if self.began is None:
                 self.began = time.monotonic() - last_logged(self.state, "seconds")
+            before = self.shared.tokens if self.shared else 0
             loss = super().training_step(model, inputs, num_items_in_batch)
             if not loss.isfinite():
                 raise LossError(self.state.global_step + 1, loss.item(), _texts(self.processing_class, inputs))
             if isinstance(inputs, dict):  # trainers that generate get a list of rows, and count for themselves
                 self.state.num_input_tokens_seen += over_processes(self.accelerator, count_tokens(inputs))
+            if self.shared:
+                self.computed += over_processes(self.accelerator, self.shared.tokens - before)
             return loss
+
+        def _load_callback_state(self):
+            self.computed = self.state.stateful_callbacks.pop(COMPUTED, {"tokens": 0})["tokens"]
+            super()._load_callback_state()
+
+        def _save_checkpoint(self, *args, **kwargs):
+            self.state.stateful_callbacks[COMPUTED] = {"tokens": self.computed}
+            super()._save_checkpoint(*args, **kwargs)
 
         def evaluation_loop(self, *args, **kwargs):
             output = super().evaluation_loop(*args, **kwargs)
@@ -86,6 +104,8 @@ def watched(trainer_class: type) -> type:
 
         def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
             logs |= {"tokens": self.state.num_input_tokens_seen, "seconds": round(self.elapsed(), 3)}
+            if self.shared:
+                logs[COMPUTED] = self.computed
             super().log(logs, start_time)
 
     Watched.__name__ = Watched.__qualname__ = trainer_class.__name__

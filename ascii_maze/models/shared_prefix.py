@@ -1,0 +1,395 @@
+"""Reads a batch without reading a token twice: what its rows begin with is read once, for all of them, with gradient.
+
+In a causal model the states of a prefix do not depend on what follows. The rules are the same in every prompt (82 of
+145 tokens for SmolLM2), both completions of a pair have one prompt, and so has the group of a policy's rollouts. Such
+tokens are found by comparing the rows, and a batch is read in up to three passes of the backbone:
+
+    1. one row          what all rows begin with
+    2. a row per group  what the rows of a group share beyond that
+    3. a row per row    the rest
+
+Each pass finds the keys and values of those before it in a `DynamicCache`, repeated for the rows that continue them,
+so the gradients of those rows add up in the one that was computed. The states are then gathered into the shape of the
+batch: heads, losses and adapters see what they would have seen, up to rounding.
+
+It costs one or two more passes and a copy of the keys and values, so a batch that shares little is read plainly. One
+pass over all distinct tokens under a tree-shaped mask was given up: its attention grows with the square of the batch.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# Share of the tokens that must remain unread, padding counted, and what a further pass costs, in tokens.
+WORTH, PASS = 0.15, 64
+EXACT_WITH = ("sdpa", "eager")
+
+
+class Stage(NamedTuple):
+    """One pass: `rows` rows of `width` tokens, padded on the right.
+
+    Attributes:
+        parents: the row of the pass before that each row continues, int64, shape (rows,).
+        ids: int64, shape (rows, width).
+        mask: 1 for tokens and 0 for padding, int64, shape (rows, width).
+        positions: of the tokens in their rows, from 0, int64, shape (rows, width).
+    """
+
+    parents: np.ndarray
+    ids: np.ndarray
+    mask: np.ndarray
+    positions: np.ndarray
+
+
+class Plan(NamedTuple):
+    """How a batch is read.
+
+    Attributes:
+        stages: the passes.
+        place: where the state of each token stands among those of all passes, one row after the other; 0 for padding.
+            int64, shape (batch, tokens).
+        column: where its key stands in the row of the cache; 0 for padding. int64, shape (batch, tokens).
+        constant: the first pass reads the tokens that all batches begin with.
+    """
+
+    stages: list[Stage]
+    place: np.ndarray
+    column: np.ndarray
+    constant: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """How many are read, without padding."""
+        return sum(int(stage.mask.sum()) for stage in self.stages)
+
+
+class _Cuts(NamedTuple):
+    """For each pass: the row there that each row of the batch belongs to, and where its part of that row ends.
+
+    Attributes:
+        cost: tokens and padding of all passes.
+    """
+
+    nodes: list[np.ndarray]
+    ends: list[np.ndarray]
+    cost: int
+
+
+def plan_batch(ids: np.ndarray, mask: np.ndarray, constant: Sequence[int] = (), pass_cost: int = PASS) -> Plan | None:
+    """How to read a batch, or None where that saves too little.
+
+    Args:
+        ids: int64, shape (batch, tokens).
+        mask: 1 for tokens and 0 for padding, on either side or both, shape (batch, tokens).
+        constant: tokens that every row is expected to begin with; if all do, they are the first pass.
+        pass_cost: of each pass but the last, in tokens.
+    """
+    first, lengths = mask.argmax(1), mask.sum(1)
+    columns = np.arange(ids.shape[1])
+    inside = (columns >= first[:, None]) & (columns < (first + lengths)[:, None])
+    if len(ids) < 2 or lengths.min() < 2 or not np.array_equal(inside, mask.astype(bool)):
+        return None
+    rows = np.take_along_axis(ids, np.minimum(first[:, None] + columns, ids.shape[1] - 1), 1)
+    rows[columns >= lengths[:, None]] = -1
+    known = len(constant)
+    begins = 0 < known < lengths.min() and bool((rows[:, :known] == np.asarray(constant)).all())
+    candidates = list(_candidates(rows, lengths, known if begins else None))
+    costs = [cuts.cost + pass_cost * (len(cuts.nodes) - 1) for cuts in candidates]
+    cuts = candidates[int(np.argmin(costs))]
+    if min(costs) > (1 - WORTH) * ids.size:
+        return None
+    return _lay_out(rows, lengths, first, inside, cuts)._replace(constant=begins)
+
+
+def _candidates(rows: np.ndarray, lengths: np.ndarray, known: int | None) -> Iterator[_Cuts]:
+    """The ways to cut a batch that may be worth it.
+
+    Args:
+        rows: tokens from the first column on, -1 after each row's end.
+        known: how much the first pass must read; None leaves it open.
+    """
+    order = np.lexsort(rows.T[::-1])
+    differ = rows[order][1:] != rows[order][:-1]
+    alike = np.where(differ.any(1), differ.argmax(1), rows.shape[1])  # of each row in this order and the next
+    alike = np.minimum(alike, np.minimum(lengths[order][1:], lengths[order][:-1]) - 1)  # each row reads a token
+    shared = int(alike.min()) if known is None else known
+    for common in {shared, 0} if known is None else {known}:
+        yield _cuts(lengths, common, None, None)
+        for depth in np.unique(alike[alike > common]):
+            # Rows that agree in so many tokens are a group; what they share may be more.
+            apart = alike < depth
+            group = np.concatenate([[0], np.cumsum(apart)])
+            end = np.full(group[-1] + 1, rows.shape[1])
+            np.minimum.at(end, group[1:][~apart], alike[~apart])
+            node = np.empty_like(group)
+            node[order] = group
+            yield _cuts(lengths, common, node, end)
+
+
+def _cuts(lengths: np.ndarray, common: int, group: np.ndarray | None, end: np.ndarray | None) -> _Cuts:
+    """Cut after what all rows share and, if there are groups, after what each group does; a lone row where it fits."""
+    one, each = np.zeros_like(lengths), np.arange(len(lengths))
+    nodes, ends, cost = [], [], 0
+    if common:
+        nodes, ends, cost = [one], [one + common], common
+    if group is not None and end is not None:
+        longest = end[np.bincount(group) > 1].max()
+        ends.append(np.minimum(np.minimum(end[group], longest), lengths - 1))
+        nodes.append(group)
+        cost += int(longest - common) * len(end)
+    rest = int((lengths - (ends[-1] if ends else 0)).max())
+    return _Cuts([*nodes, each], [*ends, lengths], cost + rest * len(lengths))
+
+
+def _lay_out(rows: np.ndarray, lengths: np.ndarray, first: np.ndarray, inside: np.ndarray, cuts: _Cuts) -> Plan:
+    """The passes of a cut batch, and where each of its tokens is found."""
+    batch, width = rows.shape
+    token = np.arange(width) - first[:, None]  # of each column, from the row's first token
+    place, column = np.zeros((batch, width), np.int64), np.zeros((batch, width), np.int64)
+    stages, start, parent, states, keys = [], np.zeros_like(lengths), np.zeros_like(lengths), 0, 0
+    for node, end in zip(cuts.nodes, cuts.ends):
+        one_of = np.unique(node, return_index=True)[1]  # a row of the batch for each row of the pass
+        wide = int((end - start).max())
+        positions = start[one_of, None] + np.arange(wide)
+        real = positions < end[one_of, None]
+        ids = np.where(real, rows[one_of[:, None], np.minimum(positions, width - 1)], 0)
+        stages.append(Stage(parent[one_of], ids, real.astype(np.int64), positions))
+        here = inside & (token >= start[:, None]) & (token < end[:, None])
+        within = token - start[:, None]
+        place = np.where(here, states + node[:, None] * wide + within, place)
+        column = np.where(here, keys + within, column)
+        states, keys = states + len(one_of) * wide, keys + wide
+        start, parent = end, node
+    return Plan(stages, place, column)
+
+
+class SharedPrefix:
+    """Stands in for the `forward` of a model's backbone, below its head, and reads batches by `plan_batch`.
+
+    Calls that it cannot serve exactly go through unchanged: embeddings in the place of tokens, positions of their own
+    (padding-free batches), masks of another shape, a cache that holds something, a batch wider than a sliding window.
+    A prefill, a call with an empty cache, is served too: prompts that several rows have are read once.
+
+    Attributes:
+        tokens: read with gradient since it was put there, without padding, whatever way.
+    """
+
+    def __init__(self, backbone, constant: Sequence[int] = (), pass_cost: int = PASS):
+        """Put it there; `remove` takes it away.
+
+        Args:
+            backbone: a transformers model without head, for which `why_not` found nothing.
+            constant: tokens that all batches begin with, which are then read in the first batch alone. Only while the
+                weights stay as they are, and without gradient.
+            pass_cost: see `plan_batch`.
+        """
+        self.backbone, self.forward = backbone, backbone.forward
+        self.constant, self.pass_cost = constant, pass_cost
+        self.tokens = 0
+        self.window = window_of(backbone)
+        self.kept: tuple[list, Any] | None = None
+        backbone.forward = self
+
+    def remove(self) -> None:
+        """Give the backbone its own `forward` back."""
+        self.backbone.forward = self.forward
+
+    def __call__(
+        self,
+        input_ids=None,
+        attention_mask=None,
+        position_ids=None,
+        past_key_values=None,
+        inputs_embeds=None,
+        use_cache=None,
+        **kwargs,
+    ):
+        """The backbone's `forward`."""
+        import torch
+        from transformers import DynamicCache
+        from transformers.modeling_outputs import BaseModelOutputWithPast
+
+        plan = None
+        odd = any(value is not None and value is not False for name, value in kwargs.items() if name != "return_dict")
+        if input_ids is not None and inputs_embeds is None and not odd:
+            mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+            if self._can_serve(mask, position_ids, past_key_values, use_cache):
+                plan = plan_batch(input_ids.cpu().numpy(), mask.cpu().numpy(), self.constant, self.pass_cost)
+                if plan is not None and sum(stage.ids.shape[1] for stage in plan.stages) >= self.window:
+                    plan = None
+            if torch.is_grad_enabled():
+                self.tokens += plan.tokens if plan else int(mask.sum())
+        if plan is None:
+            return self.forward(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                position_ids=position_ids,
+                past_key_values=past_key_values,
+                inputs_embeds=inputs_embeds,
+                use_cache=use_cache,
+                **kwargs,
+            )
+        cache = DynamicCache(config=self.backbone.config) if past_key_values is None else past_key_values
+        states = self._read(plan, cache, input_ids.device)
+        if past_key_values is not None:
+            column = torch.from_numpy(plan.column).to(input_ids.device)[:, None, :, None]
+            for layer in _filled(cache):
+                layer.keys, layer.values = (x.take_along_dim(column, 2) for x in (layer.keys, layer.values))
+        return BaseModelOutputWithPast(last_hidden_state=states, past_key_values=past_key_values)
+
+    def _can_serve(self, mask, positions, cache, use_cache) -> bool:
+        import torch
+
+        if mask.ndim != 2:
+            return False
+        if positions is not None:
+            counted = mask.long().cumsum(-1) - 1
+            if positions.shape != mask.shape or bool(((positions != counted) & (mask == 1)).any()):
+                return False
+        if cache is None:
+            return not use_cache
+        plain = all(type(layer).__name__ == "DynamicLayer" for layer in cache.layers)
+        return plain and cache.get_seq_length() == 0 and not torch.is_grad_enabled()
+
+    def _read(self, plan: Plan, cache, device):
+        """The states of a batch, shape (batch, tokens, hidden size); the cache then holds its keys and values."""
+        import torch
+        from torch.nn.functional import embedding
+
+        states, seen = [], torch.zeros(1, 0, dtype=torch.int64, device=device)
+        for number, stage in enumerate(plan.stages):
+            parents, ids, mask, positions = (torch.from_numpy(array).to(device) for array in stage)
+            if number:
+                _repeat(cache, parents)
+            seen = torch.cat([seen[parents], mask], 1)
+            if number == 0 and plan.constant and self.kept is not None:
+                keys, kept = self.kept
+                for index, (key, value) in enumerate(keys):
+                    cache.update(key, value, index)
+                states.append(kept)
+                continue
+            output = self.forward(
+                input_ids=ids, attention_mask=seen, position_ids=positions, past_key_values=cache, use_cache=True
+            ).last_hidden_state.flatten(0, 1)
+            states.append(output)
+            if number == 0 and plan.constant and not torch.is_grad_enabled():
+                self.kept = [(layer.keys, layer.values) for layer in cache.layers], output
+        # Gathered like embeddings, whose gradient is summed in the same order every time.
+        return embedding(torch.from_numpy(plan.place).to(device), torch.cat(states))
+
+
+def _filled(cache) -> list:
+    return [layer for layer in cache.layers if layer.is_initialized]
+
+
+def _repeat(cache, parents) -> None:
+    """Give a cache the rows `parents` of its own, in place."""
+    for layer in _filled(cache):
+        if len(layer.keys) == 1:  # the gradient of an expanded row is a plain sum
+            layer.keys, layer.values = (x.expand(len(parents), -1, -1, -1) for x in (layer.keys, layer.values))
+        else:
+            layer.keys, layer.values = (x.index_select(0, parents) for x in (layer.keys, layer.values))
+
+
+def window_of(model) -> float:
+    """How many tokens back every layer of a model sees; infinite without a sliding window."""
+    config = model.config.get_text_config()
+    kinds = getattr(config, "layer_types", None)
+    sliding = kinds is None or "sliding_attention" in kinds
+    return float((getattr(config, "sliding_window", None) if sliding else None) or "inf")
+
+
+def without_adapter(model):
+    """The transformers model inside PEFT's, or the model itself; its layers keep the adapter's parts."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def backbone_of(model):
+    """A transformers model without its head, below it; None where the two cannot be told apart."""
+    whole = without_adapter(model)
+    return None if whole.base_model is whole else whole.base_model
+
+
+def why_not(model) -> str | None:
+    """Why a model's batches cannot be read with a shared prefix, in a few words; None if they can.
+
+    Args:
+        model: a transformers model with a head, or PEFT's around one.
+    """
+    from transformers import DynamicCache
+
+    if any(config.is_prompt_learning for config in getattr(model, "peft_config", {}).values()):
+        return "its adapter puts a prefix of its own before every row"
+    backbone = backbone_of(model)
+    if backbone is None:
+        return "its head cannot be told from the rest"
+    config = backbone.config.get_text_config()
+    if getattr(config, "is_encoder_decoder", False) or not getattr(config, "is_causal", True):
+        return "its attention is not causal"
+    attention = getattr(config, "_attn_implementation", None)
+    if attention not in EXACT_WITH:
+        return f"attn_implementation is {attention}, and it is tested with {' and '.join(EXACT_WITH)}"
+    if not any("rotary" in name for name, _ in backbone.named_modules()):
+        return "its positions are not rotary"
+    if getattr(config, "output_router_logits", False):
+        return "its loss has a term for its router"
+    if kinds := set(getattr(config, "layer_types", None) or ()) - {"full_attention", "sliding_attention"}:
+        return f"it has layers of another kind ({', '.join(sorted(kinds))})"
+    layers = DynamicCache(config=config).layers
+    odd = {type(layer).__name__ for layer in layers} - {"DynamicLayer", "DynamicSlidingWindowLayer"}
+    return f"its cache holds more than keys and values ({', '.join(sorted(odd))})" if odd else None
+
+
+@contextmanager
+def sharing(model, rows: list[list[int]]) -> Iterator[None]:
+    """While it lasts, a model generates from prompts without reading twice what they share; nothing if it cannot.
+
+    Args:
+        rows: the tokens of every prompt. What all of them begin with is read once, in the first batch.
+    """
+    if why_not(model) is not None or len(rows) < 2:
+        yield
+        return
+    low, high = min(rows), max(rows)
+    most = min(len(low), len(high)) - 1
+    common = next((i for i in range(most) if low[i] != high[i]), most)
+    shared = SharedPrefix(backbone_of(model), low[:common])
+    try:
+        yield
+    finally:
+        shared.remove()
+
+
+def disagreement(model) -> float:
+    """How far states and gradients of a small batch are from what they are without a shared prefix.
+
+    Returns:
+        The larger of two relative errors: of the states, and of the gradients of some trained weights, if any are.
+    """
+    import torch
+
+    backbone = backbone_of(model)
+    embedded = backbone.get_input_embeddings().weight
+    ids = torch.randint(embedded.shape[0], (4, 24), generator=torch.Generator().manual_seed(0)).to(embedded.device)
+    ids[:, :8] = ids[0, :8]
+    ids[1::2, :16] = ids[::2, :16]
+    mask = torch.ones_like(ids)
+    mask[3, 20:] = 0
+    trained = [weight for weight in model.parameters() if weight.requires_grad and torch.is_grad_enabled()]
+    trained = trained[:4] + trained[4:][-4:]
+
+    def states_and_gradients() -> list:
+        states = backbone(ids, attention_mask=mask, use_cache=False).last_hidden_state.float()[mask.bool()]
+        pull = torch.randn(states.shape, generator=torch.Generator().manual_seed(1)).to(states.device)
+        gradients = torch.autograd.grad((states * pull).sum(), trained, allow_unused=True) if trained else []
+        return [states.detach(), *(gradient for gradient in gradients if gradient is not None)]
+
+    plain = states_and_gradients()
+    shared = SharedPrefix(backbone, pass_cost=0)
+    try:
+        other = states_and_gradients()
+    finally:
+        shared.remove()
+    return max(float((a - b).norm() / (a.norm() + 1e-12)) for a, b in zip(plain, other))
