@@ -16,6 +16,7 @@ from .terminal import print_tables, progress, waiting
 
 if TYPE_CHECKING:
     from .evaluation.schema import Results
+    from .models.chat import Chat
     from .study.schema import StudyResults
 
 app = typer.Typer(
@@ -34,6 +35,18 @@ Marks = Annotated[
     list[str] | None, typer.Option(help="What characters of the file stand for, as in E=G,*=S; repeatable.")
 ]
 MovedBase = Annotated[str | None, typer.Option(help="Where an adapter's base is now, if it has moved.")]
+ChatTemplate = Annotated[
+    str | None, typer.Option(help="`plain`, or a Jinja file, in place of the tokenizer's own chat template.")
+]
+Thinking = Annotated[
+    bool | None,
+    typer.Option(
+        "--thinking/--no-thinking", help="Let models think before they answer; default: as they were trained, else no."
+    ),
+]
+ThinkingTokens = Annotated[
+    int | None, typer.Option(min=1, help="Tokens that a thought may take, beside the answer's; default: 1,024.")
+]
 
 
 def named_path(text: str) -> Path:
@@ -82,6 +95,9 @@ def build(
         str | None, typer.Option(help="Model whose sampled answers form the pairs of config `preference`.")
     ] = None,
     samples: Annotated[int, typer.Option(min=2, help="Answers sampled from that model per maze.")] = 8,
+    chat_template: ChatTemplate = None,
+    thinking: Thinking = None,
+    thinking_tokens: ThinkingTokens = None,
     push: Annotated[str | None, typer.Option(help="Then publish the dataset on the Hub as ORG/NAME.")] = None,
     public: Annotated[bool, typer.Option("--public", help="With --push: make the repository public.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be built, and stop.")] = False,
@@ -108,10 +124,11 @@ def build(
         if preferences_from:
             from .launch import prepare_process
 
+            chat = chat_of(chat_template, thinking, thinking_tokens)
             prepare_process()
             from dataset_builder.on_policy import replace_preferences
 
-            record = replace_preferences(chosen, out, preferences_from, samples, on_progress)
+            record = replace_preferences(chosen, out, preferences_from, samples, on_progress, chat)
     pushed = push_plan(plan_push("dataset", out, push, public=public), as_json) if push else None
     if as_json:
         print(json.dumps({**record, **({"pushed": pushed} if push else {})}))
@@ -122,6 +139,14 @@ def build(
     print(printable(f"{shared} mazes shared between splits; load_dataset({str(out)!r})"))
     if pushed:
         print(printable(pushed_lines(pushed)))
+
+
+def chat_of(template: str | None, thinking: bool | None = None, thinking_tokens: int | None = None) -> "Chat":
+    """How a command's options have conversations written; see `models.chat.Chat`."""
+    from .models.chat import Chat
+    from .models.templates import read_template
+
+    return Chat(template and read_template(template), thinking, thinking_tokens)
 
 
 @contextmanager
@@ -163,16 +188,18 @@ def merge(
         float, typer.Option(min=0, max=1, help="Largest acceptable loss in the share of valid paths, 0-1.")
     ] = 0.02,
     base: MovedBase = None,
+    chat_template: ChatTemplate = None,
     as_json: Json = False,
 ) -> None:
     """Merge an adapter into its base; the result is saved only if it walks as well as before."""
     from .launch import prepare_process
 
+    chat = chat_of(chat_template)
     prepare_process()
     from .training.merge import merge_adapter
 
     with progress(quiet=as_json) as on_progress:
-        figures = merge_adapter(adapter, out, dataset, split, limit, margin, on_progress, base=base)
+        figures = merge_adapter(adapter, out, dataset, split, limit, margin, on_progress, base=base, chat=chat)
     if as_json:
         print(json.dumps(figures))
         return
@@ -214,6 +241,9 @@ def evaluate(
     max_new_tokens: Annotated[
         int | None, typer.Option(min=1, help="Maximum answer length; default: one move per open position of the map.")
     ] = None,
+    chat_template: ChatTemplate = None,
+    thinking: Thinking = None,
+    thinking_tokens: ThinkingTokens = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Answers generated per batch.")] = 64,
     base: MovedBase = None,
     unquantised_base: Annotated[
@@ -228,7 +258,7 @@ def evaluate(
     """Score the paths of models on splits of a dataset, beside baselines. Run it again to resume."""
     from .launch import prepare_process
 
-    named = name_models(models)
+    named, chat = name_models(models), chat_of(chat_template, thinking, thinking_tokens)
     prepare_process()
     from .evaluation.run import evaluate as evaluate_models
 
@@ -248,6 +278,7 @@ def evaluate(
             pages=True,
             base=base,
             unquantised_base=unquantised_base,
+            chat=chat,
         )
     if as_json:
         print(json.dumps(results))
@@ -316,18 +347,19 @@ def mri(
         ),
     ] = Path("mri"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    chat_template: ChatTemplate = None,
     as_json: Json = False,
 ) -> None:
     """Show what fine-tuning changed inside the model: base against each fine-tune, layer by layer."""
     from .launch import prepare_process
 
-    named = name_models(adapter)
+    named, chat = name_models(adapter), chat_of(chat_template)
     with resumable("run the same command again; a report starts from the beginning"):
         prepare_process()
         from .mri.run import write_report
 
         with progress(quiet=as_json) as on_progress:
-            results = write_report(base, named, dataset, split, out, limit, seed, on_progress)
+            results = write_report(base, named, dataset, split, out, limit, seed, on_progress, chat)
     if as_json:
         print(printable((out / "mri.json").read_text(encoding="utf-8")))
         return

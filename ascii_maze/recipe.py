@@ -36,6 +36,8 @@ REFUSED_KEYS = MappingProxyType(
         "trust_remote_code": "no code of a repository is run; leave 'trust_remote_code' out",
         "resume_from_checkpoint": "a run resumes by itself from its newest checkpoint; leave it out",
         "dataset_streaming": "rows are counted and checked before a run, so they are not streamed; leave it out",
+        "chat_template_path": "give 'chat_template', which every method reads, in place of 'chat_template_path'",
+        "chat_template_kwargs": "give 'thinking', which every method reads, in place of 'chat_template_kwargs'",
         "log_completions_hub_repo": "nothing is published on the way; leave 'log_completions_hub_repo' out",
     }
 )
@@ -58,7 +60,7 @@ LEAST = MappingProxyType(
         (
             *("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "lora_r"),
             *("lora_alpha", "train_limit", "eval_limit", "early_stopping_patience", "max_length", "num_generations"),
-            *("max_completion_length", "save_total_limit", "cpu_batch_size"),
+            *("max_completion_length", "save_total_limit", "cpu_batch_size", "thinking_tokens"),
         ),
         1,
     )
@@ -151,6 +153,16 @@ class RunArguments:
     )
     cpu_batch_size: int | None = field(
         default=None, metadata={"help": "On a CPU at most so many rows at once; a step has as many as it says."}
+    )
+    chat_template: str | None = field(
+        default=None,
+        metadata={"help": "`plain`, or a Jinja file, in place of the tokenizer's chat template."},
+    )
+    thinking: bool | None = field(
+        default=None, metadata={"help": "Let the model think before it answers, as its chat template has it."}
+    )
+    thinking_tokens: int | None = field(
+        default=None, metadata={"help": "Tokens that a thought may take, beside the answer's; 1,024 by default."}
     )
     budget: str | None = field(
         default=None, metadata={"help": "Stop after tokens=N, seconds=N or steps=N, whatever else the recipe says."}

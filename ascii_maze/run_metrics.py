@@ -38,6 +38,7 @@ class RunMetrics(TypedDict):
         started_from: the adapter, as the recipe names it.
         dataset: from `training.data.identify_rows`.
         budget: as in the recipe, `tokens=300000`.
+        chat: how the model reads conversations, see `models.chat.Reading`, and the `ends` of its answers, as tokens.
         versions: of the packages.
     """
 
@@ -56,6 +57,7 @@ class RunMetrics(TypedDict):
     started_from: NotRequired[str | None]
     dataset: NotRequired[dict[str, Any]]
     budget: NotRequired[str | None]
+    chat: NotRequired[dict[str, Any]]
     versions: NotRequired[dict[str, str]]
 
 

@@ -18,6 +18,7 @@ from ascii_maze.files import UNFINISHED, is_ours, output_folder, write_text
 from ascii_maze.mazes.failures import failure_of
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.metrics.path_validity.scoring import PathScore, score_path
+from ascii_maze.models.chat import AS_IT_IS, Chat
 from ascii_maze.terminal import OnProgress
 
 from .build import begin, write_table
@@ -41,7 +42,7 @@ class Pair(NamedTuple):
 
 
 def replace_preferences(
-    config: BuildConfig, out: Path, model: str, samples: int, on_progress: OnProgress
+    config: BuildConfig, out: Path, model: str, samples: int, on_progress: OnProgress, chat: Chat = AS_IT_IS
 ) -> BuildRecord:
     """Replace config `preference` of a built dataset by pairs of a model's answers; returns the new build.json.
 
@@ -51,6 +52,7 @@ def replace_preferences(
         config: what `out` was built from.
         model: as `ascii_maze.models.loading.load_model` takes it.
         samples: answers per maze.
+        chat: how it reads conversations; by default as its tokenizer says.
 
     Raises:
         UsageError: `out` holds no such dataset, or was not made here.
@@ -65,7 +67,7 @@ def replace_preferences(
         raise UsageError(f"{out} holds no dataset of this config; build it first")
     if not is_ours(out):
         raise UsageError(f"{out} was not made here (or is a copy), so its pairs are not replaced; give another --out")
-    asked = find_pinned(model)
+    asked = find_pinned(model, chat=chat)
     source: PreferencesSource = {
         "model": model,
         "model_sha256": short_hash(fingerprint(asked)),
@@ -73,6 +75,8 @@ def replace_preferences(
         "temperature": TEMPERATURE,
         "seed": config.seed,
     }
+    if chat != AS_IT_IS:
+        source["chat"] = chat._asdict()
     with output_folder(out):
         record = begin(config, out)
         if record is None:

@@ -26,6 +26,7 @@ class PreferencesSource(TypedDict):
         model: as it was named.
         model_sha256: of its commits or files, those of an adapter's base included, and how it was loaded; 12 digits.
         samples: answers per maze.
+        chat: how it was to read conversations, where that was not left to its tokenizer.
     """
 
     model: str
@@ -33,6 +34,7 @@ class PreferencesSource(TypedDict):
     samples: int
     temperature: float
     seed: int
+    chat: NotRequired[dict[str, Any]]
 
 
 class BuildRecord(TypedDict):

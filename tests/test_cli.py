@@ -195,7 +195,7 @@ def said_by(monkeypatch, capsys, *words) -> str:
 def test_merge_says_what_the_model_walks_before_and_after(tmp_path, monkeypatch, capsys):
     asked = []
 
-    def merge(*arguments, base):
+    def merge(*arguments, base, chat):
         asked.append(arguments[:-1])
         return {"mazes": 8, "before": 0.625, "after": 0.75}
 
@@ -216,7 +216,7 @@ def test_mri_says_where_each_fine_tune_drifts_most_and_what_is_missing(tmp_path,
         "missing": {"regions": "llm-mri is not installed"},
     }
 
-    def write_report(base, adapters, dataset, split, out, limit, seed, on_progress):
+    def write_report(base, adapters, dataset, split, out, limit, seed, on_progress, chat):
         assert (base, adapters, split, limit, seed) == ("tiny", {"sft": "outputs/sft"}, "test", 1000, 5)
         (out / "mri.json").write_text(json.dumps(results))
         return results

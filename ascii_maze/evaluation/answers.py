@@ -14,6 +14,7 @@ from ..mazes.failures import decision_points, failure_of
 from ..mazes.prompts import format_answer, style_of
 from ..metrics.path_validity.lenient import score_lenient
 from ..metrics.path_validity.scoring import parse_moves, read_maze, score_path
+from ..models.chat import how_read, render_prompt
 from ..models.engines import load_engine
 from ..models.generation import answer_budget
 from ..models.sources import Source
@@ -75,9 +76,13 @@ def open_answerer(name: str, respondent: Respondent, questions: Questions, folde
         return lambda rows, start, on_progress: answers(rows)
     engine = load_engine(respondent)
     prompt, decoding = questions.prompt, questions.decoding
-    tokens = questions.max_new_tokens or answer_budget(engine.tokenizer, questions.longest, style_of(prompt))
-    text = engine.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-    facts = {**engine.facts, "max_new_tokens": tokens, "rendered_prompt": text}
+    answer_tokens = questions.max_new_tokens or answer_budget(engine.tokenizer, questions.longest, style_of(prompt))
+    tokens = how_read(engine.tokenizer).thinking_tokens + answer_tokens
+    facts = {
+        **engine.facts,
+        "max_new_tokens": tokens,
+        "rendered_prompt": render_prompt(engine.tokenizer, prompt),
+    }
     write_text(folder / "facts.json", json.dumps(facts))
 
     def answer(rows: list[dict], start: str, on_progress: Callable[[int], None]) -> list[list[str]]:

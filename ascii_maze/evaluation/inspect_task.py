@@ -1,7 +1,10 @@
 """Mazes as a task of Inspect, with the prompt and the scorer of `ascii-maze evaluate`.
 
     inspect eval ascii_maze/ascii_maze --model hf/HuggingFaceTB/SmolLM2-135M-Instruct -M do_sample=false
+    inspect eval ascii_maze/ascii_maze --model hf/local -M model_path=outputs/merged -M do_sample=false
     inspect eval ascii_maze/ascii_maze -T dataset=ORG/mazes -T split=test_larger --model openai/gpt-5 --temperature 0
+
+What `ascii-maze merge` writes has the chat template of the training; a thought needs more room: -T max_tokens=1536.
 
 Needs `pip install "ascii-maze[evals]"`.
 """

@@ -19,6 +19,7 @@ from dataset_builder.load import load_split
 from ..errors import UsageError
 from ..files import MARK, UNFINISHED, is_ours, output_folder, remove_inside, set_aside, write_text
 from ..mazes.baselines import BASELINES
+from ..models.chat import AS_IT_IS, Chat
 from ..models.generation import Decoding
 from ..models.pins import find_pinned, fingerprint, pin, revision_of
 from ..models.sources import match_bases, settle_name
@@ -56,6 +57,7 @@ def evaluate(
     pages: bool = False,
     base: str | None = None,
     unquantised_base: bool = False,
+    chat: Chat = AS_IT_IS,
 ) -> Results:
     """Score every model, and the baselines, on the same mazes; write results.json, predictions.parquet, report.md.
 
@@ -73,6 +75,7 @@ def evaluate(
         base: where the adapters' base is now, if not where their configs say.
         unquantised_base: beside a base that is loaded as the adapters were trained on it, have it in full precision,
             as a row of its own.
+        chat: how the models read conversations; by default each as its tokenizer says.
 
     Raises:
         AsciiMazeError: a model, the dataset or a split cannot be loaded, or another process writes to `out`.
@@ -90,7 +93,7 @@ def evaluate(
         mazes_sha256, asked_sha256, longest = survey(dataset, asked)
         questions = Questions(asked, longest, decoding, max_new_tokens)
         models = {name: settle_name(location) for name, location in models.items()}
-        found = {name: find_respondent(location, questions, base) for name, location in models.items()}
+        found = {name: find_respondent(location, questions, base, chat) for name, location in models.items()}
         respondents = match_bases(found, unquantised_base)
         models = {name: models.get(name) or one.name for name, one in respondents.items()}
         settings = {
@@ -103,6 +106,7 @@ def evaluate(
             "limit": limit,
             "decoding": str(decoding),
             **decoding._asdict(),
+            "chat": chat._asdict(),
             "versions": {"python": platform.python_version(), **versions()},
         }
         prints = {name: fingerprint_of(respondent) for name, respondent in respondents.items()}
@@ -163,11 +167,11 @@ def check_replaceable(out: Path) -> None:
         ) from error
 
 
-def find_respondent(location: str, questions: Questions, base: str | None = None) -> Respondent:
+def find_respondent(location: str, questions: Questions, base: str | None = None, chat: Chat = AS_IT_IS) -> Respondent:
     """The file of answers, or the model, pinned and not yet loaded, that a MODEL of the command line names."""
     if is_predictions(location):
         return open_predictions(Path(location), questions.splits, questions.decoding.samples)
-    return find_pinned(location, base)
+    return find_pinned(location, base, chat)
 
 
 def fingerprint_of(respondent: Respondent) -> dict[str, Any]:

@@ -127,6 +127,7 @@ class Settings(TypedDict):
         asked_sha256: of all that was asked: the same, prompts, and the facts that answers are scored by.
         splits: split -> mazes asked.
         decoding: in words, as `greedy`.
+        chat: what was asked for, of how the models read conversations; what each does stands in `loaded`.
         versions: of Python and the packages that have a say in the numbers.
         system_prompt: of the first prompt; empty where that has none.
         loaded: name -> what was loaded for it.
@@ -144,6 +145,7 @@ class Settings(TypedDict):
     temperature: float
     seed: int
     batch_size: int
+    chat: dict[str, Any]
     versions: dict[str, str]
     system_prompt: str
     prompt: list[dict[str, str]]

@@ -64,6 +64,7 @@ def render_card(
         "values": defaultdict(lambda: None, values),  # a recipe need not name what has a default
         "recipe": yaml.safe_dump(values, sort_keys=False, allow_unicode=True),
         "metrics": metrics,
+        "chat": metrics.get("chat", {}),
         "losses": losses,
         "evaluations": evaluations,
         "measured": {key: text for key, text in MEASURED.items() if any(key in line for line in evaluations)},

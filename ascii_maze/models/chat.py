@@ -1,14 +1,122 @@
-"""Conversations as a model reads them, and the tokens by which it ends its turn."""
+"""Conversations as a model reads them, answers as it writes them, and the tokens by which it ends its turn."""
+
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 from ..mazes.prompts import Message
+from ..metrics.path_validity.scoring import THOUGHTS, opened_thought
 
 # An answer that no template changes or repeats, to see what a template writes after one.
 _PROBE = "RRDDLLUU"
+THINKING_TOKENS = 1_024
+# The key of tokenizer_config.json under which a tokenizer keeps its `Reading`.
+_NOTE = "ascii_maze"
 
 
-def render_prompt(tokenizer, prompt: list[Message]) -> str:
-    """What the model is given to complete."""
-    return tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+class Chat(NamedTuple):
+    """How conversations are to be written; None leaves it to the tokenizer.
+
+    Attributes:
+        template: Jinja in place of the tokenizer's own, or `plain` for the messages one after the other.
+        thinking: leave room for a thought before the answer, where the family's template has a switch for it.
+        thinking_tokens: that a thought may take, beside those of the answer.
+    """
+
+    template: str | None = None
+    thinking: bool | None = None
+    thinking_tokens: int | None = None
+
+
+AS_IT_IS = Chat()
+
+
+class Reading(NamedTuple):
+    """How conversations are written for a tokenizer, as it is recorded.
+
+    Attributes:
+        template: `own`, that of its family; `plain`; or `given`, of a file.
+        thinking_tokens: 0 without thinking.
+        pinned_date: ISO, what a template that writes the date takes for today.
+    """
+
+    template: str = "own"
+    thinking: bool = False
+    thinking_tokens: int = 0
+    pinned_date: str | None = None
+
+
+def how_read(tokenizer) -> Reading:
+    """What `templates.set_chat_template` has noted in a tokenizer; it is saved with it."""
+    return reading_of(tokenizer.init_kwargs)
+
+
+def reading_of(config: Mapping[str, Any]) -> Reading:
+    """What is noted in a tokenizer's tokenizer_config.json, which may be a stranger's; what makes no sense is left."""
+    noted = config.get(_NOTE)
+    noted = noted if isinstance(noted, Mapping) else {}
+    template, date, room = (noted.get(key) for key in ("template", "pinned_date", "thinking_tokens"))
+    room = room if isinstance(room, int) and 0 < room < 2**31 else 0
+    return Reading(
+        template if template in ("plain", "given") else "own",
+        noted.get("thinking") is True,
+        room if noted.get("thinking") is True else 0,
+        date if isinstance(date, str) and len(date) == 10 else None,
+    )
+
+
+def note_reading(tokenizer, reading: Reading) -> None:
+    """Keep how conversations are written in a tokenizer."""
+    tokenizer.init_kwargs[_NOTE] = reading._asdict()
+
+
+def render_prompt(tokenizer, prompt: list[Message], **options: Any) -> str:
+    """What the model is given to complete.
+
+    Args:
+        options: variables of the template, such as `enable_thinking`.
+    """
+    return tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True, **options)
+
+
+def thought_of_prompts(tokenizer) -> str:
+    """The opening tag of a thought with which every prompt ends, which an answer then continues; or ""."""
+    return opened_thought(render_prompt(tokenizer, [{"role": "user", "content": "S G"}]))
+
+
+def read_answers(tokenizer, answers: Sequence[Sequence[int]], ends: Sequence[int], opened: str = "") -> list[str]:
+    """New tokens -> what was answered: up to the first token that ends a turn, without special tokens.
+
+    The tags of thoughts stay, also of tokenizers to which they are special: without them a thought could not be told
+    from the answer.
+
+    Args:
+        answers: tokens that were generated after one prompt or several.
+        ends: from `turn_ends`.
+        opened: from `thought_of_prompts`; what was written continues that thought.
+    """
+    kept = [list(takewhile(lambda token: token not in ends, tokens)) for tokens in answers]
+    tags = _special_tags(tokenizer)
+    if not tags:
+        return [opened + text for text in tokenizer.batch_decode(kept, skip_special_tokens=True)]
+    return [opened + _decode_with(tokenizer, tokens, tags) for tokens in kept]
+
+
+def _special_tags(tokenizer) -> dict[int, str]:
+    """Tags of thoughts that decoding would leave out: token -> tag."""
+    special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    tags = {tokenizer.convert_tokens_to_ids(tag): tag for pair in THOUGHTS for tag in pair}
+    return {token: tag for token, tag in tags.items() if token in special}
+
+
+def _decode_with(tokenizer, tokens: Sequence[int], tags: Mapping[int, str]) -> str:
+    text, begin = "", 0
+    for place, token in enumerate([*tokens, None]):
+        if token is None or token in tags:
+            tag = "" if token is None else tags[token]
+            text += tokenizer.decode(tokens[begin:place], skip_special_tokens=True) + tag
+            begin = place + 1
+    return text
 
 
 def turn_ends(tokenizer, model=None) -> list[int]:

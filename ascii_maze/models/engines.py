@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..mazes.prompts import Message
 from .adapters import read_weights
+from .chat import how_read
 from .generation import Decoding, complete
 from .loading import load_source
 from .sources import Source, describe, find_model
@@ -41,7 +42,8 @@ class Engine(NamedTuple):
     Attributes:
         tokenizer: with the chat template that renders the prompts.
         complete: (prompts, max_new_tokens, Decoding, on_progress) -> for each prompt its completions.
-        facts: what results.json says of it: engine, base, revision, dtype, quantisation, device.
+        facts: what results.json says of it: engine, base, revision, dtype, quantisation, device, and how it reads
+            conversations.
     """
 
     tokenizer: Any
@@ -65,10 +67,11 @@ def load_engine(name: str | Source) -> Engine:
         from .vllm_engine import load_vllm
 
         tokenizer, answer = load_vllm(source)
-        return Engine(tokenizer, answer, {"engine": "vllm", **describe(source)})
+        return Engine(tokenizer, answer, {"engine": "vllm", **describe(source), "chat": how_read(tokenizer)._asdict()})
     model, tokenizer = load_source(source)
 
     def answer_here(prompts, max_new_tokens, decoding, on_progress):
         return complete(model, tokenizer, prompts, max_new_tokens, decoding, on_progress)
 
-    return Engine(tokenizer, answer_here, {"engine": "transformers", **describe(source)})
+    facts = {"engine": "transformers", **describe(source), "chat": how_read(tokenizer)._asdict()}
+    return Engine(tokenizer, answer_here, facts)

@@ -1,14 +1,13 @@
 """Prompts -> completions, greedy or sampled, by transformers."""
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import takewhile
 from typing import Any, NamedTuple
 
 from ..mazes.baselines import open_positions
 from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import opened_thought
-from .chat import render_prompt, turn_ends
+from .chat import how_read, read_answers, render_prompt, turn_ends
 
 FIRST_STAGE = 8  # tokens, see `_generate`
 
@@ -44,14 +43,16 @@ def answer_budget(tokenizer, moves: int, style: PromptStyle = PLAIN) -> int:
 
 
 def budget_for(tokenizer, mazes: Iterable[str], prompt: list[Message]) -> int:
-    """How many new tokens an answer may take: in the largest of some mazes, a walk that stands everywhere once.
+    """How many new tokens a completion may take: in the largest of some mazes, a walk that stands everywhere once.
+
+    Where the tokenizer's template lets a model think first, the thought has room of its own beside that.
 
     Args:
         mazes: as text.
         prompt: whose style says how a move is written.
     """
     longest = max(open_positions(Maze.from_ascii(maze)) for maze in mazes)
-    return answer_budget(tokenizer, longest, style_of(prompt))
+    return how_read(tokenizer).thinking_tokens + answer_budget(tokenizer, longest, style_of(prompt))
 
 
 def answer_mazes(
@@ -134,12 +135,11 @@ def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress
         batch = batch.to(model.device)
         with torch.inference_mode():
             tokens = _generate(model, tokenizer, batch["input_ids"], batch["attention_mask"], max_new_tokens, decoding)
-        tokens = [list(takewhile(lambda token: token not in ends, row)) for row in tokens]
-        answers = tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        # A thought that the prompt opens is part of what was written, or nobody could tell it from the answer.
+        answers = read_answers(tokenizer, tokens, ends, opened_thought(texts[indices[0]]))
         each = len(answers) // len(indices)
         for place, index in enumerate(indices):
-            thought = opened_thought(texts[index])  # part of what was written, or nobody could tell it from the answer
-            completions[index] = [thought + answer for answer in answers[place * each : (place + 1) * each]]
+            completions[index] = answers[place * each : (place + 1) * each]
         if on_progress:
             on_progress(start + len(indices))
     return completions

@@ -5,13 +5,14 @@ from typing import Any
 from ..errors import UsageError, reason
 from .adapter_config import CONFIG, ModelError, fetch, read_config
 from .adapters import put_adapter, read_weights, refuse_misfit
+from .chat import AS_IT_IS, Chat, how_read, note_reading
 from .devices import this_device
 from .quantisation import dequantise_once_for_generation, keep_trainable_on_cpu, not_finite
 from .sources import Source, find_model, find_named, loadable, resolve_model
 from .templates import set_chat_template
 
 
-def load_model(name: str, task: str = "CAUSAL_LM", base: str | None = None) -> tuple[Any, Any]:
+def load_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat: Chat = AS_IT_IS) -> tuple[Any, Any]:
     """A model and its tokenizer, ready to generate.
 
     Args:
@@ -20,11 +21,12 @@ def load_model(name: str, task: str = "CAUSAL_LM", base: str | None = None) -> t
             of its run lies beside it.
         task: SEQ_CLS loads a reward model, which gives a number instead of moves.
         base: where an adapter's base is now, if not where its config says.
+        chat: how it reads conversations; by default as its tokenizer says.
 
     Raises:
         AsciiMazeError: nothing of that name can be loaded, or it is for another task.
     """
-    return load_source(find_model(name, task, base))
+    return load_source(find_model(name, task, base, chat))
 
 
 def load_source(source: Source) -> tuple[Any, Any]:
@@ -55,28 +57,31 @@ def load_tokenizer_of(source: Source):
     """
     args = source.model_args
     if source.adapter is None or not fetch(source.name, source.revision, "tokenizer_config.json"):
-        return load_tokenizer(args.model_name_or_path, args.model_revision)
+        return load_tokenizer(args.model_name_or_path, args.model_revision, source.chat)
     tokenizer = _read_tokenizer(source.name, source.revision)
-    if tokenizer.chat_template is None:
-        tokenizer.chat_template = load_tokenizer(args.model_name_or_path, args.model_revision).chat_template
-    set_chat_template(tokenizer)
+    if tokenizer.chat_template is None and source.chat.template is None:
+        of_base = load_tokenizer(args.model_name_or_path, args.model_revision, source.chat)
+        tokenizer.chat_template = of_base.chat_template
+        note_reading(tokenizer, how_read(of_base))
+    set_chat_template(tokenizer, source.chat)
     return tokenizer
 
 
-def load_tokenizer_to_train(model_args, adapter: str | None):
+def load_tokenizer_to_train(model_args, adapter: str | None, chat: Chat = AS_IT_IS):
     """The tokenizer of a run: that of the adapter that it starts from, which was trained with it, else its base's.
 
     Args:
         model_args: TRL's ModelConfig.
         adapter: folder or Hub id of the adapter to start from, if any.
+        chat: how it is to write conversations; by default as it says itself.
 
     Raises:
         ModelError: there is none.
         UsageError: it has no chat template; or as `find_start`.
     """
     if adapter is None:
-        return load_tokenizer(model_args.model_name_or_path or "", model_args.model_revision)
-    return load_tokenizer_of(find_start(adapter, model_args))
+        return load_tokenizer(model_args.model_name_or_path or "", model_args.model_revision, chat)
+    return load_tokenizer_of(find_start(adapter, model_args)._replace(chat=chat))
 
 
 def vocabulary_of(model) -> int:
@@ -95,15 +100,18 @@ def check_vocabulary(model, tokenizer, name: str) -> None:
         raise ModelError(f"the tokenizer of '{name}' has {tokens} tokens, and its model reads {rows}")
 
 
-def load_tokenizer(name: str, revision: str | None = None):
+def load_tokenizer(name: str, revision: str | None = None, chat: Chat = AS_IT_IS):
     """The tokenizer of a model, padding on the left as generation needs it, its chat template set by `templates`.
+
+    Args:
+        chat: how it is to write conversations; by default as it says itself.
 
     Raises:
         ModelError: there is none.
         UsageError: it has no chat template, or one that loses messages.
     """
     tokenizer = _read_tokenizer(name, revision)
-    set_chat_template(tokenizer)
+    set_chat_template(tokenizer, chat)
     return tokenizer
 
 

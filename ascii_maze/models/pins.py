@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import AsciiMazeError, reason
 from ..files import sha256_of
 from ..references import find_reference
+from .chat import AS_IT_IS, Chat
 
 # Every model has one of them; where the Hub cannot be reached, it tells the commit in the cache.
 CONFIGS = ("config.json", "adapter_config.json")
@@ -64,21 +65,23 @@ def fingerprint(source) -> dict[str, Any]:
         "model": [source.name, source.revision, digests_of(source.name)],
         "base": [args.model_name_or_path, args.model_revision, digests_of(args.model_name_or_path)],
         "loaded_as": str(args),
+        "chat": source.chat,
     }
 
 
-def find_pinned(name: str, base: str | None = None):
+def find_pinned(name: str, base: str | None = None, chat: Chat = AS_IT_IS):
     """What there is of a model's name, its base included, each at one commit; see `fingerprint`.
 
     Args:
         base: where an adapter's base is now, if not where its config says.
+        chat: how it reads conversations; by default as its tokenizer says.
 
     Raises:
         AsciiMazeError: nothing can be loaded by that name.
     """
     from .sources import find_model
 
-    source = find_model(pin(name), base=base)
+    source = find_model(pin(name), base=base, chat=chat)
     args = source.model_args
     if source.adapter is None or not args.model_name_or_path:
         return source

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UsageError
+from ..files import read_json
 from ..references import HUB_FORM, Reference, find_reference
 from .adapter_config import CONFIG, ModelError, fetch, read_config
+from .chat import AS_IT_IS, Chat, reading_of
 from .devices import precision_for, this_device
 from .gguf import find_gguf, identify_gguf, in_words, unpack
 from .packaged import stand_in
@@ -24,12 +26,14 @@ class Source(NamedTuple):
         revision: of the Hub's repository; None for the newest.
         adapter: PEFT's config, where the name is an adapter's.
         model_args: TRL's ModelConfig of the base, or of the model itself.
+        chat: how it reads conversations, where that is not left to its tokenizer.
     """
 
     name: str
     revision: str | None
     adapter: Any
     model_args: Any
+    chat: Chat = AS_IT_IS
 
 
 def resolve_model(name: str) -> str:
@@ -57,11 +61,12 @@ def settle_name(name: str) -> str:
     return str(found) if found else name
 
 
-def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None) -> Source:
+def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat: Chat = AS_IT_IS) -> Source:
     """What there is of a name; see `loading.load_model`.
 
     Args:
         base: where an adapter's base is now, if not where its config says.
+        chat: how it reads conversations; by default as its tokenizer says.
 
     Raises:
         UsageError: nothing can be of that name.
@@ -74,7 +79,7 @@ def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None) -> S
     if scores != (task == "SEQ_CLS"):
         is_a = "it is a reward model, which does not walk" if scores else "it walks, and is no reward model"
         raise ModelError(f"'{name}' cannot serve here: {is_a}")
-    return Source(name, revision, adapter, _model_args(name, revision, adapter, base))
+    return Source(name, revision, adapter, _model_args(name, revision, adapter, base), chat)
 
 
 def find_named(name: str) -> Reference:
@@ -127,7 +132,7 @@ def how_loaded(source: Source) -> dict[str, Any]:
 
 
 def match_bases(sources: Mapping[str, Any], unquantised: bool = False) -> dict[str, Any]:
-    """The same sources, with a base loaded as the adapters beside it were trained on it.
+    """The same sources, with a base loaded, and reading conversations, as the adapters beside it were trained.
 
     A base in full precision beside adapters on the 4-bit one would differ from them by more than their training.
 
@@ -153,11 +158,40 @@ def match_bases(sources: Mapping[str, Any], unquantised: bool = False) -> dict[s
                         f"{how_loaded(second)[key]}: no one base stands beside both; evaluate them apart"
                     )
         if mine:
+            source = source._replace(chat=_chat_beside(source, mine))
             matched[name] = source._replace(model_args=next(iter(mine.values())).model_args)
             plain = f"{name} ({source.model_args.dtype})"
             if unquantised and how_loaded(matched[name]) != how_loaded(source) and plain not in sources:
                 matched[plain] = source
     return matched
+
+
+def _chat_beside(base: Source, adapters: Mapping[str, Source]) -> Chat:
+    """How a base reads conversations beside adapters: as was asked for, else as they were trained.
+
+    Raises:
+        UsageError: they were trained in different ways.
+    """
+    if base.chat != AS_IT_IS:
+        return base.chat
+    found = {name: _chat_of(adapter) for name, adapter in adapters.items()}
+    (first, chat), *others = found.items()
+    for name, other in others:
+        if other != chat:
+            raise UsageError(
+                f"'{first}' and '{name}' were trained to read conversations in different ways (chat template, "
+                "thinking): no one base stands beside both; evaluate them apart"
+            )
+    return chat
+
+
+def _chat_of(adapter: Source) -> Chat:
+    path = fetch(adapter.name, adapter.revision, "tokenizer_config.json")
+    reading = reading_of(read_json(path)) if path else reading_of({})
+    template = "plain" if reading.template == "plain" else None
+    if reading.template == "given" and (path := fetch(adapter.name, adapter.revision, "chat_template.jinja")):
+        template = path.read_text(encoding="utf-8")
+    return Chat(template, reading.thinking or None, reading.thinking_tokens or None)
 
 
 def _is_base(source: Source, adapter: Source) -> bool:

@@ -12,15 +12,19 @@ down as a template of constants:
 
 It is set on the tokenizer, and saved with every adapter, so that TRL, vLLM, lm-evaluation-harness and a user's own
 `apply_chat_template` all read the same text: what stands before the answer belongs to the prompt, content goes through
-character for character, nothing depends on the day. Tokenizers whose own template does all that already keep it.
+character for character, nothing depends on the day, and an answer ends with one token. Tokenizers whose own template
+does all that already keep it. Where a family can think, `enable_thinking` still chooses what stands before the answer.
 """
 
 import datetime
 import json
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import AsciiMazeError, UsageError, reason
+from ..metrics.path_validity.scoring import opened_thought
+from .chat import AS_IT_IS, THINKING_TOKENS, Chat, Reading, how_read, note_reading
 
 # What a template that writes the date is told; Llama's own template falls back on this day too.
 PINNED_DATE = datetime.datetime(2024, 7, 26)
@@ -29,9 +33,12 @@ _DATE_CALL = re.compile(r"strftime_now\((['\"])(.*?)\1\)")
 _RULES, _MAZE, _ANSWER, _NEXT, _EDGES = "Zrules0Z", "Zmaze0Z", "Zanswer0Z", "Znext0Z", "  Zedges0Z \n # "
 # Where a template has no place for the rules, they go in front of the maze.
 _FOLDED = "\n\n"
+SENTENCE = "You walk through a maze."
+# The last words before an answer end in one line break: of several, tokenizers merge those that nothing follows.
 PLAIN_TEMPLATE = (
-    "{%- for message in messages %}{{ message.content }}{{ eos_token if message.role == 'assistant' else '\n\n' }}"
-    "{%- endfor %}"
+    "{%- for message in messages %}{%- if message.role == 'assistant' %}"
+    "{{- 'Answer:\n' + message.content + eos_token }}{%- else %}{{- message.content + '\n\n' }}{%- endif %}"
+    "{%- endfor %}{%- if add_generation_prompt %}{{- 'Answer:\n' }}{%- endif %}"
 )
 
 
@@ -43,6 +50,7 @@ class Pieces(NamedTuple):
         bare_opening: before the maze, in a conversation without rules.
         between: rules and maze.
         before_answer: after the maze; generation starts after it.
+        before_thought: the same where the model is to think first.
         end: after the answer, with the token that ends it and nothing more; "" where the template writes none.
         next_turn: after an answer that another user message follows.
         with_rules: False for a template that leaves the rules out, of a tokenizer that could not spell them.
@@ -52,31 +60,56 @@ class Pieces(NamedTuple):
     bare_opening: str
     between: str
     before_answer: str
+    before_thought: str
     end: str
     next_turn: str
     with_rules: bool = True
 
 
-def set_chat_template(tokenizer, template: str | None = None, thinking: bool = False) -> None:
+def set_chat_template(tokenizer, chat: Chat = AS_IT_IS) -> None:
     """Give a tokenizer a template by which our conversations come through whole; see the module's first lines.
+
+    What was chosen is noted in the tokenizer, and saved with it: see `chat.how_read`.
 
     Args:
         tokenizer: of transformers; its `chat_template` is replaced where its own does not do.
-        template: Jinja to use in place of its own, or `plain` for the messages one after the other.
-        thinking: leave room for a thought before the answer, where the family's template has a switch for it.
+        chat: what to choose; what it leaves open stays as it is noted in the tokenizer.
 
     Raises:
         UsageError: the tokenizer has no template and none is given, or the template cannot be used.
     """
-    if template is not None:
-        tokenizer.chat_template = PLAIN_TEMPLATE if template == "plain" else template
+    noted = how_read(tokenizer)
+    if chat.template is not None:
+        tokenizer.chat_template = PLAIN_TEMPLATE if chat.template == "plain" else chat.template
+        noted = Reading(template="plain" if chat.template == "plain" else "given")
     if tokenizer.chat_template is None:
         raise UsageError(
-            f"the tokenizer of '{tokenizer.name_or_path}' has no chat template; give --chat_template plain, the path "
-            "of a Jinja file, or use an instruct model"
+            f"the tokenizer of '{tokenizer.name_or_path}' has no chat template; give --chat-template plain, or the "
+            "path of a Jinja file, or use an instruct model"
         )
-    if thinking or not _is_whole(tokenizer):
-        tokenizer.chat_template = flat_template(take_apart(tokenizer, thinking))
+    thinking = noted.thinking if chat.thinking is None else chat.thinking
+    room = (chat.thinking_tokens or noted.thinking_tokens or THINKING_TOKENS) if thinking else 0
+    dated = _DATE_CALL.search(tokenizer.get_chat_template())
+    date = PINNED_DATE.date().isoformat() if dated else noted.pinned_date
+    if thinking or noted.thinking or not _is_whole(tokenizer):
+        tokenizer.chat_template = flat_template(take_apart(tokenizer), thinking)
+    note_reading(tokenizer, Reading(noted.template, thinking, room, date))
+
+
+def read_template(given: str) -> str:
+    """What an option `chat_template` names: `plain` as it is, else the text of a Jinja file.
+
+    Raises:
+        UsageError: there is no such file, or it is no text.
+    """
+    if given == "plain":
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"chat template: '{given}' is neither 'plain' nor a Jinja file that can be read: {reason(error)}"
+        ) from error
 
 
 def render(tokenizer, messages: list[dict[str, str]], **options) -> str:
@@ -95,18 +128,18 @@ def render(tokenizer, messages: list[dict[str, str]], **options) -> str:
         raise AsciiMazeError(f"the chat template of '{tokenizer.name_or_path}' fails: {reason(error)}") from error
 
 
-def take_apart(tokenizer, thinking: bool) -> Pieces:
+def take_apart(tokenizer) -> Pieces:
     """What the template puts around rules, maze and answer, by rendering marked messages.
 
     Raises:
-        UsageError: it refuses a plain exchange, drops or repeats a message, or puts them in another order.
+        UsageError: it refuses a plain exchange, drops or repeats a message, puts them in another order, or nothing
+            can end an answer.
     """
     rules, maze = _say("system", _RULES), _say("user", _MAZE)
     answer = _say("assistant", _ANSWER)
-    options = {"enable_thinking": thinking}
-    bare = _cut(tokenizer, render(tokenizer, [maze, answer], **options), (_MAZE, _ANSWER))
+    bare = _cut(tokenizer, render(tokenizer, [maze, answer], enable_thinking=False), (_MAZE, _ANSWER))
     try:
-        whole = render(tokenizer, [rules, maze, answer], **options)
+        whole = render(tokenizer, [rules, maze, answer], enable_thinking=False)
     except AsciiMazeError:  # no system role
         whole = ""
     with_rules = True
@@ -114,30 +147,48 @@ def take_apart(tokenizer, thinking: bool) -> Pieces:
         opening, between, before, end = _cut(tokenizer, whole, (_RULES, _MAZE, _ANSWER))
     else:
         opening, between, before, end = bare[0], _FOLDED, bare[1], bare[2]
-        with_rules = can_spell(tokenizer, "You walk through a maze.")
-    if thinking:
-        start = render(tokenizer, [maze], add_generation_prompt=True, **options)
-        before = start[start.index(_MAZE) + len(_MAZE) :]
+        with_rules = can_spell(tokenizer, SENTENCE)
+    start = render(tokenizer, [maze], add_generation_prompt=True, enable_thinking=True)
+    thought = _cut(tokenizer, start, (_MAZE,))[1]
     next_turn, end = _next_turn(tokenizer, end), _up_to_token(tokenizer, end)
-    return Pieces(opening, bare[0], between, before, end, next_turn, with_rules)
+    if not end and not tokenizer.eos_token:
+        raise UsageError(
+            f"the chat template of '{tokenizer.name_or_path}' writes nothing that ends an answer, and its tokenizer "
+            "has no end of text; give --chat-template the path of a Jinja file that does"
+        )
+    return Pieces(opening, bare[0], between, before, thought, end, next_turn, with_rules)
 
 
-def flat_template(pieces: Pieces) -> str:
+def flat_template(pieces: Pieces, thinking: bool = False) -> str:
     """The Jinja template of constants that puts these pieces around any conversation of ours, multi-turn ones too.
 
-    A prompt with its generation prompt is then a prefix of the whole conversation, by construction.
+    A prompt with its generation prompt is then a prefix of the whole conversation, by construction. Where it opens a
+    thought, an answer that begins with one does not open it again.
+
+    Args:
+        thinking: what holds where `enable_thinking` is not given.
     """
-    opening, bare, between, before, end, next_turn = map(_literal, pieces[:6])
+    opening, bare, between, before, thought, end, next_turn = map(_literal, pieces[:7])
     rules = f"{opening} + messages[0].content + {between}" if pieces.with_rules else opening
+    tag = opened_thought(pieces.before_thought)
+    content, start, turn, choice = "message.content", before, before, ""
+    if pieces.before_thought != pieces.before_answer:
+        choice = f"{{%- set thinks = enable_thinking if enable_thinking is defined else {str(thinking).lower()} %}}"
+        start = f"({thought} if thinks else {before})"
+        turn = f"({thought} if thinks and loop.last else {before})"
+    if tag:
+        opens = f"thinks and loop.last and message.content.startswith({_literal(tag)})"
+        content = f"(message.content[{len(tag)}:].lstrip('\\n') if {opens} else message.content)"
     return (
-        f"{{%- if messages[0].role == 'system' %}}{{{{- {rules} }}}}{{%- set turns = messages[1:] %}}"
+        f"{choice}{{%- if messages[0].role == 'system' %}}{{{{- {rules} }}}}{{%- set turns = messages[1:] %}}"
         f"{{%- else %}}{{{{- {bare} }}}}{{%- set turns = messages %}}{{%- endif %}}"
         "{%- for message in turns %}"
         "{%- if message.role == 'assistant' %}"
-        f"{{{{- {before} + message.content + ({end if pieces.end else 'eos_token'} if loop.last else {next_turn}) }}}}"
+        f"{{{{- {turn} + {content} + "
+        f"({end if pieces.end else 'eos_token'} if loop.last else {next_turn}) }}}}"
         "{%- else %}{{- message.content }}{%- endif %}"
         "{%- endfor %}"
-        f"{{%- if add_generation_prompt %}}{{{{- {before} }}}}{{%- endif %}}"
+        f"{{%- if add_generation_prompt %}}{{{{- {start} }}}}{{%- endif %}}"
     )
 
 
@@ -159,9 +210,10 @@ def _is_whole(tokenizer) -> bool:
         whole = render(tokenizer, [*talk, _say("assistant", _ANSWER)])
     except AsciiMazeError:
         return False
-    rules = _RULES in prompt or not can_spell(tokenizer, "You walk through a maze.")
+    rules = _RULES in prompt or not can_spell(tokenizer, SENTENCE)
     after = whole.removeprefix(prompt)
-    return rules and _EDGES in prompt and after.startswith(_ANSWER) and bool(after[len(_ANSWER) :].strip())
+    end = after.removeprefix(_ANSWER)
+    return rules and _EDGES in prompt and after.startswith(_ANSWER) and _up_to_token(tokenizer, end) == end != ""
 
 
 def _say(role: str, content: str) -> dict[str, str]:
@@ -176,7 +228,7 @@ def _cut(tokenizer, text: str, marks: tuple[str, ...]) -> list[str]:
         if not found or mark in text:
             raise UsageError(
                 f"the chat template of '{tokenizer.name_or_path}' drops, repeats or reorders messages; "
-                "give --chat_template plain, or the path of a Jinja file"
+                "give --chat-template plain, or the path of a Jinja file"
             )
         pieces.append(before)
     return [*pieces, text]

@@ -4,8 +4,6 @@ Greedy answers can differ from those of transformers in a few tokens, since the 
 therefore names the engine. vLLM quantises a 4-bit base by itself, to NF4 as bitsandbytes does.
 """
 
-from itertools import takewhile
-
 from ..metrics.path_validity.scoring import opened_thought
 
 
@@ -19,7 +17,7 @@ def load_vllm(source) -> tuple:
     from vllm.lora.request import LoRARequest
 
     from .adapters import read_weights
-    from .chat import render_prompt, turn_ends
+    from .chat import read_answers, render_prompt, turn_ends
     from .loading import load_tokenizer_of
     from .sources import loadable
 
@@ -52,13 +50,12 @@ def load_vllm(source) -> tuple:
         )
         outputs = engine.generate(tokens, sampling, lora_request=lora, use_tqdm=False)
         on_progress(len(prompts))
+        # Not by vLLM, which has the base's tokenizer: the adapter's may differ in its special tokens.
         return [
-            [opened_thought(text) + decode(completion.token_ids) for completion in output.outputs]
+            read_answers(
+                tokenizer, [completion.token_ids for completion in output.outputs], ends, opened_thought(text)
+            )
             for text, output in zip(texts, outputs)
         ]
-
-    def decode(ids) -> str:
-        # Not by vLLM, which has the base's tokenizer: the adapter's may differ in its special tokens.
-        return tokenizer.decode(list(takewhile(lambda token: token not in ends, ids)), skip_special_tokens=True)
 
     return tokenizer, complete

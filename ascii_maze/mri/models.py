@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import AsciiMazeError, UsageError
-from ..models.chat import turn_ends
+from ..models.chat import AS_IT_IS, Chat, turn_ends
 from ..models.sources import Source, how_loaded
 
 BASE = "base"
@@ -74,12 +74,13 @@ class Models:
                 yield stage_of.get(id(module), after), module
 
 
-def find_adapters(base: str, adapters: dict[str, str]) -> dict[str, Source]:
+def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) -> dict[str, Source]:
     """Check that adapters can be compared on one base, before any weights are loaded.
 
     Args:
         base: `tiny`, a folder or a Hub id.
         adapters: name -> folder or Hub id.
+        chat: how they read conversations; always without a thought, which would be another text in each model.
 
     Raises:
         UsageError: no adapter, an unusable name, a whole model, or an adapter of another base or quantisation.
@@ -98,7 +99,8 @@ def find_adapters(base: str, adapters: dict[str, str]) -> dict[str, Source]:
                 "digits, - and _ that no other adapter has, and not 'base'"
             )
         known.add(name.casefold())  # names become file names, and some file systems ignore case
-    sources = {name: find_model(location) for name, location in adapters.items()}
+    chat = chat._replace(thinking=False)
+    sources = {name: find_model(location, chat=chat) for name, location in adapters.items()}
     for name, source in sources.items():
         _check_adapter(name, source, base)
         _check_same_base(name, source, *next(iter(sources.items())))

@@ -14,6 +14,7 @@ from ..errors import AsciiMazeError, reason
 from ..mazes.prompts import PromptStyle, format_answer, style_of
 from ..metrics.path_validity.maze import MOVES, OPEN, Maze
 from ..metrics.path_validity.scoring import parse_moves
+from ..models.chat import render_prompt
 from .rows import shown_map
 
 # Open cells read in each maze at the position `cells`, sampled per maze; an even number.
@@ -103,7 +104,7 @@ def _render(row: dict, tokenizer) -> str:
     from jinja2 import TemplateError
 
     try:
-        return tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+        return render_prompt(tokenizer, row["prompt"])
     except TemplateError as error:
         raise AsciiMazeError(
             f"the model's chat template does not take the messages of maze {row.get('id')}: {reason(error)}"

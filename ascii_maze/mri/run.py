@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..files import UNFINISHED, is_ours, move_inside, output_folder, remove_inside
+from ..models.chat import AS_IT_IS, Chat
 from ..models.sources import describe, settle_name
 from ..packages import PACKAGES, versions
 from ..terminal import OnProgress
@@ -55,6 +56,7 @@ def write_report(
     limit: int | None = 1_000,
     seed: int = 0,
     on_progress: OnProgress | None = None,
+    chat: Chat = AS_IT_IS,
 ) -> Results:
     """Compare adapters with their base, and write report.html, figures, tables and mri.json.
 
@@ -66,6 +68,7 @@ def write_report(
         limit: use only the first so many mazes of the split.
         seed: of the probes' splits, the chosen cells and the regions.
         on_progress: called with what is being done, steps done and steps in all.
+        chat: how the models read conversations; by default as their tokenizers say.
 
     Returns:
         What mri.json holds.
@@ -77,7 +80,7 @@ def write_report(
             finite, the disk is full, or another process writes to the output folder.
     """
     on_progress = on_progress or (lambda what, done, total: None)
-    sources = find_adapters(base, adapters)
+    sources = find_adapters(base, adapters, chat)
     rows = load_rows(dataset, split, limit)
     base = settle_name(base)
     settings: Settings = {

@@ -226,7 +226,9 @@ def _words(value: Any) -> list[str]:
 def outside(values: dict[str, Any]) -> list[str]:
     """Files, models, adapters and datasets that a recipe names and no stage of the study makes."""
     named = [
-        value for key, value in sorted(values.items()) if key.endswith("_path") or key in ("dataset_name", "deepspeed")
+        value
+        for key, value in sorted(values.items())
+        if key.endswith("_path") or key in ("dataset_name", "deepspeed", "chat_template")
     ]
     return [value for value in named if isinstance(value, str) and not value.startswith((OUT, BASE))]
 

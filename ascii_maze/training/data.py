@@ -16,6 +16,8 @@ from ..metrics.path_validity.maze import Maze, MazeError
 from ..models.generation import answer_budget
 from ..recipe import Arguments
 
+ANSWERS = ("completion", "chosen", "rejected")
+
 
 def load_rows(arguments: Arguments, columns: tuple[str, ...]):
     """Load the rows to train on, and those to evaluate on if the recipe evaluates, else None; with all their columns.
@@ -97,8 +99,20 @@ def variants(text: str) -> Iterable[str]:
 
 def conversations(row: dict) -> list[list[dict]]:
     """The conversations of a row: the prompt with each of its answers, or alone."""
-    answers = [row[column] for column in ("completion", "chosen", "rejected") if row.get(column) is not None]
+    answers = [row[column] for column in ANSWERS if row.get(column) is not None]
     return [row["prompt"] + answer for answer in answers] or [row["prompt"]]
+
+
+def messages_of(rows):
+    """The columns of messages of a dataset's rows."""
+    return rows.select_columns([name for name in ("prompt", *ANSWERS) if name in rows.column_names])
+
+
+def by_characters(rows) -> list[int]:
+    """The indices of rows, from the one with the shortest conversation to that with the longest."""
+    kept = messages_of(rows)
+    characters = [max(sum(len(m["content"]) for m in talk) for talk in conversations(row)) for row in kept]
+    return sorted(range(len(kept)), key=characters.__getitem__)
 
 
 class Lengths(NamedTuple):
@@ -117,10 +131,7 @@ class Lengths(NamedTuple):
 
 def measure_lengths(rows, tokenizer, sample: int = 512) -> Lengths:
     """Count tokens of `sample` evenly spaced rows; for `most`, also of the 64 with the most characters."""
-    columns = [name for name in ("prompt", "completion", "chosen", "rejected") if name in rows.column_names]
-    kept = rows.select_columns(columns)
-    characters = [max(sum(len(m["content"]) for m in talk) for talk in conversations(row)) for row in kept]
-    by_length = sorted(range(len(kept)), key=characters.__getitem__)
+    kept, by_length = messages_of(rows), by_characters(rows)
 
     def tokens(indices) -> list[list[int]]:
         return [

@@ -3,9 +3,10 @@ where its moves lead, with advantages relative to the group (Shao et al., 2024).
 """
 
 
-def make_trainer(trainer_class: type, run, **arguments):
+def make_trainer(trainer_class: type, run, processing_class, **arguments):
     """Make TRL's trainer of this method; see `sft`. The recipe's `reward_weights` are in the order of the terms."""
     from .rewards import Terms, reward_function
     from .watch import watched
 
-    return watched(trainer_class)(reward_funcs=[reward_function(term) for term in Terms._fields], **arguments)
+    rewards = [reward_function(term, processing_class) for term in Terms._fields]
+    return watched(trainer_class)(reward_funcs=rewards, processing_class=processing_class, **arguments)

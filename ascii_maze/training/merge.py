@@ -14,6 +14,7 @@ from dataset_builder.load import load_mazes
 from ..errors import AsciiMazeError, UsageError
 from ..files import new_folder, write_text
 from ..metrics.path_validity.scoring import score_path
+from ..models.chat import AS_IT_IS, Chat, turn_ends
 from ..models.generation import answer_mazes
 from ..models.loading import load_source
 from ..models.sources import describe, find_model
@@ -29,6 +30,7 @@ def merge_adapter(
     margin: float,
     on_progress: OnProgress,
     base: str | None = None,
+    chat: Chat = AS_IT_IS,
 ) -> dict:
     """Merge, measure validity on held-out mazes before and after, and save if no more than the margin is lost.
 
@@ -38,6 +40,7 @@ def merge_adapter(
         margin: validity that may be lost, 0-1.
         on_progress: called with the phase, mazes done and mazes in total.
         base: where the adapter's base is now, if not where its config says.
+        chat: how it reads conversations; by default as its tokenizer says.
 
     Returns:
         What merge.json in the folder holds: `before` and `after`, validity 0-1, `mazes`, how many, and `base`, how
@@ -50,12 +53,13 @@ def merge_adapter(
     if out.exists():
         raise UsageError(f"{out} is there already; give another --out")
     rows = load_mazes(dataset, split, limit)
-    source = find_model(adapter, base=base)
+    source = find_model(adapter, base=base, chat=chat)
     model, tokenizer = load_source(source)
     if not hasattr(model, "peft_config"):
         raise UsageError(f"'{adapter}' is a whole model, there is nothing to merge")
     before = share_valid(model, tokenizer, rows, lambda done: on_progress("before", done, len(rows)))
     merged = merge_weights(model)
+    merged.generation_config.eos_token_id = turn_ends(tokenizer, merged)
     after = share_valid(merged, tokenizer, rows, lambda done: on_progress("after", done, len(rows)))
     figures = {
         "adapter": adapter,

@@ -15,7 +15,7 @@ def make_trainer(trainer_class: type, run, **arguments):
     from ..models.shared_prefix import without_adapter
     from .watch import watched
 
-    class AnswerOnly(trainer_class):
+    class AnswerOnly(rows_as_written(trainer_class)):
         fused = False
 
         def concatenated_forward(self, model, batch):
@@ -40,3 +40,24 @@ def make_trainer(trainer_class: type, run, **arguments):
     if trainer.fused:
         add_fused_lm_head(base, outputs=("log_probs", "mean_logits"))
     return trainer
+
+
+def rows_as_written(trainer_class: type) -> type:
+    """TRL's trainer with the tokens that the chat template writes and no others.
+
+    TRL 1.16 puts the tokenizer's bos and eos around a conversation whose template has written neither, or another
+    end: tokens that no other method and no evaluation reads.
+    """
+
+    class AsWritten(trainer_class):
+        def tokenize_row(self, feature, model=None):
+            row = super().tokenize_row(feature, model)
+            for side in ("chosen", "rejected"):
+                written = self.build_tokenized_answer(feature["prompt"], feature[side])
+                tokens = written["prompt_input_ids"] + written["input_ids"]
+                begin = int(row[f"{side}_input_ids"][:1] != tokens[:1])
+                for part in ("input_ids", "attention_mask", "labels"):
+                    row[f"{side}_{part}"] = row[f"{side}_{part}"][begin : begin + len(tokens)]
+            return row
+
+    return AsWritten

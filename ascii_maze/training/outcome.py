@@ -7,6 +7,7 @@ from ..errors import AsciiMazeError
 from ..files import replacing, staged, write_text
 from ..hub.cards import render_card
 from ..methods import METHODS
+from ..models.chat import how_read, turn_ends
 from ..models.gguf import identify_gguf
 from ..packages import versions
 from ..recipe import Recipe
@@ -47,6 +48,10 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> RunMetrics:
         "started_from": recipe.values.get("adapter_name_or_path"),
         "dataset": dataset,
         "budget": recipe.values.get("budget"),
+        "chat": {
+            **how_read(trainer.processing_class)._asdict(),
+            "ends": turn_ends(trainer.processing_class, trainer.accelerator.unwrap_model(trainer.model)),
+        },
         "steps": trainer.state.global_step,
         "samples": round((trainer.state.epoch or 0) * rows),
         "tokens": trainer.state.num_input_tokens_seen,

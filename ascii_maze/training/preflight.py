@@ -1,14 +1,25 @@
-"""Describes a run before it starts: its recipe, sizes, and one row as the model sees it."""
+"""Proves that a run can teach what its rows hold, and describes it: recipe, sizes, one row as the model sees it."""
 
 import math
+import random
 
+from ..errors import UsageError
 from ..methods import METHODS
+from ..models.chat import how_read, render_prompt
+from ..models.round_trip import find_problem
 from ..recipe import Recipe
-from .data import Lengths
+from .data import Lengths, by_characters
+from .tokenised import parts_of, taught_by
+
+PROVEN = 7  # random rows that go the whole way before a run
 
 
-def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
-    """Describe a run as text: resolved recipe, size of model and run, lengths, one example as the model sees it."""
+def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows, proven: int) -> str:
+    """Describe a run as text: resolved recipe, size of model and run, lengths, one example as the model sees it.
+
+    Args:
+        proven: from `prove_round_trip`.
+    """
     args, generates = trainer.args, METHODS[recipe.method].generates
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     total = sum(
@@ -33,9 +44,20 @@ def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows) -> str:
         if eval_rows is None
         else f"evaluation: {len(eval_rows):,} rows; 0 of their mazes are trained on",
         f"hub: {args.hub_model_id} would take the result" if args.hub_model_id else "hub: no 'hub_model_id'",
+        chat_line(trainer.processing_class),
+        f"round trip: {proven} conversations rendered, tokenised, masked, decoded and parsed teach what they hold",
         *example_lines(trainer.processing_class, trainer.train_dataset[0]),
     ]
     return "\n".join(lines)
+
+
+def chat_line(tokenizer) -> str:
+    """How conversations are written, in a line."""
+    reading = how_read(tokenizer)
+    whose = {"own": "the model's own", "plain": "plain text", "given": "the file's"}[reading.template]
+    thought = f"a thought of up to {reading.thinking_tokens:,} tokens" if reading.thinking else "no thought"
+    date = f"; it writes the date, which is always {reading.pinned_date}" if reading.pinned_date else ""
+    return f"chat template: {whose}; {thought} before an answer{date}"
 
 
 def rows_per_step(args) -> int:
@@ -63,34 +85,53 @@ def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int) -> int:
     return math.ceil(1.02 * tokens / (per_row * rows_per_step(trainer.args)))
 
 
+def prove_round_trip(method: str, args, tokenizer, rows, seed: int = 0) -> int:
+    """See that rows go the whole way: what is taught is rendered, tokenised, masked, decoded and parsed to itself.
+
+    Args:
+        args: TRL's config of the method.
+        rows: to train on, with all their columns; the longest and some random ones are looked at.
+        seed: of the choice.
+
+    Returns:
+        The number of conversations that came back.
+
+    Raises:
+        UsageError: one did not; the message says what the chat template did.
+    """
+    from datasets.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
+
+    some = random.Random(seed).sample(range(len(rows)), min(PROVEN, len(rows)))
+    chosen = sorted({by_characters(rows)[-1], *some})
+    shown = is_progress_bar_enabled()
+    disable_progress_bar()
+    try:
+        taught = list(taught_by(method, args, tokenizer, rows.select(chosen)))
+    finally:
+        if shown:
+            enable_progress_bar()
+    for one in taught:
+        if problem := find_problem(tokenizer, one):
+            raise UsageError(f"{problem}; give --chat-template plain, or the path of a Jinja file that does not")
+    return len(taught)
+
+
 def example_lines(tokenizer, row: dict) -> list[str]:
     """One row as the model sees it, and which part of it the loss is of."""
-    if "labels" in row:
-        parts = _masked(row["input_ids"], row["labels"])
-    elif "chosen_labels" in row:
-        prompt, chosen = _masked(row["chosen_input_ids"], row["chosen_labels"])
-        parts = [
-            prompt,
-            ("chosen", chosen[1]),
-            ("rejected", _masked(row["rejected_input_ids"], row["rejected_labels"])[1][1]),
-        ]
-    elif "prompt_ids" in row:
-        answers = [(name, row[f"{name}_ids"]) for name in ("completion", "chosen", "rejected") if f"{name}_ids" in row]
-        parts = [("no loss on", row["prompt_ids"]), *answers]
-        if "label" in row:
-            parts[1] = ("desirable" if row["label"] else "undesirable", parts[1][1])
-    elif "chosen_ids" in row:
-        parts = [("the larger reward for", row["chosen_ids"]), ("the smaller for", row["rejected_ids"])]
+    parts = parts_of(row)
+    if not parts:
+        return ["example, the model completes:", render_prompt(tokenizer, row["prompt"])]
+    first = parts[0]
+    if first.prompt_ids is None:
+        named = [("the larger reward for", first.answer_ids), ("the smaller for", parts[1].answer_ids)]
     else:
-        text = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
-        return ["example, the model completes:", text]
-    lines = [line for name, ids in parts for line in (f"{name}:", tokenizer.decode(ids))]
+        name = {"completion": "loss on"}.get(first.side, first.side)
+        if "label" in row:
+            name = "desirable" if row["label"] else "undesirable"
+        named = [("no loss on", first.prompt_ids), (name, first.answer_ids)]
+        named += [(part.side, part.answer_ids) for part in parts[1:]]
+    lines = [line for name, ids in named for line in (f"{name}:", tokenizer.decode(ids))]
     return [f"example, {lines[0]}", *lines[1:]]
-
-
-def _masked(ids: list[int], labels: list[int]) -> list[tuple[str, list[int]]]:
-    prompt = [token for token, label in zip(ids, labels) if label == -100]
-    return [("no loss on", prompt), ("loss on", [label for label in labels if label != -100])]
 
 
 def _is_4bit(parameter) -> bool:

@@ -18,6 +18,7 @@ from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..mazes.terms import WEIGHTS, Terms
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import after_thought, completion_text, parse_moves, read_maze, score_moves
+from ..models.chat import read_answers, thought_of_prompts, turn_ends
 
 __all__ = ["WEIGHTS", "Terms", "judge", "reward_function"]
 
@@ -48,15 +49,21 @@ def judge(maze: Maze | str, completion: object, style: PromptStyle = PLAIN) -> T
     return Terms(1.0, 1 - score.excess_moves / len(moves), float(as_asked), progress)
 
 
-def reward_function(term: str):
-    """A term as a reward function of TRL: all completions of a step and the column `maze` -> one number each."""
+def reward_function(term: str, tokenizer):
+    """A term as a reward function of TRL: all completions of a step and the column `maze` -> one number each.
+
+    The completions are read from their tokens, as an evaluation reads them: TRL's texts lack the tag of a thought that
+    the prompt opens, and those that are special tokens.
+    """
+    opened, ends = thought_of_prompts(tokenizer), turn_ends(tokenizer)
 
     def reward(
-        prompts: list[list[Message]], completions: list[list[Message]], maze: list[str], **columns
+        prompts: list[list[Message]], completion_ids: list[list[int]], maze: list[str], **columns
     ) -> list[float]:
+        answers = read_answers(tokenizer, completion_ids, ends, opened)
         return [
             getattr(judge(text, answer, style_of(prompt)), term)
-            for prompt, answer, text in zip(prompts, completions, maze)
+            for prompt, answer, text in zip(prompts, answers, maze)
         ]
 
     reward.__name__ = term  # the name it is logged under

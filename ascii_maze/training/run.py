@@ -15,10 +15,12 @@ from transformers import EarlyStoppingCallback, TrainerCallback
 from ..errors import AsciiMazeError, UsageError, printable, reason
 from ..files import output_folder, write_text
 from ..methods import METHODS
+from ..models.chat import Chat, how_read, turn_ends
 from ..models.loading import check_vocabulary, load_model_to_train, load_tokenizer_to_train, vocabulary_of
 from ..models.quantisation import restore_weights, trained_weights
 from ..models.shared_prefix import without_adapter
-from ..recipe import Arguments, Budget, Recipe
+from ..models.templates import read_template
+from ..recipe import Arguments, Budget, Recipe, RunArguments
 from ..run_metrics import read_metrics
 from . import method_module
 from .chain import check_predecessors
@@ -27,7 +29,7 @@ from .data import Lengths, check_lengths, check_positions, identify_rows, load_r
 from .folder import RunStart, check_place, check_same_rows, check_start, clear_run, is_finished, nothing_made
 from .heads import project_labelled_alone
 from .outcome import check_disk, collect_metrics, gather_weights, save
-from .preflight import describe, rows_per_step, steps_for_tokens
+from .preflight import describe, prove_round_trip, rows_per_step, steps_for_tokens
 from .publish import check_destination, publish, take_destination
 from .sharing import share_prefixes
 from .validity import measure_validity
@@ -105,15 +107,19 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
             if destination:
                 publish(out, destination)
         return out
-    tokenizer = load_tokenizer_to_train(arguments.model, arguments.run.adapter_name_or_path)
+    tokenizer = load_tokenizer_to_train(arguments.model, arguments.run.adapter_name_or_path, chat_of(arguments.run))
     lengths = measure_lengths(train_rows, tokenizer)
     check_lengths(train_rows, lengths, tokenizer, training, method.generates)
+    with refusals(recipe):
+        proven = prove_round_trip(recipe.method, training, tokenizer, train_rows, training.seed)
+    if method.generates:  # the recipe's is for the answer; a thought has room of its own
+        training.max_completion_length += how_read(tokenizer).thinking_tokens
     with refusals(recipe), nothing_made(out):
         trainer = make_trainer(recipe, arguments, train_rows, eval_rows, tokenizer, lengths)
     trained = sum(p.numel() * p.element_size() for p in trainer.model.parameters() if p.requires_grad)
     check_disk(out, trained, training.save_total_limit or 3)
     if first_process:
-        print(printable(describe(recipe, trainer, lengths, eval_rows)), flush=True)
+        print(printable(describe(recipe, trainer, lengths, eval_rows, proven)), flush=True)
     if dry_run:
         return out
     with output_folder(out) if first_process else nullcontext():
@@ -136,6 +142,16 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     if first_process and destination:
         publish(out, destination)
     return out
+
+
+def chat_of(run: RunArguments) -> Chat:
+    """How a recipe has conversations written.
+
+    Raises:
+        UsageError: its `chat_template` is no file.
+    """
+    template = None if run.chat_template is None else read_template(run.chat_template)
+    return Chat(template, run.thinking, run.thinking_tokens)
 
 
 @contextmanager
@@ -169,6 +185,8 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
         training.restore_callback_states_from_checkpoint = True  # how many evaluations were no better
     model = load_model_to_train(arguments.model, extra.adapter_name_or_path, training.seed)
     check_vocabulary(model, tokenizer, extra.adapter_name_or_path or arguments.model.model_name_or_path)
+    if not method.scores:
+        end_at_turns(model, tokenizer, training)
     rollout = training.max_completion_length if method.generates else 0
     check_positions(model, lengths, rollout)
     weights, read = trained_weights(model), vocabulary_of(model)
@@ -201,6 +219,14 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
     if extra.early_stopping_patience is not None:
         trainer.add_callback(EarlyStopping(extra.early_stopping_patience))
     return trainer
+
+
+def end_at_turns(model, tokenizer, training) -> None:
+    """Let a rollout end with the token that the template writes after an answer, which need not be the eos."""
+    ends = turn_ends(tokenizer, model)
+    model.generation_config.eos_token_id = ends  # it is saved with a whole model, too
+    if getattr(training, "use_vllm", False):
+        training.generation_kwargs = {"stop_token_ids": ends, **(training.generation_kwargs or {})}
 
 
 def cap_steps(training, steps: int) -> None:

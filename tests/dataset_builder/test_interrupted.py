@@ -26,7 +26,7 @@ CONFIG = BuildConfig(name="small", sizes={"3x3": 1}, generators={"depth_first": 
 
 def answer_in_place_of_a_model(patch):
     """A model that is right and wrong about the first mazes of `train`, and right about all of `test`."""
-    patch.setattr("ascii_maze.models.loading.load_model", lambda name: (None, None))
+    patch.setattr("ascii_maze.models.loading.load_model", lambda name, chat: (None, None))
     patch.setattr(on_policy, "_ask", ask)
 
 

@@ -9,11 +9,11 @@ from ascii_maze import Maze, generate_mazes, prompt_messages
 from ascii_maze.errors import UsageError
 from ascii_maze.mazes.prompts import PLAIN
 from ascii_maze.models import templates
-from ascii_maze.models.chat import turn_ends
+from ascii_maze.models.chat import Chat, Reading, how_read, reading_of, turn_ends
 from ascii_maze.models.sources import TINY
 from ascii_maze.models.templates import set_chat_template
 
-from ..training.families import BAR, FAMILIES, STORED, tokenizer_of
+from ..training.families import BAR, FAMILIES, tokenizer_of
 
 # An open map: no wall at its edges, so that trimming it would lose blanks.
 OPEN = "  S \n  # \n G  "
@@ -67,7 +67,7 @@ def test_what_stands_before_the_answer_belongs_to_the_prompt(family, before):
 )
 def test_thinking_leaves_the_thought_to_the_model(family, before):
     tokenizer = tokenizer_of(family)
-    set_chat_template(tokenizer, thinking=True)
+    set_chat_template(tokenizer, Chat(thinking=True))
     prompt, whole = texts(tokenizer)
     assert prompt.endswith(before)
     assert whole.startswith(prompt)
@@ -100,18 +100,18 @@ def test_a_prompt_is_the_same_on_another_day(family, monkeypatch):
 
 def test_a_tokenizer_without_a_template_is_refused_with_what_to_give_and_takes_plain_text():
     tokenizer = tokenizer_of(None)
-    with pytest.raises(UsageError, match="no chat template; give --chat_template plain"):
+    with pytest.raises(UsageError, match="no chat template; give --chat-template plain"):
         set_chat_template(tokenizer)
-    set_chat_template(tokenizer, "plain")
+    set_chat_template(tokenizer, Chat("plain"))
     prompt, whole = texts(tokenizer)
-    assert prompt == f"{PLAIN.system_prompt}\n\n{OPEN}\n\n"
+    assert prompt == f"{PLAIN.system_prompt}\n\n{OPEN}\n\nAnswer:\n"
     assert whole == f"{prompt}{ANSWER}<eos>"
 
 
 @pytest.mark.parametrize("template", ["{{ messages[0].content }}", "{{ raise_exception('no') }}", "{{ x"])
 def test_a_template_that_loses_a_message_is_refused(template):
     with pytest.raises((UsageError, templates.AsciiMazeError), match="chat template of"):
-        set_chat_template(tokenizer_of(None), template)
+        set_chat_template(tokenizer_of(None), Chat(template))
 
 
 @pytest.mark.parametrize("family", ["qwen2_5", "qwen3", "gemma", "llama3"])
@@ -129,15 +129,55 @@ def test_several_turns_are_the_family_s_own(family):
 
 
 def test_a_template_that_does_all_that_is_kept():
-    for family in ("qwen2_5", "lfm2"):
-        tokenizer = tokenizer_of(family)
-        set_chat_template(tokenizer)
-        assert tokenizer.chat_template == (STORED / f"{family}.jinja").read_text()
-    tokenizer = tokenizer_of("qwen3")
+    tokenizer = tokenizer_of("qwen2_5")
+    written = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>' }}{% endfor %}"
+    tokenizer.chat_template = written + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    own = tokenizer.chat_template
     set_chat_template(tokenizer)
-    once = tokenizer.chat_template
+    assert tokenizer.chat_template == own
+
+
+@pytest.mark.parametrize("chat", [Chat(), Chat(thinking=True, thinking_tokens=7), Chat("plain")])
+@pytest.mark.parametrize("family", ["qwen3", "nemotron_3_nano", "llama3_2"])
+def test_what_was_chosen_stays_with_the_tokenizer(family, chat, tmp_path):
+    tokenizer = tokenizer_of(family)
+    set_chat_template(tokenizer, chat)
+    tokenizer.save_pretrained(tmp_path)
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    set_chat_template(again)
+    assert again.chat_template == tokenizer.chat_template
+    assert how_read(again) == how_read(tokenizer)
+    date = "2024-07-26" if family == "llama3_2" and chat.template is None else None
+    template, thinking = "plain" if chat.template else "own", bool(chat.thinking)
+    assert how_read(again) == Reading(template, thinking, 7 * thinking, date)
+
+
+@pytest.mark.parametrize(
+    "note", [None, [], "x", {"thinking": "yes", "thinking_tokens": -1, "pinned_date": {}, "template": 3}]
+)
+def test_a_stranger_s_note_is_ignored_where_it_makes_no_sense(note):
+    assert reading_of({"ascii_maze": note}) == Reading()
+
+
+def test_thinking_can_be_turned_on_and_off_after_the_training():
+    tokenizer, untouched = tokenizer_of("qwen3_5_think"), tokenizer_of("qwen3_5_think")
     set_chat_template(tokenizer)
-    assert tokenizer.chat_template == once
+    once = texts(tokenizer)
+    set_chat_template(tokenizer, Chat(thinking=True))
+    assert texts(tokenizer)[0].endswith("<think>\n")
+    set_chat_template(tokenizer, Chat(thinking=False))
+    assert texts(tokenizer) == once
+    asked = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": True}
+    talk = prompt_messages("###\n#S#\n#G#\n###")
+    assert tokenizer.apply_chat_template(talk, **asked) == untouched.apply_chat_template(talk, **asked)
+
+
+def test_a_thought_that_the_template_opens_is_not_opened_twice():
+    tokenizer = tokenizer_of("qwen3_5_think")
+    set_chat_template(tokenizer, Chat(thinking=True))
+    messages = [*prompt_messages(OPEN), {"role": "assistant", "content": "<think>\nR is open\n</think>\nR D"}]
+    whole = tokenizer.apply_chat_template(messages, tokenize=False)
+    assert whole.endswith("assistant\n<think>\nR is open\n</think>\nR D<|im_end|>")
 
 
 def test_it_is_saved_with_the_tokenizer(tmp_path):

@@ -10,6 +10,7 @@ from ascii_maze import Maze, generate_mazes
 from ascii_maze.mazes.baselines import random_walk
 from ascii_maze.mazes.prompts import PromptStyle, format_answer, prompt_messages
 from ascii_maze.metrics.path_validity.maze import MOVES
+from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.training.rewards import WEIGHTS, Terms, judge, reward_function
 
 MAZE = "#####\n#S  #\n### #\n#G  #\n#####"
@@ -90,9 +91,10 @@ def test_going_on_against_a_wall_earns_no_more_than_stopping():
 
 def test_each_term_is_a_function_as_trl_calls_it():
     prompts = [prompt_messages(MAZE)] * 2
-    completions = [[{"role": "assistant", "content": text}] for text in ("R R D D L L", "L")]
+    tokenizer = load_tokenizer("tiny")
+    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("R R D D L L", "L")]
     for number, term in enumerate(Terms._fields):
-        function = reward_function(term)
+        function = reward_function(term, tokenizer)
         assert function.__name__ == term
-        got = function(prompts=prompts, completions=completions, maze=[MAZE] * 2, id=["a", "b"], trainer_state=None)
+        got = function(prompts=prompts, completion_ids=ids, maze=[MAZE] * 2, id=["a", "b"], trainer_state=None)
         assert got == [judge(MAZE, "R R D D L L")[number], 0.0]

@@ -1,0 +1,130 @@
+"""What TRL's trainers make of the rows of each method, by their own code, before there is a model.
+
+TRL tokenises and masks in methods of its trainers. They are called here on trainers that were never initialised, with
+the few attributes that they read; tests compare the result with that of a real trainer.
+"""
+
+import copy
+from collections.abc import Iterator
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+from ..mazes.prompts import format_answer, style_of
+from ..methods import METHODS
+from ..metrics.path_validity.maze import Maze
+from ..models.round_trip import Taught
+
+
+class Part(NamedTuple):
+    """A conversation in a row of a trainer.
+
+    Attributes:
+        side: `completion`, `chosen` or `rejected`.
+        prompt_ids: without loss; None where the trainer knows no boundary, as that of a reward model.
+        answer_ids: with loss; without a boundary, all tokens.
+    """
+
+    side: str
+    prompt_ids: list[int] | None
+    answer_ids: list[int]
+
+
+def parts_of(row: dict[str, Any]) -> list[Part]:
+    """The conversations in a row as a trainer of TRL's has tokenised it; none in one of prompts alone."""
+    if "labels" in row:
+        return [Part("completion", *_masked(row["input_ids"], row["labels"]))]
+    sides = [side for side in ("completion", "chosen", "rejected") if f"{side}_ids" in row or f"{side}_labels" in row]
+    if sides and f"{sides[0]}_labels" in row:
+        return [Part(side, *_masked(row[f"{side}_input_ids"], row[f"{side}_labels"])) for side in sides]
+    return [Part(side, row.get("prompt_ids"), row[f"{side}_ids"]) for side in sides]
+
+
+def _masked(ids: list[int], labels: list[int]) -> tuple[list[int], list[int]]:
+    return (
+        [token for token, label in zip(ids, labels) if label == -100],
+        [label for label in labels if label != -100],
+    )
+
+
+def taught_by(method: str, args, tokenizer, rows) -> Iterator[Taught]:
+    """Every conversation of some rows, tokenised and masked as the method's trainer does it.
+
+    Args:
+        args: TRL's config of the method.
+        rows: a `datasets.Dataset` of the method's columns.
+    """
+    if METHODS[method].generates:
+        yield from _rollouts(METHODS[method].trainer_class(), tokenizer, rows)
+        return
+    columns = rows.select_columns(list(METHODS[method].columns))
+    tokenised = tokenise(method, args, tokenizer, columns)
+    # KTO takes the sides of a pair apart, and has them in columns of its own.
+    messages = tokenised if method == "kto" else columns
+    for row, talk in zip(tokenised, messages):
+        for part in parts_of(row):
+            prompt_ids, answer_ids = part.prompt_ids, part.answer_ids
+            if prompt_ids is None:
+                asked = tokenizer.apply_chat_template(talk["prompt"], add_generation_prompt=True, return_dict=False)
+                prompt_ids, answer_ids = _parted(asked, answer_ids)
+            yield Taught(talk["prompt"], talk[part.side][-1]["content"], prompt_ids, answer_ids)
+
+
+def tokenise(method: str, args, tokenizer, rows):
+    """Rows as the trainer of a method that does not generate would hold them."""
+    trainer_class = METHODS[method].trainer_class()
+    args = copy.copy(args)
+    args.shuffle_dataset = args.packing = False  # SFT's: order and neighbours change no row
+    if method == "orpo":
+        return _tokenise_orpo(trainer_class, args, tokenizer, rows)
+    trainer = _uninitialised(trainer_class, _tokenizer=tokenizer, chat_template=None, calculate_KL=False)
+    if method == "sft":
+        trainer.completion_only_loss = args.completion_only_loss is not False
+        return trainer._prepare_dataset(rows, tokenizer, args, False, None, "train")
+    return trainer._prepare_dataset(rows, tokenizer, args, "train")
+
+
+def _tokenise_orpo(trainer_class: type, args, tokenizer, rows):
+    from trl.data_utils import maybe_apply_chat_template
+
+    from .orpo import rows_as_written
+
+    trainer = _uninitialised(
+        rows_as_written(trainer_class),
+        processing_class=tokenizer,
+        is_encoder_decoder=False,
+        max_length=args.max_length,
+    )
+    texts = rows.map(maybe_apply_chat_template, fn_kwargs={"processing_class": tokenizer})
+    return texts.map(trainer.tokenize_row)
+
+
+def _rollouts(trainer_class: type, tokenizer, rows) -> Iterator[Taught]:
+    """Prompts by the trainer; what it would have the model write is rendered and taken as what follows them."""
+    trainer = _uninitialised(
+        trainer_class,
+        processing_class=tokenizer,
+        chat_template=None,
+        chat_template_kwargs={},
+        tools=None,
+        environment_factories=None,
+        _is_vlm=False,
+    )
+    prompts, *_ = trainer._tokenize_prompts(list(rows["prompt"]))
+    for row, prompt_ids in zip(rows, prompts):
+        maze = Maze.from_ascii(row["maze"])
+        answer = format_answer(maze.solve() or "R", style_of(row["prompt"]), maze.start)
+        talk = [*row["prompt"], {"role": "assistant", "content": answer}]
+        whole = tokenizer.apply_chat_template(talk, return_dict=False)
+        yield Taught(row["prompt"], answer, *_parted(prompt_ids, whole))
+
+
+def _parted(asked: list[int], whole: list[int]) -> tuple[list[int], list[int]]:
+    """Where prompt and answer part in a conversation that no trainer parts: as far as it is what is asked."""
+    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(asked, whole)))
+    return whole[:common], whole[common:]
+
+
+def _uninitialised(trainer_class: type, **attributes) -> Any:
+    trainer: Any = object.__new__(trainer_class)
+    vars(trainer).update(attributes)
+    return trainer
