@@ -122,6 +122,7 @@ def vllm(monkeypatch):
     monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: name == "vllm" or None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
 
 
 def test_vllm_is_asked_as_transformers_is(dataset, adapter, vllm):
