@@ -209,7 +209,8 @@ def merge(
 
 @app.command(
     epilog="Examples: ascii-maze evaluate tiny sft=outputs/tiny/sft --dataset ascii-maze --out outputs/evaluation; "
-    "ascii-maze evaluate ORG/ascii-maze-sft@v1 --samples 16; ascii-maze evaluate gpt=answers.jsonl --split test_larger"
+    "ascii-maze evaluate ORG/ascii-maze-sft@v1 --samples 16; ascii-maze evaluate gpt=answers.jsonl --split "
+    "test_larger; ascii-maze evaluate tiny --stepwise window:2 --out outputs/steps"
 )
 def evaluate(
     models: Annotated[
@@ -239,12 +240,26 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Sampling seed.")] = 0,
     max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Maximum answer length; default: one move per open position of the map.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Maximum answer length; default: one move per open position of the map, with --stepwise 16 a turn.",
+        ),
     ] = None,
     chat_template: ChatTemplate = None,
     thinking: Thinking = None,
     thinking_tokens: ThinkingTokens = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Answers generated per batch.")] = 64,
+    stepwise: Annotated[
+        str | None,
+        typer.Option(
+            help="Walk step by step and see: full, window, window:RADIUS, local or none; any but full with +goal for "
+            "the distance to the goal.",
+        ),
+    ] = None,
+    max_moves: Annotated[
+        int | None, typer.Option(min=1, help="With --stepwise: moves of a walk; default: twice the open positions.")
+    ] = None,
     base: MovedBase = None,
     unquantised_base: Annotated[
         bool,
@@ -279,6 +294,8 @@ def evaluate(
             base=base,
             unquantised_base=unquantised_base,
             chat=chat,
+            stepwise=stepwise,
+            max_moves=max_moves,
         )
     if as_json:
         print(json.dumps(results))
@@ -311,13 +328,27 @@ def name_models(models: list[str]) -> dict[str, str]:
 
 def print_table(results: "Results") -> None:
     """Print the table of results, one part per split."""
-    from .evaluation.tables import TABLE_HEADER, sample_rows, table_rows
+    from .evaluation.tables import STEP_HEADER, STEPS_IN_TERMINAL, TABLE_HEADER, sample_rows, step_rows, table_rows
 
     rows = table_rows(results)
     print_tables(
         [(rates_of(split), cells, {"end_section": cells[1] == "shortest_path"}) for split, *cells in rows],
         TABLE_HEADER[1:],
     )
+    if steps := step_rows(results):
+        places = [STEP_HEADER.index(name) for name in STEPS_IN_TERMINAL]
+        title = f"step by step, {results['settings']['stepwise']['observation']} in sight"
+        print_tables(
+            [
+                (
+                    f"split {row[0]}, {title}",
+                    [row[place] for place in places],
+                    {"end_section": row[2] == "shortest_path"},
+                )
+                for row in steps
+            ],
+            STEPS_IN_TERMINAL,
+        )
     if sampled := sample_rows(results):
         decoding = results["settings"]["decoding"]
         print_tables([(decoding, cells, {}) for cells in sampled[1:]], sampled[0])

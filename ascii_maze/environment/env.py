@@ -151,6 +151,24 @@ class MazeEnv:
         """What has become of the walk so far."""
         return episode_of(self.maze, "".join(self._moves), self.ended, self._turns, self._looks, self._errors)
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Row and column where the walker stands."""
+        row, column = divmod(self._place, len(self.maze.rows[0]) + 1)
+        return row - 1, column
+
+    def places_of(self, text: str) -> list[tuple[int, int]]:
+        """Take a turn; the rows and columns of the places that it comes to, or of where the walker stays."""
+        before = len(self._moves)
+        start = self.place
+        self.turn(text)
+        places = [start]
+        for move in self._moves[before:]:
+            row, column = places[-1][0] + MOVES[move][0], places[-1][1] + MOVES[move][1]
+            if self.maze.is_open(row, column):
+                places.append((row, column))
+        return places[1:] or places
+
     def _walk(self, moves: str) -> str:
         """Make moves until one meets a wall, arrives, or is the last that may be made."""
         ground, place, trail, wall = self._ground, self._place, [], False

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Protocol
 
+from ..mazes.baselines import BASELINES
 from ..metrics.path_validity.maze import GOAL, MOVES, WALL
 from .observations import HERE
 
@@ -168,3 +169,5 @@ class DepthFirst:
 EXPLORERS: MappingProxyType[str, Callable[[random.Random], Explorer]] = MappingProxyType(
     {"random_walk": RandomWalk, "wall_follower": WallFollower, "depth_first": DepthFirst}
 )
+# In the tables of an evaluation all that is no model goes by one of these names.
+ALL_BASELINES = frozenset({*BASELINES, *EXPLORERS})

@@ -8,7 +8,7 @@ tables              rates as rows of text, for cards and reports
 gallery             walks as a page shows them; what became of an answer, in words
 show                mazes drawn, from datasets, predictions or text
 
-Inside: `questions` checks what is asked, `answers` asks the models, or reads `external` files of answers;
-`predictions` stores the scored answers, `statistics` and `figures` sum them up. `inspect_task` and `lm_eval_task` ask
-the same in other harnesses.
+Inside: `questions` checks what is asked, `answers` asks the models, or reads `external` files of answers; `stepwise`
+lets them walk step by step, which `step_statistics` sums up and `walks` draws; `predictions` stores the scored
+answers, `statistics` and `figures` sum them up. `inspect_task` and `lm_eval_task` ask the same in other harnesses.
 """

@@ -23,11 +23,15 @@ from .external import Predictions
 from .predictions import write_part
 from .questions import Questions, size_of, solution_of
 from .schema import Prediction
+from .stepwise import BATCHES_PER_PART as STEPWISE_BATCHES_PER_PART
+from .stepwise import Walk, open_walker
 
 BATCHES_PER_PART = 16
 
 # (rows of the dataset, where they begin, on_progress) -> the completions of each row, as many for each.
 Answerer = Callable[[list[dict], str, Callable[[int], None]], list[list[str]]]
+# (split, rows of the dataset, where they begin, on_progress) -> the rows of predictions.parquet.
+Predictor = Callable[[str, list[dict], str, Callable[[int], None]], list[Prediction]]
 # What answers: a model to load, a file of answers, or, for None, a baseline.
 Respondent = Source | Predictions | None
 
@@ -44,8 +48,9 @@ def answer_all(
         Split -> its parts, in order.
     """
     asked, decoding = questions.splits, questions.decoding
-    size = max(1, BATCHES_PER_PART * decoding.batch_size // decoding.samples)
-    total, done, answer = sum(count for _, count in asked.values()), 0, None
+    batches = STEPWISE_BATCHES_PER_PART if questions.stepwise else BATCHES_PER_PART
+    size = max(1, batches * decoding.batch_size // decoding.samples)
+    total, done, predict = sum(count for _, count in asked.values()), 0, None
     parts: dict[str, list[Path]] = {split: [] for split in asked}
     for number, (split, (rows, count)) in enumerate(asked.items()):
         for start in range(0, count, size):
@@ -53,17 +58,26 @@ def answer_all(
             part = folder / f"{number:03}-{start:09}.parquet"
             parts[split].append(part)
             if not part.exists():
-                answer = answer or open_answerer(name, respondent, questions, folder)
+                predict = predict or open_predictor(name, respondent, questions, folder)
                 mazes = rows.select(chunk).to_list()
 
                 def report(n: int, before: int = done) -> None:
                     on_progress(name, before + n, total)
 
-                completions = answer(mazes, f"{split}/{start}", report)
-                write_part(part, score_rows(name, split, mazes, completions))
+                write_part(part, predict(split, mazes, f"{split}/{start}", report))
             done += len(chunk)
             on_progress(name, done, total)
     return parts
+
+
+def open_predictor(name: str, respondent: Respondent, questions: Questions, folder: Path) -> Predictor:
+    """The function that asks about mazes and scores what it is told: whole paths, or walks step by step."""
+    if questions.stepwise is None:
+        answer = open_answerer(name, respondent, questions, folder)
+        return lambda split, rows, start, report: score_rows(name, split, rows, answer(rows, start, report))
+    assert not isinstance(respondent, Predictions)  # refused when it was named
+    walk, observation = open_walker(name, respondent, questions, folder), questions.stepwise.observation
+    return lambda split, rows, start, report: score_walks(name, split, rows, walk(rows, start, report), observation)
 
 
 def open_answerer(name: str, respondent: Respondent, questions: Questions, folder: Path) -> Answerer:
@@ -107,6 +121,20 @@ def score_rows(name: str, split: str, rows: list[dict], completions: list[list[s
         completions: the samples of each maze.
     """
     return [scored for row, answers in zip(rows, completions) for scored in score_answers(name, split, row, answers)]
+
+
+def score_walks(
+    name: str, split: str, rows: list[dict], walks: list[list[Walk]], observation: str
+) -> list[Prediction]:
+    """The rows of predictions.parquet for walks step by step: those of the moves as an answer, and what else is known.
+
+    Args:
+        walks: the samples of each maze.
+    """
+    completions = [[walk.completion for walk in of] for of in walks]
+    columns = [walk.columns(observation) for of in walks for walk in of]
+    scored = score_rows(name, split, rows, completions)
+    return [cast(Prediction, {**prediction, **known}) for prediction, known in zip(scored, columns)]
 
 
 def score_answers(name: str, split: str, row: dict, completions: list[str]) -> Iterator[Prediction]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..environment.explorers import ALL_BASELINES
 from ..errors import printable
 from ..files import replacing
-from ..mazes.baselines import BASELINES
 from ..plots import SETTINGS, colours_of
 from .schema import Rates, Results
 
@@ -59,7 +59,7 @@ def _draw(
         figure = Figure(figsize=(1.5 + 4 * len(splits), 3.6), layout="constrained")
         panels = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
         names = list(dict.fromkeys(name for _, name in lines))
-        colours = colours_of(names, {"base", *BASELINES})
+        colours = colours_of(names, {"base", *ALL_BASELINES})
         for panel, split in zip(panels, splits):
             for rank, name in enumerate(names):
                 places, rates, lows, highs = zip(*lines[split, name]) if lines[split, name] else ((), (), (), ())
@@ -67,7 +67,7 @@ def _draw(
                     [rate - low for rate, low in zip(rates, lows)],
                     [high - rate for rate, high in zip(rates, highs)],
                 ]
-                baseline = name in BASELINES
+                baseline = name in ALL_BASELINES
                 panel.errorbar(
                     [place + (rank - len(names) / 2) * 0.03 * (place if ticks is None else 1) for place in places],
                     rates,

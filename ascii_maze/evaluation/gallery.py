@@ -17,10 +17,13 @@ from ..metrics.path_validity.svg import to_svg
 from ..templating import PAGES, render
 from .predictions import arrow_schema
 from .schema import Results
-from .tables import TABLE_HEADER, loading_rows, table_rows
+from .tables import STEP_HEADER, TABLE_HEADER, loading_rows, step_rows, table_rows
+from .walks import step_verdict, walk_svg
 
 # What is read of a prediction to show it.
 COLUMNS = ("id", "model", "split", "maze", "completion", "valid", "excess_moves")
+# And of a walk step by step; evaluations of earlier versions have no such columns.
+STEP_COLUMNS = ("observation", "ended", "moves", "turns", "spl", "optimal", "reaches_goal", "wall_hits", "talk")
 SHOWN_CHARACTERS = 400
 MAZES = 12
 # Walks shown of each kind.
@@ -38,6 +41,8 @@ def verdict(row: dict) -> str:
     Raises:
         MazeError: the row has no maze.
     """
+    if row.get("observation"):
+        return step_verdict(row)
     failure = failure_of(read_maze(row["maze"]), row["completion"])
     if failure is None:
         return "shortest path"
@@ -59,13 +64,14 @@ def names_in(path: Path, column: str) -> list[str]:
     )
 
 
-def _batches(path: Path, columns: Sequence[str]) -> Iterator:
-    """Some columns of predictions.parquet, a thousand rows at a time."""
+def _batches(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator:
+    """Some columns of predictions.parquet, a thousand rows at a time; of the optional ones those that are there."""
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
-    wanted = pyarrow.schema([arrow_schema().field(name) for name in columns])
     with ParquetFile(path) as file:
+        columns = [*columns, *(name for name in optional if name in file.schema_arrow.names)]
+        wanted = pyarrow.schema([arrow_schema().field(name) for name in columns])
         if missing := [name for name in columns if name not in file.schema_arrow.names]:
             raise ValueError(f"no column {', '.join(missing)}")
         for batch in file.iter_batches(batch_size=1000, columns=list(columns)):
@@ -89,7 +95,7 @@ def pick_mazes(path: Path, models: Sequence[str], count: int) -> list[list[dict]
         ValueError: it is no parquet, or lacks a column.
     """
     walked: dict[str, dict[str, list[dict]]] = {}
-    for batch in _batches(path, (*COLUMNS, "vote")):
+    for batch in _batches(path, (*COLUMNS, "vote"), STEP_COLUMNS):
         columns = (batch[name].to_pylist() for name in ("split", "model", "vote"))
         for place, (split, model, vote) in enumerate(zip(*columns)):
             rows = walked.setdefault(split, {name: [] for name in models}).get(model)
@@ -113,7 +119,7 @@ def group_by_failure(path: Path, models: Sequence[str]) -> list[dict]:
     """
     counts: Counter[tuple[str, str | None]] = Counter()
     first: dict[tuple[str, str | None], list[dict]] = {}
-    for batch in _batches(path, (*COLUMNS, "failure")):
+    for batch in _batches(path, (*COLUMNS, "failure"), STEP_COLUMNS):
         for place, key in enumerate(zip(batch["model"].to_pylist(), batch["failure"].to_pylist())):
             counts[key] += 1
             if counts[key] <= EXAMPLES:
@@ -137,13 +143,14 @@ def walk_of(row: dict) -> dict:
     """
     from markupsafe import Markup
 
-    maze = read_maze(row["maze"])
+    maze, stepwise = read_maze(row["maze"]), bool(row.get("observation"))
     moves = parse_moves(row["completion"], maze.start) or ""
+    svg = walk_svg(row) if stepwise else to_svg(maze, moves)
     return {
-        "svg": Markup(to_svg(maze, moves)),  # noqa: S704, numbers alone come from the row
+        "svg": Markup(svg),  # noqa: S704, numbers alone come from the row
         "model": row["model"],
         "split": row["split"],
-        "valid": row["valid"],
+        "valid": row["reaches_goal"] if stepwise else row["valid"],
         "verdict": verdict(row),
         "completion": row["completion"][:SHOWN_CHARACTERS],
     }
@@ -168,6 +175,8 @@ def write_gallery(out: Path, results: Results) -> None:
         "header": (TABLE_HEADER[0], *TABLE_HEADER[2:]),
         "table": [(split, *cells) for split, size, *cells in table_rows(results) if size == "all"],
         "loading": loading_rows(results),
+        "step_header": (STEP_HEADER[0], *STEP_HEADER[2:]),
+        "steps": [(split, *cells) for split, size, *cells in step_rows(results) if size == "all"],
         "mazes": walks_side_by_side(predictions, models, MAZES),
         "kinds": group_by_failure(predictions, models),
     }

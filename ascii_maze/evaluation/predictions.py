@@ -12,7 +12,9 @@ from ..files import replacing
 from .schema import Prediction
 
 # Read by nothing that computes a rate.
-TEXTS = ("id", "maze", "completion")
+TEXTS = ("id", "maze", "completion", "talk")
+# Few different values, many times.
+WORDS = ("size", "generator", "failure", "observation", "ended")
 
 
 def arrow_schema():
@@ -56,7 +58,7 @@ def read_scores(parts: Sequence[Path]):
     import pyarrow.parquet
 
     columns = [name for name in arrow_schema().names if name not in (*TEXTS, "model", "split")]
-    words = {name: pyarrow.dictionary(pyarrow.int32(), pyarrow.string()) for name in ("size", "generator", "failure")}
+    words = {name: pyarrow.dictionary(pyarrow.int32(), pyarrow.string()) for name in WORDS}
     small = [pyarrow.parquet.read_table(part, columns=columns) for part in parts]
     table = pyarrow.concat_tables(small)
     for name, kind in words.items():

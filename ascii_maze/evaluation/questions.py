@@ -11,11 +11,13 @@ from typing import Any
 
 from dataset_builder.checks import FACTS, check_chat, check_maze, shown, where_of
 
+from ..environment.prompts import step_prompt
 from ..errors import AsciiMazeError
 from ..mazes.baselines import open_positions
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import parse_moves
 from ..models.generation import Decoding
+from .stepwise import Stepwise
 
 COLUMNS = ("id", "maze", "prompt")
 
@@ -28,17 +30,20 @@ class Questions:
         splits: split -> its rows, a `datasets.Dataset`, and how many of the first of them are asked.
         longest: open positions of the largest maze.
         max_new_tokens: where an answer is cut; None for where a walk has had time to visit every position once.
+        stepwise: how mazes are walked step by step; None for a whole path as one answer.
     """
 
     splits: dict[str, tuple[Any, int]]
     longest: int
     decoding: Decoding
     max_new_tokens: int | None
+    stepwise: Stepwise | None = None
 
     @property
     def prompt(self) -> list[dict]:
         """The first prompt, whose rules hold for all."""
-        return next(rows[0]["prompt"] for rows, _ in self.splits.values())
+        first = next(rows[0] for rows, _ in self.splits.values())
+        return step_prompt(self.stepwise.start(first["maze"])) if self.stepwise else first["prompt"]
 
     @property
     def system_prompt(self) -> str:

@@ -29,8 +29,10 @@ from .answers import Respondent, answer_all
 from .external import Predictions, is_predictions, open_predictions
 from .predictions import join_parts, read_scores
 from .questions import COLUMNS, Questions, survey
-from .schema import Analysis, Results, SizeRates, SplitRates, read_results, write_results
+from .schema import Analysis, Rates, Results, SizeRates, SplitRates, read_results, write_results
 from .statistics import break_down, count_failures, length_curve, paired_tests, summarise, verdicts
+from .step_statistics import arrivals, summarise_steps
+from .stepwise import STEP_BASELINES, check_stepwise
 from .tables import render_markdown
 
 RESULTS = "results.json"  # removed first and written last: where it is, the evaluation is finished
@@ -58,6 +60,8 @@ def evaluate(
     base: str | None = None,
     unquantised_base: bool = False,
     chat: Chat = AS_IT_IS,
+    stepwise: str | None = None,
+    max_moves: int | None = None,
 ) -> Results:
     """Score every model, and the baselines, on the same mazes; write results.json, predictions.parquet, report.md.
 
@@ -76,6 +80,8 @@ def evaluate(
         unquantised_base: beside a base that is loaded as the adapters were trained on it, have it in full precision,
             as a row of its own.
         chat: how the models read conversations; by default each as its tokenizer says.
+        stepwise: walk step by step, with this in sight; see `environment.observations`.
+        max_moves: of such a walk; None for twice the open positions of its map.
 
     Raises:
         AsciiMazeError: a model, the dataset or a split cannot be loaded, or another process writes to `out`.
@@ -84,6 +90,7 @@ def evaluate(
     """
     check_names(models, dataset, splits)
     decoding = decoding_of(samples, temperature, seed, batch_size)
+    steps = check_stepwise(stepwise, max_moves, list(models))
     on_progress = on_progress or (lambda name, done, total: None)
     with output_folder(out):
         check_replaceable(out)
@@ -91,7 +98,7 @@ def evaluate(
         loaded = {split: load_split(pinned, split, columns=COLUMNS) for split in splits}
         asked = {split: (rows, min(limit or len(rows), len(rows))) for split, rows in loaded.items()}
         mazes_sha256, asked_sha256, longest = survey(dataset, asked)
-        questions = Questions(asked, longest, decoding, max_new_tokens)
+        questions = Questions(asked, longest, decoding, max_new_tokens, steps)
         models = {name: settle_name(location) for name, location in models.items()}
         found = {name: find_respondent(location, questions, base, chat) for name, location in models.items()}
         respondents = match_bases(found, unquantised_base)
@@ -107,12 +114,14 @@ def evaluate(
             "decoding": str(decoding),
             **decoding._asdict(),
             "chat": chat._asdict(),
+            **({"stepwise": steps._asdict()} if steps else {}),
             "versions": {"python": platform.python_version(), **versions()},
         }
         prints = {name: fingerprint_of(respondent) for name, respondent in respondents.items()}
         with output_folder(out / UNFINISHED):
             work = work_folder(out / UNFINISHED, [settings, max_new_tokens, baselines, prints])
-            everyone = {**respondents, **dict.fromkeys(BASELINES if baselines else ())}
+            beside = STEP_BASELINES if steps else BASELINES
+            everyone = {**respondents, **dict.fromkeys(beside if baselines else ())}
             parts, facts = answer_everything(everyone, questions, work, on_progress)
             settings |= {"system_prompt": questions.system_prompt, "prompt": questions.prompt, "loaded": facts}
             results = cast(Results, {**measure(parts, list(models), splits), "settings": settings})
@@ -168,8 +177,14 @@ def check_replaceable(out: Path) -> None:
 
 
 def find_respondent(location: str, questions: Questions, base: str | None = None, chat: Chat = AS_IT_IS) -> Respondent:
-    """The file of answers, or the model, pinned and not yet loaded, that a MODEL of the command line names."""
+    """The file of answers, or the model, pinned and not yet loaded, that a MODEL of the command line names.
+
+    Raises:
+        UsageError: a file of answers where walks are made step by step.
+    """
     if is_predictions(location):
+        if questions.stepwise:
+            raise UsageError(f"{location}: a file of answers cannot walk step by step; name a model")
         return open_predictions(Path(location), questions.splits, questions.decoding.samples)
     return find_pinned(location, base, chat)
 
@@ -245,7 +260,7 @@ def measure(
         for split, files in of.items():
             rows = read_scores(files)
             summaries[name][split], analyses[name][split] = summarise_split(rows), analyse_split(rows)
-            outcomes[name][split] = verdicts(rows)
+            outcomes[name][split] = arrivals(rows) if stepped(rows) else verdicts(rows)
     return {"models": summaries, "analysis": analyses, "paired": paired_tests(models, splits, outcomes)}
 
 
@@ -253,8 +268,21 @@ def summarise_split(rows) -> SplitRates:
     """Rates of one model on one split, and by size, from the smallest."""
     by_size: dict[str, SizeRates] = {}
     for (width, height), found in rows.groupby(["width", "height"], sort=True):
-        by_size[f"{width}x{height}"] = {**summarise(found), "width": int(width), "height": int(height)}
-    return {**summarise(rows), "by_size": by_size}
+        by_size[f"{width}x{height}"] = {**rates_of(found), "width": int(width), "height": int(height)}
+    return {**rates_of(rows), "by_size": by_size}
+
+
+def rates_of(rows) -> Rates:
+    """The rates of some answers, and the figures of walks step by step."""
+    rates = summarise(rows)
+    if stepped(rows):
+        rates["stepwise"] = summarise_steps(rows)
+    return rates
+
+
+def stepped(rows) -> bool:
+    """Whether the answers are walks step by step."""
+    return bool(rows["observation"].notna().any())
 
 
 def analyse_split(rows) -> Analysis:

@@ -18,6 +18,34 @@ LenientRate = Literal["parsed_lenient", "valid_lenient"]
 LENIENT_RATES: tuple[LenientRate, ...] = get_args(LenientRate)
 
 
+class StepRates(TypedDict):
+    """How one model did on mazes that it walked step by step; every figure is a mean over the walks.
+
+    Attributes:
+        success: share that ends on the goal, moves against walls allowed; `success_ci` is Wilson's interval.
+        optimal: share that arrives by a shortest path, without a move against a wall.
+        spl: success weighted by path length, see `environment.episode.Episode`.
+        loop_rate: share of a walk's moves that were made before from the same place.
+        bumps: moves against a wall.
+        moves: those among them.
+        errors: turns that were no call.
+        ended: of `environment.episode.ENDS` -> share of the walks that ended so.
+    """
+
+    success: float
+    success_ci: list[float]
+    optimal: float
+    spl: float
+    loop_rate: float
+    bumps: float
+    moves: float
+    turns: float
+    looks: float
+    errors: float
+    reward: float
+    ended: dict[str, float]
+
+
 class Rates(TypedDict):
     """How one model did on some mazes.
 
@@ -29,6 +57,7 @@ class Rates(TypedDict):
         samples: answers per maze, where there are several; then also:
         pass_at: k -> how often at least one of k samples is valid.
         majority: how often the walk that most samples take is valid.
+        stepwise: more of walks that were made step by step; then `valid` means arrival without a move against a wall.
     """
 
     n: int
@@ -46,6 +75,7 @@ class Rates(TypedDict):
     pass_at: NotRequired[dict[str, float]]
     majority: NotRequired[float]
     majority_ci: NotRequired[list[float]]
+    stepwise: NotRequired[StepRates]
 
 
 class SizeRates(Rates):
@@ -100,6 +130,8 @@ class Analysis(TypedDict):
 class PairedTest(TypedDict):
     """Exact McNemar test of two models on the same mazes of one split.
 
+    A maze is solved by a valid path; in walks step by step by arriving, moves against walls allowed.
+
     Attributes:
         only_a: mazes that `a` solves and `b` does not.
         p_holm: corrected for all tests of the evaluation.
@@ -131,6 +163,7 @@ class Settings(TypedDict):
         versions: of Python and the packages that have a say in the numbers.
         system_prompt: of the first prompt; empty where that has none.
         loaded: name -> what was loaded for it.
+        stepwise: what of a maze was seen, and the moves that were allowed, where mazes were walked step by step.
     """
 
     models: dict[str, str]
@@ -150,6 +183,7 @@ class Settings(TypedDict):
     system_prompt: str
     prompt: list[dict[str, str]]
     loaded: dict[str, dict[str, Any]]
+    stepwise: NotRequired[dict[str, Any]]
 
 
 class Results(TypedDict):
@@ -171,6 +205,10 @@ class Prediction(TypedDict):
         exact: equal to the dataset's own solution; None where it has none.
         vote: whether this answer stands for the majority of the samples of its maze.
         failure: of `mazes.failures.FAILURES`; None for a shortest path.
+        observation: what was seen in a walk step by step; this and all that follow are None of other answers.
+        ended: of `environment.episode.ENDS`.
+        loops: and the other counts, see `environment.episode.Episode`.
+        talk: all that was said but the rules, as JSON: [role, content] of each message.
     """
 
     id: str
@@ -204,6 +242,16 @@ class Prediction(TypedDict):
     failure: str | None
     failure_move: int | None
     failure_junction: int | None
+    observation: str | None
+    ended: str | None
+    moves: int | None
+    turns: int | None
+    looks: int | None
+    errors: int | None
+    loops: int | None
+    spl: float | None
+    reward: float | None
+    talk: str | None
 
 
 def write_results(path: Path, results: Results) -> None:

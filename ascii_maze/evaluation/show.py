@@ -104,16 +104,19 @@ def from_predictions(path: Path, count: int) -> list[list[Drawing]]:
     Raises:
         UsageError: the file cannot be read, or is not from `evaluate`.
     """
-    from ..mazes.baselines import BASELINES
+    from ..environment.explorers import ALL_BASELINES
     from .gallery import names_in, pick_mazes, verdict
+    from .walks import without_bumps
 
     def draw_answer(row: dict) -> Drawing:
         maze = Maze.from_ascii(row["maze"])
         moves = parse_moves(row["completion"], maze.start) or ""
+        if row.get("observation"):
+            moves, _ = without_bumps(maze, moves)
         return Drawing(f"{row['model']}: {verdict(row)}", maze, moves)
 
     try:
-        models = [name for name in names_in(path, "model") if name not in BASELINES]
+        models = [name for name in names_in(path, "model") if name not in ALL_BASELINES]
         return [[draw_answer(row) for row in rows] for rows in pick_mazes(path, models, count)]
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {reason(error)}") from error

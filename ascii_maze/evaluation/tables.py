@@ -21,6 +21,11 @@ def table_rows(results: Results) -> list[tuple[str, ...]]:
                 rates = [f"{100 * cell[rate]:.1f}" for rate in SHOWN]
                 rates.insert(1, f"{100 * low:.1f} - {100 * high:.1f}")
                 table.append((split, size, name, str(cell["n"]), *rates))
+    return grouped(table)
+
+
+def grouped(table: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The rows of a table with those of one split and size together, in the order in which these first occur."""
     order = {key: place for place, key in enumerate(dict.fromkeys((row[0], row[1]) for row in table))}
     return sorted(table, key=lambda row: order[row[0], row[1]])
 
@@ -37,6 +42,51 @@ def sample_rows(results: Results) -> list[tuple[str, ...]]:
                 rates = [f"{100 * rate:.1f}" for rate in (*summary["pass_at"].values(), summary["majority"])]
                 table.append((split, name, *rates, f"{100 * low:.1f} - {100 * high:.1f}"))
     return table
+
+
+STEP_HEADER = (
+    "split",
+    "size",
+    "model",
+    "success",
+    "95 %",
+    "shortest",
+    "SPL",
+    "loop rate",
+    "bumps",
+    "moves",
+    "turns",
+    "looks",
+    "errors",
+)
+
+
+# What of it fits a terminal.
+STEPS_IN_TERMINAL = ("size", "model", "success", "95 %", "shortest", "SPL", "loop rate", "bumps", "turns")
+STEPS_EXPLAINED = (
+    "Walked step by step, with {observation} in sight. `success`: ends on G, moves against walls (`bumps`) allowed; "
+    "`valid` above allows none. `SPL`: success weighted by the share of the way that was needed (Anderson et al., "
+    "2018). `loop rate`: share of a walk's moves that were made before from the same place. The last five columns are "
+    "means of a walk; `errors` are turns that were no move."
+)
+
+
+def step_rows(results: Results) -> list[tuple[str, ...]]:
+    """The table of walks step by step, under `STEP_HEADER`: rates in per cent, then means of a walk; or nothing."""
+    table = []
+    for name, by_split in results["models"].items():
+        for split, summary in by_split.items():
+            sizes = summary["by_size"] if len(summary["by_size"]) > 1 else {}
+            for size, cell in {**sizes, "all": summary}.items():
+                if "stepwise" in cell:
+                    steps = cell["stepwise"]
+                    low, high = steps["success_ci"]
+                    rates = [steps["success"], steps["optimal"], steps["spl"], steps["loop_rate"]]
+                    shown = [f"{100 * rate:.1f}" for rate in rates]
+                    shown.insert(1, f"{100 * low:.1f} - {100 * high:.1f}")
+                    counts = (steps["bumps"], steps["moves"], steps["turns"], steps["looks"], steps["errors"])
+                    table.append((split, size, name, *shown, *(f"{count:.1f}" for count in counts)))
+    return grouped(table)
 
 
 def reading_rows(results: Results) -> list[tuple[str, ...]]:
@@ -89,6 +139,8 @@ def render_markdown(results: Results) -> str:
             *_markdown(sampled[0], sampled[1:]),
         ]
         lines.append("")
+    if steps := step_rows(results):
+        lines += [*_markdown(STEP_HEADER, steps), "", STEPS_EXPLAINED.format(**results["settings"]["stepwise"]), ""]
     lines += [
         "Rates in per cent; 95 % intervals are Wilson's. `shortest`: as short as a path can be. `arrives`: ends on G, "
         "blocked moves ignored.",

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..environment.explorers import ALL_BASELINES
 from ..errors import UsageError
 from ..evaluation.schema import PairedTest, Results, read_results
 from ..evaluation.tables import table_rows
 from ..files import read_json
-from ..mazes.baselines import BASELINES
 
 # Number of examples each of valid and of invalid walks.
 SHOWN = 2
@@ -69,7 +69,8 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
             have results of it.
 
     Raises:
-        UsageError: a folder that was named has neither results.json nor mri.json, or none of this adapter.
+        UsageError: a folder that was named has neither results.json nor mri.json, or none of this adapter, or is of
+            walks step by step.
     """
     results = mri = None
     model = ""
@@ -79,6 +80,10 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
             "results": read_results(evaluated) if evaluated.is_file() else None,
             "mri": read_json(measured) if measured.is_file() else None,
         }
+        if found["results"] and "stepwise" in found["results"]["settings"]:
+            if folders:
+                raise UsageError(f"{folder} is of walks step by step; a card shows results of whole paths: name those")
+            continue
         if folders and not any(found.values()):
             raise UsageError(
                 f"{folder} has no results.json and no mri.json; `ascii-maze evaluate` or `ascii-maze mri` makes them"
@@ -130,7 +135,8 @@ def _shown(row: dict[str, Any]) -> Example:
 def about(results: Results, model: str, base: str) -> Results:
     """The part of results.json that a card shows: this model, its base, and the baselines."""
     locations = _locations(results)
-    kept = [name for name in results["models"] if name == model or name in BASELINES or locations.get(name) == base]
+    shown = {model, *ALL_BASELINES}
+    kept = [name for name in results["models"] if name in shown or locations.get(name) == base]
     pairs = [test for test in results["paired"] if test["a"] in kept and test["b"] in kept]
     return {**results, "models": {name: results["models"][name] for name in kept}, "paired": pairs}
 

@@ -44,11 +44,13 @@ class Engine(NamedTuple):
         complete: (prompts, max_new_tokens, Decoding, on_progress) -> for each prompt its completions.
         facts: what results.json says of it: engine, base, revision, dtype, quantisation, device, and how it reads
             conversations.
+        context: tokens that it reads at most, answer included; None where its config does not say.
     """
 
     tokenizer: Any
     complete: Callable[[Sequence[list[Message]], int, Decoding, Callable[[int], None]], list[list[str]]]
     facts: dict[str, Any]
+    context: int | None
 
 
 def load_engine(name: str | Source) -> Engine:
@@ -66,12 +68,13 @@ def load_engine(name: str | Source) -> Engine:
     if torch.cuda.is_available() and importlib.util.find_spec("vllm") and vllm_reads(source):
         from .vllm_engine import load_vllm
 
-        tokenizer, answer = load_vllm(source)
-        return Engine(tokenizer, answer, {"engine": "vllm", **describe(source), "chat": how_read(tokenizer)._asdict()})
+        tokenizer, answer, context = load_vllm(source)
+        facts = {"engine": "vllm", **describe(source), "chat": how_read(tokenizer)._asdict()}
+        return Engine(tokenizer, answer, facts, context)
     model, tokenizer = load_source(source)
 
     def answer_here(prompts, max_new_tokens, decoding, on_progress):
         return complete(model, tokenizer, prompts, max_new_tokens, decoding, on_progress)
 
     facts = {"engine": "transformers", **describe(source), "chat": how_read(tokenizer)._asdict()}
-    return Engine(tokenizer, answer_here, facts)
+    return Engine(tokenizer, answer_here, facts, getattr(model.config, "max_position_embeddings", None))

@@ -8,7 +8,7 @@ from ..metrics.path_validity.scoring import opened_thought
 
 
 def load_vllm(source) -> tuple:
-    """A tokenizer and a function `complete`; see `engines.Engine`.
+    """A tokenizer, a function `complete`, and the tokens that the model reads at most; see `engines.Engine`.
 
     Args:
         source: a `sources.Source`.
@@ -58,4 +58,4 @@ def load_vllm(source) -> tuple:
             for text, output in zip(texts, outputs)
         ]
 
-    return tokenizer, complete
+    return tokenizer, complete, engine.llm_engine.model_config.max_model_len

@@ -99,6 +99,7 @@ class Engine:
 
     def __init__(self, **settings):
         self.settings, Engine.last = settings, self
+        self.llm_engine = SimpleNamespace(model_config=SimpleNamespace(max_model_len=2048))
 
     def generate(self, prompts, sampling, **how):
         self.sampling, self.how = sampling, how

@@ -1,0 +1,186 @@
+"""Mazes walked step by step in an evaluation: by a model, or by an explorer that reads what a model reads.
+
+All episodes of a part take their turn together, so that every turn is one batch for the model. A conversation that
+outgrows what the model reads loses its oldest exchanges, and the walker its memory of them.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..environment.env import MazeEnv
+from ..environment.episode import Episode
+from ..environment.explorers import EXPLORERS
+from ..environment.prompts import step_prompt
+from ..errors import AsciiMazeError, UsageError
+from ..files import write_text
+from ..mazes.prompts import Message, format_answer
+from ..metrics.path_validity.scoring import read_maze
+from ..models.chat import how_read, render_prompt
+from ..models.engines import Engine, load_engine
+from ..models.generation import Decoding, answer_budget
+from ..models.sources import Source
+
+SHORTEST = "shortest_path"
+STEP_BASELINES = (*EXPLORERS, SHORTEST)  # the bound last, as in every table
+TURN = 16  # moves that a turn has room for, unless the whole map is in sight
+BATCHES_PER_PART = 4  # an episode takes many turns, and an interrupted part begins again
+
+
+class Stepwise(NamedTuple):
+    """How mazes are walked step by step.
+
+    Attributes:
+        observation: the name of one, see `environment.observations`.
+        max_moves: None for twice the open positions of each map.
+    """
+
+    observation: str
+    max_moves: int | None = None
+
+    def start(self, maze: str) -> MazeEnv:
+        """A walk's beginning."""
+        return MazeEnv(maze, self.observation, self.max_moves)
+
+
+class Walk(NamedTuple):
+    """A walk that is over, and all that was said in it but the rules."""
+
+    episode: Episode
+    talk: list[Message]
+
+    @property
+    def completion(self) -> str:
+        """The moves that were made, as one answer; the scorer gives it the episode's score."""
+        return format_answer(self.episode.moves)
+
+    def columns(self, observation: str) -> dict[str, Any]:
+        """What predictions.parquet has of a walk beside its score."""
+        episode = self.episode
+        return {
+            "observation": observation,
+            "ended": episode.ended,
+            "moves": len(episode.moves),
+            "turns": episode.turns,
+            "looks": episode.looks,
+            "errors": episode.errors,
+            "loops": episode.loops,
+            "spl": episode.spl,
+            "reward": episode.reward,
+            "talk": json.dumps([[message["role"], message["content"]] for message in self.talk]),
+        }
+
+
+# (rows of the dataset, where they begin, on_progress) -> the walks through each, as many for each.
+Walker = Callable[[list[dict], str, Callable[[int], None]], list[list[Walk]]]
+
+
+def open_walker(name: str, respondent: Source | None, questions: Any, folder: Path) -> Walker:
+    """The function that walks mazes; what results.json says of a model goes to facts.json.
+
+    Args:
+        respondent: a model to load; None for a baseline of that name.
+        questions: with `stepwise`, see `questions.Questions`.
+        folder: of the parts.
+    """
+    stepwise, decoding = questions.stepwise, questions.decoding
+    if respondent is None:
+        return lambda rows, start, on_progress: [[baseline_walk(name, row, stepwise)] for row in rows]
+    engine = load_engine(respondent)
+    longest = questions.longest if stepwise.observation == "full" else min(TURN, questions.longest)
+    turn = questions.max_new_tokens or answer_budget(engine.tokenizer, longest)
+    budget = how_read(engine.tokenizer).thinking_tokens + turn
+    text = render_prompt(engine.tokenizer, questions.prompt)
+    facts = {**engine.facts, "max_new_tokens": budget, "rendered_prompt": text}
+    write_text(folder / "facts.json", json.dumps(facts))
+
+    def walk(rows: list[dict], start: str, on_progress: Callable[[int], None]) -> list[list[Walk]]:
+        envs = [stepwise.start(row["maze"]) for row in rows for _ in range(decoding.samples)]
+
+        def ask(talks: Sequence[list[Message]], turn: int) -> list[str]:
+            shown = [within_context(engine, talk, budget) for talk in talks]
+            seed = hashlib.blake2b(f"{decoding.seed}/{start}/{turn}".encode(), digest_size=6).digest()
+            seeded = Decoding(1, decoding.temperature, int.from_bytes(seed), decoding.batch_size)
+            return [answer for (answer,) in engine.complete(shown, budget, seeded, lambda done: None)]
+
+        walks = walk_all(envs, ask, lambda done: on_progress(done // decoding.samples))
+        return [walks[place : place + decoding.samples] for place in range(0, len(walks), decoding.samples)]
+
+    return walk
+
+
+def walk_all(
+    envs: Sequence[MazeEnv],
+    ask: Callable[[Sequence[list[Message]], int], list[str]],
+    on_progress: Callable[[int], None],
+) -> list[Walk]:
+    """Walk until every episode is over; all that go on take their turn together.
+
+    Args:
+        ask: (conversations, number of the turn) -> the next turn of each.
+        on_progress: called with the number of episodes that are over.
+    """
+    talks = [step_prompt(env) for env in envs]
+    running, turn = list(range(len(envs))), 0
+    while running:
+        for number, answer in zip(running, ask([talks[number] for number in running], turn)):
+            said = envs[number].turn(answer)
+            talks[number] += [{"role": "assistant", "content": answer}, {"role": "user", "content": said}]
+        running, turn = [number for number in running if not envs[number].ended], turn + 1
+        on_progress(len(envs) - len(running))
+    return [Walk(env.result(), talk[1:]) for env, talk in zip(envs, talks)]
+
+
+def within_context(engine: Engine, talk: list[Message], budget: int) -> list[Message]:
+    """The conversation without so many of its oldest exchanges that it and the next turn fit what the model reads.
+
+    Raises:
+        AsciiMazeError: not even the rules and the newest observation fit.
+    """
+    if engine.context is None:
+        return talk
+    rules, said = talk[:1], talk[1:]
+    while _tokens(engine, [*rules, *said]) + budget > engine.context:
+        if len(said) == 1:
+            raise AsciiMazeError(
+                f"the model reads {engine.context} tokens, and no observation fits beside a turn of {budget}; "
+                "give a smaller --max-new-tokens, or a smaller --stepwise window"
+            )
+        said = said[2:]
+    return [*rules, *said]
+
+
+def _tokens(engine: Engine, talk: list[Message]) -> int:
+    return len(engine.tokenizer(render_prompt(engine.tokenizer, talk), add_special_tokens=False)["input_ids"])
+
+
+def baseline_walk(name: str, row: dict, stepwise: Stepwise) -> Walk:
+    """A walk of a baseline; its randomness is seeded by its name and the row's id."""
+    env = stepwise.start(row["maze"])
+    if name == SHORTEST:
+        (walk,) = walk_all([env], lambda talks, turn: [read_maze(row["maze"]).solve() or "stop"], lambda done: None)
+        return walk
+    seed = hashlib.blake2b(f"{name}/{row['id']}".encode(), digest_size=8).digest()
+    explorer = EXPLORERS[name](random.Random(seed))
+    (walk,) = walk_all([env], lambda talks, turn: [explorer.turn(talks[0][-1]["content"])], lambda done: None)
+    return walk
+
+
+def check_stepwise(stepwise: str | None, max_moves: int | None, models: Sequence[str]) -> Stepwise | None:
+    """What `evaluate` was given, as one value.
+
+    Raises:
+        UsageError: there is no such observation, a baseline's name, or a budget of moves where none are made.
+    """
+    if stepwise is None:
+        if max_moves is not None:
+            raise UsageError("--max-moves is for walks step by step; give --stepwise, or leave it out")
+        return None
+    if taken := next((name for name in models if name in STEP_BASELINES), None):
+        raise UsageError(f"the name '{taken}' is taken by a baseline; give this model another: NAME=MODEL")
+    chosen = Stepwise(stepwise, max_moves)
+    chosen.start("SG")  # refuses what cannot be used
+    return chosen

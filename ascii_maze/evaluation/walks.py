@@ -1,0 +1,100 @@
+"""A walk made step by step, drawn: the way that was walked, the walls that were met, and what was never in sight."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..environment.env import MazeEnv
+from ..environment.episode import GOAL_REACHED
+from ..metrics.path_validity.maze import MOVES, Maze
+from ..metrics.path_validity.scoring import parse_moves, read_maze
+from ..metrics.path_validity.svg import to_svg
+
+Place = tuple[int, int]
+
+
+def without_bumps(maze: Maze, moves: str) -> tuple[str, list[Place]]:
+    """The moves that went well, in order, and the walls that the others met, in (row, column).
+
+    Args:
+        moves: as letters without spaces.
+    """
+    made, walls, (row, column) = [], [], maze.start
+    for move in moves:
+        there = row + MOVES[move][0], column + MOVES[move][1]
+        if maze.is_open(*there):
+            made.append(move)
+            row, column = there
+        else:
+            walls.append(there)
+    return "".join(made), walls
+
+
+def seen_in(maze: Maze, observation: str, turns: Sequence[str]) -> set[Place]:
+    """The places (row, column) of a maze that were in sight, or stood on, when these turns were made.
+
+    Args:
+        observation: the name of one.
+        turns: what the walker wrote.
+    """
+    env = MazeEnv(maze, observation)
+    rows, columns = maze.shape
+    if env.observation.kind == "full":
+        return {(row, column) for row in range(rows) for column in range(columns)}
+    seen = _in_sight(env, [env.place])
+    for turn in turns:
+        seen |= _in_sight(env, env.places_of(turn))
+    return {(row, column) for row, column in seen if 0 <= row < rows and 0 <= column < columns}
+
+
+def _in_sight(env: MazeEnv, places: Sequence[Place]) -> set[Place]:
+    """What was seen of a turn that came to these places."""
+    kind, radius = env.observation.kind, env.observation.radius
+    seen = set(places)
+    if kind == "local":
+        return seen | {(row + down, column + right) for row, column in places for down, right in MOVES.values()}
+    if kind == "window" and not env.ended:
+        row, column = places[-1]
+        reach = range(-radius, radius + 1)
+        seen |= {(row + down, column + right) for down in reach for right in reach}
+    return seen
+
+
+def walk_svg(row: Mapping[str, Any], scale: int = 12) -> str:
+    """A walk step by step as a self-contained SVG, as `to_svg` draws one; what was never in sight is veiled.
+
+    Args:
+        row: of predictions.parquet, with `observation`.
+    """
+    maze = read_maze(row["maze"])
+    made, walls = without_bumps(maze, parse_moves(row["completion"]) or "")
+    turns = [content for role, content in json.loads(row["talk"]) if role == "assistant"]
+    seen, (rows, columns) = seen_in(maze, row["observation"], turns), maze.shape
+    unseen = "".join(
+        f"M{column * scale} {line * scale}h{scale}v{scale}h-{scale}z"
+        for line in range(rows)
+        for column in range(columns)
+        if (line, column) not in seen
+    )
+    arm = scale - 4
+    crosses = "".join(
+        f"M{column * scale + 2} {line * scale + 2}l{arm} {arm}m0 -{arm}l-{arm} {arm}"
+        for line, column in sorted(set(walls))
+    )
+    veil = f'<path class="unseen" fill="#808890" fill-opacity="0.55" d="{unseen}"/>' if unseen else ""
+    bumps = f'<path class="crash" fill="none" stroke-width="2" d="{crosses}"/>' if crosses else ""
+    return f"{to_svg(maze, made, scale).removesuffix('</svg>')}{veil}{bumps}</svg>"
+
+
+def step_verdict(row: Mapping[str, Any]) -> str:
+    """What became of a walk step by step, in a few words.
+
+    Args:
+        row: of predictions.parquet, with `ended`.
+    """
+    turns = f"{row['turns']} turn{'s' * (row['turns'] != 1)}"
+    if row["ended"] != GOAL_REACHED:
+        return f"{row['ended']} after {turns}, {row['moves']} moves"
+    way = "a shortest path" if row["optimal"] else f"{100 * row['spl']:.0f} % of the way was needed"
+    bumps = f", {row['wall_hits']} against walls" if row["wall_hits"] else ""
+    return f"arrives in {turns}, {row['moves']} moves{bumps}; {way}"
