@@ -546,7 +546,7 @@ def convert(
 
     text = convert_maze(source, to, style, parse_marks(marks or []))
     if out is None:
-        print(text)
+        print(printable(text))
     else:
         from .files import write_text
 

@@ -8,13 +8,14 @@ copy of the folder, a download of it or a forged mark counts as somebody else's;
 import codecs
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  #
 
 # Byte order marks; UTF-16 without one is not certain.
 ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+MOST_TEXT = 2**27  # bytes of a text that is read whole
 
 # What a folder holds while it is being made; with it, nobody takes the folder for a finished one.
 UNFINISHED = ".unfinished"
@@ -103,9 +105,11 @@ def staged(out: Path) -> Iterator[Path]:
     folder.
 
     Raises:
-        AsciiMazeError: something cannot be written.
+        AsciiMazeError: something cannot be written, or the folder is a link.
     """
     stage = out / UNFINISHED
+    if stage.is_symlink():  # the files of somebody else that it leads to would move
+        raise AsciiMazeError(f"{stage} is a link; remove it, or name another output folder")
     try:
         stage.mkdir(exist_ok=True)
         yield stage
@@ -132,8 +136,26 @@ def encoding_of(path: Path) -> str:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        start = file.read(4)
+        return _encoding_by(file.read(4))
+
+
+def _encoding_by(start: bytes) -> str:
     return next((encoding for mark, encoding in ENCODINGS if start.startswith(mark)), "utf-8")
+
+
+def read_text(path: Path | None) -> str:
+    """The text of a file, or of stdin for None, by the mark at its beginning. It is read once: it may be a pipe.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeError: it is no text.
+        UsageError: it has more than `MOST_TEXT` bytes, perhaps no end.
+    """
+    with path.open("rb") if path else nullcontext(sys.stdin.buffer) as file:
+        data = file.read(MOST_TEXT + 1)
+    if len(data) > MOST_TEXT:
+        raise UsageError(f"{path or 'stdin'} is larger than {MOST_TEXT:,} bytes, which no text of one maze is")
+    return io.TextIOWrapper(io.BytesIO(data), _encoding_by(data)).read()
 
 
 def read_json(path: Path) -> dict[str, Any]:

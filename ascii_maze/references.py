@@ -43,6 +43,8 @@ def find_reference(text: str) -> Reference | None:
 
     A path that exists wins over a repository of the same name, as everywhere in the Hugging Face libraries.
     """
+    if not text.strip():  # `Path("")` is the working directory
+        return None
     try:
         if Path(text).exists():
             return Reference(text, is_local=True)

@@ -16,14 +16,15 @@ import argparse
 import contextlib
 import hashlib
 import json
+import multiprocessing
 import os
 import platform
 import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,11 +40,11 @@ DATASET = {
     "sizes": ["4x4"],
     "larger_sizes": ["5x5"],
     "generators": ["depth_first"],
-    "splits": {"train": 400, "validation": 16, "test": 40, "test_larger": 20},
+    "splits": {"train": 120, "validation": 8, "test": 16, "test_larger": 8},
 }
 TRAINING = {
-    "budget": "tokens=16000",
-    "per_device_train_batch_size": 16,
+    "budget": "tokens=4000",
+    "per_device_train_batch_size": 4,
     "warmup_steps": 2,
     "logging_steps": 1,
     "save_steps": 2,
@@ -78,11 +79,13 @@ class Command:
         words: after `ascii-maze`; `{out}` stands for its output folder.
         needs: folders of `MADE` that it reads.
         ends_with: the file of its output that says that it is finished, where it refuses to run a second time.
+        is_fresh: whether it is a new interpreter each time, since it reads variables while it is imported.
     """
 
     words: tuple[str, ...]
     needs: tuple[str, ...] = ()
     ends_with: str = ""
+    is_fresh: bool = False
 
 
 def train_words(out: str) -> tuple[str, ...]:
@@ -121,13 +124,15 @@ COMMANDS = {
         ("dataset", "adapter"),
     ),
     "merge": Command(
-        ("merge", "adapter", "--out", "{out}", "--dataset", "dataset"), ("dataset", "adapter"), ends_with="merge.json"
+        ("merge", "adapter", "--out", "{out}", "--dataset", "dataset", "--margin", "1"),
+        ("dataset", "adapter"),
+        ends_with="merge.json",
     ),
     "mri": Command(
         ("mri", "--adapter", "sft=adapter", "--dataset", "dataset", "--limit", "20", "--out", "{out}"),
         ("dataset", "adapter"),
     ),
-    "push": Command(("push", "dataset", "dataset", "--repo", REPO), ("dataset",)),
+    "push": Command(("push", "dataset", "dataset", "--repo", REPO), ("dataset",), is_fresh=True),
     "study": Command(("study", "study.yaml", "--out", "{out}")),
 }
 
@@ -140,16 +145,19 @@ class Moment(NamedTuple):
 
 
 class Run:
-    """A command as a process that leads a group of its own; its output goes to a file."""
+    """A command as a process that leads a group of its own; its output goes to a file.
 
-    def __init__(self, words: tuple[str, ...], folder: Path, out: str, variables: dict[str, str]):
-        command = [sys.executable, "-m", "ascii_maze", *(word.replace("{out}", out) for word in words)]
-        variables = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", **variables}
-        with (folder / f"{out}.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=folder, stdout=log, stderr=log, start_new_session=True, env=variables
-            )
-        self.total = 0.0
+    It is forked from this one, which has imported what takes long to import: so the moments fall into the work.
+    """
+
+    def __init__(
+        self, words: tuple[str, ...], folder: Path, out: str, variables: dict[str, str], is_fresh: bool = False
+    ):
+        words = tuple(word.replace("{out}", out) for word in words)
+        context = multiprocessing.get_context("spawn" if is_fresh else "fork")
+        self.process = context.Process(target=run_command, args=(words, folder, folder / f"{out}.log", variables))
+        self.process.start()
+        self.words, self.total = words, 0.0
 
     def spent(self) -> float:
         """Seconds of the processors, of the command and all that it has started."""
@@ -164,13 +172,12 @@ class Run:
 
     def kill_at(self, moment: Moment) -> float | None:
         """Wait for a moment and kill; the seconds then spent, None where the command had ended before."""
-        while self.process.poll() is None:
+        while self.process.is_alive():
             if self.spent() >= moment.seconds:
-                if moment.group:
+                if moment.group and os.getpgid(self.process.pid) == self.process.pid:
                     os.killpg(self.process.pid, signal.SIGKILL)
-                else:
-                    self.process.send_signal(signal.SIGKILL)
-                self.process.wait()
+                self.process.kill()
+                self.process.join()
                 return self.total
             time.sleep(POLL)
         return None
@@ -181,12 +188,45 @@ class Run:
         Raises:
             SystemExit: the command failed.
         """
-        while self.process.poll() is None:
+        while self.process.is_alive():
             self.spent()
             time.sleep(POLL)
-        if self.process.returncode:
-            sys.exit(f"{self.process.args} failed with {self.process.returncode}; see its log")
+        if self.process.exitcode:
+            sys.exit(f"ascii-maze {' '.join(self.words)} failed with {self.process.exitcode}; see its log")
         return self.total
+
+
+def run_command(words: tuple[str, ...], folder: Path, log: Path, variables: dict[str, str]) -> None:
+    """What the forked process does: `ascii-maze WORDS`, in a folder."""
+    os.setsid()
+    os.chdir(folder)
+    with log.open("ab", buffering=0) as sink:
+        for stream in (1, 2):
+            os.dup2(sink.fileno(), stream)
+    sys.stdin.close()
+    os.environ.update(variables)
+    tempfile.tempdir = None  # it keeps what it has once looked up
+    sys.argv = ["ascii-maze", *words]
+    from ascii_maze.cli import main
+
+    main()
+
+
+def import_all() -> None:
+    """Import what the commands import, which would be most of their time."""
+    os.environ |= {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    sys.path.insert(0, str(ROOT))
+    import bitsandbytes  # noqa: F401
+    import datasets  # noqa: F401
+    import matplotlib.figure  # noqa: F401
+    import sklearn.linear_model  # noqa: F401
+    import transformers.models.llama.modeling_llama  # noqa: F401
+    import trl.trainer.sft_trainer  # noqa: F401
+
+    from ascii_maze.launch import prepare_process
+    from ascii_maze.training import run  # noqa: F401
+
+    prepare_process()
 
 
 def draw(seconds: float, kills: int, seed: int) -> list[Moment]:
@@ -290,16 +330,16 @@ def killed(command: Command, name: str, folder: Path, moments: list[Moment]) -> 
     with place(name, folder, "killed") as where:
         for number, moment in enumerate(moments, 1):
             begun = "resumed"
-            if ended() or not Run(command.words, folder, "killed", where.variables).kill_at(moment):
+            if ended() or not Run(command.words, folder, "killed", where.variables, command.is_fresh).kill_at(moment):
                 where.clear()  # it had kept so much that it came to its end
                 begun = "from nothing"
-                Run(command.words, folder, "killed", where.variables).kill_at(moment)
+                Run(command.words, folder, "killed", where.variables, command.is_fresh).kill_at(moment)
             what = "all its processes" if moment.group else "its first process"
             line = last_line(folder / "killed.log")
             lines.append(f"| {number} | {moment.seconds:.1f} s | {begun if number > 1 else ''} | {what} | {line} |")
             print(lines[-1], flush=True)
         if not ended():
-            Run(command.words, folder, "killed", where.variables).end()
+            Run(command.words, folder, "killed", where.variables, command.is_fresh).end()
         return where.made(), lines
 
 
@@ -345,12 +385,13 @@ def main() -> None:
     command, folder = COMMANDS[options.command], (options.out / options.command).resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    import_all()
     (folder / "dataset.yaml").write_text(yaml.safe_dump(DATASET))
     (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
     for needed in command.needs:
         Run(MADE[needed], folder, needed, {}).end()
     with place(options.command, folder, "alone") as where:
-        seconds = Run(command.words, folder, "alone", where.variables).end()
+        seconds = Run(command.words, folder, "alone", where.variables, command.is_fresh).end()
         whole = where.made()
     print(f"left alone: {seconds:.1f} s of the processors", flush=True)
     then, lines = killed(command, options.command, folder, draw(seconds, options.kills, options.seed))

@@ -26,13 +26,17 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
     from datasets import load_dataset
 
     what = f"cannot load split '{split}' of dataset '{dataset}'"
-    build = f"build it with `ascii-maze build --out {dataset}`"
+    build = f"build it with `ascii-maze build --out {dataset or 'FOLDER'}`"
     reference = find_reference(dataset)
     if reference is None:
         raise UsageError(f"{what} (there is no such folder, and it is not of the form {HUB_FORM}); {build}")
+    # `datasets` calls it by the last part of its path, which `.` has none of.
+    place = str(Path(reference.name).resolve()) if reference.is_local else reference.name
+    if reference.is_local and not Path(place).is_dir():
+        raise UsageError(f"{what}: that is no folder; give one that `ascii-maze build` made")
     try:
-        cache = cache_of(Path(reference.name)) if reference.is_local else None
-        rows = load_dataset(reference.name, config, split=split, revision=reference.revision, cache_dir=cache)
+        cache = cache_of(Path(place)) if reference.is_local else None
+        rows = load_dataset(place, config, split=split, revision=reference.revision, cache_dir=cache)
     except Exception as error:  # whatever the parsers of a stranger's files raise
         raise AsciiMazeError(f"{what} ({reason(error)})" + f"; {build}" * reference.is_local) from error
     if not len(rows):

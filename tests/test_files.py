@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from ascii_maze.files import (
     move_inside,
     new_folder,
     output_folder,
+    read_text,
     remove_inside,
     set_aside,
     staged,
@@ -238,6 +240,31 @@ def test_what_a_killed_process_left_of_a_new_folder_is_removed_by_the_next(tmp_p
         with pytest.raises(AsciiMazeError, match="another ascii-maze process"), new_folder(tmp_path / "out"):
             pass
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["out", "out/whole"]
+
+
+def test_files_are_not_staged_where_a_link_leads(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "notes.txt").write_text("mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / UNFINISHED).symlink_to(tmp_path / "theirs")
+    with pytest.raises(AsciiMazeError, match="is a link; remove it"), staged(tmp_path / "out"):
+        pass
+    assert (tmp_path / "theirs" / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_text_is_read_once_so_it_may_be_a_pipe(tmp_path, encoding):
+    """As `ascii-maze show <(cat maze.txt)` gives one."""
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor() as pool:
+        pool.submit((tmp_path / "pipe").write_bytes, "#####\r\n#S é#".encode(encoding))
+        assert read_text(tmp_path / "pipe") == "#####\n#S é#"
+
+
+def test_a_text_without_an_end_is_one_line(monkeypatch):
+    monkeypatch.setattr("ascii_maze.files.MOST_TEXT", 1_000)
+    with pytest.raises(UsageError, match="/dev/zero is larger than 1,000 bytes"):
+        read_text(Path("/dev/zero"))
 
 
 def test_a_file_is_set_aside_only_in_a_folder_of_ours(tmp_path):

@@ -1,11 +1,12 @@
 """What a name means, tried through every entrance that takes one."""
 
 import contextlib
+import shutil
 
 import pytest
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 
-from ascii_maze.errors import AsciiMazeError
+from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.references import Reference, find_reference, is_hub_name, is_on_hub
 
 NAMES = [
@@ -18,6 +19,8 @@ MEANINGS = {
     "org/name@v1.0": ("org/name", "v1.0"),
     "org/name@refs/pr/3": ("org/name", "refs/pr/3"),
     "org/maze-v1.2@0123456789abcdef": ("org/maze-v1.2", "0123456789abcdef"),
+    "": None,
+    " ": None,
     "a b/c": None,
     "a/b@": None,
     "a/b@-x": None,
@@ -133,6 +136,23 @@ def test_what_names_nothing_is_refused_in_one_line_at_every_entrance(entrance, t
         ENTRANCES[entrance](text)
     assert "\n" not in str(refused.value)
     assert "Repo id" not in str(refused.value)  # the Hub was not asked
+
+
+@pytest.mark.parametrize("ask", [ask_load_split, ask_find_model])
+def test_a_file_is_neither_a_model_nor_a_dataset(ask, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="is no folder"):
+        ask(str(tmp_path / "notes.txt"))
+
+
+@pytest.mark.parametrize("name", [".", "../small", "other/../../small"])
+def test_a_dataset_is_found_wherever_one_stands(name, dataset, tmp_path, monkeypatch):
+    from dataset_builder.load import load_split
+
+    shutil.copytree(dataset, tmp_path / "small")
+    (tmp_path / "small" / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "small")
+    assert len(load_split(name, "test")) == 32
 
 
 @pytest.mark.parametrize("entrance", ENTRANCES)

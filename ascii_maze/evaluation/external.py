@@ -40,6 +40,8 @@ def is_predictions(name: str) -> bool:
         UsageError: it is a file of another kind.
     """
     if name.lower().endswith(SUFFIXES) and not Path(name).is_dir():
+        if Path(name).exists() and not Path(name).is_file():
+            raise UsageError(f"{name} is a pipe or a device, and answers are read more than once; save them in a file")
         return True
     if Path(name).is_file():
         raise UsageError(f"{name}: a file of answers is {', '.join(SUFFIXES)}, with {HINT}")

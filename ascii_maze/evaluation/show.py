@@ -1,5 +1,6 @@
 """Mazes to look at, from a dataset, a predictions.parquet, a text file or stdin: in the terminal or as a page."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -140,7 +141,7 @@ def write_page(path: Path, title: str, drawings: list[Drawing]) -> None:
     """
     from markupsafe import Markup
 
-    if path.exists() and not (path.is_file() and GENERATOR in path.read_bytes()):
+    if os.path.lexists(path) and not (path.is_file() and GENERATOR in path.read_bytes()):
         raise UsageError(f"{path} is there already, and is no page of ascii-maze; give another name")
     # Numbers alone come from a walk.
     shown = [{"svg": Markup(to_svg(maze, moves)), "caption": caption} for caption, maze, moves in drawings]  # noqa: S704

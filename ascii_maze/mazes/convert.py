@@ -1,12 +1,11 @@
 """A maze from a file or stdin, in any style, and in another one out."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import UsageError, did_you_mean, reason
-from ..files import encoding_of
+from ..files import read_text
 from ..metrics.path_validity.maze import GOAL, OPEN, START, WALL, Maze
 from ..metrics.path_validity.styles import FOREIGN_STYLES, STYLES
 
@@ -34,7 +33,7 @@ def read_source(source: str) -> str:
         UsageError: it cannot be read.
     """
     try:
-        return sys.stdin.read() if source == "-" else Path(source).read_text(encoding=encoding_of(Path(source)))
+        return read_text(None if source == "-" else Path(source))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {source}: {reason(error)}") from error
 

@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from ..errors import AsciiMazeError
+from ..errors import AsciiMazeError, printable
 from ..files import cache_folder, replacing, sha256_of
 
 HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -85,4 +85,4 @@ def fetch_model() -> Path:
 
 
 if __name__ == "__main__":
-    print(fetch_model())
+    print(printable(str(fetch_model())))

@@ -92,6 +92,8 @@ def find_named(name: str) -> Reference:
     reference = Reference("tiny") if name == "tiny" else find_reference(name)
     if reference is None:
         raise UsageError(f"no model '{name}': there is no such folder, nor is it {HUB_FORM}, or 'tiny'")
+    if reference.is_local and not Path(name).is_dir() and not name.lower().endswith(".gguf"):
+        raise UsageError(f"'{name}' is no folder; a model is one, or a .gguf file, {HUB_FORM}, or 'tiny'")
     return reference
 
 

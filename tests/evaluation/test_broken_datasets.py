@@ -274,9 +274,10 @@ def test_names_are_shown_as_they_are(two, tmp_path):
     assert {f"{printable(name)}.jsonl" for name in NAMES} <= texts
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "thesis.html", "folder"])
+@pytest.mark.parametrize("name", ["notes.txt", "thesis.html", "folder", "link"])
 def test_a_page_replaces_nothing_but_a_page(tmp_path, name):
     (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
     for file in ("notes.txt", "thesis.html"):
         (tmp_path / file).write_text("<!doctype html> of years of work")
     with pytest.raises(UsageError, match=f"{name} is there already, and is no page of ascii-maze"):
@@ -284,4 +285,10 @@ def test_a_page_replaces_nothing_but_a_page(tmp_path, name):
     assert (tmp_path / "notes.txt").read_text() == (tmp_path / "thesis.html").read_text()
     for _ in range(2):
         write_page(tmp_path / "page.html", "Mazes", [])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "notes.txt", "page.html", "thesis.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "folder",
+        "link",
+        "notes.txt",
+        "page.html",
+        "thesis.html",
+    ]

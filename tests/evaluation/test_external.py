@@ -1,10 +1,12 @@
 import json
+import os
 
 import pyarrow
 import pyarrow.parquet
 import pytest
 
 from ascii_maze.errors import UsageError
+from ascii_maze.evaluation.external import is_predictions
 from ascii_maze.evaluation.run import evaluate
 from dataset_builder.load import load_mazes
 
@@ -118,3 +120,9 @@ def test_a_file_that_cannot_be_read_is_one_line(dataset, tmp_path, name, content
     with pytest.raises(UsageError, match=message) as caught:
         evaluate({"made": str(tmp_path / name)}, str(dataset), ["test"], tmp_path / "out")
     assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_of_answers_is_one_line_and_no_wait(tmp_path):
+    os.mkfifo(tmp_path / "made.jsonl")
+    with pytest.raises(UsageError, match=r"made.jsonl is a pipe or a device, .* save them in a file"):
+        is_predictions(str(tmp_path / "made.jsonl"))

@@ -21,7 +21,7 @@ def test_from_a_file_in_one_style_to_another(tmp_path, style):
 
 
 def test_from_stdin_to_a_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO(MAZE.to_ascii("boxes")))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(MAZE.to_ascii("boxes").encode())))
     assert convert("-", "hash") == str(MAZE)
     (tmp_path / "map.txt").write_text(str(MAZE).replace("S", "*").replace("G", "E"))
     words = ["convert", str(tmp_path / "map.txt"), "--marks", "E=G,*=S", "--to", "lines"]
