@@ -149,16 +149,16 @@ def _process_map(workers: int, config: BuildConfig) -> Iterator[Callable]:
 def _start_worker(config: BuildConfig) -> None:
     """Leave Ctrl-C to the parent process, and exit when it is gone, since a killed parent cannot stop its workers.
 
-    Making the rows of one maze loads the kernels while the parent still plans.
+    Making two rows loads the kernels while the parent still plans.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_after, args=(multiprocessing.parent_process(),), daemon=True).start()
     import pyarrow.parquet  # noqa: F401
 
     kind = next(iter(by_kind(config)))
-    found = candidates(config, kind, 0, 1)
-    one = Chosen(found[FINGERPRINT], np.zeros(1, np.uint16), found[INDEX])
-    list(tables(config, [kind], one))
+    found = candidates(config, kind, 0, 2)
+    two = Chosen(found[FINGERPRINT], np.zeros(2, np.uint16), found[INDEX])
+    list(tables(config, [kind], two))
 
 
 def _end_after(parent) -> None:

@@ -11,6 +11,7 @@ from ascii_maze.configuration import check_keys, read_yaml_mapping
 from ascii_maze.errors import UsageError, did_you_mean
 from ascii_maze.mazes.generators import ENDPOINTS, GENERATORS
 from ascii_maze.mazes.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle
+from ascii_maze.mazes.reasoning import REASONING
 from ascii_maze.mazes.rejected import KINDS
 from ascii_maze.metrics.path_validity.maze import STYLES
 
@@ -50,6 +51,7 @@ class BuildConfig:
         rejected: kinds of rejected answers.
         language, maze_style, answer_style: of the prompts; see `ascii_maze.mazes.prompts.PromptStyle`.
         styles: maze styles where there are several, in place of `maze_style`: each row has one of them.
+        reasoning: what is thought before the answer; see `ascii_maze.mazes.reasoning`.
         seed: of everything.
     """
 
@@ -67,6 +69,7 @@ class BuildConfig:
     maze_style: str = "hash"
     answer_style: str = "letters"
     styles: dict[str, float] = field(default_factory=dict)
+    reasoning: dict[str, float] = field(default_factory=lambda: {"none": 1})
     seed: int = 0
 
     @property
@@ -76,8 +79,12 @@ class BuildConfig:
 
     @property
     def prompt_styles(self) -> list[PromptStyle]:
-        """How rows are shown and answered, in the order of `shown`."""
-        return [PromptStyle(self.language, style, self.answer_style) for style in self.shown]
+        """How rows are shown and answered: of each in `shown` every way of reasoning."""
+        return [
+            PromptStyle(self.language, style, self.answer_style, reasoning)
+            for style in self.shown
+            for reasoning in self.reasoning
+        ]
 
 
 class Kind(NamedTuple):
@@ -151,6 +158,7 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
         ("language", "language", LANGUAGES),
         ("maze_style", "maze style", STYLES),
         ("styles", "maze style", STYLES),
+        ("reasoning", "way of reasoning", REASONING),
         ("answer_style", "answer style", ANSWER_STYLES),
     ):
         given = values.get(key, {})

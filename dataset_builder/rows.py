@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow
+import pyarrow.compute
 
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.mazes import kernels
@@ -18,6 +19,7 @@ from ascii_maze.metrics.path_validity.maze import Facts, MazeError
 
 from .choose import Chosen
 from .config import BuildConfig, Kind
+from .reasoned import OTHERS, answers, others_of, search, think
 from .styled import draw, show, texts
 
 FACTS = ("id", "maze", "solution", "generator", "width", "height", *Facts._fields)
@@ -37,7 +39,8 @@ def tables(config: BuildConfig, kinds: list[Kind], chosen: Chosen) -> Iterator[t
     rules = pyarrow.array([style.system_prompt for style in config.prompt_styles])
     rules = rules.take(column["style"]) if len(rules) > 1 else rules
     prompt = _messages(("system", "user"), (rules, column["prompt"]))
-    right, wrong = (_messages(("assistant",), (column[name],)) for name in ("answer", "rejected"))
+    answers = _with_thoughts(config, column)
+    right, wrong = (_messages(("assistant",), (answer,)) for answer in answers)
     yield "mazes", pyarrow.table(facts)
     yield "sft", pyarrow.table({"prompt": prompt, "completion": right, **facts})
     pairs = {"prompt": prompt, "chosen": right, "rejected": wrong, "rejected_kind": column["rejected_kind"]}
@@ -56,6 +59,7 @@ def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints:
     keys = kernels.item_keys(config.seed, "rejected", kind.width, kind.height, fingerprints)
     worse, worse_offsets, kinds = reject(mazes, letters, offsets, keys, config.rejected)
     count, shown = len(indices), draw(config.shown, "maze style", config.seed, kind, fingerprints)
+    reasons = draw(config.reasoning, "reasoning", config.seed, kind, fingerprints)
     columns = {
         "id": _fixed_width(_hexadecimal(fingerprints)),
         "maze": maze,
@@ -65,12 +69,36 @@ def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints:
         "height": pyarrow.repeat(pyarrow.scalar(kind.height, pyarrow.int32()), count),
         **dict(zip(Facts._fields, map(pyarrow.array, kernels.facts(mazes.open, letters, offsets).T))),
         "prompt": maze if list(config.shown) == ["hash"] else _shown(config, kind, mazes, shown),
-        "style": pyarrow.array(shown),
+        "style": pyarrow.array(shown * len(config.reasoning) + reasons),
+        **_thoughts(config, mazes, letters, offsets, reasons),
         "answer": solution if style.answer == "letters" else _answers(letters, offsets, mazes, style),
         "rejected": _answers(worse, worse_offsets, mazes, style),
         "rejected_kind": pyarrow.array(list(KINDS)).take(pyarrow.array(kinds)),
     }
     return pyarrow.table(columns)
+
+
+def _thoughts(config: BuildConfig, mazes: MazeBatch, letters, offsets, reasons) -> dict[str, pyarrow.Array]:
+    """What rows think, where any do; with `corrupt` also the search that another row will take for its own."""
+    columns = {}
+    if list(config.reasoning) != ["none"]:
+        columns["thought"] = think(mazes, letters, offsets, list(config.reasoning), reasons)
+    if OTHERS in config.reasoning:
+        columns["search"] = search(mazes)
+    return columns
+
+
+def _with_thoughts(config: BuildConfig, column: dict[str, pyarrow.Array]) -> list[pyarrow.Array]:
+    """Right and wrong answers of every row, both behind the same thought: they differ in the path alone."""
+    paths = [column["answer"], column["rejected"]]
+    if "thought" not in column:
+        return paths
+    names = np.array(list(config.reasoning))[column["style"].to_numpy() % len(config.reasoning)]
+    thought = column["thought"]
+    if OTHERS in config.reasoning:
+        others = others_of(column["width"].to_numpy(), column["height"].to_numpy())
+        thought = pyarrow.compute.if_else(pyarrow.array(names == OTHERS), column["search"].take(others), thought)
+    return [answers(path, thought, names != "none") for path in paths]
 
 
 def _messages(roles: tuple[str, ...], contents: tuple[pyarrow.Array, ...]) -> pyarrow.ListArray:

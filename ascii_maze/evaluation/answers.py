@@ -11,12 +11,13 @@ from typing import cast
 from ..files import write_text
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import decision_points, failure_of
-from ..mazes.prompts import format_answer, style_of
+from ..mazes.prompts import format_answer
+from ..mazes.reasoning import check_thought
 from ..metrics.path_validity.lenient import score_lenient
 from ..metrics.path_validity.scoring import parse_moves, read_maze, score_path
 from ..models.chat import how_read, render_prompt
 from ..models.engines import load_engine
-from ..models.generation import answer_budget
+from ..models.generation import largest_budget
 from ..models.sources import Source
 from ..terminal import OnProgress
 from .external import Predictions
@@ -90,8 +91,8 @@ def open_answerer(name: str, respondent: Respondent, questions: Questions, folde
         return lambda rows, start, on_progress: answers(rows)
     engine = load_engine(respondent)
     prompt, decoding = questions.prompt, questions.decoding
-    answer_tokens = questions.max_new_tokens or answer_budget(engine.tokenizer, questions.longest, style_of(prompt))
-    tokens = how_read(engine.tokenizer).thinking_tokens + answer_tokens
+    tokens = questions.max_new_tokens or largest_budget(engine.tokenizer, questions.largest, questions.styles)
+    tokens += how_read(engine.tokenizer).thinking_tokens
     facts = {
         **engine.facts,
         "max_new_tokens": tokens,
@@ -156,7 +157,7 @@ def score_answers(name: str, split: str, row: dict, completions: list[str]) -> I
     }
     for sample, completion in enumerate(completions):
         kind, move, junction = failure_of(maze, completion) or (None, None, None)
-        score = score_path(maze, completion)
+        score, thought = score_path(maze, completion), check_thought(maze, completion)
         prediction = {
             **facts,
             "sample": sample,
@@ -169,6 +170,9 @@ def score_answers(name: str, split: str, row: dict, completions: list[str]) -> I
             "failure_move": move,
             "failure_junction": junction,
         }
+        if thought:
+            prediction |= {"thought_length": thought.length, "thought_statements": thought.statements}
+            prediction["thought_true"] = thought.share
         yield cast(Prediction, prediction)
 
 

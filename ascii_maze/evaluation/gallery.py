@@ -12,7 +12,9 @@ from pathlib import Path
 from ..errors import reason
 from ..files import write_text
 from ..mazes.failures import FAILURES, failure_of
-from ..metrics.path_validity.scoring import parse_moves, read_maze
+from ..mazes.reasoning import check_thought, thought_of
+from ..metrics.path_validity.maze import Maze
+from ..metrics.path_validity.scoring import after_thought, parse_moves, read_maze
 from ..metrics.path_validity.svg import to_svg
 from ..templating import PAGES, render
 from .predictions import arrow_schema
@@ -24,7 +26,7 @@ from .walks import step_verdict, walk_svg
 COLUMNS = ("id", "model", "split", "maze", "completion", "valid", "excess_moves")
 # And of a walk step by step; evaluations of earlier versions have no such columns.
 STEP_COLUMNS = ("observation", "ended", "moves", "turns", "spl", "optimal", "reaches_goal", "wall_hits", "talk")
-SHOWN_CHARACTERS = 400
+SHOWN_CHARACTERS, THOUGHT_CHARACTERS = 400, 4_000
 MAZES = 12
 # Walks shown of each kind.
 EXAMPLES = 8
@@ -152,7 +154,20 @@ def walk_of(row: dict) -> dict:
         "split": row["split"],
         "valid": row["reaches_goal"] if stepwise else row["valid"],
         "verdict": verdict(row),
-        "completion": row["completion"][:SHOWN_CHARACTERS],
+        **said(maze, row["completion"]),
+    }
+
+
+def said(maze: Maze, completion: str) -> dict[str, str]:
+    """What a page shows of an answer's text: the answer, and the thought before it with what is known of that."""
+    checked = check_thought(maze, completion)
+    if checked is None:
+        return {"completion": completion[:SHOWN_CHARACTERS], "thought": "", "thought_title": ""}
+    true = "" if checked.share is None else f", {100 * checked.share:.0f} % of {checked.statements} statements true"
+    return {
+        "completion": (after_thought(completion) or "").strip()[:SHOWN_CHARACTERS],
+        "thought": (thought_of(completion) or "")[:THOUGHT_CHARACTERS],
+        "thought_title": f"thought: {checked.length:,} characters{true}",
     }
 
 

@@ -7,13 +7,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dataset_builder.checks import FACTS, check_chat, check_maze, shown, where_of
 
 from ..environment.prompts import step_prompt
 from ..errors import AsciiMazeError
 from ..mazes.baselines import open_positions
+from ..mazes.prompts import PromptStyle, style_of
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import parse_moves
 from ..models.generation import Decoding
@@ -28,20 +29,22 @@ class Questions:
 
     Attributes:
         splits: split -> its rows, a `datasets.Dataset`, and how many of the first of them are asked.
-        longest: open positions of the largest maze.
+        largest: the maze with the most open positions.
+        styles: of the prompts.
         max_new_tokens: where an answer is cut; None for where a walk has had time to visit every position once.
         stepwise: how mazes are walked step by step; None for a whole path as one answer.
     """
 
     splits: dict[str, tuple[Any, int]]
-    longest: int
+    largest: Maze
+    styles: frozenset[PromptStyle]
     decoding: Decoding
     max_new_tokens: int | None
     stepwise: Stepwise | None = None
 
     @property
     def prompt(self) -> list[dict]:
-        """The first prompt, whose rules hold for all."""
+        """The first prompt, whose rules hold for all unless the dataset has several styles."""
         first = next(rows[0] for rows, _ in self.splits.values())
         return step_prompt(self.stepwise.start(first["maze"])) if self.stepwise else first["prompt"]
 
@@ -51,24 +54,39 @@ class Questions:
         return next((message["content"] for message in self.prompt if message["role"] == "system"), "")
 
 
-def survey(dataset: str, splits: Mapping[str, tuple[Any, int]]) -> tuple[str, str, int]:
-    """Check every row that is asked.
+class Survey(NamedTuple):
+    """What is known of all rows that are asked.
 
-    Returns:
-        sha256 over splits, ids and mazes; sha256 over these and prompts and facts, all that the results depend on;
-        and the open positions of the largest maze.
+    Attributes:
+        mazes_sha256: over splits, ids and mazes.
+        asked_sha256: over these and prompts and facts, all that the results depend on.
+        largest, styles: as in `Questions`.
+    """
+
+    mazes_sha256: str
+    asked_sha256: str
+    largest: Maze
+    styles: frozenset[PromptStyle]
+
+
+def survey(dataset: str, splits: Mapping[str, tuple[Any, int]]) -> Survey:
+    """Check every row that is asked.
 
     Raises:
         AsciiMazeError: a row cannot be asked, or says what is not true of its maze; the message says which row.
     """
     mazes, asked, longest = hashlib.sha256(), hashlib.sha256(), 0
+    largest, styles = None, set()
     for split, row, where in _rows(dataset, splits):
         maze = check_row(row, where)
         between = "\n" if longest else ""
         mazes.update(f"{between}{split}/{row['id']}/{row['maze']}".encode())
         asked.update(json.dumps([split, *(row.get(name) for name in (*COLUMNS, *FACTS))]).encode())
-        longest = max(longest, open_positions(maze))
-    return mazes.hexdigest(), asked.hexdigest(), longest
+        styles.add(style_of(row["prompt"]))
+        if (places := open_positions(maze)) > longest:
+            largest, longest = maze, places
+    assert largest is not None, "an empty split has been refused"
+    return Survey(mazes.hexdigest(), asked.hexdigest(), largest, frozenset(styles))
 
 
 def _rows(dataset: str, splits: Mapping[str, tuple[Any, int]]) -> Iterator[tuple[str, dict, str]]:

@@ -30,7 +30,7 @@ from .external import Predictions, is_predictions, open_predictions
 from .predictions import join_parts, read_scores
 from .questions import COLUMNS, Questions, survey
 from .schema import Analysis, Rates, Results, SizeRates, SplitRates, read_results, write_results
-from .statistics import break_down, count_failures, length_curve, paired_tests, summarise, verdicts
+from .statistics import break_down, count_failures, length_curve, paired_tests, summarise, summarise_thoughts, verdicts
 from .step_statistics import arrivals, summarise_steps
 from .stepwise import STEP_BASELINES, check_stepwise
 from .tables import render_markdown
@@ -97,8 +97,8 @@ def evaluate(
         pinned = pin(dataset, "dataset")
         loaded = {split: load_split(pinned, split, columns=COLUMNS) for split in splits}
         asked = {split: (rows, min(limit or len(rows), len(rows))) for split, rows in loaded.items()}
-        mazes_sha256, asked_sha256, longest = survey(dataset, asked)
-        questions = Questions(asked, longest, decoding, max_new_tokens, steps)
+        known = survey(dataset, asked)
+        questions = Questions(asked, known.largest, known.styles, decoding, max_new_tokens, steps)
         models = {name: settle_name(location) for name, location in models.items()}
         found = {name: find_respondent(location, questions, base, chat) for name, location in models.items()}
         respondents = match_bases(found, unquantised_base)
@@ -107,8 +107,8 @@ def evaluate(
             "models": models,
             "dataset": dataset,
             "dataset_revision": revision_of(pinned),
-            "dataset_sha256": mazes_sha256,
-            "asked_sha256": asked_sha256,
+            "dataset_sha256": known.mazes_sha256,
+            "asked_sha256": known.asked_sha256,
             "splits": {split: count for split, (_, count) in asked.items()},
             "limit": limit,
             "decoding": str(decoding),
@@ -273,8 +273,10 @@ def summarise_split(rows) -> SplitRates:
 
 
 def rates_of(rows) -> Rates:
-    """The rates of some answers, and the figures of walks step by step."""
+    """The rates of some answers, and the figures of thoughts and of walks step by step."""
     rates = summarise(rows)
+    if rows["thought_length"].notna().any():
+        rates["thoughts"] = summarise_thoughts(rows)
     if stepped(rows):
         rates["stepwise"] = summarise_steps(rows)
     return rates

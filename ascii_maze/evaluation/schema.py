@@ -46,6 +46,22 @@ class StepRates(TypedDict):
     ended: dict[str, float]
 
 
+class ThoughtRates(TypedDict):
+    """What answers think before they answer; see `mazes.reasoning.check_thought`.
+
+    Attributes:
+        share: of the answers that think at all.
+        length: mean, in characters, of these.
+        true: mean share of their statements that are true of the maze; None where none makes a statement.
+        valid_but_false: share of all answers that are valid after a thought that says something false.
+    """
+
+    share: float
+    length: float
+    true: float | None
+    valid_but_false: float
+
+
 class Rates(TypedDict):
     """How one model did on some mazes.
 
@@ -58,6 +74,7 @@ class Rates(TypedDict):
         pass_at: k -> how often at least one of k samples is valid.
         majority: how often the walk that most samples take is valid.
         stepwise: more of walks that were made step by step; then `valid` means arrival without a move against a wall.
+        thoughts: of the answers that think first, where any do.
     """
 
     n: int
@@ -76,6 +93,7 @@ class Rates(TypedDict):
     majority: NotRequired[float]
     majority_ci: NotRequired[list[float]]
     stepwise: NotRequired[StepRates]
+    thoughts: NotRequired[ThoughtRates]
 
 
 class SizeRates(Rates):
@@ -205,6 +223,9 @@ class Prediction(TypedDict):
         exact: equal to the dataset's own solution; None where it has none.
         vote: whether this answer stands for the majority of the samples of its maze.
         failure: of `mazes.failures.FAILURES`; None for a shortest path.
+        thought_length: characters of the thought before the answer; None where there is none.
+        thought_statements: how many statements about the maze it makes; see `mazes.reasoning`.
+        thought_true: share of them that are true, 0-1; None where there are none.
         observation: what was seen in a walk step by step; this and all that follow are None of other answers.
         ended: of `environment.episode.ENDS`.
         loops: and the other counts, see `environment.episode.Episode`.
@@ -252,6 +273,10 @@ class Prediction(TypedDict):
     spl: float | None
     reward: float | None
     talk: str | None
+    # Of an answer that thinks first.
+    thought_length: int | None
+    thought_statements: int | None
+    thought_true: float | None
 
 
 def write_results(path: Path, results: Results) -> None:

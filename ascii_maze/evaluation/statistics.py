@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from .schema import LENIENT_RATES, RATES, BinRates, Breakdown, LengthCurve, PairedTest, Rates
+from .schema import LENIENT_RATES, RATES, BinRates, Breakdown, LengthCurve, PairedTest, Rates, ThoughtRates
 
 RESAMPLES = 2_000
 
@@ -34,6 +34,17 @@ def summarise(rows) -> Rates:
         summary["pass_at"] = pass_at(rows["valid"].to_numpy(dtype=bool).reshape(-1, samples))
         summary["majority"], summary["majority_ci"] = float(majority), wilson(majority, count)
     return summary
+
+
+def summarise_thoughts(rows) -> ThoughtRates:
+    """How long the thoughts before some answers are, and how true."""
+    said = rows["thought_true"]
+    return {
+        "share": float(rows["thought_length"].notna().mean()),
+        "length": float(rows["thought_length"].mean()),
+        "true": float(said.mean()) if said.notna().any() else None,
+        "valid_but_false": float((rows["valid"] & (said < 1)).mean()),
+    }
 
 
 def wilson(rate: float, count: int) -> list[float]:

@@ -17,6 +17,7 @@ from ..environment.explorers import EXPLORERS
 from ..environment.prompts import step_prompt
 from ..errors import AsciiMazeError, UsageError
 from ..files import write_text
+from ..mazes.baselines import open_positions
 from ..mazes.prompts import Message, format_answer
 from ..metrics.path_validity.scoring import read_maze
 from ..models.chat import how_read, render_prompt
@@ -90,7 +91,8 @@ def open_walker(name: str, respondent: Source | None, questions: Any, folder: Pa
     if respondent is None:
         return lambda rows, start, on_progress: [[baseline_walk(name, row, stepwise)] for row in rows]
     engine = load_engine(respondent)
-    longest = questions.longest if stepwise.observation == "full" else min(TURN, questions.longest)
+    longest = open_positions(questions.largest)
+    longest = longest if stepwise.observation == "full" else min(TURN, longest)
     turn = questions.max_new_tokens or answer_budget(engine.tokenizer, longest)
     budget = how_read(engine.tokenizer).thinking_tokens + turn
     text = render_prompt(engine.tokenizer, questions.prompt)

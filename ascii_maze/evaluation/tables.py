@@ -101,6 +101,18 @@ def reading_rows(results: Results) -> list[tuple[str, ...]]:
     return table
 
 
+def thought_rows(results: Results) -> list[tuple[str, ...]]:
+    """Of each split and model that thinks before it answers, how long and how true its thoughts are, in per cent."""
+    table: list[tuple[str, ...]] = []
+    for name, by_split in results["models"].items():
+        for split, summary in by_split.items():
+            if thoughts := summary.get("thoughts"):
+                true = "" if thoughts["true"] is None else f"{100 * thoughts['true']:.1f}"
+                rates = f"{100 * thoughts['share']:.1f}", f"{thoughts['length']:,.0f}", true
+                table.append((split, name, *rates, f"{100 * thoughts['valid_but_false']:.1f}"))
+    return table
+
+
 def loading_rows(results: Results) -> list[tuple[str, str]]:
     """How models were loaded, in words, with the names of all that were loaded so; files of answers are left out."""
     models_by_words: dict[str, list[str]] = {}
@@ -164,6 +176,7 @@ def render_markdown(results: Results) -> str:
         "Strict: the answer is a path and nothing else. Lenient: a path is found in a longer text too, which tells a "
         "lack of format from a lack of skill.",
         "",
+        *_thoughts(results),
         "## How answers fail",
         "",
         "| split | model | validity is one half at | failures |",
@@ -175,6 +188,23 @@ def render_markdown(results: Results) -> str:
             lines.append(f"| {_plain(split)} | {_plain(name)} | {_half_text(analysis['length_curve'])} | {failures} |")
     lines += ["", *(f"- `{kind}`: {text}" for kind, text in FAILURES.items())]
     return "\n".join(lines) + "\n"
+
+
+def _thoughts(results: Results) -> list[str]:
+    """The part of the report on thoughts, where there are any."""
+    rows = thought_rows(results)
+    if not rows:
+        return []
+    return [
+        "## Thoughts before the answer",
+        "",
+        *_markdown(("split", "model", "answers that think", "characters", "true", "right after false"), rows),
+        "",
+        "`true`: mean share of a thought's statements about the maze that are true (open sides named rightly, places "
+        "really reached by the moves). `right after false`: answers that are valid after a thought that says "
+        "something false. A thought in prose makes no statement that can be checked.",
+        "",
+    ]
 
 
 def _ratio_text(test: PairedTest) -> str:

@@ -117,7 +117,7 @@ def pick_walks(predictions: Path, model: str) -> tuple[list[Example], list[Examp
 
 
 def _shown(row: dict[str, Any]) -> Example:
-    from ..evaluation.gallery import verdict
+    from ..evaluation.gallery import said, verdict
     from ..metrics.path_validity.scoring import parse_moves, read_maze
     from ..metrics.path_validity.svg import follow
 
@@ -127,7 +127,7 @@ def _shown(row: dict[str, Any]) -> Example:
         "".join("•" if (i, j) in visited and symbol == " " else symbol for j, symbol in enumerate(line))
         for i, line in enumerate(maze.rows)
     ]
-    answer = " ".join(row["completion"].split())  # on one line, whatever the model wrote
+    answer = " ".join(said(maze, row["completion"])["completion"].split())  # on one line, whatever the model wrote
     cut = answer if len(answer) <= SHOWN_CHARACTERS else answer[:SHOWN_CHARACTERS] + " ..."
     return Example("\n".join(drawn), cut, verdict(row))
 

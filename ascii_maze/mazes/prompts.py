@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from ..metrics.path_validity.maze import MOVES, OPEN, STYLES, Maze
 from . import rules
+from .reasoning import REASONING, think, wrap
 from .rules import LANGUAGES
 
 Message = dict[str, str]
@@ -40,11 +41,13 @@ class PromptStyle:
         language: of the rules and of words as answers, one of `LANGUAGES`.
         maze: one of `STYLES` of the scorer's `maze.py`.
         answer: one of `ANSWER_STYLES`.
+        reasoning: what is thought before the answer, one of `reasoning.REASONING`.
     """
 
     language: str = "en"
     maze: str = "hash"
     answer: str = "letters"
+    reasoning: str = "none"
 
     @property
     def system_prompt(self) -> str:
@@ -58,14 +61,18 @@ class PromptStyle:
             beside = rules.BESIDE.get(self.maze, {}).get(language, "")
             shown = rules.MAP[language].format(wall=wall, open=opened) + beside
             move, counted = rules.ON_MAPS[language]
-        return shown + rules.TASKS[self.answer][language].format(move=move, counted=counted, only=rules.ONLY[language])
+        only = rules.ONLY[language]
+        if self.reasoning != "none":
+            how = rules.THOUGHTS[self.reasoning][language]
+            only = rules.THINK_FIRST[language].format(how=how, places=counted)
+        return shown + rules.TASKS[self.answer][language].format(move=move, counted=counted, only=only)
 
 
 PLAIN = PromptStyle()
 
 
 def format_answer(path: str, style: PromptStyle = PLAIN, start: tuple[int, int] = (0, 0)) -> str:
-    """A path in letters without spaces as the text of an answer: `RRDD` -> `R R D D`.
+    """A path in letters without spaces as the text of an answer, without a thought: `RRDD` -> `R R D D`.
 
     Args:
         start: (row, column) of the path's start, needed for `coordinates`.
@@ -79,6 +86,23 @@ def format_answer(path: str, style: PromptStyle = PLAIN, start: tuple[int, int] 
         row, column = row + MOVES[move][0], column + MOVES[move][1]
         places.append((row, column))
     return " ".join(f"({row},{column})" for row, column in places)
+
+
+def format_completion(maze: Maze, path: str, style: PromptStyle = PLAIN, other: Maze | None = None) -> str:
+    """A path as the text of a whole answer, with the thought that the style asks for.
+
+    Args:
+        other: the maze that `corrupt` thinks of.
+
+    Raises:
+        ValueError: `corrupt` without another maze.
+    """
+    answer = format_answer(path, style, maze.start)
+    if style.reasoning == "none":
+        return answer
+    if style.reasoning == "corrupt" and other is None:
+        raise ValueError("style 'corrupt' thinks of another maze; give one")
+    return wrap(think(other if style.reasoning == "corrupt" and other else maze, style.reasoning), answer)
 
 
 def prompt_messages(maze: Maze | str, style: PromptStyle = PLAIN) -> list[Message]:
@@ -95,5 +119,5 @@ def style_of(prompt: list[Message]) -> PromptStyle:
 @cache
 def _styles() -> dict[str, PromptStyle]:
     """Every style by its rules."""
-    styles = (PromptStyle(*names) for names in product(LANGUAGES, STYLES, ANSWER_STYLES))
+    styles = (PromptStyle(*names) for names in product(LANGUAGES, STYLES, ANSWER_STYLES, REASONING))
     return {style.system_prompt: style for style in styles}

@@ -118,3 +118,36 @@ TASKS = MappingProxyType(
     }
 )
 ONLY = MappingProxyType({"en": ", and nothing else", "pt": ", e nada mais"})
+# In place of `ONLY` where a thought comes first; `{how}` is one of `THOUGHTS`.
+THINK_FIRST = MappingProxyType(
+    {
+        "en": ". First think, inside <think> and </think>: {how}. A place is row,column, {places}. Then write the "
+        "answer inside <answer> and </answer>, and nothing else",
+        "pt": ". Primeiro pense, dentro de <think> e </think>: {how}. Um lugar é linha,coluna, {places}. Depois "
+        "escreva a resposta dentro de <answer> e </answer>, e nada mais",
+    }
+)
+THOUGHTS = MappingProxyType(
+    {
+        "steps": {
+            "en": "a line for each move, with the place, its open sides and the move",
+            "pt": "uma linha para cada movimento, com o lugar, os lados abertos e o movimento",
+        },
+        "search_dfs": {
+            "en": "a search, depth first, a line for each stretch, with its first place, the moves, its last place "
+            "and the open sides there, G for the goal or * where you have been before",
+            "pt": "uma busca em profundidade, uma linha para cada trecho, com o primeiro lugar, os movimentos, "
+            "o último lugar e os lados abertos ali, G para o objetivo ou * onde você já esteve",
+        },
+        "search_bfs": {
+            "en": "a search, breadth first, a line for each number of moves, with the move to every new place and "
+            "the place",
+            "pt": "uma busca em largura, uma linha para cada número de movimentos, com o movimento para cada lugar "
+            "novo e o lugar",
+        },
+        "corrupt": {
+            "en": "a search, depth first, of this maze or of another, a line for each stretch",
+            "pt": "uma busca em profundidade, deste labirinto ou de outro, uma linha para cada trecho",
+        },
+    }
+)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from ..mazes.baselines import open_positions
 from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
+from ..mazes.reasoning import longest_thought, wrap
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import opened_thought
 from .chat import how_read, read_answers, render_prompt, turn_ends
@@ -37,22 +38,46 @@ GREEDY = Decoding()
 
 
 def answer_budget(tokenizer, moves: int, style: PromptStyle = PLAIN) -> int:
-    """How many new tokens an answer of so many moves takes, with its end."""
+    """How many new tokens an answer of so many moves takes, with its end and without a thought."""
     answer = format_answer("RD" * (moves // 2 + 1), style)
-    return len(tokenizer(answer, add_special_tokens=False)["input_ids"]) + 2
+    return count_tokens(tokenizer, answer) + 2
 
 
-def budget_for(tokenizer, mazes: Iterable[str], prompt: list[Message]) -> int:
+def thought_budget(tokenizer, maze: Maze, style: PromptStyle) -> int:
+    """How many new tokens a thought of this style may take, with what parts it from the path.
+
+    It is a search of the maze that goes everywhere, and a quarter more; 0 for a style that does not think.
+    """
+    if style.reasoning == "none":
+        return 0
+    thought = longest_thought(maze, style.reasoning)
+    return count_tokens(tokenizer, thought) * 5 // 4 + count_tokens(tokenizer, wrap("", ""))
+
+
+def budget_for(tokenizer, mazes: Iterable[str], prompts: Iterable[list[Message]]) -> int:
     """How many new tokens a completion may take: in the largest of some mazes, a walk that stands everywhere once.
 
-    Where the tokenizer's template lets a model think first, the thought has room of its own beside that.
+    A thought has room of its own beside that: that of the prompts' styles, and where the tokenizer's template lets a
+    model think first, so many tokens more.
 
     Args:
         mazes: as text.
-        prompt: whose style says how a move is written.
+        prompts: whose styles say how moves are written, and what is thought before.
     """
-    longest = max(open_positions(Maze.from_ascii(maze)) for maze in mazes)
-    return how_read(tokenizer).thinking_tokens + answer_budget(tokenizer, longest, style_of(prompt))
+    largest = max((Maze.from_ascii(maze) for maze in mazes), key=open_positions)
+    styles = {style_of(prompt) for prompt in prompts}
+    return how_read(tokenizer).thinking_tokens + largest_budget(tokenizer, largest, styles)
+
+
+def largest_budget(tokenizer, largest: Maze, styles: Iterable[PromptStyle]) -> int:
+    """How many new tokens thought and answer may take in the largest maze, in whichever style takes most."""
+    moves = open_positions(largest)
+    return max(answer_budget(tokenizer, moves, style) + thought_budget(tokenizer, largest, style) for style in styles)
+
+
+def count_tokens(tokenizer, text: str) -> int:
+    """The tokens of a text by itself."""
+    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def answer_mazes(
@@ -75,8 +100,9 @@ def answer_mazes(
     """
     if not rows:
         return []
-    budget = max_new_tokens or budget_for(tokenizer, (row["maze"] for row in rows), rows[0]["prompt"])
-    return complete(model, tokenizer, [row["prompt"] for row in rows], budget, decoding, on_progress)
+    prompts = [row["prompt"] for row in rows]
+    budget = max_new_tokens or budget_for(tokenizer, (row["maze"] for row in rows), prompts)
+    return complete(model, tokenizer, prompts, budget, decoding, on_progress)
 
 
 def generate(

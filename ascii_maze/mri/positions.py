@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import AsciiMazeError, reason
 from ..mazes.prompts import PromptStyle, format_answer, style_of
+from ..mazes.reasoning import BEFORE_PATH, BEFORE_THOUGHT, think
 from ..metrics.path_validity.maze import MOVES, OPEN, Maze
 from ..metrics.path_validity.scoring import parse_moves
 from ..models.chat import render_prompt
@@ -27,7 +28,7 @@ class TokenisedWalk:
 
     Attributes:
         ids: int64 (tokens,), prompt and answer.
-        last_prompt: the last token before the answer.
+        last_prompt: the last token before the path.
         start: token of S.
         goal: token of G.
         maze: int64 (tokens of the map,).
@@ -76,6 +77,7 @@ def _locate(row: dict, tokenizer, rng: np.random.Generator) -> TokenisedWalk:
     first = -1 if shown is None else prompt.rfind(shown)
     if shown is None or first < 0:
         raise AsciiMazeError(f"the chat template does not show maze {row.get('id')} as it is; use another model")
+    prompt += _thought(row, maze, style)
     text = prompt + format_answer(path, style, maze.start)
     encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
     offsets = np.array(encoded["offset_mapping"])
@@ -97,6 +99,15 @@ def _locate(row: dict, tokenizer, rng: np.random.Generator) -> TokenisedWalk:
         cell_places=places,
         path=path,
     )
+
+
+def _thought(row: dict, maze: Maze, style: PromptStyle) -> str:
+    """What a model that thinks writes before its path; it counts as part of the prompt, since no move is in it."""
+    if style.reasoning == "none":
+        return ""
+    if style.reasoning == "corrupt":
+        raise AsciiMazeError(f"maze {row.get('id')}: the thoughts of style 'corrupt' are of other mazes; take another")
+    return f"{BEFORE_THOUGHT}{think(maze, style.reasoning)}{BEFORE_PATH}"
 
 
 def _render(row: dict, tokenizer) -> str:

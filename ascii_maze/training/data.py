@@ -13,7 +13,7 @@ from dataset_builder.schema import RECORD, read_record
 from ..errors import AsciiMazeError, UsageError
 from ..mazes.prompts import style_of
 from ..metrics.path_validity.maze import Maze, MazeError
-from ..models.generation import answer_budget
+from ..models.generation import answer_budget, thought_budget
 from ..recipe import Arguments
 
 ANSWERS = ("completion", "chosen", "rejected")
@@ -161,12 +161,24 @@ def check_lengths(rows, lengths: Lengths, tokenizer, training, generates: bool) 
             f"set --max_length {most}"
         )
     if generates and "path_length" in rows.column_names:
-        needed = answer_budget(tokenizer, max(rows["path_length"]), style_of(rows[0]["prompt"]))
+        styles = {style_of(prompt) for prompt in rows["prompt"]}
+        needed = max(answer_budget(tokenizer, max(rows["path_length"]), style) for style in styles)
         if training.max_completion_length < needed:
             raise UsageError(
                 f"max_completion_length is {training.max_completion_length} and the longest right answer needs "
                 f"{needed} tokens: set --max_completion_length {needed}"
             )
+
+
+def thought_room(rows, tokenizer) -> int:
+    """How many tokens a thought may take before the answer, in the style of the rows that takes most of them; 0 where
+    none thinks. A search of their largest maze has room.
+    """
+    thinking = {style for prompt in rows["prompt"] if (style := style_of(prompt)).reasoning != "none"}
+    if not thinking:
+        return 0
+    largest = Maze.from_ascii(max(maze_texts(rows), key=len))
+    return max(thought_budget(tokenizer, largest, style) for style in thinking)
 
 
 def check_positions(model, lengths: Lengths, rollout: int) -> None:

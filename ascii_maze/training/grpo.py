@@ -1,12 +1,24 @@
 """Group-relative policy optimisation against a verifiable reward: several completions for each maze, each rewarded by
 where its moves lead, with advantages relative to the group (Shao et al., 2024). The terms are in `rewards`.
+
+Of a policy that thinks before it answers, length and truth of the thoughts are logged beside the reward, with
+weight 0.
 """
 
 
-def make_trainer(trainer_class: type, run, processing_class, **arguments):
+def make_trainer(trainer_class: type, run, args, train_dataset, processing_class, **arguments):
     """Make TRL's trainer of this method; see `sft`. The recipe's `reward_weights` are in the order of the terms."""
-    from .rewards import Terms, reward_function
+    from .rewards import THOUGHT_FIGURES, Terms, reward_function, thinks
     from .watch import watched
 
-    rewards = [reward_function(term, processing_class) for term in Terms._fields]
-    return watched(trainer_class)(reward_funcs=rewards, processing_class=processing_class, **arguments)
+    names = list(Terms._fields)
+    if thinks(train_dataset, processing_class):
+        args.reward_weights = [*(args.reward_weights or [1.0] * len(names)), *(0.0 for _ in THOUGHT_FIGURES)]
+        names += THOUGHT_FIGURES
+    return watched(trainer_class)(
+        reward_funcs=[reward_function(name, processing_class) for name in names],
+        args=args,
+        train_dataset=train_dataset,
+        processing_class=processing_class,
+        **arguments,
+    )

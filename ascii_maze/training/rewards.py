@@ -7,6 +7,7 @@ How each term resists being exploited:
 - **shortness** pays valid paths alone, so giving up early earns nothing.
 - **format** pays valid paths alone too: a lone `R` is well formed and worth nothing. A completion without its closing
   tag cannot be parsed, so omitting the tag to save a token loses every term.
+  Where the rules ask for a thought, one must be there, whatever it says: only the answer earns.
 - **progress** counts where the legal part of the path ends, not how near it ever came, and only the share of its moves
   that closed the distance: wandering until the goal is near does not pay, and always going right on a small grid earns
   no more than the distance it closes.
@@ -15,12 +16,15 @@ With `WEIGHTS` every valid path earns more than any other; a test pins that.
 """
 
 from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
+from ..mazes.reasoning import check_thought, thought_of
 from ..mazes.terms import WEIGHTS, Terms
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import after_thought, completion_text, parse_moves, read_maze, score_moves
-from ..models.chat import read_answers, thought_of_prompts, turn_ends
+from ..models.chat import how_read, read_answers, thought_of_prompts, turn_ends
 
-__all__ = ["WEIGHTS", "Terms", "judge", "reward_function"]
+__all__ = ["THOUGHT_FIGURES", "WEIGHTS", "Terms", "judge", "reward_function", "thinks", "thought_figures"]
+
+THOUGHT_FIGURES = ("thought_length", "thought_true")
 
 
 def judge(maze: Maze | str, completion: object, style: PromptStyle = PLAIN) -> Terms:
@@ -42,15 +46,26 @@ def judge(maze: Maze | str, completion: object, style: PromptStyle = PLAIN) -> T
     if score.excess_moves is None:  # not valid
         return Terms(progress=progress)
     answer = format_answer(moves, style, maze.start)
-    as_asked = (after_thought(completion_text(completion) or "") or "").strip() in (
-        answer,
-        f"<answer>{answer}</answer>",
-    )
+    written = (after_thought(completion_text(completion) or "") or "").strip()
+    if style.reasoning == "none":
+        as_asked = written in (answer, f"<answer>{answer}</answer>")
+    else:
+        as_asked = written == f"<answer>{answer}</answer>" and thought_of(completion) is not None
     return Terms(1.0, 1 - score.excess_moves / len(moves), float(as_asked), progress)
 
 
+def thought_figures(maze: Maze | str, completion: object) -> dict[str, float | None]:
+    """Of the thought before an answer: `thought_length` in characters, 0 without one, and `thought_true`, the share of
+    its statements that are true of the maze.
+    """
+    checked = check_thought(read_maze(maze) if isinstance(maze, str) else maze, completion)
+    length, share = (checked.length, checked.share) if checked else (0, None)
+    return {"thought_length": float(length), "thought_true": share}
+
+
 def reward_function(term: str, tokenizer):
-    """A term as a reward function of TRL: all completions of a step and the column `maze` -> one number each.
+    """A term as a reward function of TRL: all completions of a step and the column `maze` -> one number each. Also a
+    name of `thought_figures`, to be logged with weight 0; None where a thought says nothing that can be checked.
 
     The completions are read from their tokens, as an evaluation reads them: TRL's texts lack the tag of a thought that
     the prompt opens, and those that are special tokens.
@@ -59,8 +74,10 @@ def reward_function(term: str, tokenizer):
 
     def reward(
         prompts: list[list[Message]], completion_ids: list[list[int]], maze: list[str], **columns
-    ) -> list[float]:
+    ) -> list[float | None]:
         answers = read_answers(tokenizer, completion_ids, ends, opened)
+        if term not in Terms._fields:
+            return [thought_figures(text, answer)[term] for answer, text in zip(answers, maze)]
         return [
             getattr(judge(text, answer, style_of(prompt)), term)
             for prompt, answer, text in zip(prompts, answers, maze)
@@ -68,3 +85,8 @@ def reward_function(term: str, tokenizer):
 
     reward.__name__ = term  # the name it is logged under
     return reward
+
+
+def thinks(rows, tokenizer) -> bool:
+    """Whether answers begin with a thought: the rows' rules ask for one, or the tokenizer's template opens it."""
+    return how_read(tokenizer).thinking or any(style_of(prompt).reasoning != "none" for prompt in rows["prompt"])

@@ -25,7 +25,16 @@ from ..run_metrics import read_metrics
 from . import method_module
 from .chain import check_predecessors
 from .checkpoints import checkpoints, newest_intact, remove_checkpoints, trim_log
-from .data import Lengths, check_lengths, check_positions, identify_rows, load_rows, maze_texts, measure_lengths
+from .data import (
+    Lengths,
+    check_lengths,
+    check_positions,
+    identify_rows,
+    load_rows,
+    maze_texts,
+    measure_lengths,
+    thought_room,
+)
 from .folder import RunStart, check_place, check_same_rows, check_start, clear_run, is_finished, nothing_made
 from .heads import project_labelled_alone
 from .outcome import check_disk, collect_metrics, gather_weights, save
@@ -113,7 +122,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     with refusals(recipe):
         proven = prove_round_trip(recipe.method, training, tokenizer, train_rows, training.seed)
     if method.generates:  # the recipe's is for the answer; a thought has room of its own
-        training.max_completion_length += how_read(tokenizer).thinking_tokens
+        training.max_completion_length += how_read(tokenizer).thinking_tokens + thought_room(train_rows, tokenizer)
     with refusals(recipe), nothing_made(out):
         trainer = make_trainer(recipe, arguments, train_rows, eval_rows, tokenizer, lengths)
     trained = sum(p.numel() * p.element_size() for p in trainer.model.parameters() if p.requires_grad)

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import datasets
+import numpy as np
 import pyarrow.parquet
 import pytest
 from huggingface_hub import DatasetCard
@@ -18,7 +19,8 @@ from huggingface_hub import DatasetCard
 from ascii_maze import Maze, score_path
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import MARK, UNFINISHED
-from ascii_maze.mazes.prompts import format_answer, prompt_messages, style_of
+from ascii_maze.mazes.prompts import format_answer, format_completion, prompt_messages, style_of
+from ascii_maze.mazes.reasoning import REASONING, think, thought_of
 from ascii_maze.mazes.rejected import KINDS
 from ascii_maze.mazes.splits import fingerprint, split_of
 from ascii_maze.metrics.path_validity.styles import STYLES
@@ -26,6 +28,7 @@ from dataset_builder import build as builder
 from dataset_builder import choose as choosing
 from dataset_builder.build import build
 from dataset_builder.config import SPLIT_SOURCES, BuildConfig, load_config
+from dataset_builder.reasoned import others_of
 from dataset_builder.rows import FACTS
 from dataset_builder.schema import CONFIGS
 
@@ -147,6 +150,40 @@ def test_every_row_has_a_style_of_its_own_by_weight_with_any_number_of_workers(t
         assert row["completion"][0]["content"] == row["solution"]
 
 
+THINKING = dataclasses.replace(
+    CONFIG, sizes={"4x3": 1, "5x5": 9}, larger_sizes={"6x6": 1}, reasoning=dict.fromkeys(REASONING, 1)
+)
+
+
+def test_every_row_thinks_in_its_own_way_before_either_answer(tmp_path):
+    build(THINKING, tmp_path / "one")
+    build(THINKING, tmp_path / "two", workers=2)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    rows = datasets.load_dataset(str(tmp_path / "one"), "preference", split="train").to_list()
+    searches = {think(Maze.from_ascii(row["maze"]), "search_dfs") for row in rows}
+    found = Counter()
+    for row in rows:
+        maze, style = Maze.from_ascii(row["maze"]), style_of(row["prompt"])
+        right, wrong = row["chosen"][0]["content"], row["rejected"][0]["content"]
+        found[style.reasoning] += 1
+        assert row["prompt"] == prompt_messages(maze, style)
+        assert score_path(maze, right).optimal
+        assert not score_path(maze, wrong).optimal
+        assert thought_of(right) == thought_of(wrong)
+        if style.reasoning == "corrupt":
+            assert thought_of(right) in searches - {think(maze, "search_dfs")}
+        else:
+            assert right == format_completion(maze, maze.solve(), style)
+    assert set(found) == set(REASONING)
+
+
+def test_a_row_alone_has_no_other_maze_to_think_of(tmp_path):
+    config = dataclasses.replace(CONFIG, splits={"train": 1}, larger_sizes={}, reasoning={"corrupt": 1})
+    with pytest.raises(UsageError, match="'corrupt' thinks of another maze of the split, and there is one alone"):
+        build(config, tmp_path / "data")
+    assert others_of(np.array([3, 4, 3, 5, 3]), np.array([3, 4, 3, 5, 3])).tolist() == [2, 2, 4, 4, 0]
+
+
 def test_the_style_changes_neither_mazes_nor_splits(tmp_path):
     plain, styled = (build(config, tmp_path / config.language)["files"] for config in (CONFIG, STYLED))
     assert plain != styled
@@ -167,7 +204,7 @@ def test_a_kind_of_mazes_that_a_style_cannot_say_is_refused_before_the_build(tmp
 
 def test_a_dataset_of_before_there_was_a_key_is_still_the_same_dataset(tmp_path):
     record = build(CONFIG, tmp_path / "data")
-    del record["config"]["styles"]
+    del record["config"]["styles"], record["config"]["reasoning"]
     (tmp_path / "data" / "build.json").write_text(json.dumps(record))
     assert build(CONFIG, tmp_path / "data") == record
     with pytest.raises(UsageError, match="holds a dataset of another config"):

@@ -50,6 +50,8 @@ def write_config(folder: Path, **changes) -> Path:
         ({"styles": ["hash", "dot"]}, "unknown maze style 'dot'; did you mean 'dots'"),
         ({"styles": ["hash"], "maze_style": "dots"}, "'styles' takes the place of 'maze_style', and has no 'dots'"),
         ({"styles": "hash"}, "'styles' must be a list of names"),
+        ({"reasoning": ["step"]}, "unknown way of reasoning 'step'; did you mean 'steps'"),
+        ({"reasoning": {}}, "'reasoning' must be a list of names"),
         ({"answer_style": 3}, "unknown answer style '3'"),
         ({"generators": "depth_first"}, "'generators' must be a list of names"),
         ({"rejected": []}, "'rejected' must be a list of names"),

@@ -3,15 +3,18 @@
 import random
 from itertools import product
 from statistics import mean
+from types import SimpleNamespace
 
 import pytest
 
 from ascii_maze import Maze, generate_mazes
 from ascii_maze.mazes.baselines import random_walk
-from ascii_maze.mazes.prompts import PromptStyle, format_answer, prompt_messages
+from ascii_maze.mazes.prompts import PLAIN, PromptStyle, format_answer, format_completion, prompt_messages
+from ascii_maze.mazes.reasoning import think, wrap
 from ascii_maze.metrics.path_validity.maze import MOVES
 from ascii_maze.models.loading import load_tokenizer
-from ascii_maze.training.rewards import WEIGHTS, Terms, judge, reward_function
+from ascii_maze.training import grpo
+from ascii_maze.training.rewards import WEIGHTS, Terms, judge, reward_function, thought_figures
 
 MAZE = "#####\n#S  #\n### #\n#G  #\n#####"
 BEST = sum(WEIGHTS)
@@ -35,6 +38,37 @@ def test_format_is_that_of_the_prompt(style):
     asked = format_answer("RRDDLL", style, maze.start)
     assert judge(MAZE, asked, style).format == 1.0
     assert judge(MAZE, "R R D D L L", style).format == 0.0
+
+
+def test_where_a_thought_is_asked_for_one_must_be_there_before_the_answer_in_its_tags():
+    maze, style = Maze.from_ascii(MAZE), PromptStyle(reasoning="steps")
+    asked = format_completion(maze, "RRDDLL", style)
+    assert judge(MAZE, asked, style) == Terms(1.0, 1.0, 1.0, 1.0)
+    assert judge(MAZE, "<think>whatever</think><answer>R R D D L L</answer>", style).format == 1.0
+    for other in ("R R D D L L", "<answer>R R D D L L</answer>", "<think>whatever</think>R R D D L L"):
+        assert judge(MAZE, other, style) == Terms(1.0, 1.0, 0.0, 1.0)
+    assert judge(MAZE, "<think>whatever</think><answer>R</answer>", style).format == 0.0  # of a valid walk alone
+    assert judge(MAZE, asked.replace("</think>", ""), style) == Terms()
+
+
+def test_length_and_truth_of_thoughts_are_logged_beside_the_reward_with_weight_0():
+    class Trainer:
+        def __init__(self, **arguments):
+            self.args, self.arguments = arguments["args"], arguments
+
+    asked, plain = ({"prompt": [prompt_messages(MAZE, style)]} for style in (PromptStyle(reasoning="steps"), PLAIN))
+    tokenizer = load_tokenizer("tiny")
+    for rows, weights in ((asked, [1.0, 0.5, 0.1, 0.3, 0.0, 0.0]), (plain, list(WEIGHTS))):
+        args = SimpleNamespace(reward_weights=list(WEIGHTS))
+        trainer = grpo.make_trainer(Trainer, None, args, rows, tokenizer)
+        assert args.reward_weights == weights
+        names = [function.__name__ for function in trainer.arguments["reward_funcs"]]
+        assert names == [*Terms._fields, "thought_length", "thought_true"][: len(weights)]
+    maze = Maze.from_ascii(MAZE)
+    thought = think(maze, "steps")
+    assert thought_figures(MAZE, wrap(thought, "R")) == {"thought_length": len(thought), "thought_true": 1.0}
+    assert thought_figures(MAZE, wrap("1,1 L", "R")) == {"thought_length": 5, "thought_true": 0.0}
+    assert thought_figures(MAZE, "R") == {"thought_length": 0, "thought_true": None}
 
 
 def test_every_valid_walk_is_worth_more_than_any_other():

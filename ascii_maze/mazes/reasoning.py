@@ -1,0 +1,179 @@
+"""Thinking before the answer: the styles by name, the thought of a maze, and whether what a thought says is true.
+
+`none` answers at once. The others write `<think>...</think>` with a thought as `thoughts.py` describes it, then the
+path in `<answer>...</answer>`. `corrupt` thinks of another maze, searched depth first, and then gives the right
+answer: the control of Stechly et al. (arXiv:2505.13775), whose models did about as well on such thoughts.
+
+The checker takes a thought line by line and asks of each statement whether it is true of the maze; it knows nothing of
+how a search goes on, so what a model wrote in its own order is checked alike.
+"""
+
+import re
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ..metrics.path_validity.maze import MOVES, Maze
+from ..metrics.path_validity.scoring import ANSWER_CLOSE, ANSWER_OPEN, THOUGHTS, completion_text
+
+REASONING = MappingProxyType(
+    {
+        "none": "answers at once",
+        "steps": "says before each move where it stands and what is open",
+        "search_dfs": "searches depth first, with its dead ends, before it answers",
+        "search_bfs": "searches breadth first before it answers",
+        "corrupt": "writes down the search of another maze, and then the right answer",
+    }
+)
+THINK_OPEN, THINK_CLOSE = THOUGHTS[0]
+# What stands between thought and path, and after the path.
+BEFORE_PATH, AFTER_PATH = f"\n{THINK_CLOSE}\n{ANSWER_OPEN}", ANSWER_CLOSE
+BEFORE_THOUGHT = f"{THINK_OPEN}\n"
+
+_PLACE = r"([0-9]{1,4}),([0-9]{1,4})"
+_SIDES = r"(-|[UDLR]{1,4})"
+_HERE = re.compile(rf"{_PLACE} (?:([SG])|{_SIDES}(?: ([UDLR]))?)")
+_STRETCH = re.compile(rf"{_PLACE}((?: [UDLR])+) {_PLACE} (?:([G*])|{_SIDES})")
+_RING = re.compile(rf"[UDLR]{_PLACE}(?: [UDLR]{_PLACE})*")
+_REACHED = re.compile(rf"([UDLR]){_PLACE}")
+
+Place = tuple[int, int]
+
+
+class Thought(NamedTuple):
+    """What a thought says.
+
+    Attributes:
+        length: characters.
+        statements: how many statements about the maze it makes in the form of `thoughts.py`.
+        true: how many of them are true.
+    """
+
+    length: int
+    statements: int
+    true: int
+
+    @property
+    def share(self) -> float | None:
+        """Share of the statements that are true, 0-1; None where there are none."""
+        return self.true / self.statements if self.statements else None
+
+
+def wrap(thought: str, path: str) -> str:
+    """A thought and the text of a path as one answer."""
+    return f"{BEFORE_THOUGHT}{thought}{BEFORE_PATH}{path}{AFTER_PATH}"
+
+
+def thought_of(completion: object) -> str | None:
+    """What a completion thinks: all up to the last end of a thought, or to its own end where one is left open; None
+    where that is nothing.
+
+    Args:
+        completion: in any form that the scorer takes.
+    """
+    text = completion_text(completion) or ""
+    for opened, closed in THOUGHTS:
+        before, found, after = text.rpartition(closed)
+        if found or opened in after:
+            whole = before if found else after
+            # A prompt may have opened the thought.
+            thought = whole.partition(opened)[2] if opened in whole else whole
+            return thought.strip() or None
+    return None
+
+
+def think(maze: Maze, reasoning: str, stops: bool = True) -> str:
+    """The thought of a style of `REASONING` but `none`; for `corrupt` give another maze than the one that is asked.
+
+    Args:
+        stops: whether a search stops at the goal; else it goes everywhere.
+    """
+    import numpy as np
+
+    from . import thoughts
+
+    kinds = {"steps": thoughts.STEPS, "search_bfs": thoughts.BREADTH_FIRST}
+    rows, columns = maze.shape
+    open_ = np.zeros((1, rows + 2, columns + 2), np.uint8)  # walls all around
+    open_[0, 1:-1, 1:-1] = [[symbol != "#" for symbol in line] for line in maze.rows]
+    ends = np.array([[(row + 1) * (columns + 2) + column + 1 for row, column in (maze.start, maze.goal)]], np.int32)
+    path = np.frombuffer((maze.solve() or "").encode(), np.uint8)
+    offsets = np.array([0, len(path)])
+    kind = kinds.get(reasoning, thoughts.DEPTH_FIRST)
+    return thoughts.think(kind, open_, ends, path, offsets, 1, stops)[0].tobytes().decode()
+
+
+def longest_thought(maze: Maze, reasoning: str) -> str:
+    """As long a thought as one of this style may need in a maze: a search that goes everywhere, or steps that do."""
+    end = f"{maze.shape[0] - 1},{maze.shape[1] - 1}"
+    if reasoning == "steps":
+        places = sum(symbol != "#" for line in maze.rows for symbol in line)
+        return f"{end} UDLR R\n" * places
+    return f"{think(maze, reasoning, stops=False)}\n{end} G"
+
+
+def check_thought(maze: Maze, completion: object) -> Thought | None:
+    """What a completion thinks, checked against its maze; None where it does not think."""
+    thought = thought_of(completion)
+    if thought is None:
+        return None
+    verdicts: list[bool] = []
+    lines = thought.split("\n")
+    named: set[Place] = set()  # places where the thought has been so far
+    ring: set[Place] = set()
+    for line, following in zip(lines, [*lines[1:], ""]):
+        if found := _HERE.fullmatch(line):
+            here = int(found[1]), int(found[2])
+            named.add(here)
+            ring = {here}
+            verdicts.append(_is_end(maze, here, found[3]) if found[3] else _has_sides(maze, here, found[4]))
+            if found[5]:
+                verdicts.append(_leads(maze, here, found[5], _first_place(following)))
+        elif found := _STRETCH.fullmatch(line):
+            here, there = (int(found[1]), int(found[2])), (int(found[4]), int(found[5]))
+            moves = found[3].replace(" ", "")
+            verdicts.append(_leads(maze, here, moves, there))
+            if found[6] == "*":
+                verdicts.append(there in named)
+            else:
+                verdicts.append(_is_end(maze, there, "G") if found[6] else _has_sides(maze, there, found[7]))
+            named |= set(_walk(here, moves))
+        elif _RING.fullmatch(line):
+            reached = [(move, (int(row), int(column))) for move, row, column in _REACHED.findall(line)]
+            verdicts += [_is_next(maze, ring, move, place) for move, place in reached]
+            ring = {place for _, place in reached}
+    return Thought(len(thought), len(verdicts), sum(verdicts))
+
+
+def _is_end(maze: Maze, place: Place, letter: str) -> bool:
+    return place == (maze.start if letter == "S" else maze.goal)
+
+
+def _has_sides(maze: Maze, place: Place, sides: str) -> bool:
+    """Whether a place is open ground, with these sides open and no others."""
+    found = {move for move, _ in maze.neighbours(*place)}
+    return maze.is_open(*place) and (set() if sides == "-" else set(sides)) == found
+
+
+def _walk(here: Place, moves: str) -> list[Place]:
+    """The places of a walk, its start among them, whatever is there."""
+    places = [here]
+    for move in moves:
+        places.append((places[-1][0] + MOVES[move][0], places[-1][1] + MOVES[move][1]))
+    return places
+
+
+def _leads(maze: Maze, here: Place, moves: str, there: Place | None) -> bool:
+    """Whether moves lead over open ground from one place to another; to any where None is given."""
+    places = _walk(here, moves)
+    return all(maze.is_open(*place) for place in places) and there in (None, places[-1])
+
+
+def _is_next(maze: Maze, ring: set[Place], move: str, place: Place) -> bool:
+    """Whether a place is open and the move leads to it from one of a ring."""
+    before = place[0] - MOVES[move][0], place[1] - MOVES[move][1]
+    return maze.is_open(*place) and before in ring
+
+
+def _first_place(line: str) -> Place | None:
+    found = re.match(_PLACE, line)
+    return (int(found[1]), int(found[2])) if found else None
