@@ -70,6 +70,10 @@ def main() -> None:
         follow_parent()
     try:
         app()
+    except SystemExit as end:
+        if end.code == Interrupted.exit_code:  # from Typer, which says nothing
+            print("ascii-maze: interrupted", file=sys.stderr)
+        raise
     except (AsciiMazeError, MazeError, OSError) as error:
         if debug:
             raise

@@ -7,6 +7,7 @@ import typing
 import pyarrow.parquet
 import pytest
 
+from ascii_maze import __main__
 from ascii_maze.cli import app, main, named_path
 
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "numba", "numpy", "pyarrow")
@@ -242,6 +243,23 @@ def test_progress_says_a_line_at_every_tenth_where_there_is_no_terminal(capsys):
     with progress(quiet=True) as on_progress:
         on_progress("sft", 1, 1)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "place", ["ascii_maze.references.find_reference", "ascii_maze.cli.app", "ascii_maze.cli.main"]
+)
+def test_an_interrupted_command_says_so_wherever_it_was(place, monkeypatch, capsys):
+    """In a command, between them, and while modules are being imported."""
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, interrupt)
+    monkeypatch.setattr("ascii_maze.evaluation.show.find_reference", interrupt)
+    monkeypatch.setattr("sys.argv", ["ascii-maze", "show", "nothing"])
+    with pytest.raises(SystemExit) as stopped:
+        __main__.main()
+    assert (stopped.value.code, capsys.readouterr().err) == (130, "ascii-maze: interrupted\n")
 
 
 def test_an_interrupted_training_says_how_to_resume(monkeypatch, capsys):

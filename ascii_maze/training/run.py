@@ -12,11 +12,11 @@ from pathlib import Path
 
 from transformers import EarlyStoppingCallback, TrainerCallback
 
-from ..errors import AsciiMazeError, UsageError, printable, reason
+from ..errors import AsciiMazeError, printable, reason
 from ..files import output_folder, write_text
 from ..methods import METHODS
 from ..models.chat import Chat, how_read, turn_ends
-from ..models.loading import check_vocabulary, load_model_to_train, load_tokenizer_to_train, vocabulary_of
+from ..models.loading import check_vocabulary, load_model_to_train, load_tokenizer_to_train
 from ..models.quantisation import restore_weights, trained_weights
 from ..models.shared_prefix import without_adapter
 from ..models.templates import read_template
@@ -179,11 +179,7 @@ def refusals(recipe: Recipe) -> Iterator[None]:
 
 
 def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, tokenizer, lengths: Lengths):
-    """Make the trainer of the recipe's method, with its model, rows and callbacks.
-
-    Raises:
-        UsageError: the recipe would give the model tokens that an adapter does not learn.
-    """
+    """Make the trainer of the recipe's method, with its model, rows and callbacks."""
     training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
     training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
     budget = Budget.parse(extra.budget) if extra.budget else None
@@ -198,7 +194,7 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
         end_at_turns(model, tokenizer, training)
     rollout = training.max_completion_length if method.generates else 0
     check_positions(model, lengths, rollout)
-    weights, read = trained_weights(model), vocabulary_of(model)
+    weights = trained_weights(model)
     columns = list(method.columns)
     tasks = eval_rows and list(
         {maze: (prompt, maze) for prompt, maze in zip(eval_rows["prompt"], maze_texts(eval_rows))}.values()
@@ -213,11 +209,6 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
         processing_class=tokenizer,
         measure=tasks and (lambda trainer: measure_validity(trainer, tasks)),
     )
-    if arguments.model.use_peft and vocabulary_of(trainer.model) != read:
-        raise UsageError(
-            f"'chat_template_path' adds tokens to the {read} of the model, and an adapter would not learn them; "
-            "name a .jinja file, or a base whose vocabulary has them"
-        )
     restore_weights(trainer.model, weights)
     project_labelled_alone(without_adapter(trainer.model))
     trainer.sharing = share_prefixes(trainer, extra.shared_prefix, lengths.most + rollout)

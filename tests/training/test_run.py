@@ -348,10 +348,6 @@ def test_a_model_of_too_few_positions_is_refused(dataset, train, tmp_path):
         ({"push_to_hub": "true", "hub_model_id": "org/x"}, "its base model is 'tiny' .*: --hub_base_model ORG/NAME"),
         ({"hub_model_id": "no/such/name"}, "no/such/name"),
         ({"adapter_name_or_path": "outputs/tiny/sft"}, "make it first: accelerate launch recipes/tiny/sft.yaml"),
-        (
-            {"chat_template_path": ROOT / "ascii_maze" / "tiny"},
-            "'chat_template_path' adds tokens to the 18 of the model.* name a .jinja file",
-        ),
         # What PEFT, TRL and Transformers find only when the trainer is made.
         ({"lora_target_modules": "nope"}, "sft.yaml cannot be trained: Target modules .*nope.* not found"),
         ({"eos_token": "nope"}, "sft.yaml cannot be trained: The specified `eos_token` .'nope'. is not found"),
