@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ..errors import UsageError, reason
 from ..files import encoding_of, sha256_of
 from ..metrics.path_validity.scoring import completion_text
+from ..models.gguf import find_gguf
 
 SUFFIXES = (".jsonl", ".json", ".parquet")
 KEYS = ("id", "maze")
@@ -43,7 +44,7 @@ def is_predictions(name: str) -> bool:
         if Path(name).exists() and not Path(name).is_file():
             raise UsageError(f"{name} is a pipe or a device, and answers are read more than once; save them in a file")
         return True
-    if Path(name).is_file():
+    if Path(name).is_file() and find_gguf(name) is None:
         raise UsageError(f"{name}: a file of answers is {', '.join(SUFFIXES)}, with {HINT}")
     return False
 
