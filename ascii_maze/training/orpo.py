@@ -15,7 +15,9 @@ def make_trainer(trainer_class: type, run, **arguments):
     from ..models.shared_prefix import without_adapter
     from .watch import watched
 
-    class AnswerOnly(rows_as_written(trainer_class)):
+    trainer_class = rows_as_written(trainer_class)
+
+    class AnswerOnly(trainer_class):
         fused = False
 
         def concatenated_forward(self, model, batch):
