@@ -152,7 +152,7 @@ class RunArguments:
         default=None, metadata={"help": "With push_to_hub: the Hub id of the base, where model_name_or_path is local."}
     )
     cpu_batch_size: int | None = field(
-        default=None, metadata={"help": "On a CPU at most so many rows at once; a step has as many as it says."}
+        default=None, metadata={"help": "Without CUDA at most so many rows at once; a step has as many as it says."}
     )
     chat_template: str | None = field(
         default=None,

@@ -33,11 +33,11 @@ def stand_in(name: str) -> Path | None:
     Args:
         name: of a model; with a revision, of which there is no file here, it is never replaced.
     """
-    from huggingface_hub import try_to_load_from_cache
-
     file = packaged_model()
     if name != HUB_ID or not file.is_file() or Path(name).exists():
         return None
+    from huggingface_hub import try_to_load_from_cache
+
     if isinstance(try_to_load_from_cache(name, "model.safetensors"), str) or _is_in_reach(name):
         return None
     return file
@@ -58,6 +58,12 @@ def _is_in_reach(name: str) -> bool:
     except Exception:  # no network; the clients of this library have several errors for it
         return False
     return True
+
+
+@functools.cache
+def say_once(line: str) -> None:
+    """Say something on stderr, once in a process: a name is looked up in several places."""
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def fetch_model() -> Path:

@@ -11,7 +11,7 @@ from .adapter_config import CONFIG, ModelError, fetch, read_config
 from .chat import AS_IT_IS, Chat, reading_of
 from .devices import precision_for, this_device
 from .gguf import find_gguf, identify_gguf, in_words, unpack
-from .packaged import stand_in
+from .packaged import say_once, stand_in
 
 TINY = Path(__file__).resolve().parents[1] / "tiny"
 # Of TRL's ModelConfig, what makes one base another than the next of the same name.
@@ -56,9 +56,12 @@ def loadable(name: str) -> str:
 
 
 def settle_name(name: str) -> str:
-    """The name of a model, or the file on this machine that stands in for it; see `packaged.stand_in`."""
+    """The name of a model, or the file on this machine that stands in for it, said once; see `packaged.stand_in`."""
     found = stand_in(name)
-    return str(found) if found else name
+    if found is None:
+        return name
+    say_once(f"'{name}' is neither in reach nor in the Hub's cache; {found} stands in for it")
+    return str(found)
 
 
 def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat: Chat = AS_IT_IS) -> Source:

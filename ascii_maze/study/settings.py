@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 from ..configuration import check_keys, read_yaml_mapping
 from ..errors import UsageError, did_you_mean
 from ..mazes.baselines import BASELINES
+from ..models.sources import settle_name
 from ..recipe import find_recipe
 from ..references import find_reference
 
@@ -85,7 +86,7 @@ def load_study(path: Path | None) -> Study:
     study = Study(**values)
     for problem in problems(study):
         raise UsageError(f"{path.name}: {problem}")
-    return study
+    return replace(study, base=settle_name(study.base))
 
 
 def problems(study: Study):

@@ -1,7 +1,7 @@
 """What a recipe leaves to the machine that it runs on: where its base is to be had, precision, rows at once.
 
-What was decided stands in the resolved recipe, and in words in its notes, which the plan prints. Whatever a recipe or
-the command line says in so many words stays as it is.
+What was decided stands in the resolved recipe, and in words in its notes, which the plan prints. A key that a recipe
+sets stays as it is, but for the batches, which `cpu_batch_size` cuts: a step reads the same rows all the same.
 """
 
 import dataclasses
@@ -61,11 +61,11 @@ def settle_precision(values: dict[str, Any], device: Device) -> Decision:
 
 
 def settle_batches(values: dict[str, Any], device: Device) -> Decision:
-    """On a CPU, cut the batches to `cpu_batch_size`, and accumulate more of them: a step reads the same rows."""
+    """Without CUDA, cut the batches to `cpu_batch_size`, and accumulate more of them: a step reads the same rows."""
     most, rows = values.get("cpu_batch_size"), values.get("per_device_train_batch_size")
     batches, evaluated = values.get("gradient_accumulation_steps", 1), values.get("per_device_eval_batch_size", 8)
     counts = [n for n in (most, rows, batches, evaluated) if isinstance(n, int) and n > 0]
-    if device.kind != "cpu" or len(counts) < 4 or counts[1] <= counts[0]:
+    if device.kind == "cuda" or len(counts) < 4 or counts[1] <= counts[0]:
         return {}, []
     most, rows, batches, evaluated = counts
     each = max(size for size in range(1, most + 1) if rows % size == 0)
@@ -74,7 +74,7 @@ def settle_batches(values: dict[str, Any], device: Device) -> Decision:
         "gradient_accumulation_steps": batches * rows // each,
         "per_device_eval_batch_size": min(evaluated, most),
     }
-    return changes, [f"memory: {each} rows at once, {rows * batches} a step as on a GPU (cpu_batch_size)"]
+    return changes, [f"memory: {each} rows at once, {rows * batches} a step all the same (cpu_batch_size)"]
 
 
 def _is_true(value: Any) -> bool:

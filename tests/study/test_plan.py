@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from ascii_maze.errors import UsageError
+from ascii_maze.models.packaged import HUB_ID, packaged_model
 from ascii_maze.packages import versions
 from ascii_maze.recipe import find_recipe, shipped_recipes
 from ascii_maze.study.launchers import launch_words
@@ -53,6 +54,26 @@ def test_only_walkers_that_are_there_are_evaluated():
         "ascii-maze evaluate base=tiny --dataset out/dataset --out out/evaluation "
         "--split test --split test_larger --limit 7 --batch-size 64 sft=out/sft"
     )
+
+
+def test_a_study_may_ask_for_the_unquantised_base_as_a_row_of_its_own(tmp_path):
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump({**asdict_of_demo(), "unquantised_base": True}))
+    stages = {stage.name: stage.shell(set()) for stage in plan(load_study(tmp_path / "my.yaml"), tmp_path)}
+    assert " --unquantised-base " in stages["evaluate"]
+    assert not any("--unquantised-base" in stage.shell(set()) for stage in plan(load_study(None), tmp_path))
+
+
+def asdict_of_demo() -> dict:
+    """The demo's study file."""
+    return yaml.safe_load(find_recipe("recipes/tiny/study.yaml").read_text())
+
+
+def test_a_study_of_a_base_out_of_reach_names_the_file_that_stands_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASCII_MAZE_CACHE", str(tmp_path / "cache"))
+    packaged_model().parent.mkdir(parents=True)
+    packaged_model().write_bytes(b"GGUF")
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump({**asdict_of_demo(), "base": HUB_ID}))
+    assert load_study(tmp_path / "my.yaml").base == str(packaged_model())
 
 
 def test_a_look_inside_needs_one_adapter():
