@@ -150,7 +150,7 @@ def chat_of(template: str | None, thinking: bool | None = None, thinking_tokens:
     from .models.chat import Chat
     from .models.templates import read_template
 
-    return Chat(template and read_template(template), thinking, thinking_tokens)
+    return Chat(None if template is None else read_template(template), thinking, thinking_tokens)
 
 
 @contextmanager
@@ -361,6 +361,75 @@ def print_table(results: "Results") -> None:
 def rates_of(split: str) -> str:
     """The title of the table of a split."""
     return f"split {split}, rates in per cent"
+
+
+@app.command(
+    epilog="Examples: ascii-maze prompts ascii-maze --model Qwen/Qwen3-0.6B --out prompts.jsonl; "
+    "ascii-maze prompts ascii-maze --messages --out messages.jsonl, then ascii-maze evaluate api=answers.jsonl"
+)
+def prompts(
+    dataset: Annotated[str, typer.Argument(help="Folder that `build` made, or Hub id.")],
+    out: Annotated[Path, typer.Option(parser=named_path, metavar="<path>", help="File to write, of JSON lines.")],
+    model: Annotated[str | None, typer.Option(help="Model that is to read them: folder, Hub id, adapter.")] = None,
+    messages: Annotated[
+        bool, typer.Option("--messages", help="Write chat messages, as APIs take them, in place of rendered text.")
+    ] = False,
+    split: Annotated[str, typer.Option(help="Split of the dataset.")] = "test",
+    limit: Limit = None,
+    chat_template: ChatTemplate = None,
+    thinking: Thinking = None,
+    thinking_tokens: ThinkingTokens = None,
+    as_json: Json = False,
+) -> None:
+    """Write what a model would read, to have it answered elsewhere; `evaluate NAME=FILE` scores the answers."""
+    if messages == (model is not None):
+        raise UsageError("give --model, whose tokenizer renders the prompts, or --messages")
+    from .evaluation.prompts import write_prompts
+
+    written = write_prompts(dataset, split, limit, out, model, chat_of(chat_template, thinking, thinking_tokens))
+    if as_json:
+        print(json.dumps(written))
+        return
+    ends = f"; an answer ends with {' or '.join(written['ends'])}" if written["ends"] else ""
+    room = f", after at most {written['max_new_tokens']:,} tokens" if written["max_new_tokens"] else ""
+    print(printable(f"{out}: {written['prompts']:,} prompts{ends}{room}"))
+    print(printable(f"add a 'completion' to each line, then: ascii-maze evaluate NAME={out} --split {split}"))
+
+
+@app.command(
+    epilog="Examples: ascii-maze tokens HuggingFaceTB/SmolLM2-135M-Instruct; "
+    "ascii-maze tokens Qwen/Qwen3-0.6B --dataset ascii-maze; ascii-maze tokens gpt2 --chat-template plain"
+)
+def tokens(
+    model: Annotated[str, typer.Argument(help="Folder, Hub id, adapter, GGUF file or `tiny`.")],
+    dataset: Annotated[str | None, typer.Option(help="Dataset whose first maze is looked at.")] = None,
+    split: Annotated[str, typer.Option(help="Split of the dataset.")] = "test",
+    maze: Annotated[
+        Path | None,
+        typer.Option(
+            parser=named_path, metavar="<path>", help="Text file with a maze to look at; default: one of 4x4."
+        ),
+    ] = None,
+    chat_template: ChatTemplate = None,
+    thinking: Thinking = None,
+    as_json: Json = False,
+) -> None:
+    """Show how a model's tokenizer cuts a maze, what its chat template adds, and whether an answer comes back."""
+    if dataset and maze:
+        raise UsageError("give --dataset or --maze, and not both")
+    chat = chat_of(chat_template, thinking)
+    from .launch import prepare_process
+
+    prepare_process()
+    from .tokens.facts import look_at
+
+    facts = look_at(model, chat, dataset, split, maze)
+    if as_json:
+        print(json.dumps(facts, ensure_ascii=False))
+        return
+    from .tokens.view import show as show_tokens
+
+    show_tokens(facts)
 
 
 @app.command(

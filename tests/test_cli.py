@@ -33,6 +33,8 @@ def run(*words, stdin=None, **environment):
         ["evaluate", "--help"],
         ["study", "--help"],
         ["push", "--help"],
+        ["tokens", "--help"],
+        ["prompts", "--help"],
         ["doctor", "--help"],
         ["show", "-h"],
     ],
@@ -113,6 +115,8 @@ PATHS = [
     ("study", "--out", ""),
     ("study", ""),
     ("show", "--html", ""),
+    ("prompts", "ascii-maze", "--messages", "--out", ""),
+    ("tokens", "tiny", "--maze", " "),
     ("push", "dataset", "", "--repo", "ORG/NAME"),
     ("push", "dataset", "ascii-maze", "--repo", "ORG/NAME", "--results", ""),
 ]

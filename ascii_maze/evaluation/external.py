@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..errors import UsageError, reason
 from ..files import encoding_of, sha256_of
-from ..metrics.path_validity.scoring import completion_text
+from ..metrics.path_validity.scoring import completion_text, opened_thought
 from ..models.gguf import find_gguf
 
 SUFFIXES = (".jsonl", ".json", ".parquet")
@@ -129,9 +129,16 @@ def _pairs(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterator[t
             if not isinstance(row[key], str):
                 raise UsageError(f"{place}: expected an object with a text as '{key}', found {str(row[key])[:40]}")
             # Whatever is no text is no path; lone surrogates fit in no file.
-            yield row[key], (completion_text(row["completion"]) or "").encode(errors="replace").decode()
+            text = _with_thought(row.get("prompt"), completion_text(row["completion"]) or "")
+            yield row[key], text.encode(errors="replace").decode()
 
     return key, pairs()
+
+
+def _with_thought(prompt: Any, completion: str) -> str:
+    """A completion with the tag of the thought that its prompt has opened, where the row has its prompt."""
+    opened = opened_thought(prompt) if isinstance(prompt, str) else ""
+    return completion if completion.lstrip().startswith(opened) else opened + completion
 
 
 def _read(path: Path) -> Iterator[tuple[str, Any]]:
@@ -146,7 +153,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Any]]:
     import pyarrow.parquet
 
     file = pyarrow.parquet.ParquetFile(path)
-    names = [name for name in (*KEYS, "completion") if name in file.schema_arrow.names]
+    names = [name for name in (*KEYS, "completion", "prompt") if name in file.schema_arrow.names]
     if not set(KEYS) & set(names) or "completion" not in names:
         yield str(path), dict.fromkeys(file.schema_arrow.names)  # what is missing is said as of any file
         return

@@ -55,16 +55,24 @@ def load_tokenizer_of(source: Source):
     Raises:
         ModelError: there is none, or it has no chat template.
     """
-    args = source.model_args
-    if source.adapter is None or not fetch(source.name, source.revision, "tokenizer_config.json"):
-        return load_tokenizer(args.model_name_or_path, args.model_revision, source.chat)
-    tokenizer = _read_tokenizer(source.name, source.revision)
-    if tokenizer.chat_template is None and source.chat.template is None:
+    args, tokenizer = source.model_args, read_tokenizer_of(source)
+    if source.adapter is not None and tokenizer.chat_template is None and source.chat.template is None:
         of_base = load_tokenizer(args.model_name_or_path, args.model_revision, source.chat)
         tokenizer.chat_template = of_base.chat_template
         note_reading(tokenizer, how_read(of_base))
     set_chat_template(tokenizer, source.chat)
     return tokenizer
+
+
+def read_tokenizer_of(source: Source):
+    """The tokenizer of a model as it was saved, with or without a chat template of its own.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if source.adapter is not None and fetch(source.name, source.revision, "tokenizer_config.json"):
+        return _read_tokenizer(source.name, source.revision)
+    return _read_tokenizer(source.model_args.model_name_or_path, source.model_args.model_revision)
 
 
 def load_tokenizer_to_train(model_args, adapter: str | None, chat: Chat = AS_IT_IS):
@@ -127,6 +135,7 @@ def _read_tokenizer(name: str, revision: str | None):
         raise _cannot_load("tokenizer", name, error) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.name_or_path = name  # and not where a file was unpacked, for messages
     return tokenizer
 
 

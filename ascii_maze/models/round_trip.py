@@ -72,13 +72,13 @@ def _answer_problem(tokenizer, taught: Taught, text: str) -> str | None:
     end = next((place for place, token in enumerate(taught.answer_ids) if token in ends), None)
     if end is None:
         return "writes no token that ends an answer: a model would never learn to stop"
-    if rest := taught.answer_ids[end + 1 :]:
-        return f"goes on after the end of an answer with {tokenizer.decode(rest)!r}, and the loss is of that too"
     (read,) = read_answers(tokenizer, [taught.answer_ids], ends, opened)
     if parse_moves(read) != parse_moves(taught.answer):
         return _misread(read, taught.answer, opened)
     if read != taught.answer and not (opened and _same_but_for_blanks(read, taught.answer)):
         return _misread(read, taught.answer, opened)
+    if rest := taught.answer_ids[end + 1 :]:
+        return f"goes on after the end of an answer with {tokenizer.decode(rest)!r}, and the loss is of that too"
     return None
 
 

@@ -104,12 +104,13 @@ def read_template(given: str) -> str:
     """
     if given == "plain":
         return given
+    what = f"chat template: '{given}' is neither 'plain' nor a Jinja file that can be read"
+    if not Path(given).is_file():
+        raise UsageError(f"{what}; give the path of one")
     try:
         return Path(given).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"chat template: '{given}' is neither 'plain' nor a Jinja file that can be read: {reason(error)}"
-        ) from error
+        raise UsageError(f"{what}: {reason(error)}") from error
 
 
 def render(tokenizer, messages: list[dict[str, str]], **options) -> str:

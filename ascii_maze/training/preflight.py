@@ -99,17 +99,9 @@ def prove_round_trip(method: str, args, tokenizer, rows, seed: int = 0) -> int:
     Raises:
         UsageError: one did not; the message says what the chat template did.
     """
-    from datasets.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
-
     some = random.Random(seed).sample(range(len(rows)), min(PROVEN, len(rows)))
     chosen = sorted({by_characters(rows)[-1], *some})
-    shown = is_progress_bar_enabled()
-    disable_progress_bar()
-    try:
-        taught = list(taught_by(method, args, tokenizer, rows.select(chosen)))
-    finally:
-        if shown:
-            enable_progress_bar()
+    taught = taught_by(method, args, tokenizer, rows.select(chosen))
     for one in taught:
         if problem := find_problem(tokenizer, one):
             raise UsageError(f"{problem}; give --chat-template plain, or the path of a Jinja file that does not")

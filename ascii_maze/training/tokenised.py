@@ -6,6 +6,7 @@ the few attributes that they read; tests compare the result with that of a real 
 
 import copy
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -46,16 +47,34 @@ def _masked(ids: list[int], labels: list[int]) -> tuple[list[int], list[int]]:
     )
 
 
-def taught_by(method: str, args, tokenizer, rows) -> Iterator[Taught]:
+def taught_by(method: str, args, tokenizer, rows) -> list[Taught]:
     """Every conversation of some rows, tokenised and masked as the method's trainer does it.
 
     Args:
         args: TRL's config of the method.
         rows: a `datasets.Dataset` of the method's columns.
     """
-    if METHODS[method].generates:
-        yield from _rollouts(METHODS[method].trainer_class(), tokenizer, rows)
-        return
+    with _no_progress_bars():
+        if METHODS[method].generates:
+            return list(_rollouts(METHODS[method].trainer_class(), tokenizer, rows))
+        return list(_conversations(method, args, tokenizer, rows))
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """A handful of rows needs none of `datasets`."""
+    from datasets.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
+
+    shown = is_progress_bar_enabled()
+    disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            enable_progress_bar()
+
+
+def _conversations(method: str, args, tokenizer, rows) -> Iterator[Taught]:
     columns = rows.select_columns(list(METHODS[method].columns))
     tokenised = tokenise(method, args, tokenizer, columns)
     # KTO takes the sides of a pair apart, and has them in columns of its own.

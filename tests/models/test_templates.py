@@ -11,7 +11,7 @@ from ascii_maze.mazes.prompts import PLAIN
 from ascii_maze.models import templates
 from ascii_maze.models.chat import Chat, Reading, how_read, reading_of, turn_ends
 from ascii_maze.models.sources import TINY
-from ascii_maze.models.templates import set_chat_template
+from ascii_maze.models.templates import read_template, set_chat_template
 
 from ..training.families import BAR, FAMILIES, tokenizer_of
 
@@ -106,6 +106,20 @@ def test_a_tokenizer_without_a_template_is_refused_with_what_to_give_and_takes_p
     prompt, whole = texts(tokenizer)
     assert prompt == f"{PLAIN.system_prompt}\n\n{OPEN}\n\nAnswer:\n"
     assert whole == f"{prompt}{ANSWER}<eos>"
+
+
+@pytest.mark.parametrize("given", ["", "Plain", "no/such.jinja", "."])
+def test_what_is_no_file_is_no_template(given):
+    with pytest.raises(UsageError, match="is neither 'plain' nor a Jinja file"):
+        read_template(given)
+
+
+def test_a_file_is_read_as_the_template_of_a_tokenizer_without_one(tmp_path):
+    (tmp_path / "mine.jinja").write_text(templates.PLAIN_TEMPLATE.replace("Answer:", "Walk:"))
+    tokenizer = tokenizer_of(None)
+    set_chat_template(tokenizer, Chat(read_template(str(tmp_path / "mine.jinja"))))
+    assert texts(tokenizer)[0].endswith("\n\nWalk:\n")
+    assert how_read(tokenizer).template == "given"
 
 
 @pytest.mark.parametrize("template", ["{{ messages[0].content }}", "{{ raise_exception('no') }}", "{{ x"])

@@ -11,12 +11,17 @@ from safetensors.torch import load_file
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.run import evaluate
+from ascii_maze.methods import METHODS
 from ascii_maze.training import kto
 from ascii_maze.training.reward import expected_calibration_error
 from ascii_maze.training.run import JsonLog
+from ascii_maze.training.tokenised import parts_of, taught_by
+from dataset_builder.load import load_split
 
 from .conftest import METHODS_AFTER_SFT, history, interrupt_at, launch, losses, method_settings, overrides, trainer_of
 
+CONFIGS = {"sft": "sft", **dict.fromkeys(("dpo", "orpo", "kto", "reward"), "preference")}
+CONFIGS |= dict.fromkeys(("rlhf", "grpo"), "prompts")
 CHAINED = ("dpo", "kto", "rlhf", "grpo")
 
 
@@ -75,6 +80,25 @@ def test_the_reference_is_the_start_of_the_run_and_no_second_model(dataset, sft_
         assert torch.equal(policy, weight)
         assert policy.requires_grad
         assert not reference.requires_grad
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_proven_before_a_run_is_what_its_trainer_reads(method, dataset, sft_run, method_runs):
+    trainer = trainer_of(method, dataset, method_runs, sft_run[0])
+    rows = load_split(str(dataset), "train", CONFIGS[method]).select(range(4))
+    taught = taught_by(method, trainer.args, trainer.processing_class, rows)
+    if METHODS[method].generates:
+        prompts, *_ = trainer._tokenize_prompts(list(rows["prompt"]))
+        assert [one.prompt_ids for one in taught] == prompts
+        return
+    read = [(part.prompt_ids or [], part.answer_ids) for row in trainer.train_dataset for part in parts_of(row)]
+    whole = [prompt + answer for prompt, answer in read]
+    assert len(taught) == 4 * (1 if method == "sft" else 2)
+    for one in taught:
+        if method == "reward":
+            assert one.prompt_ids + one.answer_ids in whole
+        else:
+            assert (one.prompt_ids, one.answer_ids) in read
 
 
 def test_dpo_and_kto_begin_where_policy_and_reference_agree(method_runs):
