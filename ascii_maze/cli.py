@@ -628,12 +628,18 @@ def convert(
 
 @app.command(
     epilog="Examples: ascii-maze push dataset ascii-maze --repo ORG/ascii-maze; "
-    "ascii-maze push adapter outputs/sft --repo ORG/ascii-maze-sft --results outputs/evaluation"
+    "ascii-maze push adapter outputs/sft --repo ORG/ascii-maze-sft --results outputs/evaluation; "
+    "ascii-maze push environment --repo ORG/ascii-maze-env"
 )
 def push(
-    kind: Annotated[str, typer.Argument(help="dataset, adapter, model, metric or report.")],
-    path: Annotated[Path, typer.Argument(parser=named_path, help="Folder that a command has written.")],
+    kind: Annotated[str, typer.Argument(help="dataset, adapter, model, metric, environment or report.")],
     repo: Annotated[str, typer.Option(help="Repository, ORG/NAME; created if missing.")],
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            parser=named_path, help="Folder that a command has written; an environment's is part of the package."
+        ),
+    ] = None,
     public: Annotated[bool, typer.Option("--public", help="Make the repository public; default: private.")] = False,
     revision: Annotated[str, typer.Option(help="Branch; created if missing.")] = "main",
     tag: Annotated[str | None, typer.Option(help="Tag for the commit, as for a release.")] = None,
@@ -658,11 +664,11 @@ def push(
     as_json: Json = False,
 ) -> None:
     """Publish a folder on the Hub in one atomic commit; files that are there already are not sent again."""
-    from .hub import plan_push
+    from .hub import plan_push, shipped_folder
 
     plan = plan_push(
         kind,
-        path,
+        path or shipped_folder(kind),
         repo,
         public=public,
         revision=revision,

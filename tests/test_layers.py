@@ -14,7 +14,7 @@ LAYERS = (
     ("training",),
     ("mri",),
     ("hub",),
-    ("evaluation",),
+    ("evaluation", "integrations"),
     ("dataset_builder",),
     ("models",),
     ("environment", "tiny", "recipe"),

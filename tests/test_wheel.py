@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # Where the files of these folders go in the wheel; the rest of the repository does not go.
 PLACES = {"ascii_maze": "ascii_maze", "dataset_builder": "dataset_builder"}
+PLACES |= {"ascii_maze_env.py": "ascii_maze_env.py"}
 PLACES |= {"recipes": "ascii_maze/recipes", "model_cards": "ascii_maze/model_cards"}
 
 
@@ -58,7 +59,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel):
     tracked = subprocess.run(["git", "ls-files", *PLACES], cwd=ROOT, capture_output=True, text=True).stdout.split()
     if not tracked:
         pytest.skip("not a clone")
-    wanted = {PLACES[path.split("/")[0]] + "/" + path.split("/", 1)[1] for path in tracked}
+    wanted = {PLACES[top := path.split("/")[0]] + path.removeprefix(top) for path in tracked}
     assert {name for name in names if ".dist-info/" not in name} == wanted
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..mazes.terms import Terms
 from ..metrics.path_validity.maze import MOVES, START, WALL, Maze
@@ -46,6 +47,11 @@ class Episode:
     def reward(self) -> float:
         """The verifiable reward, 0 to 1.9: what `training.rewards` gives for the same path written at once."""
         return self.terms.total()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reward, the counts and the fields of the score by name, as other frameworks log them."""
+        counts = {name: getattr(self, name) for name in ("moves", "ended", "turns", "looks", "errors", "loops", "spl")}
+        return {"reward": self.reward, **counts, **self.score.to_dict()}
 
 
 def episode_of(maze: Maze, moves: str, ended: str | None, turns: int, looks: int, errors: int) -> Episode:

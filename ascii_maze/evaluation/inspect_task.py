@@ -3,6 +3,7 @@
     inspect eval ascii_maze/ascii_maze --model hf/HuggingFaceTB/SmolLM2-135M-Instruct -M do_sample=false
     inspect eval ascii_maze/ascii_maze --model hf/local -M model_path=outputs/merged -M do_sample=false
     inspect eval ascii_maze/ascii_maze -T dataset=ORG/mazes -T split=test_larger --model openai/gpt-5 --temperature 0
+    inspect eval ascii_maze/ascii_maze_steps -T observation=window:2 --model openai/gpt-5      # step by step
 
 What `ascii-maze merge` writes has the chat template of the training; a thought needs more room: -T max_tokens=1536.
 

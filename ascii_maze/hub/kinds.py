@@ -15,6 +15,7 @@ from .adapter import prepare_adapter
 from .content import Content, Wishes, parse_json, read, read_json, sha256, to_json
 from .local_paths import cut, cut_page, texts_of, without_local_paths
 
+PACKAGE = Path(__file__).resolve().parents[1]
 # Files of a report, besides JSON, that may contain local paths.
 TEXTS = (".html", ".md", ".csv", ".svg")
 
@@ -33,6 +34,7 @@ class Kind:
         prepare: (folder, contents by path, wishes) -> contents to add to, or send instead of, the folder's own.
         manifest: the file whose `files` lists what a push uploaded, so that a later push can delete it.
         space_sdk: of a Space.
+        shipped: the folder of this kind in the package, where it brings one along.
     """
 
     repo_type: str
@@ -44,6 +46,7 @@ class Kind:
     prepare: Callable[[Path, dict[str, Content], Wishes], dict[str, bytes]]
     manifest: str | None = None
     space_sdk: str | None = None
+    shipped: str | None = None
 
 
 def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
@@ -104,6 +107,37 @@ def prepare_report(folder: Path, contents: dict[str, Content], wishes: Wishes) -
     return {**prepared, "README.md": card.encode()}
 
 
+# Of the package, what the server of the environment imports: modules, and folders of them.
+SERVED = ("__init__.py", "errors.py", "files.py", "packages.py", "environment", "mazes", "metrics/__init__.py")
+SERVED += ("metrics/path_validity", "integrations/__init__.py", "integrations/seeded.py", "integrations/openenv")
+OF_THE_SPACE = ("app.py", "tests.py")  # of the metric's
+
+
+def prepare_environment(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
+    """The container file, and the modules of this package that the server runs on, so that it needs no release."""
+    served = [file for name in SERVED for file in sorted((PACKAGE / name).glob("*.py")) or [PACKAGE / name]]
+    modules = {
+        f"{PACKAGE.name}/{file.relative_to(PACKAGE).as_posix()}": file.read_bytes()
+        for file in served
+        if file.name not in OF_THE_SPACE
+    }
+    card = read(contents["README.md"]).decode().replace("ORG-NAME", wishes.repo.replace("/", "-").lower())
+    return {**modules, "Dockerfile": (folder / "Dockerfile").read_bytes(), "README.md": card.encode()}
+
+
+def shipped_folder(kind: str) -> Path:
+    """The folder of a kind that the package brings along.
+
+    Raises:
+        UsageError: it brings none of that kind.
+    """
+    spec = KINDS.get(kind)
+    if spec is None or spec.shipped is None:
+        makes = f", which `{spec.made_by}` makes" if spec else ""
+        raise UsageError(f"no folder to push as {kind}; name it{makes}")
+    return PACKAGE / spec.shipped
+
+
 def cut_lines(text: str, folder: Path) -> str:
     """Markdown or CSV without local paths, line by line."""
     return "".join(cut(line, folder) for line in text.splitlines(keepends=True))
@@ -147,6 +181,17 @@ KINDS = {
         made_by="ascii_maze.metric_path()",
         prepare=as_it_lies,
         space_sdk="gradio",
+    ),
+    "environment": Kind(
+        repo_type="space",
+        needs=("Dockerfile", "openenv.yaml", "requirements.txt", "README.md"),
+        suffixes=(".md", ".yaml", ".txt"),
+        folders=(),
+        card_keys=("title", "sdk", "tags"),
+        made_by="pip install ascii-maze",
+        prepare=prepare_environment,
+        space_sdk="docker",
+        shipped="integrations/openenv",
     ),
     "report": Kind(
         repo_type="space",
