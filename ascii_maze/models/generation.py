@@ -9,6 +9,7 @@ from ..mazes.reasoning import longest_thought, wrap
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import opened_thought
 from .chat import how_read, read_answers, render_prompt, turn_ends
+from .shared_prefix import sharing
 
 FIRST_STAGE = 8  # tokens, see `_generate`
 
@@ -155,19 +156,20 @@ def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]), reverse=True)
     completions: list[list[str]] = [[] for _ in texts]
     decoding = {**decoding, "eos_token_id": ends}
-    for start in range(0, len(order), batch_size):
-        indices = order[start : start + batch_size]
-        batch = tokenizer([texts[i] for i in indices], return_tensors="pt", padding=True, add_special_tokens=False)
-        batch = batch.to(model.device)
-        with torch.inference_mode():
+    rows = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    with torch.inference_mode(), sharing(model, rows, decoding.get("num_return_sequences", 1)):
+        for start in range(0, len(order), batch_size):
+            indices = order[start : start + batch_size]
+            batch = tokenizer([texts[i] for i in indices], return_tensors="pt", padding=True, add_special_tokens=False)
+            batch = batch.to(model.device)
             tokens = _generate(model, tokenizer, batch["input_ids"], batch["attention_mask"], max_new_tokens, decoding)
-        # A thought that the prompt opens is part of what was written, or nobody could tell it from the answer.
-        answers = read_answers(tokenizer, tokens, ends, opened_thought(texts[indices[0]]))
-        each = len(answers) // len(indices)
-        for place, index in enumerate(indices):
-            completions[index] = answers[place * each : (place + 1) * each]
-        if on_progress:
-            on_progress(start + len(indices))
+            # A thought that the prompt opens is part of what was written, or nobody could tell it from the answer.
+            answers = read_answers(tokenizer, tokens, ends, opened_thought(texts[indices[0]]))
+            each = len(answers) // len(indices)
+            for place, index in enumerate(indices):
+                completions[index] = answers[place * each : (place + 1) * each]
+            if on_progress:
+                on_progress(start + len(indices))
     return completions
 
 

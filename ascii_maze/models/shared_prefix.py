@@ -24,6 +24,10 @@ import numpy as np
 
 # Share of the tokens that must remain unread, padding counted, and what a further pass costs, in tokens.
 WORTH, PASS = 0.15, 64
+SHORTEST = 16  # tokens for which a pass of their own is worth keeping through an evaluation
+# Of `disagreement`. Rounding alone is 1e-6 in float32 and a few 1e-2 where bfloat16 is computed with; attention that
+# does not fit is off by a tenth and more.
+TOLERANCE = 0.05
 EXACT_WITH = ("sdpa", "eager")
 
 
@@ -343,19 +347,25 @@ def why_not(model) -> str | None:
 
 
 @contextmanager
-def sharing(model, rows: list[list[int]]) -> Iterator[None]:
-    """While it lasts, a model generates from prompts without reading twice what they share; nothing if it cannot.
+def sharing(model, rows: list[list[int]], copies: int = 1) -> Iterator[None]:
+    """While it lasts, a model generates from prompts without reading twice what they share, where it can and pays.
 
     Args:
         rows: the tokens of every prompt. What all of them begin with is read once, in the first batch.
+        copies: completions of each prompt.
     """
-    if why_not(model) is not None or len(rows) < 2:
+    import torch
+
+    low, high = min(rows), max(rows)
+    most = min(map(len, rows)) - 1
+    common = next((i for i in range(most) if low[i] != high[i]), most)
+    pays = copies > 1 or (len(rows) > 1 and common * len(rows) > WORTH * sum(map(len, rows)))
+    # Several processes with sharded weights must make equally many passes.
+    alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
+    if not (pays and alone) or why_not(model) is not None or not disagreement(model) <= TOLERANCE:
         yield
         return
-    low, high = min(rows), max(rows)
-    most = min(len(low), len(high)) - 1
-    common = next((i for i in range(most) if low[i] != high[i]), most)
-    shared = SharedPrefix(backbone_of(model), low[:common])
+    shared = SharedPrefix(backbone_of(model), low[:common] if common >= SHORTEST else ())
     try:
         yield
     finally:

@@ -1,11 +1,7 @@
 """Where a run reads what its rows begin with once, or why it does not; `models.shared_prefix` says how it is done."""
 
 from ..errors import UsageError
-from ..models.shared_prefix import SharedPrefix, backbone_of, disagreement, why_not, window_of
-
-# Of a run's own model, on a small batch, against reading it plainly. Rounding alone is 1e-6 in float32 and a few 1e-2
-# where bfloat16 is computed with; an attention that does not fit is off by a tenth and more.
-TOLERANCE = 0.05
+from ..models.shared_prefix import TOLERANCE, SharedPrefix, backbone_of, disagreement, why_not, window_of
 
 
 def share_prefixes(trainer, mode: str, longest: int) -> str:

@@ -10,6 +10,8 @@ from ascii_maze.models.loading import load_model
 from ascii_maze.models.sources import find_model
 from dataset_builder.load import load_mazes
 
+from ..training.families import save_model
+
 ADAPTER = "org/walker"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -58,22 +60,33 @@ def logits(model, tokenizer):
         return model(**tokenizer("# # S", return_tensors="pt")).logits
 
 
-def test_greedy_answers_are_those_of_a_loop_of_single_prompts_token_for_token(dataset):
-    """Mazes of two sizes in one batch, so that there is padding."""
+@pytest.mark.parametrize("name", ["tiny", "rules"])
+def test_greedy_answers_are_those_of_a_loop_of_single_prompts_token_for_token(name, dataset, tmp_path):
+    """Mazes of two sizes in one batch, so that there is padding; a model that reads no rules, and one that does."""
     import torch
 
-    model, tokenizer = load_model("tiny")
+    model, tokenizer = load_model(name if name == "tiny" else str(save_model("qwen2_5", tmp_path / name)))
     prompts = [row["prompt"] for split in ("test_larger", "test") for row in load_mazes(str(dataset), split, 5)]
-    alone = []
+    alone, read = [], []
     for prompt in prompts:
         inputs = tokenizer.apply_chat_template(
             prompt, add_generation_prompt=True, return_tensors="pt", return_dict=True
         )
+        read.append(inputs["input_ids"][0].tolist())
         with torch.inference_mode():
             output = model.generate(**inputs, max_new_tokens=36, do_sample=False, pad_token_id=tokenizer.pad_token_id)
         alone.append(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+    prefilled = []
+    hook = model.model.embed_tokens.register_forward_hook(
+        lambda module, given, output: prefilled.append(given[0].numel()) if given[0].shape[1] > 1 else None
+    )
     assert generate(model, tokenizer, prompts, 36, batch_size=4) == alone
+    hook.remove()
     assert len(set(alone)) > 5
+    if name == "rules":  # what all prompts begin with is read once, for three batches
+        common = next(place for place, tokens in enumerate(zip(*read)) if len(set(tokens)) > 1)
+        assert prefilled.count(common) == 1
+        assert sum(prefilled) < 0.8 * sum(map(len, read))
 
 
 def test_an_adapter_of_the_hub_is_loaded_as_its_folder_is(adapter, hub):

@@ -223,3 +223,20 @@ def test_the_same_greedy_tokens_for_every_row(kind):
     assert "forward" not in vars(backbone_of(model)) or backbone_of(model).forward is not shared
     for one, other in zip(plain, both):
         assert torch.equal(one, other)
+
+
+def test_the_prompt_of_a_group_is_prefilled_once():
+    """As TRL's trainers generate: from every row of the group, padded on the left."""
+    model = model_of("llama", vocab_size=200).eval()
+    random = torch.Generator().manual_seed(4)
+    ids = torch.randint(3, 200, (2, 120), generator=random).repeat_interleave(8, 0)
+    mask = torch.ones_like(ids)
+    mask[8:, :30] = 0
+    plain = model.generate(ids, attention_mask=mask, max_new_tokens=8, do_sample=False)
+    shared, read = SharedPrefix(backbone_of(model)), []
+    hook = model.model.embed_tokens.register_forward_hook(lambda module, given, output: read.append(given[0].numel()))
+    assert torch.equal(model.generate(ids, attention_mask=mask, max_new_tokens=8, do_sample=False), plain)
+    hook.remove()
+    shared.remove()
+    assert read[:2] == [2 * 119, 16]
+    assert read[2:] == [16] * 7
