@@ -27,6 +27,8 @@ from .methods import METHODS
 # `accelerate launch recipe.yaml` runs the file as Python; this first line is then its program and to YAML just a key.
 LAUNCHER_KEY = 'if __name__ == "__main__"'
 _NO_TOKEN = "a token does not belong in a recipe; log in with `hf auth login` instead"
+# Publishes the result with the user's login: for the command line alone.
+PUSH = "push_to_hub"
 # Keys that TRL's configs accept, and why they are refused here.
 REFUSED_KEYS = MappingProxyType(
     {
@@ -99,8 +101,9 @@ class Recipe:
     notes: tuple[str, ...] = ()
 
     def to_yaml(self) -> str:
-        """The resolved recipe as YAML; it extends nothing and can be run again as it stands."""
-        return yaml.safe_dump({"method": self.method, **self.values}, sort_keys=False, allow_unicode=True)
+        """The resolved recipe as YAML: it extends nothing, can be run again as it stands, and publishes nothing."""
+        values = {key: value for key, value in self.values.items() if key != PUSH}
+        return yaml.safe_dump({"method": self.method, **values}, sort_keys=False, allow_unicode=True)
 
 
 @dataclass(frozen=True)
@@ -217,10 +220,12 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
 
     Raises:
         UsageError: no such file, not a flat YAML mapping, a circle of `extends`, an unknown method, a key of
-            `REFUSED_KEYS`, or a variable that is not of `ENVIRONMENT`.
+            `REFUSED_KEYS`, a file that says `push_to_hub`, or a variable that is not of `ENVIRONMENT`.
     """
     path = find_recipe(path)
     values = _read_with_parents(path, ())
+    if values.get(PUSH):
+        raise RecipeError(f"{path.name}: a file does not publish what it trains; give --{PUSH} true with the command")
     return _checked({**values, **parse_overrides(overrides or [])}, path)
 
 

@@ -126,6 +126,16 @@ def test_keys_that_would_run_code_publish_or_carry_a_secret_are_refused(recipe, 
         load_recipe(recipe("method: sft\n"), [f"--{key}", "true"])
 
 
+def test_a_recipe_publishes_nothing_unless_the_command_says_so(recipe, tmp_path):
+    pushing = recipe("method: sft\npush_to_hub: true\nhub_model_id: org/x\n").rename(tmp_path / "pushing.yaml")
+    for path in (pushing, recipe("extends: pushing.yaml\n")):
+        with pytest.raises(UsageError, match="a file does not publish what it trains; give --push_to_hub true"):
+            load_recipe(path)
+    asked = load_recipe(recipe("method: sft\n"), ["--push_to_hub", "true"])
+    assert asked.values["push_to_hub"] == "true"
+    assert "push_to_hub" not in asked.to_yaml()
+
+
 @pytest.mark.parametrize(
     "name",
     [

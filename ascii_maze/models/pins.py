@@ -91,7 +91,10 @@ def find_pinned(name: str, base: str | None = None, chat: Chat = AS_IT_IS):
 
 
 def digests_of(name: str | None) -> dict[str, str]:
-    """sha256 of each file of a model on this machine, `tiny` too; nothing for a repository of the Hub."""
+    """sha256 of each file of a model on this machine, `tiny` too; nothing for a repository of the Hub.
+
+    Cards, figures and logs are of no matter.
+    """
     from .sources import resolve_model
 
     folder = Path(resolve_model(name or ""))
@@ -100,4 +103,4 @@ def digests_of(name: str | None) -> dict[str, str]:
     if not name or not folder.is_dir():
         return {}
     files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
-    return {path.name: sha256_of(path) for path in files}
+    return {path.name: sha256_of(path) for path in files if path.suffix not in (".md", ".png", ".jsonl")}

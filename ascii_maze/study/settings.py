@@ -22,6 +22,14 @@ DEMO = "recipes/tiny/study.yaml"
 PREDECESSORS = ("adapter_name_or_path", "reward_model_name_or_path")
 # Names that the folders and tables of a study use for something else, whatever their case: some disks ignore it.
 RESERVED = frozenset({"base", "dataset", "evaluation", "mri", "stages", *(name.casefold() for name in BASELINES)})
+# Keys that are not for all recipes of a study, and what is meant instead.
+OF_THE_STUDY = {
+    "seed": "name 'seeds'",
+    "output_dir": "give --out",
+    "method": "name a recipe of that method",
+    "model_name_or_path": "name 'base'",
+    "push_to_hub": "a study publishes nothing; choose what `ascii-maze push` is to send",
+}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 KEY = re.compile(r"[A-Za-z]\w*")
 LARGEST_SEED = 2**32 - 1  # NumPy's
@@ -99,6 +107,9 @@ def problems(study: Study):
     for key in ("splits", "seeds"):
         counts = Counter(getattr(study, key))
         yield from (f"'{key}' holds {value} twice" for value, count in counts.items() if count > 1)
+    for key, instead in OF_THE_STUDY.items():
+        if key in study.overrides:
+            yield f"'overrides' may not set '{key}'; {instead}"
     for recipe in study.recipes.values():
         find_recipe(recipe)
     splits = load_config(study.dataset).splits

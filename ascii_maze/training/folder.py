@@ -1,5 +1,6 @@
 """The output folder of a run: whether it holds this run, finished or interrupted, another one, or somebody's files."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,7 +9,8 @@ from typing import NamedTuple
 
 from ..errors import UsageError
 from ..files import UNFINISHED, remove_inside, write_text
-from ..recipe import Recipe
+from ..models.pins import digests_of, pin
+from ..recipe import Arguments, Recipe
 from .checkpoints import checkpoints, newest_intact
 
 # Patterns of the files that a run writes, beside its checkpoints; metrics.json says that it is finished.
@@ -25,11 +27,30 @@ class RunStart(NamedTuple):
         dataset: from `data.identify_rows`.
         rows_per_step: of an optimizer step, over all processes.
         processes: how many.
+        reads: key of the recipe -> digest of the model or adapter that it names, and of the chat template.
     """
 
     dataset: dict
     rows_per_step: int
     processes: int
+    reads: dict[str, str] = {}  # noqa: RUF012, what older runs did not say
+
+
+def what_is_read(arguments: Arguments, tokenizer) -> dict[str, str]:
+    """Digests of the models and adapters that a run reads, by the key of the recipe, and of the chat template.
+
+    Of a repository on the Hub it is that of the commit.
+    """
+    model, run = arguments.model, arguments.run
+    revision = f"@{model.model_revision}" if model.model_revision and model.model_revision != "main" else ""
+    names = {
+        "model_name_or_path": f"{model.model_name_or_path}{revision}",
+        "adapter_name_or_path": run.adapter_name_or_path,
+        "reward_model_name_or_path": run.reward_model_name_or_path,
+    }
+    found = {key: json.dumps([pin(name), digests_of(name)]) for key, name in names.items() if name}
+    found["chat_template"] = str(tokenizer.chat_template)
+    return {key: hashlib.sha256(text.encode()).hexdigest() for key, text in found.items()}
 
 
 def check_place(name: str) -> Path:
@@ -88,7 +109,7 @@ def check_start(out: Path, start: RunStart) -> None:
     """Check that an interrupted run may resume here; of a new run, write what it starts from.
 
     Raises:
-        UsageError: the rows have changed since, or a step would hold another number of them.
+        UsageError: rows, model or adapter have changed since, or a step would hold another number of rows.
     """
     path = out / "start.json"
     if newest_intact(out) is None or not path.is_file():
@@ -98,6 +119,12 @@ def check_start(out: Path, start: RunStart) -> None:
     except (ValueError, TypeError) as error:
         raise UsageError(f"{path} is damaged; give another --output_dir, or --overwrite") from error
     check_same_rows(out, before.dataset, start.dataset)
+    for key, digest in before.reads.items():
+        if start.reads.get(key) != digest:
+            raise UsageError(
+                f"the run in {out} was started with another '{key}': what that names has changed since; give another "
+                "--output_dir, or --overwrite"
+            )
     if before.rows_per_step != start.rows_per_step:
         raise UsageError(
             f"the run in {out} read {before.rows_per_step} rows a step on {before.processes} process(es), and "

@@ -1,4 +1,4 @@
-"""Pushes a finished run whose recipe says `push_to_hub: true`, exactly as `ascii-maze push adapter` does."""
+"""Pushes a finished run that was asked for with `--push_to_hub true`, exactly as `ascii-maze push adapter` does."""
 
 import shlex
 from pathlib import Path

@@ -35,7 +35,16 @@ from .data import (
     measure_lengths,
     thought_room,
 )
-from .folder import RunStart, check_place, check_same_rows, check_start, clear_run, is_finished, nothing_made
+from .folder import (
+    RunStart,
+    check_place,
+    check_same_rows,
+    check_start,
+    clear_run,
+    is_finished,
+    nothing_made,
+    what_is_read,
+)
 from .heads import project_labelled_alone
 from .outcome import check_disk, collect_metrics, gather_weights, save
 from .preflight import describe, prove_round_trip, rows_per_step, steps_for_tokens
@@ -135,7 +144,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         if first_process:
             if overwrite:
                 clear_run(out)
-            check_start(out, start)
+            check_start(out, start._replace(reads=what_is_read(arguments, tokenizer)))
         trainer.accelerator.wait_for_everyone()
         train(trainer, recipe, out, train_rows)
         metrics = collect_metrics(recipe, trainer, start.dataset)

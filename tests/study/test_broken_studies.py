@@ -77,6 +77,11 @@ MAPPING = "expected a mapping"
         ({"datasett": "demo"}, "unknown key 'datasett'; did you mean 'dataset'"),
         ({"seeds": list(range(20_000))}, "'recipes' and 'seeds' make 20,000 trainings, more than 1,000;"),
         # Keys and values that a recipe does not have, in the study or in the recipe.
+        ({"overrides": {"seed": 7}}, "'overrides' may not set 'seed'; name 'seeds'"),
+        ({"overrides": {"output_dir": "x"}}, "'overrides' may not set 'output_dir'; give --out"),
+        ({"overrides": {"method": "dpo"}}, "'overrides' may not set 'method'"),
+        ({"overrides": {"model_name_or_path": "x/y"}}, "'overrides' may not set 'model_name_or_path'; name 'base'"),
+        ({"overrides": {"push_to_hub": "true"}}, "'overrides' may not set 'push_to_hub'; a study publishes nothing"),
         ({"overrides": {"nope": 1}}, "'sft' cannot be trained: sft.yaml: unknown key 'nope'"),
         ({"recipes": {"sft": SFT, "dpo": DPO}, "overrides": {"beta": 0.1}}, "'sft' .*: unknown key 'beta'"),
         ({"overrides": {"learning_rate": "fast"}}, "sft.yaml: --learning_rate.*: invalid float value: 'fast'"),

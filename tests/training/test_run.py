@@ -309,6 +309,11 @@ def test_a_run_is_alone_in_its_folder_and_resumes_what_it_started(dataset, train
     state.write_text("{}")
     for change, message in [
         ({"dataset": metrics["dataset"]}, "was started on other rows"),
+        (
+            {"reads": {**start["reads"], "model_name_or_path": "0"}},
+            "was started with another 'model_name_or_path'",
+        ),
+        ({"reads": {**start["reads"], "chat_template": "0"}}, "was started with another 'chat_template'"),
         ({"rows_per_step": 16, "processes": 2}, r"read 16 rows a step on 2 .* resume it with --num_processes 2"),
     ]:
         (out / "start.json").write_text(json.dumps({**start, **change}))
