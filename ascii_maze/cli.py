@@ -544,7 +544,7 @@ def print_study(results: "StudyResults", out: Path) -> None:
     """Print the table of a study, one part per split, and where its files are."""
     from .study.report import HEADER, table_of
 
-    shown = [HEADER.index(name) for name in ("model", "valid", "95 %", "shortest", "against base", "time")]
+    shown = [HEADER.index(name) for name in ("model", "shortest", "95 %", "valid", "against its start", "time")]
     print_tables(
         [
             (
@@ -556,6 +556,8 @@ def print_study(results: "StudyResults", out: Path) -> None:
         ],
         [HEADER[place] for place in shown],
     )
+    for sentence in results["findings"]:
+        print(printable(sentence))
     written = f"report: {out / 'report.html'}; as text: {out / 'report.md'}; as data: {out / 'results.json'}"
     print(printable(written))
 

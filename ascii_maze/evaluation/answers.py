@@ -11,6 +11,7 @@ from typing import cast
 from ..files import write_text
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import decision_points, failure_of
+from ..mazes.heuristics import decisions_of, solved_by
 from ..mazes.prompts import format_answer
 from ..mazes.reasoning import check_thought
 from ..metrics.path_validity.lenient import score_lenient
@@ -153,11 +154,13 @@ def score_answers(name: str, split: str, row: dict, completions: list[str]) -> I
         "generator": row.get("generator"),
         "path_length": maze.shortest,
         "decision_points": decision_points(maze),
+        "solved_by": " ".join(solved_by(maze)) if maze.shortest is not None else None,
         "maze": row["maze"],
     }
     for sample, completion in enumerate(completions):
         kind, move, junction = failure_of(maze, completion) or (None, None, None)
         score, thought = score_path(maze, completion), check_thought(maze, completion)
+        decisions = decisions_of(maze, walks[sample] or "")
         prediction = {
             **facts,
             "sample": sample,
@@ -169,6 +172,10 @@ def score_answers(name: str, split: str, row: dict, completions: list[str]) -> I
             "failure": kind,
             "failure_move": move,
             "failure_junction": junction,
+            "decisions": decisions.made,
+            "decisions_right": decisions.right,
+            "decisions_against_greedy": decisions.against_greedy,
+            "decisions_right_against_greedy": decisions.right_against_greedy,
         }
         if thought:
             prediction |= {"thought_length": thought.length, "thought_statements": thought.statements}

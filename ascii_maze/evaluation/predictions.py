@@ -14,7 +14,7 @@ from .schema import Prediction
 # Read by nothing that computes a rate.
 TEXTS = ("id", "maze", "completion", "talk")
 # Few different values, many times.
-WORDS = ("size", "generator", "failure", "observation", "ended")
+WORDS = ("size", "generator", "solved_by", "failure", "observation", "ended")
 
 
 def arrow_schema():

@@ -30,7 +30,16 @@ from .external import Predictions, is_predictions, open_predictions
 from .predictions import join_parts, read_scores
 from .questions import COLUMNS, Questions, survey
 from .schema import Analysis, Rates, Results, SizeRates, SplitRates, read_results, write_results
-from .statistics import break_down, count_failures, length_curve, paired_tests, summarise, summarise_thoughts, verdicts
+from .statistics import (
+    break_down,
+    count_failures,
+    decision_rates,
+    length_curve,
+    paired_tests,
+    summarise,
+    summarise_thoughts,
+    verdicts,
+)
 from .step_statistics import arrivals, summarise_steps
 from .stepwise import STEP_BASELINES, check_stepwise
 from .tables import render_markdown
@@ -269,7 +278,7 @@ def summarise_split(rows) -> SplitRates:
     by_size: dict[str, SizeRates] = {}
     for (width, height), found in rows.groupby(["width", "height"], sort=True):
         by_size[f"{width}x{height}"] = {**rates_of(found), "width": int(width), "height": int(height)}
-    return {**rates_of(rows), "by_size": by_size}
+    return {**rates_of(rows), "by_size": by_size, "decisions": decision_rates(rows)}
 
 
 def rates_of(rows) -> Rates:

@@ -103,10 +103,25 @@ class SizeRates(Rates):
     height: int
 
 
+class DecisionRate(TypedDict):
+    """Moves at decisions, and the share of them that brought the goal nearer; None where there are none."""
+
+    n: int
+    right: float | None
+
+
+class DecisionRates(DecisionRate):
+    """Over all decisions, and over those where the greedy rule is right or goes wrong; see `mazes.heuristics`."""
+
+    greedy_right: DecisionRate
+    greedy_wrong: DecisionRate
+
+
 class SplitRates(Rates):
-    """Rates on a whole split, and by size: `5x5` -> its rates."""
+    """Rates on a whole split, by size: `5x5` -> its rates, and at decisions."""
 
     by_size: dict[str, SizeRates]
+    decisions: DecisionRates
 
 
 class BinRates(Rates):
@@ -117,9 +132,13 @@ class BinRates(Rates):
 
 
 class Breakdown(TypedDict):
-    """Rates by generator, and by bins of path length and of decision points: `8-15` -> the rates of that bin."""
+    """Rates by generator, and by bins of path length and of decision points: `8-15` -> the rates of that bin.
+
+    `solved_by`: rates on mazes that a rule solves optimally (`easy`), and on those that none does (`hard`).
+    """
 
     generator: dict[str, Rates]
+    solved_by: dict[str, Rates]
     path_length: dict[str, BinRates]
     decision_points: dict[str, BinRates]
 
@@ -219,6 +238,8 @@ class Prediction(TypedDict):
     Attributes:
         size: in cells, as `5x5`.
         path_length: moves of a shortest path; None where there is none.
+        solved_by: rules that walk a shortest path, separated by spaces, empty where none does; see `mazes.heuristics`.
+            None where there is no path.
         sample: number of the answer among those to the same maze.
         exact: equal to the dataset's own solution; None where it has none.
         vote: whether this answer stands for the majority of the samples of its maze.
@@ -241,6 +262,7 @@ class Prediction(TypedDict):
     generator: str | None
     path_length: int | None
     decision_points: int
+    solved_by: str | None
     maze: str
     sample: int
     completion: str
@@ -263,6 +285,11 @@ class Prediction(TypedDict):
     failure: str | None
     failure_move: int | None
     failure_junction: int | None
+    # The fields of Decisions.
+    decisions: int
+    decisions_right: int
+    decisions_against_greedy: int
+    decisions_right_against_greedy: int
     observation: str | None
     ended: str | None
     moves: int | None

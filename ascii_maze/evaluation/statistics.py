@@ -11,7 +11,18 @@ from typing import cast
 
 import numpy as np
 
-from .schema import LENIENT_RATES, RATES, BinRates, Breakdown, LengthCurve, PairedTest, Rates, ThoughtRates
+from .schema import (
+    LENIENT_RATES,
+    RATES,
+    BinRates,
+    Breakdown,
+    DecisionRate,
+    DecisionRates,
+    LengthCurve,
+    PairedTest,
+    Rates,
+    ThoughtRates,
+)
 
 RESAMPLES = 2_000
 
@@ -80,9 +91,33 @@ def break_down(rows) -> Breakdown:
     """Rates by generator, path length and number of decision points; rows that lack a fact are not in its bins."""
     return {
         "generator": {name: summarise(found) for name, found in rows.groupby("generator", observed=True, sort=True)},
+        "solved_by": by_rules(rows),
         "path_length": bin_rates(rows, "path_length"),
         "decision_points": bin_rates(rows, "decision_points"),
     }
+
+
+def by_rules(rows) -> dict[str, Rates]:
+    """Rates on the mazes that some rule walks optimally, `easy`, and on the others, `hard`; an empty one is absent."""
+    known = rows[rows["solved_by"].notna()]
+    parts = {"easy": known[known["solved_by"] != ""], "hard": known[known["solved_by"] == ""]}
+    return {name: summarise(found) for name, found in parts.items() if len(found)}
+
+
+def decision_rates(rows) -> DecisionRates:
+    """Share of right moves at decisions, over all answers, by whether the greedy rule is right there."""
+    made, right = int(rows["decisions"].sum()), int(rows["decisions_right"].sum())
+    against, right_against = (int(rows[f"{name}_against_greedy"].sum()) for name in ("decisions", "decisions_right"))
+    return {
+        **decision_rate(made, right),
+        "greedy_right": decision_rate(made - against, right - right_against),
+        "greedy_wrong": decision_rate(against, right_against),
+    }
+
+
+def decision_rate(made: int, right: int) -> DecisionRate:
+    """A share of moves at decisions; None of none."""
+    return {"n": made, "right": right / made if made else None}
 
 
 def bin_rates(rows, fact: str) -> dict[str, BinRates]:

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from ..evaluation.schema import Analysis
 from ..mazes.baselines import BASELINES
 from ..plots import SETTINGS, inline_svg, svg_of
-from .schema import MeanRates
+from .results import best_rule
+from .schema import Contrast, MeanRates
 
 
-def validity_figure(models: dict[str, dict[str, MeanRates]], splits: Sequence[str], colours: dict[str, str]) -> str:
-    """Validity of every model on every split: the mean with its interval, and each seed's own rate."""
+def rates_figure(models: dict[str, dict[str, MeanRates]], splits: Sequence[str], colours: dict[str, str]) -> str:
+    """Every model on every split: the mean share of shortest paths with its interval and each seed's own, and hollow
+    the share of valid ones; a dotted line is the best rule.
+    """
     from matplotlib import rc_context
 
-    names = list(models)[::-1]
+    names = [name for name in models if name not in BASELINES][::-1]
     with rc_context(SETTINGS):
         figure, panels = _panels(len(splits), 2.9, 0.8 + 0.26 * len(names), sharey=True)
         for panel, split in zip(panels, splits):
@@ -21,21 +24,37 @@ def validity_figure(models: dict[str, dict[str, MeanRates]], splits: Sequence[st
                 if cell is None:
                     continue
                 colour = colours[name]
-                low, high = (100 * bound for bound in cell["valid_ci"])
+                low, high = (100 * bound for bound in cell["optimal_ci"])
                 panel.plot([low, high], [place, place], color=colour, linewidth=2.5, alpha=0.45, solid_capstyle="butt")
-                panel.plot(
-                    [100 * of_seed["valid"] for of_seed in cell["seeds"].values()],
-                    [place] * len(cell["seeds"]),
-                    linestyle="",
-                    marker="|",
-                    color=colour,
-                    markersize=7,
-                )
-                panel.plot([100 * cell["valid"]], [place], marker="o", color=colour, markersize=5)
-            panel.set(title=split, xlim=(-2, 102), xlabel="valid, per cent")
+                of_seeds = [100 * of_seed["optimal"] for of_seed in cell["seeds"].values()]
+                panel.plot(of_seeds, [place] * len(of_seeds), linestyle="", marker="|", color=colour, markersize=7)
+                panel.plot([100 * cell["valid"]], [place], marker="o", color=colour, markersize=5, fillstyle="none")
+                panel.plot([100 * cell["optimal"]], [place], marker="o", color=colour, markersize=5)
+            if best := best_rule(models, split):
+                panel.axvline(100 * models[best][split]["optimal"], color=colours[best], linestyle=":", linewidth=1)
+            panel.set(title=split, xlim=(-2, 102), xlabel="per cent of mazes")
             panel.set_yticks(range(len(names)), names)
             panel.grid(axis="x", alpha=0.25)
-        return inline_svg(svg_of(figure), "validity")
+        return inline_svg(svg_of(figure), "rates")
+
+
+def contrast_figure(contrasts: Sequence[Contrast], margin: float) -> str:
+    """The planned contrasts: each difference with its 95 % interval, over the band of equivalence."""
+    from matplotlib import rc_context
+
+    planned = [one for one in contrasts if one["planned"]][::-1]
+    with rc_context(SETTINGS):
+        figure, (panel,) = _panels(1, 5.6, 0.9 + 0.26 * len(planned))
+        panel.axvspan(-100 * margin, 100 * margin, color="#888888", alpha=0.18, linewidth=0)
+        panel.axvline(0, color="#888888", linewidth=0.8)
+        for place, one in enumerate(planned):
+            colour = "#888888" if one["verdict"] == "not shown" else "#2563eb"
+            panel.plot([100 * bound for bound in one["ci"]], [place, place], color=colour, linewidth=2, alpha=0.6)
+            panel.plot([100 * one["difference"]], [place], marker="o", color=colour, markersize=5)
+        panel.set_yticks(range(len(planned)), [f"{one['a']} - {one['b']}" for one in planned])
+        panel.set(xlabel="points of difference, 95 %")
+        panel.grid(axis="x", alpha=0.25)
+        return inline_svg(svg_of(figure), "contrasts")
 
 
 def length_figure(analysis: dict[str, dict[str, Analysis]], splits: Sequence[str], colours: dict[str, str]) -> str:

@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..methods import METHODS
 from ..recipe import Recipe, check_recipe, find_recipe, load_recipe
 from .launchers import ACCELERATE, launch_words
+from .pairs import planned_pairs
 from .settings import PREDECESSORS, Study
 
 # Stand in the words of a stage for what differs from place to place and changes no outcome: the study's folder, the
@@ -93,12 +94,14 @@ def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False) 
 
     Raises:
         UsageError: a recipe cannot be read, it is not clear which run another starts from, recipes need each other in
-            a circle, or the launcher is not one of `launchers.LAUNCHERS`.
+            a circle, a contrast names a model that is not in the study, or the launcher is not one of
+            `launchers.LAUNCHERS`.
     """
     from dataset_builder.config import load_config
 
     recipes = {name: load_recipe(path) for name, path in study.recipes.items()}
     starts = starts_of(study, recipes)
+    planned_pairs(study, recipes, starts)
     order = in_order(starts)
     minutes = study.minutes
     here = {OUT: str(out), BASE: study.base}

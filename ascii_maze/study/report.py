@@ -14,9 +14,17 @@ from ..methods import METHODS
 from ..mri.regions.edges import ALL
 from ..plots import colours_of
 from ..templating import PAGES, render
-from .figures import inside_figure, learning_figure, length_figure, reward_figure, validity_figure
-from .results import evaluation_of, metrics_of, seed_folder
-from .schema import SeedTest, StudyResults, write_results
+from .contrasts import PRIMARY
+from .figures import (
+    contrast_figure,
+    inside_figure,
+    learning_figure,
+    length_figure,
+    rates_figure,
+    reward_figure,
+)
+from .results import best_rule, evaluation_of, metrics_of, seed_folder
+from .schema import Contrast, MeanRates, StudyResults, write_results
 from .settings import Study, to_yaml
 from .view import clock
 
@@ -26,7 +34,11 @@ SPLITS = {
     "test_larger": "test_larger larger ones",
     "test_unseen": "test_unseen other generators'",
 }
-HEADER = ("model", "split", "n", "valid", "95 %", "shortest", "against base", "against its start", "tokens", "time")
+HEADER = (
+    *("model", "split", "n", "shortest", "95 %", "on hard", "valid", "at decisions"),
+    *("against its start", "tokens", "time", "mazes"),
+)
+CONTRASTS = ("contrast", "split", "outcome", "points", "95 %", "p", "equivalent, p", "could show", "finding")
 
 
 def write_report(results: StudyResults, study: Study, out: Path) -> None:
@@ -42,6 +54,8 @@ def write_report(results: StudyResults, study: Study, out: Path) -> None:
         "study": study,
         "header": HEADER,
         "table": table_of(results),
+        "contrast_header": CONTRASTS,
+        "contrasts": contrast_rows(results),
         "failed": [stage for stage in results["stages"] if stage["state"] in ("failed", "left out")],
         "inside": inside_rows(results),
         "splits": ", ".join(said for split, said in SPLITS.items() if split in study.splits),
@@ -57,39 +71,82 @@ def write_report(results: StudyResults, study: Study, out: Path) -> None:
 
 
 def table_of(results: StudyResults) -> list[dict]:
-    """Rows of the table, grouped by split: cells as text, and whether the row is a baseline's."""
+    """Rows of the table, grouped by split: cells as text, and whether the row is that of the rules, the last."""
     rows = []
-    splits = list(dict.fromkeys(split for by_split in results["models"].values() for split in by_split))
-    for split in splits:
-        for name, by_split in results["models"].items():
-            cell = by_split[split]
-            tests, costs = results["paired"].get(name, {}), results["training"].get(name, [])
-            start = next((other for other in tests if other != "base"), None)
-            low, high = cell["valid_ci"]
-            rows.append(
-                {
-                    "split": split,
-                    "baseline": name in BASELINES,
-                    "cells": (
-                        name,
-                        split,
-                        str(cell["n"]),
-                        f"{100 * cell['valid']:.1f}",
-                        f"{100 * low:.1f} - {100 * high:.1f}",
-                        f"{100 * cell['optimal']:.1f}",
-                        won_and_lost(tests.get("base", {}).get(split)),
-                        won_and_lost(tests.get(start, {}).get(split)) if start else "",
-                        f"{mean(cost['tokens'] or 0 for cost in costs):,.0f}" if costs else "",
-                        clock(mean(cost["seconds"] or 0 for cost in costs)) if costs else "",
-                    ),
-                }
-            )
+    models = results["models"]
+    for split in dict.fromkeys(split for by_split in models.values() for split in by_split):
+        for name in (name for name in models if name not in BASELINES and split in models[name]):
+            cells = (name, *rate_cells(models[name][split], split), *cost_cells(results, name, split))
+            rows.append({"split": split, "baseline": False, "cells": cells})
+        if best := best_rule(models, split):
+            cells = (f"best rule: {best}", *rate_cells(models[best][split], split), *cost_cells(results, best, split))
+            rows.append({"split": split, "baseline": True, "cells": cells})
     return rows
 
 
-def won_and_lost(tests: list[SeedTest] | None) -> str:
-    """Paired tests in a cell: mazes won and lost, and Holm's p, for each seed."""
-    return "; ".join(f"+{test['won']} -{test['lost']}, p {test['p_holm']:.2g}" for test in tests or [])
+def rate_cells(cell: MeanRates, split: str) -> tuple[str, ...]:
+    """The cells of a model's rates on a split; see `HEADER`."""
+    low, high = cell["optimal_ci"]
+    hard, decisions = cell["by_rules"].get("hard"), cell["decisions"]
+    parts = " / ".join(per_cent(decisions[part]["right"]) for part in ("greedy_right", "greedy_wrong"))
+    return (
+        split,
+        str(cell["n"]),
+        per_cent(cell["optimal"]),
+        f"{100 * low:.1f} - {100 * high:.1f}",
+        f"{per_cent(hard['optimal'])} of {hard['n']}" if hard else "",
+        per_cent(cell["valid"]),
+        f"{per_cent(decisions['right'])} ({parts})" if decisions["n"] else "",
+    )
+
+
+def cost_cells(results: StudyResults, name: str, split: str) -> tuple[str, ...]:
+    """The cells of a model against its start, and of what it cost with all that it rests on; see `HEADER`."""
+    costs = results["training"].get(name, [])
+    if not costs:
+        return ("",) * 4
+    pair = (name, costs[0]["start"], split, PRIMARY)
+    against = [one for one in results["contrasts"] if (one["a"], one["b"], one["split"], one["outcome"]) == pair]
+    tokens = [cost["chain_tokens"] for cost in costs if cost["chain_tokens"] is not None]
+    seconds = [cost["chain_seconds"] for cost in costs if cost["chain_seconds"] is not None]
+    mazes = [cost["mazes"] for cost in costs if cost["mazes"] is not None]
+    return (
+        interval_text(against[0]) if against else "",
+        f"{mean(tokens):,.0f}" if tokens else "",
+        clock(mean(seconds)) if seconds else "",
+        f"{mean(mazes):,.0f}" if mazes else "",
+    )
+
+
+def contrast_rows(results: StudyResults) -> list[dict]:
+    """Rows of the contrasts: cells as text, see `CONTRASTS`, and whether the contrast was planned."""
+    return [
+        {
+            "planned": one["planned"],
+            "cells": (
+                f"{one['a']} - {one['b']}",
+                one["split"],
+                one["outcome"],
+                f"{100 * one['difference']:+.1f}",
+                f"{100 * one['ci'][0]:+.1f} to {100 * one['ci'][1]:+.1f}",
+                f"{one['p'] if one['p_holm'] is None else one['p_holm']:.2g}",
+                f"{one['p_equivalent'] if one['p_equivalent_holm'] is None else one['p_equivalent_holm']:.2g}",
+                per_cent(one["smallest"]),
+                one["verdict"],
+            ),
+        }
+        for one in results["contrasts"]
+    ]
+
+
+def interval_text(contrast: Contrast) -> str:
+    """A difference in a cell: `+1.2 (-3.0 to +5.4)`, in points."""
+    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * rate for rate in (contrast["difference"], *contrast["ci"])))
+
+
+def per_cent(rate: float | None) -> str:
+    """A rate in a cell; a dash for none."""
+    return "-" if rate is None else f"{100 * rate:.1f}"
 
 
 def inside_rows(results: StudyResults) -> list[dict]:
@@ -138,7 +195,7 @@ def failure_rows(study: Study, out: Path) -> list[tuple[str, str, str]]:
         (name, split, ", ".join(f"{kind} {count}" for kind, count in found["failures"].items()))
         for name, by_split in (evaluated["analysis"] if evaluated else {}).items()
         for split, found in by_split.items()
-        if found["failures"]
+        if found["failures"] and name not in BASELINES
     ]
 
 
@@ -156,7 +213,9 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
     rewarded = {name: history for name, history in histories.items() if any("reward" in line for line in history)}
     evaluated = _first_evaluation(study, out)
     drawn = {
-        "validity": models and validity_figure(models, study.splits, colours),
+        "rates": models and rates_figure(models, study.splits, colours),
+        "contrast": any(one["planned"] for one in results["contrasts"])
+        and contrast_figure(results["contrasts"], study.margin),
         "by_length": evaluated and length_figure(evaluated["analysis"], study.splits, colours),
         "learning": histories and learning_figure(histories, colours),
         "reward": rewarded and reward_figure(rewarded, colours),

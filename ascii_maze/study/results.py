@@ -2,38 +2,55 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import numpy as np
+
 from dataset_builder.schema import RECORD, read_record
 
-from ..evaluation.schema import RATES, Results, read_results
+from ..evaluation.crossed import estimates
+from ..evaluation.schema import RATES, DecisionRate, DecisionRates, Rates, Results, read_results
+from ..evaluation.statistics import wilson
+from ..mazes.baselines import BASELINES, UPPER_BOUND
+from ..methods import METHODS
 from ..mri.schema import read_results as read_mri
 from ..packages import versions
-from ..recipe import load_recipe
+from ..recipe import Recipe, load_recipe
 from ..run_metrics import RunMetrics, read_metrics
+from .contrasts import Outcomes, read_outcomes, study_contrasts
+from .findings import findings, unequal_terms
+from .pairs import chain_of, planned_pairs, start_of
 from .plan import starts_of
 from .runner import Progress
-from .schema import Cost, MeanRates, SeedTest, SizeRate, StudyResults
+from .schema import Cost, MeanRates, RuleRate, SeedTest, SizeRate, StudyResults
 from .settings import Study
+
+NUM_GENERATIONS = 8  # TRL's, of a recipe that does not say
 
 
 def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
     """results.json of a study; what a failed stage would have given is absent."""
     evaluations = [(seed, results) for seed in study.seeds if (results := evaluation_of(study, out, seed))]
-    runs = {
-        name: [(seed, metrics) for seed in study.seeds if (metrics := metrics_of(study, out, seed, name))]
-        for name in study.recipes
-    }
     built = out / "dataset"
     record: dict[str, Any] = dict(read_record(built)) if (built / RECORD).is_file() else {}
-    starts = starts_of(study, {name: load_recipe(path) for name, path in study.recipes.items()})
+    recipes = {name: load_recipe(path) for name, path in study.recipes.items()}
+    starts = starts_of(study, recipes)
+    training = {name: costs_of(study, out, name, starts, recipes[name]) for name in recipes}
+    files = {seed: seed_folder(study, out, seed) / "evaluation" / "predictions.parquet" for seed, _ in evaluations}
+    outcomes = read_outcomes(files, study.splits)
+    contrasts = study_contrasts(outcomes, planned_pairs(study, recipes, starts), study.splits, study.margin)
+    unequal = unequal_terms(contrasts, training)
     return {
-        "models": over_seeds(evaluations),
+        "models": over_seeds(evaluations, outcomes),
+        "contrasts": contrasts,
+        "findings": findings(contrasts, study.margin, unequal),
+        "unequal": unequal,
         "paired": {name: paired_against(name, start_of(starts[name]), evaluations) for name in study.recipes},
-        "training": {name: [cost(seed, metrics) for seed, metrics in of_name] for name, of_name in runs.items()},
+        "training": training,
         "mri": dict(read_mri(mri)) if (mri := out / "mri" / "mri.json").is_file() else {},
         "stages": [
             {
@@ -72,24 +89,18 @@ def metrics_of(study: Study, out: Path, seed: int, name: str) -> RunMetrics | No
     return read_metrics(folder) if (folder / "metrics.json").is_file() else None
 
 
-def start_of(starts: dict[str, str]) -> str:
-    """The model in the tables that a run starts from, of what `plan.starts_of` says of it."""
-    return starts.get("adapter_name_or_path", "base")
+def over_seeds(evaluations: list[tuple[int, Results]], outcomes: Outcomes) -> dict[str, dict[str, MeanRates]]:
+    """Rates of every model and split: means over the seeds, every seed's own, and 95 % intervals; see `interval`.
 
-
-def over_seeds(evaluations: list[tuple[int, Results]]) -> dict[str, dict[str, MeanRates]]:
-    """Rates of every model and split: means over the seeds, every seed's own, and a 95 % interval.
-
-    With one seed the interval is Wilson's, over mazes; with several it is Student's, over the rates of the runs, and
-    estimates how another run would do on the same mazes. Baselines and the base are the same with every seed.
+    Baselines and the base are the same with every seed.
     """
     models: dict[str, dict[str, MeanRates]] = {}
     names = dict.fromkeys(name for _, results in evaluations for name in results["models"])
     for name in names:
-        found = [(seed, results["models"][name]) for seed, results in evaluations if name in results["models"]]
+        found = [(seed, results) for seed, results in evaluations if name in results["models"]]
         models[name] = {}
-        for split in found[0][1]:
-            cells = [(seed, of_model[split]) for seed, of_model in found if split in of_model]
+        for split in found[0][1]["models"][name]:
+            cells = [(seed, results["models"][name][split]) for seed, results in found]
             first = cells[0][1]
             rates = {rate: mean(cell[rate] for _, cell in cells) for rate in RATES}
             models[name][split] = MeanRates(
@@ -99,24 +110,63 @@ def over_seeds(evaluations: list[tuple[int, Results]]) -> dict[str, dict[str, Me
                 reaches_goal=rates["reaches_goal"],
                 legal=rates["legal"],
                 parsed=rates["parsed"],
-                valid_ci=interval([cell["valid"] for _, cell in cells]) or first["valid_ci"],
+                valid_ci=interval(list(outcomes[split, "valid"][name].values())),
+                optimal_ci=interval(list(outcomes[split, "optimal"][name].values())),
                 seeds={str(seed): {rate: cell[rate] for rate in RATES} for seed, cell in cells},
                 by_size={
                     size: SizeRate(n=of_size["n"], valid=mean(cell["by_size"][size]["valid"] for _, cell in cells))
                     for size, of_size in first["by_size"].items()
                 },
+                by_rules=by_rules([results["analysis"][name][split]["by"]["solved_by"] for _, results in found]),
+                decisions=add_decisions([cell["decisions"] for _, cell in cells]),
             )
     return models
 
 
-def interval(rates: list[float]) -> list[float] | None:
-    """Student's 95 % interval of the mean of runs, within 0-1; None for one run, or for runs that are all alike."""
-    if len(set(rates)) < 2:
-        return None
-    from scipy.stats import sem, t
+def best_rule(models: dict[str, dict[str, MeanRates]], split: str) -> str | None:
+    """The baseline that walks most mazes by a shortest path, of those that do not know the solution."""
+    rules = [name for name in BASELINES if name != UPPER_BOUND and split in models.get(name, {})]
+    return max(rules, key=lambda name: models[name][split]["optimal"], default=None)
 
-    low, high = t.interval(0.95, len(rates) - 1, loc=mean(rates), scale=sem(rates))
-    return [max(0.0, float(low)), min(1.0, float(high))]
+
+def by_rules(seeds: list[dict[str, Rates]]) -> dict[str, RuleRate]:
+    """Mean rates on easy and hard mazes."""
+    return {
+        name: RuleRate(
+            n=first["n"],
+            optimal=mean(seed[name]["optimal"] for seed in seeds),
+            valid=mean(seed[name]["valid"] for seed in seeds),
+        )
+        for name, first in seeds[0].items()
+    }
+
+
+def add_decisions(seeds: list[DecisionRates]) -> DecisionRates:
+    """The decisions of all seeds together."""
+
+    def added(found: Sequence[DecisionRate]) -> DecisionRate:
+        made, right = sum(one["n"] for one in found), sum(one["n"] * (one["right"] or 0) for one in found)
+        return {"n": made, "right": right / made if made else None}
+
+    return {
+        **added(seeds),
+        "greedy_right": added([seed["greedy_right"] for seed in seeds]),
+        "greedy_wrong": added([seed["greedy_wrong"] for seed in seeds]),
+    }
+
+
+def interval(answers: list[np.ndarray]) -> list[float]:
+    """95 % interval of a rate, within 0-1: Wilson's over mazes where one seed was run or all gave the same answers,
+    else Student's over seeds and mazes; see `evaluation.crossed`.
+
+    Args:
+        answers: of each seed, the outcome on each maze, float (mazes,).
+    """
+    values = np.stack(answers)
+    if len(values) == 1 or values.shape[1] < 2 or (values == values[0]).all():
+        return wilson(float(values[0].mean()), values.shape[1])
+    low, high = estimates([values], [("rate", "0")])[0].own.interval()
+    return [max(0.0, low), min(1.0, high)]
 
 
 def paired_against(
@@ -137,8 +187,33 @@ def paired_against(
     return found
 
 
-def cost(seed: int, metrics: RunMetrics) -> Cost:
-    """What one run cost, of its metrics.json."""
+def costs_of(study: Study, out: Path, name: str, starts: dict[str, dict[str, str]], recipe: Recipe) -> list[Cost]:
+    """What the runs of one name cost, a row for each seed that has one.
+
+    Args:
+        starts: from `plan.starts_of`.
+    """
+    rows = []
+    chain, start, values = chain_of(name, starts), start_of(starts[name]), {**recipe.values, **study.overrides}
+    for seed in study.seeds:
+        found = [metrics_of(study, out, seed, other) for other in (name, *chain)]
+        if found[0] is not None:
+            rows.append(cost(seed, found[0], start, dict(zip(chain, found[1:])), values))
+    return rows
+
+
+def cost(
+    seed: int, metrics: RunMetrics, start: str, chain: dict[str, RunMetrics | None], values: dict[str, Any]
+) -> Cost:
+    """What one run cost.
+
+    Args:
+        start: the model that it starts from.
+        chain: metrics.json of the runs that it rests on, None where it is missing.
+        values: of its recipe.
+    """
+    known = [metrics, *(run for run in chain.values() if run is not None)]
+    whole = None not in chain.values()
     return Cost(
         seed=seed,
         method=metrics["method"],
@@ -148,4 +223,20 @@ def cost(seed: int, metrics: RunMetrics) -> Cost:
         seconds=metrics["seconds"],
         peak_memory_bytes=metrics["peak_memory_bytes"],
         device=metrics["device"],
+        mazes=mazes_seen(metrics, values.get("num_generations", NUM_GENERATIONS)),
+        budget=metrics.get("budget"),
+        selected_on=values.get("dataset_test_split"),
+        start=start,
+        chain=list(chain),
+        chain_tokens=sum(run["tokens"] for run in known) if whole else None,
+        chain_seconds=sum(run["seconds"] for run in known) if whole else None,
     )
+
+
+def mazes_seen(metrics: RunMetrics, generations: int) -> int | None:
+    """Distinct mazes of a run, at most: those of the rows that it read, one for each group of generations."""
+    rows = metrics.get("dataset", {}).get("rows")
+    if rows is None:
+        return None
+    read = metrics["samples"] // (generations if METHODS[metrics["method"]].generates else 1)
+    return min(rows, read)

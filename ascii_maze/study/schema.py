@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, TypedDict
 
+from ..evaluation.schema import DecisionRates
 from ..files import read_json, write_text
 
 
@@ -22,6 +23,43 @@ class StageRecord(TypedDict):
     made: dict[str, str]
 
 
+class Contrast(TypedDict):
+    """Model `a` against model `b` on the same mazes with the same seeds; see `evaluation.crossed` for the method.
+
+    Attributes:
+        outcome: the rate that is compared.
+        planned: whether it was named before the study ran; only these are corrected for their number and claimed.
+        mazes: how many, with each seed.
+        difference: rate of `a` minus that of `b`, mean over the seeds.
+        ci: 95 % interval.
+        ci90: 90 % interval; within the margin where the test of equivalence is significant.
+        p: of no difference, uncorrected.
+        p_equivalent: of a difference of the study's margin or more, in either direction.
+        smallest: the least true difference that 80 % of such studies would show; None where they would show none.
+        variance: of the difference, its own, of `seeds`, `mazes`, and `both` together with chance; `pooled` is that of
+            seeds, mean over the contrasts of this split and outcome.
+        verdict: from `contrasts.verdict`.
+    """
+
+    a: str
+    b: str
+    split: str
+    outcome: str
+    planned: bool
+    seeds: list[int]
+    mazes: int
+    difference: float
+    ci: list[float]
+    ci90: list[float]
+    p: float
+    p_holm: float | None
+    p_equivalent: float
+    p_equivalent_holm: float | None
+    smallest: float | None
+    variance: dict[str, float]
+    verdict: str
+
+
 class SizeRate(TypedDict):
     """Of the mazes of one size: how many, and the share walked validly, mean over the seeds."""
 
@@ -29,8 +67,23 @@ class SizeRate(TypedDict):
     valid: float
 
 
+class RuleRate(TypedDict):
+    """Of the mazes that some rule walks optimally (`easy`) or none does (`hard`): how many, and mean rates."""
+
+    n: int
+    optimal: float
+    valid: float
+
+
 class MeanRates(TypedDict):
-    """A model on a split: means over the seeds, 0-1; `seeds` has each seed's own, `by_size` is by `4x4`."""
+    """A model on a split: means over the seeds, 0-1, with 95 % intervals that hold for other seeds and mazes.
+
+    Attributes:
+        seeds: each seed's own.
+        by_size: by `4x4`.
+        by_rules: `easy` and `hard`; an empty one is absent.
+        decisions: over all seeds; see `evaluation.schema.DecisionRates`.
+    """
 
     n: int
     valid: float
@@ -39,8 +92,11 @@ class MeanRates(TypedDict):
     legal: float
     parsed: float
     valid_ci: list[float]
+    optimal_ci: list[float]
     seeds: dict[str, dict[str, float]]
     by_size: dict[str, SizeRate]
+    by_rules: dict[str, RuleRate]
+    decisions: DecisionRates
 
 
 class SeedTest(TypedDict):
@@ -54,7 +110,17 @@ class SeedTest(TypedDict):
 
 
 class Cost(TypedDict):
-    """What a run took; None where its metrics.json does not say."""
+    """What a run took; None where its metrics.json does not say.
+
+    Attributes:
+        mazes: distinct ones that it trained on, at most.
+        budget: of the recipe, `tokens=200000`.
+        selected_on: the split that its recipe validates on.
+        start: the model in the tables that it starts from.
+        chain: the runs that it rests on, its start and reward model and what these rest on.
+        chain_tokens: its own and those of `chain`; None where one of them is missing.
+        chain_seconds: likewise.
+    """
 
     seed: int
     method: str | None
@@ -64,6 +130,13 @@ class Cost(TypedDict):
     seconds: float | None
     peak_memory_bytes: int | None
     device: str | None
+    mazes: int | None
+    budget: str | None
+    selected_on: str | None
+    start: str
+    chain: list[str]
+    chain_tokens: int | None
+    chain_seconds: float | None
 
 
 class StageResult(TypedDict):
@@ -89,11 +162,15 @@ class Settings(TypedDict):
 class StudyResults(TypedDict):
     """results.json of a study; what a failed stage would have given is absent.
 
-    `models` is by name and split; `paired` by name, the other model and split, a test for each seed; `training` by
-    name; `mri` is mri.json, empty without one.
+    `models` is by name and split; `contrasts` are the planned ones, then the exploratory; `findings` says in words
+    what the planned ones show, `unequal` which of them compare runs that did not have the same means; `paired` is by
+    name, the other model and split, a test for each seed; `training` by name; `mri` is mri.json, empty without one.
     """
 
     models: dict[str, dict[str, MeanRates]]
+    contrasts: list[Contrast]
+    findings: list[str]
+    unequal: list[str]
     paired: dict[str, dict[str, dict[str, list[SeedTest]]]]
     training: dict[str, list[Cost]]
     mri: dict[str, Any]

@@ -55,6 +55,9 @@ class Study:
         overrides: keys of every recipe, over what it says itself.
         starts_from: name -> key of its recipe -> the run of this study that it starts from. Needed only where the
             recipe names an output folder that several of the study's recipes write to.
+        contrasts: pairs of models to compare, each a name and what it is compared with; by default every method with
+            its start and with `sft_twice`, and GRPO with DPO. Only these are tested and corrected for their number.
+        margin: a difference in the share of mazes, 0-1, below which two models count as equivalent.
         launcher: runs the training on many devices, such as `accelerate launch --num_processes 8`.
         minutes: that a stage takes, by `build`, `evaluate`, `mri` or a recipe's name; for the estimate of time left.
     """
@@ -71,6 +74,8 @@ class Study:
     mri_limit: int = 300
     overrides: dict[str, Any] = field(default_factory=dict)
     starts_from: dict[str, dict[str, str]] = field(default_factory=dict)
+    contrasts: list[list[str]] | None = None
+    margin: float = 0.05
     launcher: str | None = None
     minutes: dict[str, float] = field(default_factory=dict)
 
@@ -119,6 +124,10 @@ def problems(study: Study):
             yield f"'{key}': {study.dataset} has no split '{split}'; expected one of {', '.join(splits)}"
     if study.base != "tiny" and find_reference(study.base) is None:
         yield f"'base': there is no folder '{study.base}', and a model on the Hub is ORG/NAME or ORG/NAME@REVISION"
+    contrasts = study.contrasts or []
+    for pair in contrasts:
+        if len(set(pair)) != 2 or len(pair) != 2 or contrasts.count(pair) + contrasts.count(pair[::-1]) > 1:
+            yield f"'contrasts' holds {pair}; expected pairs of two different models, each pair once"
     for name, starts in study.starts_from.items():
         for other in (name, *starts.values()):
             if other not in study.recipes:
@@ -205,6 +214,8 @@ EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "mri_limit": ("a whole number, 0 for no MRI", _is_whole(0)),
     "overrides": ("a mapping of a recipe's keys to numbers, texts or lists of them", _is_mapping(_is_setting, KEY)),
     "starts_from": ("a mapping of names to mappings of a recipe's keys to names", _is_mapping(_is_mapping(_is_text))),
+    "contrasts": ("a list of pairs of names", lambda value: value is None or _is_list(_is_list(_is_text))(value)),
+    "margin": ("a number above 0 and below 1", lambda value: _is_minutes(value) and 0 < value < 1),
     "launcher": ("a command, such as accelerate launch --num_processes 8",
                  lambda value: value is None or _is_line(value)),
     "minutes": ("a mapping of stages to numbers", _is_mapping(_is_minutes)),

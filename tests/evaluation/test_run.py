@@ -23,7 +23,7 @@ def test_baselines_alone(dataset, tmp_path):
     assert rates["shortest_path"] == rates["wall_follower"] == 1
     assert rates["one_direction"] < 0.5
     whole = results["models"]["shortest_path"]["test_larger"]
-    rates = {key: value for key, value in whole.items() if key != "by_size"}
+    rates = {key: value for key, value in whole.items() if key not in ("by_size", "decisions")}
     assert whole["by_size"] == {"5x5": rates | {"width": 5, "height": 5}}
     assert read_results(tmp_path / "results.json") == results
     predictions = pyarrow.parquet.read_table(tmp_path / "predictions.parquet").to_pylist()
@@ -44,6 +44,14 @@ def test_baselines_alone(dataset, tmp_path):
     failed = next(row for row in predictions if row["failure"])
     assert failed["failure_move"] >= 1
     assert failed["decision_points"] is not None
+    decisions = results["models"]["shortest_path"]["test"]["decisions"]
+    assert decisions["right"] == decisions["greedy_right"]["right"] == 1.0
+    assert decisions["n"] == decisions["greedy_right"]["n"] + decisions["greedy_wrong"]["n"] > 0
+    assert results["models"]["greedy"]["test"]["decisions"]["greedy_wrong"]["right"] == 0.0
+    assert results["models"]["greedy"]["test"]["decisions"]["greedy_right"]["right"] == 1.0
+    strata = results["analysis"]["greedy"]["test"]["by"]["solved_by"]
+    assert sum(cell["n"] for cell in strata.values()) == 12
+    assert strata.get("hard", {"optimal": 0})["optimal"] == 0
 
 
 def test_baselines_are_the_same_every_time(dataset, tmp_path):

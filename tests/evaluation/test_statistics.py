@@ -21,7 +21,16 @@ from ascii_maze.evaluation.statistics import (
 def row(valid, **facts):
     """One prediction, right or wrong."""
     score = PathScore(True, valid, valid, valid, valid, 0 if valid else None, 1.0, float(valid), 0, 0)
-    defaults = {"id": "0", "model": "m", "split": "test", "size": "4x4", "sample": 0, "vote": True, "exact": valid}
+    defaults = {
+        "id": "0",
+        "model": "m",
+        "split": "test",
+        "size": "4x4",
+        "sample": 0,
+        "vote": True,
+        "exact": valid,
+        "solved_by": "greedy",
+    }
     lenient = {"parsed_lenient": True, "valid_lenient": valid}
     return {**defaults, **score.to_dict(), **lenient, **facts}
 
@@ -62,10 +71,10 @@ def test_of_many_tests_the_least_p_is_multiplied_by_their_number():
 
 
 def test_breakdown_by_every_fact():
-    facts = [("prim", 3, 0), ("prim", 4, 1), ("wilson", 7, 1), (None, None, None)]
+    facts = [("prim", 3, 0, "greedy"), ("prim", 4, 1, ""), ("wilson", 7, 1, ""), (None, None, None, None)]
     rows = [
-        row(number % 2 == 0, generator=generator, path_length=length, decision_points=points)
-        for number, (generator, length, points) in enumerate(facts)
+        row(number % 2 == 0, generator=generator, path_length=length, decision_points=points, solved_by=rules)
+        for number, (generator, length, points, rules) in enumerate(facts)
     ]
     cells = {
         fact: {name: (cell["n"], cell["valid"]) for name, cell in cells.items()}
@@ -73,6 +82,7 @@ def test_breakdown_by_every_fact():
     }
     assert cells == {
         "generator": {"prim": (2, 0.5), "wilson": (1, 1.0)},
+        "solved_by": {"easy": (1, 1.0), "hard": (2, 0.5)},
         "path_length": {"2-3": (1, 1.0), "4-7": (2, 0.5)},
         "decision_points": {"0": (1, 1.0), "1": (2, 0.5)},
     }

@@ -11,8 +11,9 @@ from ascii_maze.models.packaged import HUB_ID, packaged_model
 from ascii_maze.packages import versions
 from ascii_maze.recipe import find_recipe, shipped_recipes
 from ascii_maze.study.launchers import launch_words
+from ascii_maze.study.pairs import start_of
 from ascii_maze.study.plan import Stage, expectation, plan
-from ascii_maze.study.results import gather, paired_against, start_of
+from ascii_maze.study.results import gather, paired_against
 from ascii_maze.study.runner import key_of
 from ascii_maze.study.settings import Study, load_study, to_yaml
 

@@ -1,31 +1,44 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from ascii_maze.study.plan import Stage
-from ascii_maze.study.report import won_and_lost
-from ascii_maze.study.results import interval, over_seeds, paired_against, start_of
+from ascii_maze.errors import UsageError
+from ascii_maze.recipe import load_recipe
+from ascii_maze.study.pairs import chain_of, default_pairs, planned_pairs, start_of
+from ascii_maze.study.plan import Stage, plan, starts_of
+from ascii_maze.study.results import best_rule, interval, mazes_seen, paired_against
 from ascii_maze.study.runner import Progress
+from ascii_maze.study.settings import load_study
 from ascii_maze.study.view import around, clock, line_of, plan_lines, table_of, time_left
 
 
-def cell(valid: float) -> dict:
-    rates = {"valid": valid, "optimal": valid / 2, "reaches_goal": 1.0, "legal": 1.0, "parsed": 1.0}
-    return {"n": 10, **rates, "valid_ci": [0.1, 0.9], "by_size": {"4x4": {"n": 10, "valid": valid}}}
+def test_an_interval_of_a_rate_is_of_seeds_and_mazes():
+    ten = np.array([1.0] * 8 + [0.0] * 2)
+    assert interval([ten]) == interval([ten, ten]) == pytest.approx([0.4902, 0.9433], abs=1e-4)  # Wilson's
+    low, high = interval([ten, 1 - ten])
+    assert (low, high) == (0.0, 1.0)
+    many = [np.repeat([1.0, 0.0], [right, 1000 - right]) for right in (800, 820, 810, 790, 800)]
+    low, high = interval(many)
+    assert low < 0.78 < 0.804 < 0.82 < high
 
 
-def test_rates_over_seeds():
-    evaluations = [(seed, {"models": {"sft": {"test": cell(valid)}}}) for seed, valid in ((0, 0.8), (1, 0.9))]
-    found = over_seeds(evaluations)["sft"]["test"]
-    assert found["valid"] == pytest.approx(0.85)
-    assert found["optimal"] == pytest.approx(0.425)
-    assert found["seeds"]["1"]["valid"] == 0.9
-    # Student's t with one degree of freedom is 12.706; the standard error of 0.8 and 0.9 is 0.05.
-    assert found["valid_ci"] == pytest.approx([0.85 - 12.706 * 0.05, 1.0], abs=1e-4)
-    assert over_seeds(evaluations[:1])["sft"]["test"]["valid_ci"] == [0.1, 0.9]
-    assert interval([0.5, 0.5]) is None
+def test_the_best_rule_is_one_that_does_not_know_the_solution():
+    rates = {"sft": 0.9, "greedy": 0.6, "random_walk": 0.1, "wall_follower": 0.3, "shortest_path": 1.0}
+    models = {name: {"test": {"optimal": rate}} for name, rate in rates.items()}
+    assert best_rule(models, "test") == "greedy"
+    assert best_rule({"sft": models["sft"]}, "test") is None
+
+
+def test_mazes_that_a_run_has_seen():
+    metrics = {"method": "sft", "samples": 900, "dataset": {"rows": 2000}}
+    assert mazes_seen(metrics, 8) == 900
+    assert mazes_seen({**metrics, "method": "grpo"}, 9) == 100
+    assert mazes_seen({**metrics, "samples": 5000}, 8) == 2000
+    assert mazes_seen({"method": "sft", "samples": 900}, 8) is None
 
 
 def test_tests_are_turned_so_that_the_method_wins():
@@ -34,13 +47,41 @@ def test_tests_are_turned_so_that_the_method_wins():
     found = paired_against("dpo", "sft", [(0, {"paired": [test, turned]})])
     assert [(row["won"], row["lost"]) for row in found["sft"]["test"]] == [(5, 3)]
     assert [(row["won"], row["lost"]) for row in found["base"]["test"]] == [(9, 1)]
-    assert won_and_lost(found["base"]["test"]) == "+9 -1, p 0.04"
-    assert won_and_lost(None) == ""
 
 
 def test_what_a_method_starts_from():
     assert start_of({"adapter_name_or_path": "sft", "reward_model_name_or_path": "reward"}) == "sft"
     assert start_of({}) == "base"
+    starts = {"sft": {}, "reward": {"adapter_name_or_path": "sft"}}
+    starts["rlhf"] = {"adapter_name_or_path": "sft", "reward_model_name_or_path": "reward"}
+    assert chain_of("rlhf", starts) == ["sft", "reward"]
+    assert chain_of("sft", starts) == []
+
+
+def test_the_contrasts_that_are_planned():
+    starts = {"sft": "base", "sft_twice": "sft", "dpo": "sft", "grpo": "sft"}
+    expected = [("sft", "base"), ("sft_twice", "sft"), ("dpo", "sft"), ("grpo", "sft")]
+    expected += [("dpo", "sft_twice"), ("grpo", "sft_twice"), ("grpo", "dpo")]
+    assert default_pairs(list(starts), starts) == expected
+    assert default_pairs(["sft", "grpo"], starts) == [("sft", "base"), ("grpo", "sft")]
+    study = load_study(None)
+    recipes = {name: load_recipe(path) for name, path in study.recipes.items()}
+    pairs = planned_pairs(study, recipes, starts_of(study, recipes))
+    assert {"sft", "orpo", "dpo", "rlhf", "grpo"} <= {a for a, _ in pairs}
+    assert "reward" not in {name for pair in pairs for name in pair}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([["sft", "reward"]], "'reward' is a reward model"),
+        ([["sft", "bsae"]], "no 'bsae' in this study; did you mean 'base'"),
+    ],
+)
+def test_a_contrast_is_of_models_that_walk(pairs, message):
+    study = replace(load_study(None), contrasts=pairs)
+    with pytest.raises(UsageError, match=message):
+        plan(study, Path("out"))
 
 
 def stages(tmp_path):

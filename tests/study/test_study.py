@@ -25,6 +25,8 @@ def test_what_can_be_had_is_had_and_what_failed_is_said(study_run):
     assert list(results["models"])[:2] == ["base", "sft"]
     assert results["models"]["sft"]["test"]["n"] == 4
     assert results["paired"]["sft"]["base"]["test"][0]["seed"] == 0
+    assert [(one["a"], one["b"]) for one in results["contrasts"] if one["planned"]] == [("sft", "base")]
+    assert results["training"]["sft"][0]["chain_tokens"] == results["training"]["sft"][0]["tokens"]
     assert results["training"]["sft"][0]["steps"] == 2
     assert results["settings"]["dataset"]["shared_between_splits"]
 
@@ -41,7 +43,8 @@ def test_the_page_asks_for_nothing_and_says_all(study_run):
     Links().feed(page)
     assert asked == ["data:,"]
     assert page.count('class="walk"') == 2 * 6  # six mazes, walked by base and SFT
-    assert page.count('class="plot"') == 3
+    assert page.count('class="plot"') == 4
+    assert "With one seed this compares these runs" in page
     for text in (page, (out / "report.md").read_text()):
         assert "train-dpo" in text
         assert f"{100 * results['models']['sft']['test']['valid']:.1f}" in text

@@ -1,0 +1,131 @@
+"""Rules that walk without planning, and which mazes they happen to solve.
+
+A test that rules pass measures no planning: a wall follower reaches every goal of a maze without loops. So mazes are
+told apart by `solved_by`, and decisions by whether the greedy rule would get them right.
+
+solved_by(maze) == ("greedy", "left_hand")     # each of these walks a shortest path; () marks a hard maze
+"""
+
+from typing import NamedTuple
+
+from ..metrics.path_validity.maze import GOAL, START, WALL, Maze
+
+CLOCKWISE = "URDL"
+# Which way to try first, in quarter turns to the right of where one is heading.
+TURNS = {"right_hand": (1, 0, -1, 2), "left_hand": (-1, 0, 1, 2), "straight_on": (0, 1, -1, 2)}
+RULES = ("greedy", *TURNS)
+_ORDER = "UDLR"  # of `Maze.neighbours`, by which the greedy rule breaks ties
+_BACK = {"U": "D", "D": "U", "L": "R", "R": "L"}
+
+
+class Decisions(NamedTuple):
+    """Moves of a walk at decisions: how many, and how many of them were right, by whether the greedy rule is right.
+
+    Attributes:
+        made: all of them.
+        right: of these, the moves that brought the goal nearer.
+        against_greedy: those where the greedy rule goes wrong.
+        right_against_greedy: of these, the right ones.
+    """
+
+    made: int = 0
+    right: int = 0
+    against_greedy: int = 0
+    right_against_greedy: int = 0
+
+
+def solved_by(maze: Maze) -> tuple[str, ...]:
+    """The rules of `RULES` that walk a shortest path, those of `TURNS` from any of the four headings."""
+    shortest = maze.shortest
+    if not shortest:
+        return ()
+    arrives = {"greedy": _arrives(maze, follow_greed(maze, shortest))}
+    for name in TURNS:
+        arrives[name] = any(_arrives(maze, follow_turns(maze, name, heading, shortest)) for heading in range(4))
+    return tuple(name for name in RULES if arrives[name])
+
+
+def follow_turns(maze: Maze, rule: str, heading: int, most: int) -> str:
+    """Walk by one of `TURNS` until G, at most so many moves.
+
+    Args:
+        heading: index into `CLOCKWISE` of where the walker looks at the start.
+    """
+    ground, steps = maze.ground, _steps(maze)
+    here, moves = ground.index(START), ""
+    while len(moves) < most and ground[here] != GOAL:
+        ways = [(heading + turn) % 4 for turn in TURNS[rule]]
+        way = next((way for way in ways if ground[here + steps[CLOCKWISE[way]]] != WALL), None)
+        if way is None:
+            break
+        heading, moves, here = way, moves + CLOCKWISE[way], here + steps[CLOCKWISE[way]]
+    return moves
+
+
+def follow_greed(maze: Maze, most: int) -> str:
+    """To the neighbour nearest to G as if there were no walls, back only in a dead end, at most so many moves."""
+    ground, steps = maze.ground, _steps(maze)
+    here, moves = ground.index(START), ""
+    while len(moves) < most and ground[here] != GOAL:
+        move = _greedy_move(maze, here, _onward(maze, here, moves[-1:]))
+        if move is None:
+            break
+        moves, here = moves + move, here + steps[move]
+    return moves
+
+
+def decisions_of(maze: Maze, moves: str) -> Decisions:
+    """Count the decisions of a walk, and the right ones, up to and including its first illegal move.
+
+    A decision is a move from a place where, turning back aside, some way brings the goal nearer and some other does
+    not. After a wrong turn in a maze without loops there is none until the walker has come back. A move against a
+    wall or straight back is a wrong one.
+    """
+    ground, steps, left = maze.ground, _steps(maze), _moves_left(maze)
+    here, before, counts = ground.index(START), "", [0, 0, 0, 0]
+    for move in moves:
+        onward = _onward(maze, here, before)
+        right = [way for way in onward if here in left and left[here + steps[way]] < left[here]]
+        if right and len(right) < len(onward):
+            against = _greedy_move(maze, here, onward) not in right
+            for place, counted in enumerate((True, move in right, against, against and move in right)):
+                counts[place] += counted
+        here, before = here + steps[move], move
+        if ground[here] == WALL:
+            break
+    return Decisions(*counts)
+
+
+def _steps(maze: Maze) -> dict[str, int]:
+    """What a move adds to a place in `Maze.ground`."""
+    width = len(maze.rows[0]) + 1
+    return {"U": -width, "D": width, "L": -1, "R": 1}
+
+
+def _moves_left(maze: Maze) -> dict[int, int]:
+    """Place in `Maze.ground` -> moves of a shortest path to the goal; places without a path are absent."""
+    width = len(maze.rows[0]) + 1
+    return {(row + 1) * width + column: moves for (row, column), moves in maze.distances.items()}
+
+
+def _onward(maze: Maze, here: int, before: str) -> list[str]:
+    """Ways that do not turn back from the last move; all where there are no others."""
+    ground, steps = maze.ground, _steps(maze)
+    ways = [move for move in _ORDER if ground[here + steps[move]] != WALL]
+    return [move for move in ways if move != _BACK.get(before)] or ways
+
+
+def _greedy_move(maze: Maze, here: int, onward: list[str]) -> str | None:
+    width, steps = len(maze.rows[0]) + 1, _steps(maze)
+    row, column = divmod(maze.ground.index(GOAL), width)
+
+    def apart(move: str) -> int:
+        there = divmod(here + steps[move], width)
+        return abs(there[0] - row) + abs(there[1] - column)
+
+    return min(onward, key=apart, default=None)
+
+
+def _arrives(maze: Maze, moves: str) -> bool:
+    steps = _steps(maze)
+    return maze.ground[maze.ground.index(START) + sum(steps[move] for move in moves)] == GOAL

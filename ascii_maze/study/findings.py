@@ -1,0 +1,106 @@
+"""What the planned contrasts of a study show, in words, and nothing that they do not carry.
+
+A difference is claimed where it survives the correction, equivalence where the test of it does; of everything else it
+is said which effect the study could have shown. Methods are not ranked: no two are compared but those of a contrast.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from ..evaluation.crossed import POWER
+from .schema import Contrast, Cost
+
+WORDS = {"optimal": "walks by a shortest path", "valid": "walks from S to G"}
+# Costs that differ by less are called the same.
+ALIKE = 1.1
+
+
+def findings(contrasts: Sequence[Contrast], margin: float, unequal: Sequence[str] = ()) -> list[str]:
+    """Sentences on the planned contrasts: first what they are, then one on each.
+
+    Args:
+        unequal: from `unequal_terms`, put last.
+    """
+    planned = [contrast for contrast in contrasts if contrast["planned"]]
+    if not planned:
+        return ["No planned contrast could be computed."]
+    first = planned[0]
+    seeds = max((contrast["seeds"] for contrast in planned), key=len)
+    share = WORDS[first["outcome"]]
+    of_seeds = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
+    sentences = [
+        f"Share of mazes that a model {share}, on {first['mazes']:,} mazes of {first['split']}, {of_seeds}. "
+        f"Planned contrasts, corrected for their number (Holm): {len(planned)}."
+    ]
+    if len(seeds) == 1:
+        sentences.append("With one seed this compares these runs; another run of a method may do otherwise.")
+    return [*sentences, *(sentence_of(contrast, margin) for contrast in planned), *unequal]
+
+
+def sentence_of(contrast: Contrast, margin: float) -> str:
+    """What one planned contrast shows."""
+    a, b, found = contrast["a"], contrast["b"], contrast["verdict"]
+    size = difference_of(contrast, "ci90" if found == "equivalent" else "ci")
+    if found.startswith(("more", "fewer")):
+        within = f" That is within the margin of {points(margin)}." if found.endswith("margin") else ""
+        word = found.partition(",")[0]
+        return f"{a} walks {word} of them than {b}: {size}, p {p_text(contrast['p_holm'])}.{within}"
+    if found == "equivalent":
+        return (
+            f"{a} and {b} are equivalent within {points(margin)}: {size}, p {p_text(contrast['p_equivalent_holm'])}."
+        )
+    return f"No difference shown between {a} and {b}: {size}. {could_show(contrast)}"
+
+
+def difference_of(contrast: Contrast, of: Literal["ci", "ci90"] = "ci") -> str:
+    """`+1.2 points (95 % -3.0 to +5.4)`."""
+    low, high = contrast[of]
+    share = "95 %" if of == "ci" else "90 %"
+    return f"{100 * contrast['difference']:+.1f} points ({share} {100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def could_show(contrast: Contrast) -> str:
+    """The smallest effect that the design would have shown, in a sentence."""
+    smallest = contrast["smallest"]
+    if smallest is None:
+        return "So few seeds and mazes show no difference at all."
+    return f"A true difference of {points(smallest)} would be shown {100 * POWER:.0f} % of the time."
+
+
+def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]]) -> list[str]:
+    """Which planned contrasts compare two fine-tunes that did not have the same means, a sentence each.
+
+    Two runs of which one starts from the other are exempt from the same cost: what the second run adds is what such a
+    contrast asks for. Budgets and the split that settings were validated on must be the same for all.
+    """
+    sentences = []
+    for contrast in contrasts:
+        one, two = training.get(contrast["a"], []), training.get(contrast["b"], [])
+        if not contrast["planned"] or not one or not two:
+            continue
+        a, b = contrast["a"], contrast["b"]
+        for key, what in (("budget", "budget"), ("selected_on", "split to choose settings on")):
+            if one[0].get(key) != two[0].get(key):
+                sentences.append(f"{a} and {b} differ in their {what}: {one[0].get(key)} and {two[0].get(key)}.")
+        related = a in two[0]["chain"] or b in one[0]["chain"]
+        costs = [mean_tokens(costs) for costs in (one, two)]
+        if not related and all(costs) and max(costs) > ALIKE * min(costs):
+            spent = f"{costs[0]:,.0f} and {costs[1]:,.0f}"
+            sentences.append(f"{a} and {b} differ in the tokens of all their training together: {spent}.")
+    return sentences
+
+
+def mean_tokens(costs: Sequence[Cost]) -> float:
+    """Tokens of a run and all that it rests on, mean over the seeds; 0 where that is not known."""
+    known = [cost["chain_tokens"] for cost in costs if cost["chain_tokens"]]
+    return sum(known) / len(known) if known else 0.0
+
+
+def points(rate: float) -> str:
+    """A difference of rates in words."""
+    return f"{100 * rate:.1f} points"
+
+
+def p_text(p: float | None) -> str:
+    """A p value in a sentence."""
+    return "" if p is None else "< 0.001" if p < 0.001 else f"= {p:.2g}"

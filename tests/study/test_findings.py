@@ -1,0 +1,113 @@
+"""What a report claims of studies whose truth is known, and in which words."""
+
+import numpy as np
+import pytest
+
+from ascii_maze.evaluation.crossed import Components, Design, mean_squares, pairs_in_effect
+from ascii_maze.study.contrasts import compare, verdict
+from ascii_maze.study.findings import findings, sentence_of, unequal_terms
+from ascii_maze.study.pairs import default_pairs
+from ascii_maze.study.simulation import STARTS, effect_of, simulate
+
+PAIRS = default_pairs(list(STARTS), STARTS)
+SPREAD = {"sft": 0.08, "orpo": 0.15, "sft_twice": 0.08, "dpo": 0.15, "kto": 0.1, "rlhf": 0.02, "grpo": 0.12}
+CLAIMS = (" walks more of them than ", " walks fewer of them than ")
+
+
+def studied(rng, seeds: int, mazes: int, effects=None) -> list:
+    """The planned contrasts of a simulated study."""
+    answers = simulate(rng, seeds, mazes, SPREAD, effects)
+    return compare(answers, PAIRS, "test", "optimal", True, 0.05, foresee=False)
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_without_an_effect_at_most_one_study_in_twenty_claims_a_difference(seeds):
+    rng, studies = np.random.default_rng(seeds), 500
+    false = sum(
+        any(claim in sentence for sentence in findings(studied(rng, seeds, 300), 0.05) for claim in CLAIMS)
+        for _ in range(studies)
+    )
+    assert false / studies < 0.05 + 1.645 * np.sqrt(0.05 * 0.95 / studies)
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_an_effect_of_ten_points_is_shown_as_often_as_stated(seeds):
+    """The stated power is that of the true variances, which the mean squares of many studies give."""
+    rng, studies, mazes = np.random.default_rng(seeds), 300, 500
+    effects, shown, squares, pooled = {"dpo": effect_of(0.1)}, 0, [], []
+    for _ in range(studies):
+        answers = simulate(rng, seeds, mazes, SPREAD, effects)
+        contrasts = compare(answers, PAIRS, "test", "optimal", True, 0.05, foresee=False)
+        (one,) = (one for one in contrasts if (one["a"], one["b"]) == ("dpo", "sft"))
+        shown += one["verdict"].startswith("more")
+        squares.append(mean_squares(np.stack([answers["dpo"][seed] - answers["sft"][seed] for seed in range(seeds)])))
+        pooled.append(one["variance"]["pooled"])
+    of = {name: np.mean([getattr(one, name) for one in squares]) for name in squares[0]._fields}
+    components = Components(
+        (of["of_seeds"] - of["of_both"]) / mazes, (of["of_mazes"] - of["of_both"]) / seeds, of["of_both"]
+    )
+    assert of["mean"] == pytest.approx(0.1, abs=0.01)
+    design = Design(components, np.mean(pooled), seeds, mazes, len(PAIRS), pairs_in_effect(PAIRS))
+    assert shown / studies == pytest.approx(design.power(of["mean"]), abs=0.05)
+
+
+CONTRAST = {
+    **{"a": "dpo", "b": "sft", "split": "test", "outcome": "optimal", "planned": True, "seeds": [0, 1], "mazes": 1500},
+    **{"difference": 0.1234, "ci": [0.05, 0.2], "ci90": [0.06, 0.19], "p": 0.001, "p_holm": 0.004},
+    **{"p_equivalent": 0.9, "p_equivalent_holm": 0.9, "smallest": 0.071, "variance": {}, "verdict": "more"},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "dpo walks more of them than sft: +12.3 points (95 % +5.0 to +20.0), p = 0.004."),
+        ({"difference": -0.02, "ci": [-0.03, -0.01], "p_holm": 0.0001, "p_equivalent_holm": 0.01},
+         "dpo walks fewer of them than sft: -2.0 points (95 % -3.0 to -1.0), p < 0.001. That is within the margin of "
+         "5.0 points."),
+        ({"p_holm": 0.05, "p_equivalent_holm": 0.049},
+         "dpo and sft are equivalent within 5.0 points: +12.3 points (90 % +6.0 to +19.0), p = 0.049."),
+        ({"p_holm": 0.05},
+         "No difference shown between dpo and sft: +12.3 points (95 % +5.0 to +20.0). A true difference of 7.1 points "
+         "would be shown 80 % of the time."),
+        ({"p_holm": 1.0, "smallest": None},
+         "No difference shown between dpo and sft: +12.3 points (95 % +5.0 to +20.0). So few seeds and mazes show no "
+         "difference at all."),
+    ],
+)  # fmt: skip
+def test_sentences_say_no_more_than_the_numbers(changes, sentence):
+    contrast = {**CONTRAST, **changes}
+    assert sentence_of({**contrast, "verdict": verdict(contrast)}, 0.05) == sentence
+
+
+def test_what_was_not_planned_is_no_finding():
+    exploratory = {**CONTRAST, "planned": False, "p_holm": None, "p_equivalent_holm": None}
+    assert verdict(exploratory) == "exploratory"
+    assert findings([exploratory], 0.05) == ["No planned contrast could be computed."]
+    first, second = findings([CONTRAST, exploratory], 0.05)
+    assert first == (
+        "Share of mazes that a model walks by a shortest path, on 1,500 mazes of test, 2 seeds. Planned contrasts, "
+        "corrected for their number (Holm): 1."
+    )
+    assert second.startswith("dpo walks more")
+    assert "these runs" in findings([{**CONTRAST, "seeds": [0]}], 0.05)[1]
+
+
+def test_runs_that_had_unlike_means_are_named():
+    def cost(tokens: int, chain=(), **other) -> list[dict]:
+        return [
+            {"budget": "tokens=1", "selected_on": "validation", "chain": list(chain), "chain_tokens": tokens, **other}
+        ]
+
+    fair = {"sft": cost(100), "dpo": cost(200, ["sft"]), "grpo": cost(205, ["sft"])}
+    contrasts = [{**CONTRAST, "a": a, "b": b} for a, b in (("dpo", "sft"), ("grpo", "dpo"), ("sft", "base"))]
+    assert unequal_terms(contrasts, fair) == []
+    dear = {**fair, "grpo": cost(400, ["sft"])}
+    assert unequal_terms(contrasts, dear) == [
+        "grpo and dpo differ in the tokens of all their training together: 400 and 200."
+    ]
+    loose = {**fair, "grpo": cost(205, ["sft"], budget="tokens=9", selected_on="test")}
+    assert unequal_terms(contrasts, loose) == [
+        "grpo and dpo differ in their budget: tokens=9 and tokens=1.",
+        "grpo and dpo differ in their split to choose settings on: test and validation.",
+    ]

@@ -1,0 +1,243 @@
+"""Every figure of a study's results.json, once more from predictions.parquet and metrics.json, by NumPy alone."""
+
+import json
+import math
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from ascii_maze.study.report import write_report
+from ascii_maze.study.results import gather
+
+from .answered import SPLITS, STUDY, answer_study
+
+PAIRS = [("sft", "base"), ("dpo", "sft"), ("grpo", "sft"), ("grpo", "dpo")]
+RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed")
+GRID = np.linspace(-25, 25, 200_001)
+POINTS = np.sinh(GRID)
+
+
+@pytest.fixture(scope="module")
+def studied(dataset, tmp_path_factory):
+    """The study's results.json and the rows of all its predictions.parquet, with their seeds."""
+    out = answer_study(dataset, tmp_path_factory.mktemp("answered"))
+    write_report(gather(STUDY, [], out), STUDY, out)
+    rows = []
+    for seed in STUDY.seeds:
+        file = out / f"seed-{seed}" / "evaluation" / "predictions.parquet"
+        rows += [{**row, "seed": seed} for row in pyarrow.parquet.read_table(file).to_pylist()]
+    return json.loads((out / "results.json").read_text()), rows, out
+
+
+def column(rows, name, split, seed, rate) -> np.ndarray:
+    found = [row for row in rows if (row["model"], row["split"], row["seed"]) == (name, split, seed)]
+    return np.array([row[rate] for row in sorted(found, key=lambda row: row["id"])], dtype=float)
+
+
+def both(rows, name, split, rate) -> np.ndarray:
+    return np.stack([column(rows, name, split, seed, rate) for seed in STUDY.seeds])
+
+
+def student(df: float) -> np.ndarray:
+    """Student's distribution function at `POINTS`."""
+    density = np.exp(-(df + 1) / 2 * np.log1p(POINTS**2 / df)) * np.cosh(GRID)
+    whole = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
+    return whole / whole[-1]
+
+
+def above(t: float, df: float) -> float:
+    """How often Student's t is above `t`."""
+    return 1 - float(np.interp(math.asinh(t), GRID, student(df)))
+
+
+def quantile(share: float, df: float) -> float:
+    return math.sinh(float(np.interp(share, student(df), GRID)))
+
+
+def wilson(rate: float, n: int) -> list[float]:
+    z = 1.959964
+    centre, spread = rate + z**2 / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
+    return [(centre - spread) / (1 + z**2 / n), (centre + spread) / (1 + z**2 / n)]
+
+
+def squares(d: np.ndarray) -> tuple[float, float, float]:
+    seeds, mazes = d.shape
+    rows, columns = d.mean(1, keepdims=True), d.mean(0, keepdims=True)
+    rest = d - rows - columns + d.mean()
+    return (
+        mazes * float(((rows - d.mean()) ** 2).sum()) / (seeds - 1),
+        seeds * float(((columns - d.mean()) ** 2).sum()) / (mazes - 1),
+        float((rest**2).sum()) / ((seeds - 1) * (mazes - 1)),
+    )
+
+
+def error_and_df(of_seeds, of_mazes, of_both, seeds, mazes, df_seeds) -> tuple[float, float]:
+    of_seeds, of_mazes = max(of_seeds, of_both), max(of_mazes, of_both)
+    total = of_seeds + of_mazes - of_both
+    df = total**2 / (of_seeds**2 / df_seeds + of_mazes**2 / (mazes - 1) + of_both**2 / ((seeds - 1) * (mazes - 1)))
+    return max(math.sqrt(total / (seeds * mazes)), 1 / mazes), df
+
+
+def expected_contrasts(rows, split, rate) -> list[dict]:
+    """The contrasts of one split and outcome, uncorrected and corrected."""
+    d = [both(rows, a, split, rate) - both(rows, b, split, rate) for a, b in PAIRS]
+    found = [squares(one) for one in d]
+    seeds, mazes = d[0].shape
+    pooled = max(0.0, float(np.mean([(s - e) / mazes for s, _, e in found])))
+    names = sorted({name for pair in PAIRS for name in pair})
+    signs = np.array([[(name == a) - (name == b) for name in names] for a, b in PAIRS]) / math.sqrt(2)
+    in_effect = len(PAIRS) ** 2 / float(((signs @ signs.T) ** 2).sum())
+    contrasts = []
+    for one, (s, m, e) in zip(d, found):
+        estimates = [
+            error_and_df(s, m, e, seeds, mazes, seeds - 1),
+            error_and_df(max(s, e + mazes * pooled), m, e, seeds, mazes, (seeds - 1) * in_effect),
+        ]
+        mean = float(one.mean())
+        p_own, p_shared = (2 * above(abs(mean) / error, df) for error, df in estimates)
+        alike_own, alike_shared = (above((STUDY.margin - abs(mean)) / error, df) for error, df in estimates)
+        half, half90 = (max(quantile(q, df) * error for error, df in estimates) for q in (0.975, 0.95))
+        contrasts.append(
+            {
+                "difference": mean,
+                "ci": [max(-1.0, mean - half), min(1.0, mean + half)],
+                "ci90": [max(-1.0, mean - half90), min(1.0, mean + half90)],
+                "p": max(p_own, p_shared),
+                "p_equivalent": max(alike_own, alike_shared),
+                "of_p": (p_own, p_shared),
+                "of_equivalent": (alike_own, alike_shared),
+                "variance": {"seeds": max(s - e, 0) / mazes, "mazes": max(m - e, 0) / seeds,
+                             "both": e, "pooled": pooled},
+            }
+        )  # fmt: skip
+    for key, of in (("p_holm", "of_p"), ("p_equivalent_holm", "of_equivalent")):
+        least = 0.0
+        for place, index in enumerate(np.argsort([one[of][1] for one in contrasts])):
+            least = max(least, min(1.0, contrasts[index][of][1] * (len(PAIRS) - place)))
+            contrasts[index][key] = max(contrasts[index][of][0], least)
+    return contrasts
+
+
+def test_rates_and_their_intervals(studied):
+    results, rows, _ = studied
+    assert {row["model"] for row in rows} == set(results["models"])
+    for name, by_split in results["models"].items():
+        for split, cell in by_split.items():
+            for rate in RATES:
+                values = both(rows, name, split, rate)
+                assert cell[rate] == pytest.approx(values.mean())
+                for place, seed in enumerate(STUDY.seeds):
+                    assert cell["seeds"][str(seed)][rate] == pytest.approx(values[place].mean())
+            for rate in ("valid", "optimal"):
+                values = both(rows, name, split, rate)
+                assert cell["n"] == values.shape[1]
+                expected = wilson(values[0].mean(), values.shape[1])
+                if (values[0] != values[1]).any():
+                    error, df = error_and_df(*squares(values), *values.shape, 1)
+                    half = quantile(0.975, df) * error
+                    expected = [max(0.0, values.mean() - half), min(1.0, values.mean() + half)]
+                assert cell[f"{rate}_ci"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_rates_by_size_and_rules_and_at_decisions(studied):
+    results, rows, _ = studied
+    for name, by_split in results["models"].items():
+        for split, cell in by_split.items():
+            mine = [row for row in rows if (row["model"], row["split"]) == (name, split)]
+            for size, of_size in cell["by_size"].items():
+                values = [row["valid"] for row in mine if row["size"] == size]
+                assert of_size == {"n": len(values) / 2, "valid": pytest.approx(np.mean(values))}
+            for part in ("easy", "hard"):
+                found = [row for row in mine if (row["solved_by"] == "") == (part == "hard")]
+                if not found:
+                    assert part not in cell["by_rules"]
+                    continue
+                rates = {rate: pytest.approx(np.mean([row[rate] for row in found])) for rate in ("optimal", "valid")}
+                assert cell["by_rules"][part] == {"n": len(found) / 2, **rates}
+            n, right, against, right_against = (
+                int(np.sum([row[f"decisions{key}"] for row in mine]))
+                for key in ("", "_right", "_against_greedy", "_right_against_greedy")
+            )
+            for part, made, good in (
+                (cell["decisions"], n, right),
+                (cell["decisions"]["greedy_right"], n - against, right - right_against),
+                (cell["decisions"]["greedy_wrong"], against, right_against),
+            ):
+                assert (part["n"], part["right"]) == (made, pytest.approx(good / made))
+
+
+def test_contrasts(studied):
+    results, rows, _ = studied
+    assert len(results["contrasts"]) == len(PAIRS) * len(SPLITS) * 2
+    for split in SPLITS:
+        for rate in ("optimal", "valid"):
+            found = [one for one in results["contrasts"] if (one["split"], one["outcome"]) == (split, rate)]
+            assert [(one["a"], one["b"]) for one in found] == PAIRS
+            planned = (split, rate) == ("test", "optimal")
+            for one, expected in zip(found, expected_contrasts(rows, split, rate), strict=True):
+                assert one["planned"] == planned
+                assert (one["seeds"], one["mazes"]) == ([0, 1], 32 if split == "test" else 16)
+                for key in ("difference", "ci", "ci90", "p", "p_equivalent", "variance"):
+                    assert one[key] == pytest.approx(expected[key], abs=1e-5), key
+                for key in ("p_holm", "p_equivalent_holm"):
+                    assert one[key] == (pytest.approx(expected[key], abs=1e-5) if planned else None)
+                assert one["verdict"] == expected_verdict(expected) if planned else "exploratory"
+
+
+def expected_verdict(one: dict) -> str:
+    if one["p_holm"] >= 0.05:
+        return "equivalent" if one["p_equivalent_holm"] < 0.05 else "not shown"
+    return ("more" if one["difference"] > 0 else "fewer") + ", within the margin" * (one["p_equivalent_holm"] < 0.05)
+
+
+def test_tests_of_each_seed(studied):
+    results, rows, _ = studied
+    for name in ("sft", "dpo", "grpo"):
+        for other, by_split in results["paired"][name].items():
+            for split, tests in by_split.items():
+                for test in tests:
+                    mine, theirs = (column(rows, model, split, test["seed"], "valid") for model in (name, other))
+                    won, lost = int(np.sum(mine > theirs)), int(np.sum(theirs > mine))
+                    assert (test["won"], test["lost"]) == (won, lost)
+                    n, k = won + lost, min(won, lost)
+                    tail = sum(math.comb(n, i) for i in range(k + 1)) / 2**n
+                    assert test["p"] == pytest.approx(min(1.0, 2 * tail))
+
+
+def test_costs_along_the_chain(studied):
+    results, _, out = studied
+    rests = {"sft": [], "dpo": ["sft"], "reward": ["sft"], "grpo": ["sft"]}
+    starts = {"sft": "base", "dpo": "sft", "reward": "sft", "grpo": "sft"}
+    for name, costs in results["training"].items():
+        assert [cost["seed"] for cost in costs] == STUDY.seeds
+        for cost in costs:
+            runs = [
+                json.loads((out / f"seed-{cost['seed']}" / run / "metrics.json").read_text())
+                for run in (name, *rests[name])
+            ]
+            for key in ("method", "steps", "samples", "tokens", "seconds", "peak_memory_bytes", "device", "budget"):
+                assert cost[key] == runs[0][key]
+            assert (cost["start"], cost["chain"]) == (starts[name], rests[name])
+            assert cost["chain_tokens"] == sum(run["tokens"] for run in runs)
+            assert cost["chain_seconds"] == sum(run["seconds"] for run in runs)
+            assert cost["mazes"] == min(500, 640 // (8 if name == "grpo" else 1))
+            assert cost["selected_on"] == "validation"
+
+
+def test_the_report_says_what_the_results_say(studied):
+    results, _, out = studied
+    page, text = (out / "report.html").read_text(), (out / "report.md").read_text()
+    for sentence in results["findings"]:
+        assert sentence in text
+    for one in results["contrasts"]:
+        assert (
+            f"| {one['a']} - {one['b']} | {one['split']} | {one['outcome']} | {100 * one['difference']:+.1f} |" in text
+        )
+    cell = results["models"]["dpo"]["test"]
+    for written in (page, text):
+        assert f"{100 * cell['optimal']:.1f}" in written
+        assert f"{100 * cell['decisions']['right']:.1f} (" in written
+        assert "best rule: " in written
+    assert "| random_walk |" not in text
+    assert page.count('class="plot"') == 4
