@@ -170,6 +170,13 @@ class RunArguments:
     budget: str | None = field(
         default=None, metadata={"help": "Stop after tokens=N, seconds=N or steps=N, whatever else the recipe says."}
     )
+    stepwise: str | None = field(
+        default=None,
+        metadata={"help": "For GRPO: walk step by step and see full, window:RADIUS, local or none, +goal or not."},
+    )
+    max_moves: int | None = field(
+        default=None, metadata={"help": "With stepwise: moves of a walk; twice the open positions by default."}
+    )
     shared_prefix: str = field(
         default="auto",
         metadata={"help": "Read what the rows of a batch begin with once: auto (where it is exact), true or false."},

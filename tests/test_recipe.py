@@ -32,11 +32,13 @@ def test_shipped_tiny_recipe_extends_the_real_one():
     assert not any(key.startswith("if ") or key == "extends" for key in recipe.values)
 
 
+STEPS = "recipes/grpo_steps.yaml"  # GRPO once more, step by step
 RECIPES = [name for name, path in shipped_recipes().items() if LAUNCHER_KEY in path.read_text()]
 
 
 def test_every_method_has_a_recipe_for_a_real_model_and_for_the_embedded_one():
-    assert sorted(RECIPES) == sorted(f"recipes/{where}{method}.yaml" for where in ("", "tiny/") for method in METHODS)
+    of_methods = [f"recipes/{where}{method}.yaml" for where in ("", "tiny/") for method in METHODS]
+    assert sorted(RECIPES) == sorted([*of_methods, STEPS])
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -46,7 +48,9 @@ def test_every_shipped_recipe_is_yaml_and_python_and_passes_its_own_check(name):
     compile(text, name, "exec")
     assert f"accelerate launch {name}" in text.split("if __name__")[0]
     recipe = load_recipe(name, ["--bf16", "false"])  # whether a card has bfloat16 is not the recipe's mistake
-    assert name == f"recipes/{'tiny/' if 'tiny/' in name else ''}{recipe.method}.yaml"
+    method = f"{recipe.method}{'_steps' * (name == STEPS)}"
+    assert name == f"recipes/{'tiny/' if 'tiny/' in name else ''}{method}.yaml"
+    assert (recipe.values.get("stepwise") is not None) == (name == STEPS)
     assert recipe.values["output_dir"] == name.replace("recipes", "outputs").removesuffix(".yaml")
     arguments = parse_recipe(recipe)
     assert arguments.model.load_in_4bit

@@ -6,6 +6,8 @@
 Needs `pip install "ascii-maze[evals]"`.
 """
 
+from collections.abc import Callable
+
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageTool, ChatMessageUser, GenerateConfig
@@ -95,7 +97,7 @@ def tools_of(env: MazeEnv) -> list:
         return env.stop()
 
     arguments = {"direction": "U, D, L or R", "steps": f"how many, 1 to {LONGEST_MOVE}"}
-    described = (
+    described: tuple[tuple[Callable, dict[str, str], str], ...] = (
         (move, arguments, "Go so many steps, or as far as a wall lets you."),
         (look, {}, "See again what is seen from here; it takes a turn."),
         (stop, {}, "Give up."),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from transformers import EarlyStoppingCallback, TrainerCallback
 
-from ..errors import AsciiMazeError, printable, reason
+from ..errors import AsciiMazeError, UsageError, printable, reason
 from ..files import output_folder, write_text
 from ..methods import METHODS
 from ..models.chat import Chat, how_read, turn_ends
@@ -188,8 +188,14 @@ def refusals(recipe: Recipe) -> Iterator[None]:
 
 
 def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, tokenizer, lengths: Lengths):
-    """Make the trainer of the recipe's method, with its model, rows and callbacks."""
+    """Make the trainer of the recipe's method, with its model, rows and callbacks.
+
+    Raises:
+        UsageError: the recipe asks for walks step by step, and its method is not GRPO.
+    """
     training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
+    if recipe.method != "grpo" and (extra.stepwise or extra.max_moves):
+        raise UsageError("'stepwise' and 'max_moves' are for method grpo; leave them out")
     training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
     budget = Budget.parse(extra.budget) if extra.budget else None
     if budget and budget.unit == "steps":
@@ -216,7 +222,7 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
         train_dataset=train_rows.select_columns(columns),
         eval_dataset=eval_rows and eval_rows.select_columns(columns),
         processing_class=tokenizer,
-        measure=tasks and (lambda trainer: measure_validity(trainer, tasks)),
+        measure=tasks and (lambda trainer: measure_walks(trainer, tasks, extra)),
     )
     restore_weights(trainer.model, weights)
     project_labelled_alone(without_adapter(trainer.model))
@@ -228,6 +234,15 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
     if extra.early_stopping_patience is not None:
         trainer.add_callback(EarlyStopping(extra.early_stopping_patience))
     return trainer
+
+
+def measure_walks(trainer, tasks: list, run: RunArguments) -> dict[str, float]:
+    """How often held-out mazes are walked from S to G: by one answer, or step by step where the recipe says so."""
+    if run.stepwise is None:
+        return measure_validity(trainer, tasks)
+    from .steps import measure_steps
+
+    return measure_steps(trainer, [maze for _, maze in tasks], run)
 
 
 def end_at_turns(model, tokenizer, training) -> None:

@@ -24,7 +24,7 @@ from ascii_maze.environment.observations import Observation  # noqa: E402
 from ascii_maze.environment.prompts import step_rules  # noqa: E402
 from ascii_maze.integrations.verifiers_env import MazeData, MazeTask, load_environment  # noqa: E402
 
-COUNT, LONGEST = 3, 3  # verifiers starts a process for each turn
+COUNT, LONGEST = 2, 2  # verifiers starts a process for each turn
 USAGE = ("prompt_tokens", "completion_tokens", "total_tokens")
 UV = f"""#!/bin/sh
 case "$*" in

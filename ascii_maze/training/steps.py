@@ -1,0 +1,174 @@
+"""GRPO on walks made step by step, through TRL's `environment_factory`: the conversation is that of
+`ascii-maze evaluate --stepwise`, and the loss is on the model's turns alone.
+
+To TRL a turn is a call of the one tool `turn`. So that no model has to learn a notation of calls, and templates
+without tools do, whatever it writes is read as such a call, and written back as it was: by a template in front of the
+tokenizer's own, and a reading in place of transformers' parser, both on a copy of the tokenizer that nothing saves.
+After the goal TRL asks for one turn more, which ends the conversation.
+"""
+
+import copy
+from collections.abc import Callable
+
+from ..environment.env import MazeEnv
+from ..environment.episode import ENDS
+from ..environment.observations import Observation
+from ..environment.prompts import step_rules
+from ..errors import UsageError
+from ..evaluation.stepwise import TURN, walk_all
+from ..mazes.terms import Terms
+from ..models.generation import answer_budget, generate
+
+TOOL = "turn"
+# Calls of our tool become what was written, its answers a user's message; of any other, name and arguments are shown.
+_AS_TEXT = (
+    "{%- set talk = namespace(messages=[]) -%}"
+    "{%- for message in messages -%}"
+    "{%- if message.role == 'tool' -%}"
+    "{%- set talk.messages = talk.messages + [{'role': 'user', 'content': message.content}] -%}"
+    "{%- elif message.tool_calls -%}"
+    "{%- set call = message.tool_calls[0].function -%}"
+    f"{{%- if call.name == '{TOOL}' -%}}{{%- set said = call.arguments.moves or '' -%}}"
+    "{%- else -%}{%- set said = call.name ~ (call.arguments | tojson) -%}{%- endif -%}"
+    "{%- set talk.messages = talk.messages + [{'role': 'assistant', 'content': said}] -%}"
+    "{%- else -%}"
+    "{%- set talk.messages = talk.messages + [message] -%}"
+    "{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- set messages = talk.messages -%}"
+)
+_SHOWN_OF_PREFIX = 64  # tokens of a conversation's end, more than any last sentence takes
+
+
+class WalkTool:
+    """One walk, as TRL has it: `reset` with a row of the dataset, and every other public method is a tool.
+
+    Attributes:
+        env: of the present walk.
+    """
+
+    observation: Observation
+    max_moves: int | None = None
+
+    def reset(self, maze: str, **row) -> str:
+        """Begin a walk; what is seen is appended to the user's message."""
+        self.env = MazeEnv(maze, self.observation, self.max_moves)
+        return self.env.first
+
+    def turn(self, moves: str = "") -> str:
+        """Make moves.
+
+        Args:
+            moves: such as R R D, or look, or stop
+
+        Returns:
+            What happened, and what is seen.
+        """
+        return self.env.turn(moves)
+
+
+def walk_tool(observation: str, max_moves: int | None) -> type[WalkTool]:
+    """The class of environments that TRL makes, one for each rollout.
+
+    Raises:
+        UsageError: there is no such observation.
+    """
+    settings = {"observation": Observation.parse(observation), "max_moves": max_moves}
+    return type("WalkTool", (WalkTool,), settings)
+
+
+def reading_turns(tokenizer):
+    """A copy of a tokenizer that writes turns as they were written, and reads all that a model writes as a turn.
+
+    Raises:
+        UsageError: it has no tokens for the words by which the end of a walk is known.
+    """
+    reader = copy.deepcopy(tokenizer)
+    reader.chat_template = _AS_TEXT + tokenizer.chat_template
+    reader.response_template = {}  # that there is one; TRL asks, and then calls `parse_response`
+    last_words = tuple(_ending(reader, end) for end in ENDS)
+    if _ending(reader, "wall") in last_words:
+        raise UsageError(
+            f"the tokenizer of '{tokenizer.name_or_path}' has no tokens for the words of a walk step by step: it does "
+            "not tell 'goal' from 'wall'; take another model"
+        )
+
+    def parse_response(ids, prefix=None, tools=None) -> dict:
+        text = reader.decode(ids, skip_special_tokens=True)
+        before = "" if prefix is None else reader.decode(prefix[-_SHOWN_OF_PREFIX:])
+        if before.endswith(last_words):
+            return {"role": "assistant", "content": text}
+        call = {"type": "function", "function": {"name": TOOL, "arguments": {"moves": text}}}
+        return {"role": "assistant", "content": "", "tool_calls": [call]}
+
+    reader.parse_response = parse_response
+    return reader
+
+
+def _ending(tokenizer, words: str) -> str:
+    """How a conversation ends, decoded, whose last message says that the walk is over."""
+    talk = [{"role": "user", "content": "S"}, {"role": "assistant", "content": "R"}]
+    said = {"role": "user", "content": f"moved 1, {words}"}
+    whole = tokenizer.apply_chat_template([*talk, said], add_generation_prompt=True, return_dict=False)
+    last = tokenizer.decode(whole[-_SHOWN_OF_PREFIX:])
+    # What stands before these words is another in every walk.
+    return last[last.rfind(tokenizer.decode(tokenizer(words, add_special_tokens=False)["input_ids"])) :]
+
+
+def step_rows(rows, observation: str):
+    """Rows of the dataset with the rules of walks for a prompt, and an empty message for what is seen."""
+    rules = step_rules(Observation.parse(observation))
+    prompt = [{"role": "system", "content": rules}, {"role": "user", "content": ""}]
+    return rows.map(lambda row: {"prompt": prompt}) if rows is not None else None
+
+
+def step_reward(term: str) -> Callable[..., list[float]]:
+    """A term of the reward as a function of TRL, from the walks themselves."""
+
+    def reward(environments: list[WalkTool], **columns) -> list[float]:
+        return [getattr(environment.env.result().terms, term) for environment in environments]
+
+    reward.__name__ = term
+    return reward
+
+
+def step_arguments(run, args: dict) -> dict:
+    """What GRPO's trainer is given in place of prompts, tokenizer and rewards for walks step by step.
+
+    Args:
+        run: the recipe's `RunArguments`, with `stepwise`.
+        args: train_dataset, eval_dataset and processing_class.
+    """
+    return {
+        **args,
+        "train_dataset": step_rows(args["train_dataset"], run.stepwise),
+        "eval_dataset": step_rows(args["eval_dataset"], run.stepwise),
+        "processing_class": reading_turns(args["processing_class"]),
+        "reward_funcs": [step_reward(term) for term in Terms._fields],
+        "environment_factory": walk_tool(run.stepwise, run.max_moves),
+    }
+
+
+def measure_steps(trainer, mazes: list[str], run, batch_size: int = 64) -> dict[str, float]:
+    """Walk held-out mazes with the model as it is now, greedily, as `evaluate --stepwise` does; in every process.
+
+    Returns:
+        `valid`, `success`, `optimal`, `spl`: means, 0-1.
+    """
+    from trl.models.utils import unwrap_model_for_generation
+
+    tokenizer, envs = trainer.processing_class, [MazeEnv(maze, run.stepwise, run.max_moves) for maze in mazes]
+    budget = answer_budget(tokenizer, TURN)
+    with unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator) as model:
+        model.eval()
+        walks = walk_all(
+            envs, lambda talks, turn: generate(model, tokenizer, talks, budget, batch_size), lambda done: None
+        )
+    episodes = [walk.episode for walk in walks]
+    figures: dict[str, list[float]] = {
+        "valid": [episode.score.valid for episode in episodes],
+        "success": [episode.score.reaches_goal for episode in episodes],
+        "optimal": [episode.score.optimal for episode in episodes],
+        "spl": [episode.spl for episode in episodes],
+    }
+    return {name: sum(values) / len(values) for name, values in figures.items()}
