@@ -20,12 +20,10 @@ from ..templating import PAGES, render
 from .predictions import arrow_schema
 from .schema import Results
 from .tables import STEP_HEADER, TABLE_HEADER, loading_rows, step_rows, table_rows
-from .walks import step_verdict, walk_svg
+from .walks import STEP_COLUMNS, is_walk, step_verdict, walk_svg
 
 # What is read of a prediction to show it.
 COLUMNS = ("id", "model", "split", "maze", "completion", "valid", "excess_moves")
-# And of a walk step by step; evaluations of earlier versions have no such columns.
-STEP_COLUMNS = ("observation", "ended", "moves", "turns", "spl", "optimal", "reaches_goal", "wall_hits", "talk")
 SHOWN_CHARACTERS, THOUGHT_CHARACTERS = 400, 4_000
 MAZES = 12
 # Walks shown of each kind.
@@ -43,7 +41,7 @@ def verdict(row: dict) -> str:
     Raises:
         MazeError: the row has no maze.
     """
-    if row.get("observation"):
+    if is_walk(row):
         return step_verdict(row)
     failure = failure_of(read_maze(row["maze"]), row["completion"])
     if failure is None:
@@ -145,7 +143,7 @@ def walk_of(row: dict) -> dict:
     """
     from markupsafe import Markup
 
-    maze, stepwise = read_maze(row["maze"]), bool(row.get("observation"))
+    maze, stepwise = read_maze(row["maze"]), is_walk(row)
     moves = parse_moves(row["completion"], maze.start) or ""
     svg = walk_svg(row) if stepwise else to_svg(maze, moves)
     return {

@@ -107,12 +107,12 @@ def from_predictions(path: Path, count: int) -> list[list[Drawing]]:
     """
     from ..environment.explorers import ALL_BASELINES
     from .gallery import names_in, pick_mazes, verdict
-    from .walks import without_bumps
+    from .walks import is_walk, without_bumps
 
     def draw_answer(row: dict) -> Drawing:
         maze = Maze.from_ascii(row["maze"])
         moves = parse_moves(row["completion"], maze.start) or ""
-        if row.get("observation"):
+        if is_walk(row):
             moves, _ = without_bumps(maze, moves)
         return Drawing(f"{row['model']}: {verdict(row)}", maze, moves)
 

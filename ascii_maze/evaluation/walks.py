@@ -11,6 +11,13 @@ from ..metrics.path_validity.scoring import parse_moves, read_maze
 from ..metrics.path_validity.svg import to_svg
 
 Place = tuple[int, int]
+# Of a walk step by step, beside what every prediction has; evaluations of earlier versions have no such columns.
+STEP_COLUMNS = ("observation", "ended", "moves", "turns", "spl", "optimal", "reaches_goal", "wall_hits", "talk")
+
+
+def is_walk(row: Mapping[str, Any]) -> bool:
+    """Whether a row of predictions.parquet is a walk step by step, and has all that is said of one."""
+    return all(row.get(name) is not None for name in STEP_COLUMNS)
 
 
 def without_bumps(maze: Maze, moves: str) -> tuple[str, list[Place]]:

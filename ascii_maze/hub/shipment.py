@@ -126,6 +126,7 @@ def plan_push(
         raise
     except Exception as error:  # of records that another program, or a person, has changed
         raise AsciiMazeError(f"{folder} holds a record that cannot be read: {reason(error)}") from error
+    left_out = [name for name in left_out if name not in contents]
     card = check_card(spec, folder, contents)
     refuse_secrets(folder, contents)
     return Plan(kind, folder, repo, revision, tag, not public, dict(sorted(contents.items())), left_out, card)

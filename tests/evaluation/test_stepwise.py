@@ -6,6 +6,7 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
+import pyarrow
 import pyarrow.parquet
 import pytest
 
@@ -20,7 +21,7 @@ from ascii_maze.evaluation.run import WRITTEN, evaluate
 from ascii_maze.evaluation.schema import read_results
 from ascii_maze.evaluation.show import from_predictions
 from ascii_maze.evaluation.stepwise import STEP_BASELINES, walk_all, within_context
-from ascii_maze.evaluation.walks import seen_in, walk_svg, without_bumps
+from ascii_maze.evaluation.walks import STEP_COLUMNS, seen_in, walk_svg, without_bumps
 from ascii_maze.hub.evidence import find_evidence
 from ascii_maze.metrics.path_validity.scoring import FIELDS, parse_moves
 from ascii_maze.models.engines import Engine
@@ -142,6 +143,18 @@ def test_the_tables_and_the_page_show_them(walked):
     assert "errors after" in page
     drawings = from_predictions(out / "predictions.parquet", 3)
     assert [len(group) for group in drawings] == [1, 1, 1]  # of the model alone
+
+
+def test_a_row_that_lacks_something_is_shown_as_any_answer(walked, tmp_path):
+    out, _, _ = walked
+    table = pyarrow.parquet.read_table(out / "predictions.parquet")
+    for name in STEP_COLUMNS[:5]:
+        place = table.column_names.index(name)
+        pyarrow.parquet.write_table(
+            table.set_column(place, table.field(name), pyarrow.nulls(len(table), table.field(name).type)),
+            tmp_path / "predictions.parquet",
+        )
+        assert len(from_predictions(tmp_path / "predictions.parquet", 3)) == 3
 
 
 def test_without_steps_nothing_is_said_of_them(dataset, tmp_path):

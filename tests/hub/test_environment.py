@@ -30,6 +30,7 @@ print(ascii_maze.__file__)
 def sent(tmp_path):
     """The Space's files, in a folder."""
     plan = plan_push("environment", shipped_folder("environment"), SPACE)
+    assert "Dockerfile" not in plan.left_out
     for path, content in plan.contents.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(read(content))
