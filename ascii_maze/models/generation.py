@@ -47,12 +47,14 @@ def answer_budget(tokenizer, moves: int, style: PromptStyle = PLAIN) -> int:
 def thought_budget(tokenizer, maze: Maze, style: PromptStyle) -> int:
     """How many new tokens a thought of this style may take, with what parts it from the path.
 
-    It is a search of the maze that goes everywhere, and a quarter more; 0 for a style that does not think.
+    It is a search of the maze that goes everywhere, twice, since another maze of its size may have more junctions; or
+    a line for every place; 0 for a style that does not think.
     """
     if style.reasoning == "none":
         return 0
-    thought = longest_thought(maze, style.reasoning)
-    return count_tokens(tokenizer, thought) * 5 // 4 + count_tokens(tokenizer, wrap("", ""))
+    times = 1 if style.reasoning == "steps" else 2
+    thought = count_tokens(tokenizer, longest_thought(maze, style.reasoning))
+    return times * thought + count_tokens(tokenizer, wrap("", ""))
 
 
 def budget_for(tokenizer, mazes: Iterable[str], prompts: Iterable[list[Message]]) -> int:

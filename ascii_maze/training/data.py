@@ -11,7 +11,7 @@ from dataset_builder.load import first_rows, load_split
 from dataset_builder.schema import RECORD, read_record
 
 from ..errors import AsciiMazeError, UsageError
-from ..mazes.prompts import style_of
+from ..mazes.prompts import PromptStyle, style_of
 from ..metrics.path_validity.maze import Maze, MazeError
 from ..models.generation import answer_budget, thought_budget
 from ..recipe import Arguments
@@ -97,6 +97,15 @@ def variants(text: str) -> Iterable[str]:
         return (text,)
 
 
+def styles_in(rows) -> set[PromptStyle]:
+    """The styles of the prompts of a dataset's rows, found without a look at each."""
+    import pyarrow.compute as compute
+
+    firsts = compute.list_element(rows.with_format("arrow")[:]["prompt"], 0)
+    rules = compute.unique(compute.struct_field(firsts, "content"))
+    return {style_of([{"content": text}]) for text in rules.to_pylist()}
+
+
 def conversations(row: dict) -> list[list[dict]]:
     """The conversations of a row: the prompt with each of its answers, or alone."""
     answers = [row[column] for column in ANSWERS if row.get(column) is not None]
@@ -161,8 +170,7 @@ def check_lengths(rows, lengths: Lengths, tokenizer, training, generates: bool) 
             f"set --max_length {most}"
         )
     if generates and "path_length" in rows.column_names:
-        styles = {style_of(prompt) for prompt in rows["prompt"]}
-        needed = max(answer_budget(tokenizer, max(rows["path_length"]), style) for style in styles)
+        needed = max(answer_budget(tokenizer, max(rows["path_length"]), style) for style in styles_in(rows))
         if training.max_completion_length < needed:
             raise UsageError(
                 f"max_completion_length is {training.max_completion_length} and the longest right answer needs "
@@ -174,7 +182,7 @@ def thought_room(rows, tokenizer) -> int:
     """How many tokens a thought may take before the answer, in the style of the rows that takes most of them; 0 where
     none thinks. A search of their largest maze has room.
     """
-    thinking = {style for prompt in rows["prompt"] if (style := style_of(prompt)).reasoning != "none"}
+    thinking = {style for style in styles_in(rows) if style.reasoning != "none"}
     if not thinking:
         return 0
     largest = Maze.from_ascii(max(maze_texts(rows), key=len))

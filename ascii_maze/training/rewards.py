@@ -21,6 +21,7 @@ from ..mazes.terms import WEIGHTS, Terms
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import after_thought, completion_text, parse_moves, read_maze, score_moves
 from ..models.chat import how_read, read_answers, thought_of_prompts, turn_ends
+from .data import styles_in
 
 __all__ = ["THOUGHT_FIGURES", "WEIGHTS", "Terms", "judge", "reward_function", "thinks", "thought_figures"]
 
@@ -89,4 +90,4 @@ def reward_function(term: str, tokenizer):
 
 def thinks(rows, tokenizer) -> bool:
     """Whether answers begin with a thought: the rows' rules ask for one, or the tokenizer's template opens it."""
-    return how_read(tokenizer).thinking or any(style_of(prompt).reasoning != "none" for prompt in rows["prompt"])
+    return how_read(tokenizer).thinking or any(style.reasoning != "none" for style in styles_in(rows))

@@ -6,6 +6,7 @@ from statistics import mean
 from types import SimpleNamespace
 
 import pytest
+from datasets import Dataset
 
 from ascii_maze import Maze, generate_mazes
 from ascii_maze.mazes.baselines import random_walk
@@ -56,11 +57,14 @@ def test_length_and_truth_of_thoughts_are_logged_beside_the_reward_with_weight_0
         def __init__(self, **arguments):
             self.args, self.arguments = arguments["args"], arguments
 
-    asked, plain = ({"prompt": [prompt_messages(MAZE, style)]} for style in (PromptStyle(reasoning="steps"), PLAIN))
+    asked, plain = (
+        Dataset.from_dict({"prompt": [prompt_messages(MAZE), prompt_messages(MAZE, style)]})
+        for style in (PromptStyle(reasoning="steps"), PLAIN)
+    )
     tokenizer = load_tokenizer("tiny")
     for rows, weights in ((asked, [1.0, 0.5, 0.1, 0.3, 0.0, 0.0]), (plain, list(WEIGHTS))):
         args = SimpleNamespace(reward_weights=list(WEIGHTS))
-        trainer = grpo.make_trainer(Trainer, None, args, rows, tokenizer)
+        trainer = grpo.make_trainer(Trainer, SimpleNamespace(stepwise=None), args, rows, tokenizer)
         assert args.reward_weights == weights
         names = [function.__name__ for function in trainer.arguments["reward_funcs"]]
         assert names == [*Terms._fields, "thought_length", "thought_true"][: len(weights)]
