@@ -207,7 +207,7 @@ ALL, TRAINED = {"build", "train-sft", "evaluate", "mri"}, {"train-sft", "evaluat
 def test_every_file_that_a_stage_reads_is_part_of_its_key(tmp_path, monkeypatch, file, changed):
     """Also one that is of the same length; and wherever they all lie together."""
     dataset = "name: my\nsizes: [4x4]\ngenerators: [prim]\nsplits: {train: 8, test: 8}\n"
-    recipe = "method: dpo\nadapter_name_or_path: adapter\ndataset_name: other\nchat_template_path: template.jinja\n"
+    recipe = "method: dpo\nadapter_name_or_path: adapter\ndataset_name: other\nchat_template: template.jinja\n"
     for name in ("base/model.safetensors", "base/tokenizer.json", "base/chat_template.jinja", "base/README.md",
                  "base/checkpoint-7/model.safetensors", "adapter/adapter_model.safetensors",
                  "adapter/adapter_config.json", "other/mazes/train.parquet", "template.jinja"):  # fmt: skip
