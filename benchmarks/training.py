@@ -1,17 +1,25 @@
 """What our layer costs over TRL, and what our defaults gain over `trl sft`, with the embedded model on this machine.
 
     python benchmarks/training.py
+    python benchmarks/training.py --model HuggingFaceTB/SmolLM2-135M-Instruct --methods sft dpo orpo grpo
 
 *Overhead*: one process, two trainers with the same settings, model and rows, ours and `trl.SFTTrainer` by itself, that
 train ten steps in turns, so that a slow moment of the machine meets both: the median of the rounds' ratios.
 *Throughput*: `accelerate launch recipes/tiny/sft.yaml` against `trl sft` on the same model, rows, quantisation and
 adapter, all else at its defaults: tokens a second, padding not counted, in training alone; the runs take turns too.
+
+With `--model`, *steps* of any model: forward and backward of TRL's trainer by itself and of ours, on the same rows and
+settings (float32, LoRA of rank 32 on every linear layer, mazes of 3x3 and 4x4), ours also under bfloat16 autocast.
+They take turns on the same batch. Seconds are of the clock, and of the processor, which other work disturbs less.
+GRPO's batch is a group of rollouts, made beforehand. `--memory` has each in a process of its own, for its peak.
 """
 
 import argparse
+import dataclasses
 import importlib.metadata
 import platform
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -98,13 +106,134 @@ def throughput(dataset: Path, folder: Path, steps: int, rounds: int) -> dict[str
     return rates
 
 
+def trainers_of(method: str, options: argparse.Namespace, dataset: Path, folder: Path, which: list[str]) -> dict:
+    """Trainers of a method with the same settings and rows: `ours`, and `plain`, TRL's by itself."""
+    from ascii_maze.methods import METHODS
+    from ascii_maze.models.loading import load_model_to_train, load_tokenizer
+    from ascii_maze.models.sources import settle_name
+    from ascii_maze.recipe import load_recipe, parse_recipe
+    from ascii_maze.training.data import load_rows, measure_lengths
+    from ascii_maze.training.rewards import Terms, reward_function
+    from ascii_maze.training.run import make_trainer
+
+    settings = {
+        "model_name_or_path": settle_name(options.model),
+        "dataset_name": dataset,
+        "output_dir": folder / method,
+        "dtype": "float32",
+        "bf16": "false",
+        "use_cpu": "true",
+        "load_in_4bit": str(options.nf4).lower(),
+        "per_device_train_batch_size": options.rows,
+        "eval_strategy": "no",
+        "attn_implementation": "sdpa",
+        "max_steps": 100,
+        "dataloader_pin_memory": "false",
+    }
+    if method == "grpo":
+        settings |= {"num_generations": options.rows, "max_completion_length": 40, "beta": 0.04}
+    words = [word for key, value in settings.items() for word in (f"--{key}", str(value))]
+    recipe = load_recipe(f"recipes/{method}.yaml", words)
+    values = {key: v for key, v in recipe.values.items() if key not in ("adapter_name_or_path", "cpu_batch_size")}
+    recipe = dataclasses.replace(recipe, values=values)
+    tokenizer, columns = load_tokenizer(values["model_name_or_path"]), METHODS[method].columns
+    rows, _ = load_rows(parse_recipe(recipe), columns)
+    made: dict = {}
+    if "ours" in which:
+        lengths = measure_lengths(rows, tokenizer)
+        made["ours"] = make_trainer(recipe, parse_recipe(recipe), rows, None, tokenizer, lengths)
+    if "plain" in which:
+        arguments, rows = parse_recipe(recipe), rows.select_columns(list(columns))
+        rewards = [reward_function(term, tokenizer) for term in Terms._fields]
+        made["plain"] = METHODS[method].trainer_class()(
+            model=load_model_to_train(arguments.model, None, 0),
+            args=arguments.training,
+            train_dataset=rows,
+            processing_class=tokenizer,
+            **({"reward_funcs": rewards} if method == "grpo" else {}),
+        )
+    for trainer in made.values():
+        trainer.model.train()
+        trainer.current_gradient_accumulation_steps = 1
+    return made
+
+
+def measure_steps(method: str, options: argparse.Namespace, dataset: Path, folder: Path, ways: list[str]) -> None:
+    """Print a row of the table for each way: `plain`, `ours`, `ours, bfloat16`."""
+    import torch
+
+    trainers = trainers_of(method, options, dataset, folder, sorted({way.split(",")[0] for way in ways}))
+    maker = next(iter(trainers.values()))
+    batches = iter(maker.get_train_dataloader())
+    clock, processor = {way: [] for way in ways}, {way: [] for way in ways}
+    losses: dict[str, list[float]] = {way: [] for way in ways}
+    for number in range(options.rounds + 1):  # the first warms up
+        inputs = maker._prepare_inputs(next(batches))
+        for way in ways if number % 2 else ways[::-1]:
+            trainer = trainers[way.split(",")[0]]
+            trainer.model.zero_grad()
+            began, worked = time.perf_counter(), time.process_time()
+            with torch.autocast("cpu", torch.bfloat16, enabled="bfloat16" in way):
+                loss = trainer.compute_loss(trainer.model, dict(inputs), num_items_in_batch=torch.tensor(100.0))
+            loss.backward()
+            if number:
+                clock[way].append(time.perf_counter() - began)
+                processor[way].append(time.process_time() - worked)
+            losses[way].append(loss.item())
+    for way in ways:
+        ratios = [median(a / b for a, b in zip(seconds[ways[0]], seconds[way])) for seconds in (clock, processor)]
+        apart = max(abs(a - b) / abs(a) for a, b in zip(losses[ways[0]], losses[way]))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        print(
+            f"| {method} | {way} | {median(clock[way]):.1f} | {ratios[0]:.2f} | {median(processor[way]):.1f} | "
+            f"{ratios[1]:.2f} | {apart:.0e} | {peak:.1f} |",
+            flush=True,
+        )
+
+
+def steps_of_a_model(options: argparse.Namespace) -> None:
+    """Print the table of `--model`, or do one row's work in a process of its own."""
+    from dataset_builder.build import build
+    from dataset_builder.config import BuildConfig
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dataset = options.dataset or folder / "ascii-maze"
+        if options.dataset is None:
+            splits = {"train": 240, "validation": 40, "test": 40}
+            sizes = {"3x3": 1, "4x4": 1}
+            build(BuildConfig(name="small", sizes=sizes, generators={"depth_first": 1}, splits=splits), dataset)
+        ways = options.way or ["plain", "ours", "ours, bfloat16"]
+        if not options.way:
+            print("| method | | s | ratio | s of the processor | ratio | losses apart | peak, GB |")
+            print("|---|---|---|---|---|---|---|---|", flush=True)
+        for method in options.methods:
+            if not options.memory:
+                measure_steps(method, options, dataset, folder, ways)
+                continue
+            for way in ways:
+                words = [sys.executable, __file__, "--model", options.model, "--methods", method, "--way", way]
+                words += ["--dataset", dataset, "--rows", options.rows, "--rounds", 1, *["--nf4"] * options.nf4]
+                done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+                print(next(line for line in done.stdout.splitlines() if line.startswith(f"| {method}")), flush=True)
+
+
 def main() -> None:
-    """Print both tables as Markdown."""
+    """Print the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, help="a folder that `ascii-maze build demo` made; built if not given")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--model", help="measure steps of this model, by trl alone and by ours")
+    parser.add_argument("--methods", nargs="+", default=["sft"], choices=["sft", "dpo", "orpo", "grpo", "reward"])
+    parser.add_argument("--rows", type=int, default=16, help="of a batch, or pairs, or rollouts of one group")
+    parser.add_argument("--nf4", action="store_true", help="with the base in 4 bits")
+    parser.add_argument("--memory", action="store_true", help="each way in a process of its own, for its peak")
+    parser.add_argument("--way", action="append", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     prepare_process()
+    if arguments.model:
+        steps_of_a_model(arguments)
+        return
     from dataset_builder.build import build
     from dataset_builder.config import load_config
 

@@ -37,7 +37,9 @@ def this_device() -> Device:
 
     if torch.cuda.is_available():
         return Device("cuda", torch.cuda.is_bf16_supported(including_emulation=False))
-    return Device("mps" if torch.backends.mps.is_available() else "cpu")
+    if torch.backends.mps.is_available():
+        return Device("mps")
+    return Device("cpu", torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def precision_for(device: Device, whole_model: bool = False) -> Precision:
@@ -50,4 +52,5 @@ def precision_for(device: Device, whole_model: bool = False) -> Precision:
         return Precision("bfloat16", bf16=True, fp16=False, quantises=True)
     if device.kind == "cuda":
         return Precision("float32" if whole_model else "float16", bf16=False, fp16=True, quantises=True)
-    return Precision("float32", bf16=False, fp16=False, quantises=device.kind == "cpu")
+    # A CPU computes in bfloat16 from weights in float32, the optimizer's too.
+    return Precision("float32", bf16=device.bfloat16, fp16=False, quantises=device.kind == "cpu")

@@ -219,7 +219,7 @@ class SharedPrefix:
         odd = any(value is not None and value is not False for name, value in kwargs.items() if name != "return_dict")
         if input_ids is not None and inputs_embeds is None and not odd:
             mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-            if self._can_serve(mask, position_ids, past_key_values, use_cache):
+            if mask.shape == input_ids.shape and self._can_serve(mask, position_ids, past_key_values, use_cache):
                 plan = plan_batch(input_ids.cpu().numpy(), mask.cpu().numpy(), self.constant, self.pass_cost)
                 if plan is not None and sum(stage.ids.shape[1] for stage in plan.stages) >= self.window:
                     plan = None
@@ -246,8 +246,6 @@ class SharedPrefix:
     def _can_serve(self, mask, positions, cache, use_cache) -> bool:
         import torch
 
-        if mask.ndim != 2:
-            return False
         if positions is not None:
             counted = mask.long().cumsum(-1) - 1
             if positions.shape != mask.shape or bool(((positions != counted) & (mask == 1)).any()):

@@ -49,6 +49,8 @@ def settle_precision(values: dict[str, Any], device: Device) -> Decision:
         changes["dtype"] = precision.dtype
     if values.get("bf16") in AUTO and values.get("fp16") in AUTO:
         changes |= {"bf16": precision.bf16, "fp16": precision.fp16}
+    if device.kind == "cpu" and _is_true(changes.get("bf16")):
+        changes["use_cpu"] = True  # transformers takes bf16 for a GPU's otherwise
     if device.kind != "cuda":
         changes["dataloader_pin_memory"] = values.get("dataloader_pin_memory", False)
     words = {**values, **changes}

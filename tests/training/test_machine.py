@@ -9,6 +9,7 @@ from ascii_maze.training.machine import settle
 from tests.models.made_gguf import write_gguf
 
 AMPERE, TURING, APPLE, CPU = Device("cuda", bfloat16=True), Device("cuda"), Device("mps"), Device("cpu")
+ZEN4 = Device("cpu", bfloat16=True)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,7 @@ AMPERE, TURING, APPLE, CPU = Device("cuda", bfloat16=True), Device("cuda"), Devi
         (APPLE, False, Precision("float32", bf16=False, fp16=False, quantises=False)),
         (CPU, False, Precision("float32", bf16=False, fp16=False, quantises=True)),
         (CPU, True, Precision("float32", bf16=False, fp16=False, quantises=True)),
+        (ZEN4, False, Precision("float32", bf16=True, fp16=False, quantises=True)),
     ],
 )
 def test_precision_goes_by_what_the_device_can(device, whole_model, expected):
@@ -34,6 +36,7 @@ def test_precision_goes_by_what_the_device_can(device, whole_model, expected):
         (TURING, {"dtype": "float16", "bf16": False, "fp16": True}, "precision on cuda: float16, computed in fp16"),
         (APPLE, {"dtype": "float32", "load_in_4bit": False}, "float32; not quantised, which bitsandbytes cannot do"),
         (CPU, {"dtype": "float32", "bf16": False, "fp16": False, "load_in_4bit": True}, "precision on cpu: float32"),
+        (ZEN4, {"dtype": "float32", "bf16": True, "use_cpu": True}, "precision on cpu: float32, computed in bf16"),
     ],
 )
 def test_a_recipe_is_settled_for_each_device(device, decided, note):
