@@ -13,9 +13,13 @@ from ascii_maze.mazes.baselines import random_walk
 from ascii_maze.mazes.prompts import PLAIN, PromptStyle, format_answer, format_completion, prompt_messages
 from ascii_maze.mazes.reasoning import think, wrap
 from ascii_maze.metrics.path_validity.maze import MOVES
+from ascii_maze.models.chat import Chat
 from ascii_maze.models.loading import load_tokenizer
+from ascii_maze.models.templates import set_chat_template
 from ascii_maze.training import grpo
 from ascii_maze.training.rewards import WEIGHTS, Terms, judge, reward_function, thought_figures
+
+from .families import tokenizer_of
 
 MAZE = "#####\n#S  #\n### #\n#G  #\n#####"
 BEST = sum(WEIGHTS)
@@ -136,3 +140,30 @@ def test_each_term_is_a_function_as_trl_calls_it():
         assert function.__name__ == term
         got = function(prompts=prompts, completion_ids=ids, maze=[MAZE] * 2, id=["a", "b"], trainer_state=None)
         assert got == [judge(MAZE, "R R D D L L")[number], 0.0]
+
+
+@pytest.mark.parametrize("family", ["qwen3_5_think", "nemotron_3_nano"])
+def test_a_thought_that_the_prompt_opened_has_to_be_closed(family):
+    """The tags are special tokens here, which TRL's own text of a completion lacks."""
+    tokenizer = tokenizer_of(family)
+    set_chat_template(tokenizer, Chat(thinking=True))
+    answers = ("R R D D L L", "Down there.\n</think>\n\nR R D D L L", "R R D D L L</think>")
+    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in answers]
+    validity = reward_function("validity", tokenizer)
+    assert validity(prompts=[prompt_messages(MAZE)] * 3, completion_ids=ids, maze=[MAZE] * 3) == [0.0, 1.0, 0.0]
+    set_chat_template(tokenizer, Chat(thinking=False))
+    validity = reward_function("validity", tokenizer)
+    assert validity(prompts=[prompt_messages(MAZE)], completion_ids=ids[:1], maze=[MAZE]) == [1.0]
+
+
+def test_a_rollout_ends_with_what_the_template_writes_after_an_answer():
+    from ascii_maze.training.run import end_at_turns
+
+    tokenizer = tokenizer_of("qwen2_5")  # its eos is another
+    set_chat_template(tokenizer)
+    model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=[7]))
+    training = SimpleNamespace(use_vllm=True, generation_kwargs=None)
+    end_at_turns(model, tokenizer, training)
+    ends = sorted({7, tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("<|im_end|>")})
+    assert model.generation_config.eos_token_id == ends
+    assert training.generation_kwargs == {"stop_token_ids": ends}

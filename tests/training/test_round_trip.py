@@ -10,6 +10,7 @@ from ascii_maze.models.chat import Chat
 from ascii_maze.models.templates import set_chat_template
 from ascii_maze.recipe import load_recipe, parse_recipe
 from ascii_maze.training.preflight import PROVEN, prove_round_trip
+from ascii_maze.training.tokenised import tokenise
 
 from .families import tokenizer_of
 
@@ -123,3 +124,18 @@ def test_the_longest_row_is_among_those_that_are_looked_at(arguments):
     prove_round_trip("sft", arguments["sft"], tokenizer, Dataset.from_list(rows))
     with pytest.raises(UsageError, match="trims the maze"):
         prove_round_trip("sft", arguments["sft"], tokenizer, Dataset.from_list([*rows, long]))
+
+
+def test_the_end_is_learnt_where_it_is_the_padding_too(arguments):
+    """SmolLM2's `<|im_end|>` is both: what pads a row has no loss, and what ends its answer has."""
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    tokenizer = tokenizer_of(None)
+    set_chat_template(tokenizer, Chat("plain"))
+    assert tokenizer.pad_token_id == tokenizer.eos_token_id
+    rows = tokenise("sft", arguments["sft"], tokenizer, rows_of("sft"))
+    assert len({len(row["input_ids"]) for row in rows}) == 2
+    batch = DataCollatorForLanguageModeling(tokenizer.pad_token_id)(
+        [{name: row[name] for name in ("input_ids", "labels")} for row in rows]
+    )
+    assert (batch["labels"] == tokenizer.eos_token_id).sum(1).tolist() == [1, 1]
