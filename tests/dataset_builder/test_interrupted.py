@@ -13,6 +13,7 @@ import pytest
 from ascii_maze import files
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import output_folder
+from ascii_maze.models.pins import digests_of
 from dataset_builder import on_policy
 from dataset_builder.build import build
 from dataset_builder.config import BuildConfig
@@ -26,7 +27,9 @@ CONFIG = BuildConfig(name="small", sizes={"3x3": 1}, generators={"depth_first": 
 
 def answer_in_place_of_a_model(patch):
     """A model that is right and wrong about the first mazes of `train`, and right about all of `test`."""
-    patch.setattr("ascii_maze.models.loading.load_model", lambda name, chat: (None, None))
+    patch.setattr("ascii_maze.models.pins.find_pinned", lambda name, chat: name)
+    patch.setattr("ascii_maze.models.pins.fingerprint", digests_of)
+    patch.setattr("ascii_maze.models.loading.load_source", lambda source: (None, None))
     patch.setattr(on_policy, "_ask", ask)
 
 
