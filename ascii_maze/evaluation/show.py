@@ -110,7 +110,7 @@ def from_predictions(path: Path, count: int) -> list[list[Drawing]]:
     from .walks import is_walk, without_bumps
 
     def draw_answer(row: dict) -> Drawing:
-        maze = Maze.from_ascii(row["maze"])
+        maze = read_maze(row["maze"])
         moves = parse_moves(row["completion"], maze.start) or ""
         if is_walk(row):
             moves, _ = without_bumps(maze, moves)

@@ -1,5 +1,6 @@
 """Every style: read back losslessly, for any map that can be said in it; told apart, or refused with the reason."""
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -214,6 +215,24 @@ def read_or_refuse(text, style):
         said = str(error)
     assert "\n" not in said
     assert len(said) < 1000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["R " * 3_000 + "\n-" * 3_000, "+" * 9_000 + "\n" * 9_000 + "+", "size (99999,99999)\nS (1,1)\nG (1,3)"],
+)
+def test_a_few_words_that_ask_for_a_huge_map_take_no_memory(text):
+    tracemalloc.start()
+    with pytest.raises(MazeError):
+        Maze.from_text(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * 2**20
+
+
+def test_a_long_path_of_maze_dataset_is_followed_once():
+    text = "S" + "X" * 60_000 + "E"
+    assert Maze.from_text(text, "maze_dataset").shortest == 60_001
 
 
 TEXTS = st.text("#.SG UDLR-+|()0123456789,sizeABX\n─│┌", max_size=60) | st.text(max_size=30)

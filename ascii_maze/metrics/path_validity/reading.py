@@ -120,11 +120,12 @@ def _read_cells(lines: list[str]) -> Rows:
     """A word for each cell, which names its open sides; both cells of a connection must name it."""
     words = [line.split() for line in lines]
     height, width = len(words), len(words[0])
-    sides: dict[tuple[int, int], str] = {}
-    grid = _solid(2 * height + 1, 2 * width + 1)
     for row, line in enumerate(words):
         if len(line) != width:
             raise MazeError(f"row {row + 1}: expected {width} words as in row 1, found {len(line)}")
+    sides: dict[tuple[int, int], str] = {}
+    grid = _solid(2 * height + 1, 2 * width + 1)
+    for row, line in enumerate(words):
         for column, word in enumerate(line):
             found = re.fullmatch(r"([SG]?)([UDLR]*)", word)
             if not (found and word and len(set(found[2])) == len(found[2])) and word not in (CLOSED, SOLID):
@@ -203,6 +204,8 @@ def _read_lines(lines: list[str]) -> Rows:
 
 def _read_drawn(lines: list[str], style: str, meeting: str, below: str, beside: str) -> Rows:
     width = max(map(len, lines))
+    if width * len(lines) > max(MOST_CHARACTERS, 2 * sum(map(len, lines))):
+        raise MazeError(f"row 1: expected rows of about one length, found one of {width} characters")
     lines = [line.ljust(width) for line in lines]
     if len(lines) % 2 == 0 or len(lines) < 3:
         raise MazeError(f"row {len(lines)}: expected an odd number of rows from 3 on, found {len(lines)}")
@@ -256,13 +259,15 @@ def _read_maze_dataset(lines: list[str]) -> Rows:
         (row, column): symbol for row, line in enumerate(rows) for column, symbol in enumerate(line) if symbol in "SEX"
     }
     here = next((place for place, symbol in path.items() if symbol == START), None)
-    while here and "X" in path.values():
+    left = list(path.values()).count("X")
+    while here and left:
         symbol = path.pop(here)
         near = [(here[0] + down, here[1] + right) for down, right in MOVES.values()]
         onward = [place for place in near if path.get(place, "") in ("X", "E")[: 1 + (symbol == "X")]]
         if len(onward) != 1:
             raise _fail(*here, "X to go on in one direction, to E", symbol)
         here = onward[0]
+        left -= path[here] == "X"
     return [row.replace("X", OPEN).replace("E", GOAL) for row in rows]
 
 
