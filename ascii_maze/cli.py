@@ -496,6 +496,9 @@ def study(
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the stages as shell commands, and stop.")] = False,
+    power: Annotated[
+        bool, typer.Option("--plan-power", help="Print how many seeds and mazes show which effect, and stop.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run the whole experiment: dataset, every method, evaluation, MRI, one report.
@@ -508,6 +511,12 @@ def study(
     from .study.view import plan_lines
 
     chosen = load_study(file)
+    if power:
+        from .study.power import plan_power, power_lines
+
+        foreseen = plan_power(chosen, out)
+        print(json.dumps(foreseen) if as_json else printable("\n".join(power_lines(foreseen))))
+        return
     stages = plan(chosen, out, workers, allow_launcher)
     silence_libraries()
     with waiting("checking the recipes"):

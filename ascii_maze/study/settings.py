@@ -58,6 +58,8 @@ class Study:
         contrasts: pairs of models to compare, each a name and what it is compared with; by default every method with
             its start and with `sft_twice`, and GRPO with DPO. Only these are tested and corrected for their number.
         margin: a difference in the share of mazes, 0-1, below which two models count as equivalent.
+        variance: of a difference between two models, of `seeds`, `mazes` and `both` together with chance, for
+            `--plan-power`; a study that was run has measured it.
         launcher: runs the training on many devices, such as `accelerate launch --num_processes 8`.
         minutes: that a stage takes, by `build`, `evaluate`, `mri` or a recipe's name; for the estimate of time left.
     """
@@ -76,6 +78,7 @@ class Study:
     starts_from: dict[str, dict[str, str]] = field(default_factory=dict)
     contrasts: list[list[str]] | None = None
     margin: float = 0.05
+    variance: dict[str, float] | None = None
     launcher: str | None = None
     minutes: dict[str, float] = field(default_factory=dict)
 
@@ -128,6 +131,8 @@ def problems(study: Study):
     for pair in contrasts:
         if len(set(pair)) != 2 or len(pair) != 2 or contrasts.count(pair) + contrasts.count(pair[::-1]) > 1:
             yield f"'contrasts' holds {pair}; expected pairs of two different models, each pair once"
+    if study.variance is not None and set(study.variance) != {"seeds", "mazes", "both"}:
+        yield f"'variance' has the keys {', '.join(study.variance) or 'none'}; expected seeds, mazes and both"
     for name, starts in study.starts_from.items():
         for other in (name, *starts.values()):
             if other not in study.recipes:
@@ -216,6 +221,8 @@ EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "starts_from": ("a mapping of names to mappings of a recipe's keys to names", _is_mapping(_is_mapping(_is_text))),
     "contrasts": ("a list of pairs of names", lambda value: value is None or _is_list(_is_list(_is_text))(value)),
     "margin": ("a number above 0 and below 1", lambda value: _is_minutes(value) and 0 < value < 1),
+    "variance": ("a mapping of seeds, mazes and both to numbers",
+                 lambda value: value is None or _is_mapping(_is_minutes)(value)),
     "launcher": ("a command, such as accelerate launch --num_processes 8",
                  lambda value: value is None or _is_line(value)),
     "minutes": ("a mapping of stages to numbers", _is_mapping(_is_minutes)),

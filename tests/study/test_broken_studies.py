@@ -60,6 +60,8 @@ MAPPING = "expected a mapping"
         ({"contrasts": [["sft"]]}, r"'contrasts' holds \['sft'\]; expected pairs of two different models"),
         ({"contrasts": [["sft", "sft"]]}, "expected pairs of two different models"),
         ({"contrasts": [["sft", "base"], ["base", "sft"]]}, "each pair once"),
+        ({"variance": {"seeds": 0.1}}, "'variance' has the keys seeds; expected seeds, mazes and both"),
+        ({"variance": {"seeds": "x", "mazes": 0, "both": 0}}, "'variance' is"),
         ({"margin": 0}, "'margin' is 0; expected a number above 0"),
         ({"margin": "small"}, "'margin' is 'small'"),
         ({"margin": 5}, "'margin' is 5; expected a number above 0 and below 1"),
