@@ -170,6 +170,10 @@ class RunArguments:
     budget: str | None = field(
         default=None, metadata={"help": "Stop after tokens=N, seconds=N or steps=N, whatever else the recipe says."}
     )
+    random_reward: bool = field(
+        default=False,
+        metadata={"help": "For GRPO, a control: reward completions by the toss of a coin, whatever they say."},
+    )
     stepwise: str | None = field(
         default=None,
         metadata={"help": "For GRPO: walk step by step and see full, window:RADIUS, local or none, +goal or not."},

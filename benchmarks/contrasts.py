@@ -185,7 +185,8 @@ NOTES = """## What to make of it
 - Each contrast's own variance between seeds is too often small by luck, and claims too much where mazes are many; the
   shared one claims too much where one method's seeds differ far more than the others'. Both together stay near 5 %,
   but for two seeds of which one method's differ nearly tenfold.
-- Two seeds show large effects only. Five show what two do not, where seeds differ at all.
+- Two seeds show large effects only. Five show what two do not, where seeds differ at all. What is foreseen
+  is off where one method's seeds differ far more than the others'.
 """
 
 

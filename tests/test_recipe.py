@@ -33,12 +33,14 @@ def test_shipped_tiny_recipe_extends_the_real_one():
 
 
 STEPS = "recipes/grpo_steps.yaml"  # GRPO once more, step by step
+# Methods once more, as controls: of what they start from, of their reward, of the adapter.
+CONTROLS = tuple(f"recipes/tiny/{name}.yaml" for name in ("sft_twice", "grpo_random", "sft_full"))
 RECIPES = [name for name, path in shipped_recipes().items() if LAUNCHER_KEY in path.read_text()]
 
 
 def test_every_method_has_a_recipe_for_a_real_model_and_for_the_embedded_one():
     of_methods = [f"recipes/{where}{method}.yaml" for where in ("", "tiny/") for method in METHODS]
-    assert sorted(RECIPES) == sorted([*of_methods, STEPS])
+    assert sorted(RECIPES) == sorted([*of_methods, STEPS, *CONTROLS])
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -48,12 +50,13 @@ def test_every_shipped_recipe_is_yaml_and_python_and_passes_its_own_check(name):
     compile(text, name, "exec")
     assert f"accelerate launch {name}" in text.split("if __name__")[0]
     recipe = load_recipe(name, ["--bf16", "false"])  # whether a card has bfloat16 is not the recipe's mistake
-    method = f"{recipe.method}{'_steps' * (name == STEPS)}"
-    assert name == f"recipes/{'tiny/' if 'tiny/' in name else ''}{method}.yaml"
+    if name not in CONTROLS:
+        method = f"{recipe.method}{'_steps' * (name == STEPS)}"
+        assert name == f"recipes/{'tiny/' if 'tiny/' in name else ''}{method}.yaml"
     assert (recipe.values.get("stepwise") is not None) == (name == STEPS)
     assert recipe.values["output_dir"] == name.replace("recipes", "outputs").removesuffix(".yaml")
     arguments = parse_recipe(recipe)
-    assert arguments.model.load_in_4bit
+    assert arguments.model.load_in_4bit == arguments.model.use_peft == ("full" not in name)
     assert arguments.model.use_bnb_nested_quant
     assert arguments.training.remove_unused_columns == (recipe.method not in ("orpo", "rlhf", "grpo"))
 
@@ -70,8 +73,10 @@ def test_methods_differ_in_nothing_that_would_make_the_comparison_unfair():
     )
     for where in ("recipes", "recipes/tiny"):
         recipes = [load_recipe(f"{where}/{method}.yaml") for method in METHODS if method != "reward"]
+        recipes += [load_recipe(name) for name in CONTROLS if where in name and "tiny" in where]
         for key in shared:
-            assert len({recipe.values.get(key) for recipe in recipes}) == 1, key
+            of = recipes if key != "load_in_4bit" else [recipe for recipe in recipes if "full" not in recipe.path.name]
+            assert len({recipe.values.get(key) for recipe in of}) == 1, key
 
 
 @pytest.mark.parametrize("name", ["ddp", "fsdp2", "deepspeed_zero3", "multi_node"])

@@ -175,7 +175,9 @@ class Design:
 
         both = components.both if seeds > 1 else 0.0
         of_seeds = drawn(both + mazes * components.seeds, seeds - 1)
-        of_pool = drawn(both + mazes * pooled, (seeds - 1) * of_pairs)
+        # The contrast is one of those that are pooled.
+        others = drawn(both + mazes * pooled, (seeds - 1) * (of_pairs - 1))
+        of_pool = (of_seeds + (of_pairs - 1) * others) / of_pairs
         of_mazes = drawn(components.both + seeds * components.mazes, mazes - 1)
         of_both = drawn(both, (seeds - 1) * (mazes - 1))
         error, df = error_of(of_seeds, of_mazes, of_both, seeds, mazes, seeds - 1)

@@ -74,7 +74,11 @@ def plan_power(study: Study, out: Path) -> PowerPlan:
 
 
 def variances(study: Study, out: Path) -> tuple[Components, str]:
-    """The variances to plan with, and where they are from."""
+    """The variances to plan with, and where they are from.
+
+    Raises:
+        UsageError: results.json in `out` is not that of a study.
+    """
     if study.variance is not None:
         return Components(**study.variance), "given in the study file"
     if (out / "results.json").is_file():

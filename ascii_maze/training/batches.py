@@ -19,11 +19,11 @@ class StepSampler:
     Args:
         lengths: tokens of each row.
         rows_per_step: rows of one optimizer step, over all its batches and all processes.
-        seed: of the run.
+        seed: of the run, and of its data if that has one of its own.
         epoch: returns the index of the epoch that begins, from 0.
     """
 
-    def __init__(self, lengths: np.ndarray, rows_per_step: int, seed: int, epoch: Callable[[], int]):
+    def __init__(self, lengths: np.ndarray, rows_per_step: int, seed: tuple[int, ...], epoch: Callable[[], int]):
         self.lengths, self.rows_per_step = lengths, rows_per_step
         self.seed, self.epoch = seed, epoch
 
@@ -31,7 +31,7 @@ class StepSampler:
         return len(self.lengths)
 
     def __iter__(self) -> Iterator[int]:
-        order = np.random.default_rng((self.seed, self.epoch())).permutation(len(self))
+        order = np.random.default_rng((*self.seed, self.epoch())).permutation(len(self))
         for start in range(0, len(self), self.rows_per_step):
             rows = order[start : start + self.rows_per_step]
             yield from rows[np.argsort(self.lengths[rows], kind="stable")].tolist()

@@ -7,8 +7,11 @@ weight 0.
 
 
 def make_trainer(trainer_class: type, run, args, train_dataset, processing_class, **arguments):
-    """Make TRL's trainer of this method; see `sft`. The recipe's `reward_weights` are in the order of the terms."""
-    from .rewards import THOUGHT_FIGURES, Terms, reward_function, thinks
+    """Make TRL's trainer of this method; see `sft`. The recipe's `reward_weights` are in the order of the terms.
+
+    With `random_reward` all is logged as ever and weighs nothing, and a coin is tossed for every completion.
+    """
+    from .rewards import THOUGHT_FIGURES, Terms, coin, reward_function, thinks
     from .watch import watched
 
     if run.stepwise:
@@ -21,8 +24,12 @@ def make_trainer(trainer_class: type, run, args, train_dataset, processing_class
     if thinks(train_dataset, processing_class):
         args.reward_weights = [*(args.reward_weights or [1.0] * len(names)), *(0.0 for _ in THOUGHT_FIGURES)]
         names += THOUGHT_FIGURES
+    rewards = [reward_function(name, processing_class) for name in names]
+    if run.random_reward:
+        args.reward_weights = [*(0.0 for _ in rewards), 1.0]
+        rewards.append(coin(args.seed))
     return watched(trainer_class)(
-        reward_funcs=[reward_function(name, processing_class) for name in names],
+        reward_funcs=rewards,
         args=args,
         train_dataset=train_dataset,
         processing_class=processing_class,

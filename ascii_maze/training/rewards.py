@@ -15,6 +15,8 @@ How each term resists being exploited:
 With `WEIGHTS` every valid path earns more than any other; a test pins that.
 """
 
+import hashlib
+
 from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..mazes.reasoning import check_thought, thought_of
 from ..mazes.terms import WEIGHTS, Terms
@@ -91,3 +93,21 @@ def reward_function(term: str, tokenizer):
 def thinks(rows, tokenizer) -> bool:
     """Whether answers begin with a thought: the rows' rules ask for one, or the tokenizer's template opens it."""
     return how_read(tokenizer).thinking or any(style.reasoning != "none" for style in styles_in(rows))
+
+
+def coin(seed: int):
+    """A reward function of TRL that tosses a coin for each completion: heads 1, tails 0, whatever the completion says.
+
+    What training on it teaches comes of training alone (Shao et al., "Spurious rewards", arXiv:2506.10947). The tosses
+    depend on the seed, the step and the maze, so that a resumed run has the same.
+    """
+
+    def reward(
+        prompts: list[list[Message]], completions: list[list[Message]], maze: list[str], trainer_state=None, **columns
+    ) -> list[float]:
+        step = trainer_state.global_step if trainer_state else 0
+        tossed = [f"{seed}/{step}/{place}/{text}" for place, text in enumerate(maze)]
+        return [float(hashlib.blake2b(toss.encode(), digest_size=1).digest()[0] & 1) for toss in tossed]
+
+    reward.__name__ = "coin"
+    return reward

@@ -191,11 +191,13 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
     """Make the trainer of the recipe's method, with its model, rows and callbacks.
 
     Raises:
-        UsageError: the recipe asks for walks step by step, and its method is not GRPO.
+        UsageError: the recipe asks for walks step by step or a random reward, and its method is not GRPO.
     """
     training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
-    if recipe.method != "grpo" and (extra.stepwise or extra.max_moves):
-        raise UsageError("'stepwise' and 'max_moves' are for method grpo; leave them out")
+    if recipe.method != "grpo" and (extra.stepwise or extra.max_moves or extra.random_reward):
+        raise UsageError("'stepwise', 'max_moves' and 'random_reward' are for method grpo; leave them out")
+    if extra.stepwise and extra.random_reward:
+        raise UsageError("'random_reward' is for walks written as a whole; leave it or 'stepwise' out")
     training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
     budget = Budget.parse(extra.budget) if extra.budget else None
     if budget and budget.unit == "steps":

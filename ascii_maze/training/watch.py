@@ -64,7 +64,8 @@ def watched(trainer_class: type) -> type:
                 sampler = super()._get_train_sampler(dataset)
                 return sampler if hasattr(sampler, "set_epoch") else EpochSampler(sampler, self.args.seed, epoch)
             lengths = lengths_to_sort_by(self.train_dataset if dataset is None else dataset)
-            return StepSampler(lengths, rows_per_step(self.args), self.args.seed, epoch)
+            seed = (self.args.seed,) if self.args.data_seed is None else (self.args.seed, self.args.data_seed)
+            return StepSampler(lengths, rows_per_step(self.args), seed, epoch)
 
         def training_step(self, model, inputs, num_items_in_batch=None):
             if self.began is None:

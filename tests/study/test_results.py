@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from ascii_maze.errors import UsageError
-from ascii_maze.recipe import load_recipe
+from ascii_maze.methods import METHODS
+from ascii_maze.recipe import find_recipe, load_recipe
 from ascii_maze.study.pairs import chain_of, default_pairs, planned_pairs, start_of
 from ascii_maze.study.plan import Stage, plan, starts_of
 from ascii_maze.study.results import best_rule, interval, mazes_seen, paired_against
@@ -140,3 +141,15 @@ def test_the_plan_in_words(tmp_path):
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (65.4, "1:05"), (7265, "2:01:05")])
 def test_clock(seconds, text):
     assert clock(seconds) == text
+
+
+@pytest.mark.parametrize("file", ["recipes/tiny/study.yaml", "recipes/tiny/paper.yaml"])
+def test_no_walker_of_a_study_that_ships_has_another_budget_or_chooses_on_another_split(file):
+    study = load_study(find_recipe(file))
+    recipes = {name: load_recipe(path) for name, path in study.recipes.items()}
+    assert plan(study, Path("out"))
+    walkers = [{**one.values, **study.overrides} for one in recipes.values() if not METHODS[one.method].scores]
+    for key in ("budget", "dataset_test_split", "eval_limit", "eval_steps"):
+        assert len({values.get(key) for values in walkers}) == 1, key
+    assert walkers[0]["budget"].startswith("tokens=")
+    assert walkers[0]["dataset_test_split"] == "validation"

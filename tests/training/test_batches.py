@@ -21,13 +21,18 @@ LENGTHS = np.random.default_rng(0).integers(90, 180, 203)
 
 
 def order(epoch=0, seed=0, rows_per_step=16):
-    return list(StepSampler(LENGTHS, rows_per_step, seed, lambda: epoch))
+    return list(StepSampler(LENGTHS, rows_per_step, (seed,), lambda: epoch))
 
 
 def test_every_row_once_and_the_same_order_again_for_the_same_seed_and_epoch():
     assert sorted(order()) == list(range(len(LENGTHS)))
     assert order() == order()
     assert len({tuple(order(epoch, seed)) for epoch in range(3) for seed in range(3)}) == 9
+
+
+def test_a_run_with_a_seed_for_its_data_reads_other_rows_first_and_still_hangs_on_its_own_seed():
+    again = [list(StepSampler(LENGTHS, 16, (seed, 1), lambda: 0)) for seed in (0, 1)]
+    assert len({tuple(one) for one in (order(), order(seed=1), *again)}) == 4
 
 
 def test_which_rows_a_step_holds_is_random_and_its_batches_hold_rows_of_like_length():

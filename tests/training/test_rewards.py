@@ -16,8 +16,9 @@ from ascii_maze.metrics.path_validity.maze import MOVES
 from ascii_maze.models.chat import Chat
 from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.models.templates import set_chat_template
+from ascii_maze.recipe import RunArguments
 from ascii_maze.training import grpo
-from ascii_maze.training.rewards import WEIGHTS, Terms, judge, reward_function, thought_figures
+from ascii_maze.training.rewards import WEIGHTS, Terms, coin, judge, reward_function, thought_figures
 
 from .families import tokenizer_of
 
@@ -68,8 +69,12 @@ def test_length_and_truth_of_thoughts_are_logged_beside_the_reward_with_weight_0
     tokenizer = load_tokenizer("tiny")
     for rows, weights in ((asked, [1.0, 0.5, 0.1, 0.3, 0.0, 0.0]), (plain, list(WEIGHTS))):
         args = SimpleNamespace(reward_weights=list(WEIGHTS))
-        trainer = grpo.make_trainer(Trainer, SimpleNamespace(stepwise=None), args, rows, tokenizer)
+        trainer = grpo.make_trainer(Trainer, RunArguments(), args, rows, tokenizer)
         assert args.reward_weights == weights
+        tossed = SimpleNamespace(reward_weights=list(WEIGHTS), seed=0)
+        by_coin = grpo.make_trainer(Trainer, RunArguments(random_reward=True), tossed, rows, tokenizer)
+        assert tossed.reward_weights == [0.0] * len(weights) + [1.0]
+        assert by_coin.arguments["reward_funcs"][-1].__name__ == "coin"
         names = [function.__name__ for function in trainer.arguments["reward_funcs"]]
         assert names == [*Terms._fields, "thought_length", "thought_true"][: len(weights)]
     maze = Maze.from_ascii(MAZE)
@@ -167,3 +172,14 @@ def test_a_rollout_ends_with_what_the_template_writes_after_an_answer():
     ends = sorted({7, tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("<|im_end|>")})
     assert model.generation_config.eos_token_id == ends
     assert training.generation_kwargs == {"stop_token_ids": ends}
+
+
+def test_a_coin_says_nothing_of_the_walk_and_falls_the_same_way_in_a_resumed_run():
+    toss, step = coin(0), SimpleNamespace(global_step=3)
+    mazes = [MAZE] * 400
+    found = toss(prompts=[], completions=["R"] * 400, maze=mazes, trainer_state=step, id=[])
+    assert set(found) == {0.0, 1.0}
+    assert 160 < sum(found) < 240
+    assert toss(prompts=[], completions=["L"] * 400, maze=mazes, trainer_state=step) == found
+    assert coin(1)(prompts=[], completions=["R"] * 400, maze=mazes, trainer_state=step) != found
+    assert toss(prompts=[], completions=["R"] * 400, maze=mazes, trainer_state=SimpleNamespace(global_step=4)) != found
