@@ -182,7 +182,7 @@ def measure_steps(method: str, options: argparse.Namespace, dataset: Path, folde
             losses[way].append(loss.item())
     for way in ways:
         ratios = [median(a / b for a, b in zip(seconds[ways[0]], seconds[way])) for seconds in (clock, processor)]
-        apart = max(abs(a - b) / abs(a) for a, b in zip(losses[ways[0]], losses[way]))
+        apart = max(abs(a - b) / (abs(a) or 1.0) for a, b in zip(losses[ways[0]], losses[way]))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(
             f"| {method} | {way} | {median(clock[way]):.1f} | {ratios[0]:.2f} | {median(processor[way]):.1f} | "
