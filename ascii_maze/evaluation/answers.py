@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
+from ..environment.walks import Walk
 from ..files import write_text
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import decision_points, failure_of
@@ -26,7 +27,7 @@ from .predictions import write_part
 from .questions import Questions, size_of, solution_of
 from .schema import Prediction
 from .stepwise import BATCHES_PER_PART as STEPWISE_BATCHES_PER_PART
-from .stepwise import Walk, open_walker
+from .stepwise import open_walker
 
 BATCHES_PER_PART = 16
 

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..environment.env import MazeEnv
-from ..environment.episode import Episode
 from ..environment.explorers import EXPLORERS
-from ..environment.prompts import step_prompt
+from ..environment.walks import TURN, Walk, walk_all
 from ..errors import AsciiMazeError, UsageError
 from ..files import write_text
 from ..mazes.baselines import open_positions
-from ..mazes.prompts import Message, format_answer
+from ..mazes.prompts import Message
 from ..metrics.path_validity.scoring import read_maze
 from ..models.chat import how_read, render_prompt
 from ..models.engines import Engine, load_engine
@@ -27,7 +26,6 @@ from ..models.sources import Source
 
 SHORTEST = "shortest_path"
 STEP_BASELINES = (*EXPLORERS, SHORTEST)  # the bound last, as in every table
-TURN = 16  # moves that a turn has room for, unless the whole map is in sight
 BATCHES_PER_PART = 4  # an episode takes many turns, and an interrupted part begins again
 
 
@@ -45,34 +43,6 @@ class Stepwise(NamedTuple):
     def start(self, maze: str) -> MazeEnv:
         """A walk's beginning."""
         return MazeEnv(maze, self.observation, self.max_moves)
-
-
-class Walk(NamedTuple):
-    """A walk that is over, and all that was said in it but the rules."""
-
-    episode: Episode
-    talk: list[Message]
-
-    @property
-    def completion(self) -> str:
-        """The moves that were made, as one answer; the scorer gives it the episode's score."""
-        return format_answer(self.episode.moves)
-
-    def columns(self, observation: str) -> dict[str, Any]:
-        """What predictions.parquet has of a walk beside its score."""
-        episode = self.episode
-        return {
-            "observation": observation,
-            "ended": episode.ended,
-            "moves": len(episode.moves),
-            "turns": episode.turns,
-            "looks": episode.looks,
-            "errors": episode.errors,
-            "loops": episode.loops,
-            "spl": episode.spl,
-            "reward": episode.reward,
-            "talk": json.dumps([[message["role"], message["content"]] for message in self.talk]),
-        }
 
 
 # (rows of the dataset, where they begin, on_progress) -> the walks through each, as many for each.
@@ -112,28 +82,6 @@ def open_walker(name: str, respondent: Source | None, questions: Any, folder: Pa
         return [walks[place : place + decoding.samples] for place in range(0, len(walks), decoding.samples)]
 
     return walk
-
-
-def walk_all(
-    envs: Sequence[MazeEnv],
-    ask: Callable[[Sequence[list[Message]], int], list[str]],
-    on_progress: Callable[[int], None],
-) -> list[Walk]:
-    """Walk until every episode is over; all that go on take their turn together.
-
-    Args:
-        ask: (conversations, number of the turn) -> the next turn of each.
-        on_progress: called with the number of episodes that are over.
-    """
-    talks = [step_prompt(env) for env in envs]
-    running, turn = list(range(len(envs))), 0
-    while running:
-        for number, answer in zip(running, ask([talks[number] for number in running], turn)):
-            said = envs[number].turn(answer)
-            talks[number] += [{"role": "assistant", "content": answer}, {"role": "user", "content": said}]
-        running, turn = [number for number in running if not envs[number].ended], turn + 1
-        on_progress(len(envs) - len(running))
-    return [Walk(env.result(), talk[1:]) for env, talk in zip(envs, talks)]
 
 
 def within_context(engine: Engine, talk: list[Message], budget: int) -> list[Message]:

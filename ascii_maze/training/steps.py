@@ -14,8 +14,8 @@ from ..environment.env import MazeEnv
 from ..environment.episode import ENDS
 from ..environment.observations import Observation
 from ..environment.prompts import step_rules
+from ..environment.walks import TURN, walk_all
 from ..errors import UsageError
-from ..evaluation.stepwise import TURN, walk_all
 from ..mazes.terms import Terms
 from ..models.generation import answer_budget, generate
 

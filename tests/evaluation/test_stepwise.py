@@ -15,12 +15,13 @@ from ascii_maze.environment.env import WRONG_TEXT, MazeEnv
 from ascii_maze.environment.episode import ENDS
 from ascii_maze.environment.explorers import ALL_BASELINES
 from ascii_maze.environment.prompts import step_rules
+from ascii_maze.environment.walks import walk_all
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation import stepwise
 from ascii_maze.evaluation.run import WRITTEN, evaluate
 from ascii_maze.evaluation.schema import read_results
 from ascii_maze.evaluation.show import from_predictions
-from ascii_maze.evaluation.stepwise import STEP_BASELINES, walk_all, within_context
+from ascii_maze.evaluation.stepwise import STEP_BASELINES, within_context
 from ascii_maze.evaluation.walks import STEP_COLUMNS, seen_in, walk_svg, without_bumps
 from ascii_maze.hub.evidence import find_evidence
 from ascii_maze.metrics.path_validity.scoring import FIELDS, parse_moves

@@ -121,5 +121,5 @@ def test_a_tokenizer_without_chat_template_is_refused(tmp_path):
     tokenizer = build_tokenizer(64)
     tokenizer.chat_template = None
     tokenizer.save_pretrained(tmp_path)
-    with pytest.raises(UsageError, match="has no chat template; give --chat_template plain"):
+    with pytest.raises(UsageError, match="has no chat template; give --chat-template plain"):
         load_tokenizer(str(tmp_path))
