@@ -59,6 +59,8 @@ STUDY = {
     "mri_limit": 20,
     "overrides": TRAINING,
 }
+MAZES, TOKENS = DATASET["splits"]["train"], TRAINING["budget"].removeprefix("tokens=")
+SIZES = f"Datasets have {MAZES} mazes to train on, of 4x4; trainings read {TOKENS} tokens."
 REPO = "org/ascii-maze"
 # What differs between two runs of the same: what they took, where they lie, and which of their steps were resumed.
 # Transformers' `train_loss` and TRL's `num_tokens` are of the steps since the trainer was started, `tokens` of all;
@@ -361,7 +363,7 @@ def section(name: str, options, seconds: float, whole: dict, wrong: list[str], l
             f"\n## {name}, killed at {len(lines)} moments\n",
             f"`python benchmarks/kills.py {name} --kills {options.kills} --seed {options.seed}`; {machine},",
             f"{packages}.",
-            f"Left alone it took {seconds:.1f} s of the processors.\n",
+            f"Left alone it took {seconds:.1f} s of the processors. {SIZES}\n",
             *(["Something differs:\n", *(f"- {line}" for line in wrong[:20])] if wrong else [agreed]),
             "\n| | after | begun | what was killed | newest line of its output |\n|---|---|---|---|---|",
             *lines,
