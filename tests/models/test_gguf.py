@@ -58,6 +58,8 @@ def test_a_folder_that_was_left_unfinished_is_made_again(file):
     (folder / "source.json").unlink()
     (folder / "model.safetensors").write_bytes(b"torn")
     load_model(str(file))
+    assert (folder / "source.json").is_file()
+    assert (folder / "model.safetensors").read_bytes() != b"torn"
 
 
 def test_a_folder_with_one_such_file_is_that_file(file):
