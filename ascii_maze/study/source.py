@@ -79,7 +79,7 @@ def _imports(name: str, path: Path) -> tuple[str, ...]:
 
 
 def _source_of_command(command: str) -> str:
-    tree = ast.parse((ROOT / "ascii_maze" / "cli.py").read_bytes())
+    tree = ast.parse((ROOT / "ascii_maze" / "cli" / "__init__.py").read_bytes())
     found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == command]
     return "\n".join(map(code_of, found))
 

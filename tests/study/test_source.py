@@ -28,7 +28,7 @@ finally:
     pathlib.Path(told).write_text("\\n".join(ours))
 """
 FILES = {
-    "cli": "def train(rate=1):\n    pass\ndef show(n=4):\n    pass\n",
+    "cli/__init__": "def train(rate=1):\n    pass\ndef show(n=4):\n    pass\n",
     "run": "import os\nfrom . import near\ndef run():\n    from .deep.inner import thing\n",
     "near": "",
     "beside": "",
@@ -88,10 +88,13 @@ def test_of_a_module_only_the_code_counts(program, old, new, counts):
 
 def test_of_the_commands_only_its_own_counts(program):
     before = digest()
-    for other in (FILES["cli"].replace("n=4", "n=5"), FILES["cli"].replace("rate=1):", "rate=1):\n    'Train.'")):
-        (program / "cli.py").write_text(other)
+    for other in (
+        FILES["cli/__init__"].replace("n=4", "n=5"),
+        FILES["cli/__init__"].replace("rate=1):", "rate=1):\n    'Train.'"),
+    ):
+        (program / "cli" / "__init__.py").write_text(other)
         assert digest() == before
-    (program / "cli.py").write_text(FILES["cli"].replace("rate=1", "rate=2"))
+    (program / "cli" / "__init__.py").write_text(FILES["cli/__init__"].replace("rate=1", "rate=2"))
     assert digest() != before
 
 

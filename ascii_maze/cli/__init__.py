@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .errors import AsciiMazeError, Interrupted, UsageError, one_line, printable
-from .metrics.path_validity.maze import MazeError
-from .references import find_reference
-from .terminal import print_tables, progress, waiting
+from ..errors import AsciiMazeError, Interrupted, UsageError, one_line, printable
+from ..metrics.path_validity.maze import MazeError
+from ..references import find_reference
+from ..terminal import print_tables, progress, waiting
 
 if TYPE_CHECKING:
-    from .evaluation.schema import Results
-    from .models.chat import Chat
-    from .study.schema import StudyResults
+    from ..evaluation.schema import Results
+    from ..models.chat import Chat
+    from ..study.schema import StudyResults
 
 app = typer.Typer(
     help="Find out what each fine-tuning method teaches a language model that walks through ASCII mazes.\n\n"
@@ -65,7 +65,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     if "ASCII_MAZE_FOLLOW_PARENT" in os.environ:
-        from .study.runner import follow_parent
+        from ..study.runner import follow_parent
 
         follow_parent()
     try:
@@ -119,14 +119,14 @@ def build(
         return
     from dataset_builder.build import build as build_dataset
 
-    from .hub import check_target, plan_push
+    from ..hub import check_target, plan_push
 
     if push:
         check_target("dataset", push, public)  # fail on a missing login before the build, not after it
     with progress(quiet=as_json) as on_progress, resumable():
         record = build_dataset(chosen, out, workers, on_progress)
         if preferences_from:
-            from .launch import prepare_process
+            from ..launch import prepare_process
 
             chat = chat_of(chat_template, thinking, thinking_tokens)
             prepare_process()
@@ -147,8 +147,8 @@ def build(
 
 def chat_of(template: str | None, thinking: bool | None = None, thinking_tokens: int | None = None) -> "Chat":
     """How a command's options have conversations written; see `models.chat.Chat`."""
-    from .models.chat import Chat
-    from .models.templates import read_template
+    from ..models.chat import Chat
+    from ..models.templates import read_template
 
     return Chat(None if template is None else read_template(template), thinking, thinking_tokens)
 
@@ -175,7 +175,7 @@ def train(
     ] = False,
 ) -> None:
     """Fine-tune a model by a recipe; `--key value` overrides any of its keys."""
-    from .launch import train as train_recipe
+    from ..launch import train as train_recipe
 
     with resumable("the same command resumes from the last checkpoint"):
         train_recipe(recipe, context.args, dry_run, overwrite)
@@ -196,11 +196,11 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Merge an adapter into its base; the result is saved only if it walks as well as before."""
-    from .launch import prepare_process
+    from ..launch import prepare_process
 
     chat = chat_of(chat_template)
     prepare_process()
-    from .training.merge import merge_adapter
+    from ..training.merge import merge_adapter
 
     with progress(quiet=as_json) as on_progress:
         figures = merge_adapter(adapter, out, dataset, split, limit, margin, on_progress, base=base, chat=chat)
@@ -275,11 +275,11 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score the paths of models on splits of a dataset, beside baselines. Run it again to resume."""
-    from .launch import prepare_process
+    from ..launch import prepare_process
 
     named, chat = name_models(models), chat_of(chat_template, thinking, thinking_tokens)
     prepare_process()
-    from .evaluation.run import evaluate as evaluate_models
+    from ..evaluation.run import evaluate as evaluate_models
 
     with progress(quiet=as_json) as on_progress, resumable():
         results = evaluate_models(
@@ -315,7 +315,7 @@ def name_models(models: list[str]) -> dict[str, str]:
     Raises:
         UsageError: two of one name, a name that is a baseline's, or nothing on one side of `=`.
     """
-    from .mazes.baselines import BASELINES
+    from ..mazes.baselines import BASELINES
 
     named: dict[str, str] = {}
     for word in models:
@@ -332,7 +332,7 @@ def name_models(models: list[str]) -> dict[str, str]:
 
 def print_table(results: "Results") -> None:
     """Print the table of results, one part per split."""
-    from .evaluation.tables import STEP_HEADER, STEPS_IN_TERMINAL, TABLE_HEADER, sample_rows, step_rows, table_rows
+    from ..evaluation.tables import STEP_HEADER, STEPS_IN_TERMINAL, TABLE_HEADER, sample_rows, step_rows, table_rows
 
     rows = table_rows(results)
     print_tables(
@@ -384,7 +384,7 @@ def prompts(
     """Write what a model would read, to have it answered elsewhere; `evaluate NAME=FILE` scores the answers."""
     if messages == (model is not None):
         raise UsageError("give --model, whose tokenizer renders the prompts, or --messages")
-    from .evaluation.prompts import write_prompts
+    from ..evaluation.prompts import write_prompts
 
     written = write_prompts(dataset, split, limit, out, model, chat_of(chat_template, thinking, thinking_tokens))
     if as_json:
@@ -418,16 +418,16 @@ def tokens(
     if dataset and maze:
         raise UsageError("give --dataset or --maze, and not both")
     chat = chat_of(chat_template, thinking)
-    from .launch import prepare_process
+    from ..launch import prepare_process
 
     prepare_process()
-    from .tokens.facts import look_at
+    from ..tokens.facts import look_at
 
     facts = look_at(model, chat, dataset, split, maze)
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
         return
-    from .tokens.view import show as show_tokens
+    from ..tokens.view import show as show_tokens
 
     show_tokens(facts)
 
@@ -455,12 +455,12 @@ def mri(
     as_json: Json = False,
 ) -> None:
     """Show what fine-tuning changed inside the model: base against each fine-tune, layer by layer."""
-    from .launch import prepare_process
+    from ..launch import prepare_process
 
     named, chat = name_models(adapter), chat_of(chat_template)
     with resumable("run the same command again; a report starts from the beginning"):
         prepare_process()
-        from .mri.run import write_report
+        from ..mri.run import write_report
 
         with progress(quiet=as_json) as on_progress:
             results = write_report(base, named, dataset, split, out, limit, seed, on_progress, chat)
@@ -505,14 +505,14 @@ def study(
 
     Finished stages are kept while nothing they depend on changes. Run it again to resume.
     """
-    from .launch import silence_libraries
-    from .study.plan import check_recipes, plan
-    from .study.settings import load_study
-    from .study.view import plan_lines
+    from ..launch import silence_libraries
+    from ..study.plan import check_recipes, plan
+    from ..study.settings import load_study
+    from ..study.view import plan_lines
 
     chosen = load_study(file)
     if power:
-        from .study.power import plan_power, power_lines
+        from ..study.power import plan_power, power_lines
 
         foreseen = plan_power(chosen, out)
         print(json.dumps(foreseen) if as_json else printable("\n".join(power_lines(foreseen))))
@@ -530,10 +530,10 @@ def study(
         for one in stages:
             if one.launcher:
                 print(printable(f"{one.name} runs: {one.shell(everything)}"), file=sys.stderr)
-    from .study.report import write_report
-    from .study.results import gather
-    from .study.runner import run_stages
-    from .study.view import live_view
+    from ..study.report import write_report
+    from ..study.results import gather
+    from ..study.runner import run_stages
+    from ..study.view import live_view
 
     with resumable(), live_view() as on_progress:
         progress = run_stages(stages, out, stage, on_progress)
@@ -551,7 +551,7 @@ def study(
 
 def print_study(results: "StudyResults", out: Path) -> None:
     """Print the table of a study, one part per split, and where its files are."""
-    from .study.report import HEADER, table_of
+    from ..study.report import HEADER, table_of
 
     shown = [HEADER.index(name) for name in ("model", "shortest", "95 %", "valid", "against its start", "time")]
     print_tables(
@@ -593,7 +593,7 @@ def show(
     ] = None,
 ) -> None:
     """Draw mazes with paths through them, in the terminal or on a page."""
-    from .evaluation import show as shown
+    from ..evaluation import show as shown
 
     groups = shown.find_drawings(source, split, n, answer, marks or [], style)
     if html:
@@ -625,14 +625,14 @@ def convert(
     ] = None,
 ) -> None:
     """Write the maze of a file in another style."""
-    from .mazes.convert import convert as convert_maze
-    from .mazes.convert import parse_marks
+    from ..mazes.convert import convert as convert_maze
+    from ..mazes.convert import parse_marks
 
     text = convert_maze(source, to, style, parse_marks(marks or []))
     if out is None:
         print(printable(text))
     else:
-        from .files import write_text
+        from ..files import write_text
 
         write_text(out, text + "\n")
 
@@ -675,7 +675,7 @@ def push(
     as_json: Json = False,
 ) -> None:
     """Publish a folder on the Hub in one atomic commit; files that are there already are not sent again."""
-    from .hub import plan_push, shipped_folder
+    from ..hub import plan_push, shipped_folder
 
     plan = plan_push(
         kind,
@@ -700,7 +700,7 @@ def push_plan(plan, quiet: bool) -> dict:
     """Carry out a plan of `ascii_maze.hub.plan_push`, with a progress bar; returns plan and outcome as JSON values."""
     from dataclasses import asdict
 
-    from .hub import push
+    from ..hub import push
 
     with progress(quiet) as on_progress:
         return {**plan.to_dict(), **asdict(push(plan, on_progress=on_progress))}
@@ -722,7 +722,7 @@ def doctor(as_json: Json = False) -> None:
     """Check Python, packages, GPU, Hub login and disk, and print the command that fixes what does not work."""
     from rich.console import Console
 
-    from .doctor import examine, in_order, to_table
+    from ..doctor import examine, in_order, to_table
 
     with Console(stderr=True).status("testing a 4-bit layer in a new process") as status:
         checks = examine()
