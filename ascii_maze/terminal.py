@@ -1,10 +1,10 @@
-"""Terminal output of the commands: progress on stderr, tables on stdout."""
+"""The commands in the terminal: progress on stderr, tables on stdout, Ctrl-C in a line."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from .errors import printable
+from .errors import Interrupted, printable
 
 # Called with what is being done, the number of steps done, and the total.
 OnProgress = Callable[[str, int, int], None]
@@ -44,6 +44,15 @@ def waiting(what: str) -> Iterator[None]:
 
     with Console(stderr=True).status(what):
         yield
+
+
+@contextmanager
+def resumable(how: str = "run the same command again to resume") -> Iterator[None]:
+    """Turn Ctrl-C into one line that says how to resume."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise Interrupted(f"interrupted; {how}") from stop
 
 
 def tell_tenths() -> OnProgress:

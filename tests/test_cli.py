@@ -8,7 +8,8 @@ import pyarrow.parquet
 import pytest
 
 from ascii_maze import __main__
-from ascii_maze.cli import app, main, named_path
+from ascii_maze.cli import app, main
+from ascii_maze.cli.options import named_path
 
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "numba", "numpy", "pyarrow")
 

@@ -84,7 +84,7 @@ def ask_mri(text):
 
 
 def ask_show(text):
-    from ascii_maze.cli import show
+    from ascii_maze.cli.show import show
 
     show(text, "test", n=1)
 
@@ -185,7 +185,7 @@ def test_a_repository_and_its_revision_reach_the_hub_from_every_entrance(entranc
     ],
 )
 def test_a_folder_with_an_equals_sign_is_no_name(word, name, model, tmp_path, monkeypatch):
-    from ascii_maze.cli import name_models
+    from ascii_maze.cli.options import name_models
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lr=2e-4").mkdir()

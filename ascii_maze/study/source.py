@@ -22,7 +22,8 @@ def source_digest(command: str, modules: tuple[str, ...]) -> str:
     """sha256 over the code of some modules with all that they import, as it is on disk.
 
     Args:
-        command: of `ascii-maze`, which hands on its options and their defaults; none of the others counts.
+        command: of `ascii-maze`, whose function hands on its options and their defaults; no other command counts.
+            What is none of the commands counts nothing.
         modules: dotted names of what it runs.
     """
     digest = hashlib.sha256(_source_of_command(command).encode())
@@ -79,7 +80,8 @@ def _imports(name: str, path: Path) -> tuple[str, ...]:
 
 
 def _source_of_command(command: str) -> str:
-    tree = ast.parse((ROOT / "ascii_maze" / "cli" / "__init__.py").read_bytes())
+    path = ROOT / "ascii_maze" / "cli" / f"{command}.py"
+    tree = ast.parse(path.read_bytes() if path.is_file() else b"")
     found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == command]
     return "\n".join(map(code_of, found))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ascii_maze.study import source
-from ascii_maze.study.plan import plan
+from ascii_maze.study.plan import RECIPE, plan
 from ascii_maze.study.settings import load_study
 from ascii_maze.study.source import modules_run, source_digest
 
@@ -28,7 +28,8 @@ finally:
     pathlib.Path(told).write_text("\\n".join(ours))
 """
 FILES = {
-    "cli/__init__": "def train(rate=1):\n    pass\ndef show(n=4):\n    pass\n",
+    "cli/train": "def train(rate=1):\n    pass\ndef beside(n=4):\n    pass\n",
+    "cli/show": "def show(n=4):\n    pass\n",
     "run": "import os\nfrom . import near\ndef run():\n    from .deep.inner import thing\n",
     "near": "",
     "beside": "",
@@ -88,14 +89,23 @@ def test_of_a_module_only_the_code_counts(program, old, new, counts):
 
 def test_of_the_commands_only_its_own_counts(program):
     before = digest()
-    for other in (
-        FILES["cli/__init__"].replace("n=4", "n=5"),
-        FILES["cli/__init__"].replace("rate=1):", "rate=1):\n    'Train.'"),
+    for name, old, new in (
+        ("show", "n=4", "n=5"),
+        ("train", "n=4", "n=5"),
+        ("train", "rate=1):", "rate=1):\n    'Train.'"),
+        ("train", "rate=1", "rate=2"),
     ):
-        (program / "cli" / "__init__.py").write_text(other)
-        assert digest() == before
-    (program / "cli" / "__init__.py").write_text(FILES["cli/__init__"].replace("rate=1", "rate=2"))
-    assert digest() != before
+        text = FILES[f"cli/{name}"]
+        assert old in text
+        (program / "cli" / f"{name}.py").write_text(text.replace(old, new))
+        assert (digest() != before) is (new == "rate=2")
+        (program / "cli" / f"{name}.py").write_text(text)
+
+
+def test_the_command_of_every_stage_is_found_and_a_launcher_s_file_is_none():
+    for stage in plan(load_study(None), Path("out")):
+        assert f"def {stage.command[0]}(" in source._source_of_command(stage.command[0])
+    assert source._source_of_command(RECIPE) == ""
 
 
 def test_a_stage_counts_what_it_runs_and_not_what_others_do():
@@ -120,5 +130,8 @@ def test_all_that_a_stage_imports_counts(study_file, tmp_path):
         subprocess.run(command, check=True, capture_output=True, timeout=300)
         imported = set(told.read_text().split())
         assert len(imported) > 10
-        of_the_command_line = {f"ascii_maze.{name}" for name in ("cli", "references", "terminal", "hub.cards")}
+        of_the_command_line = {
+            f"ascii_maze.{name}" for name in ("references", "terminal", "hub.cards", "evaluation.view")
+        }
+        imported = {name for name in imported if not name.startswith("ascii_maze.cli")}
         assert imported - of_the_command_line - set(source.WITHOUT) <= set(modules_run(stage.modules))

@@ -1,0 +1,78 @@
+"""`ascii-maze build`: the dataset."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import printable
+from ..terminal import progress, resumable
+from .options import ChatTemplate, Json, Thinking, ThinkingTokens, chat_of, named_path
+from .push import push_plan, pushed_lines
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples: ascii-maze build demo --out ascii-maze --workers 2; "
+    "ascii-maze build --push ORG/ascii-maze; ascii-maze build demo --out pairs --preferences-from outputs/tiny/sft"
+)
+def build(
+    config: Annotated[
+        str, typer.Argument(help="Name of a config in dataset_builder/configs, or a YAML file.")
+    ] = "ascii-maze",
+    out: Annotated[
+        Path, typer.Option(parser=named_path, metavar="<path>", help="Output folder; load_dataset reads it.")
+    ] = Path("ascii-maze"),
+    seed: Annotated[int | None, typer.Option(help="Seed, overriding the config's.")] = None,
+    workers: Annotated[int, typer.Option(help="Number of processes; the result does not depend on it.")] = 1,
+    limit: Annotated[int | None, typer.Option(help="Maximum number of rows per split.")] = None,
+    preferences_from: Annotated[
+        str | None, typer.Option(help="Model whose sampled answers form the pairs of config `preference`.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=2, help="Answers sampled from that model per maze.")] = 8,
+    chat_template: ChatTemplate = None,
+    thinking: Thinking = None,
+    thinking_tokens: ThinkingTokens = None,
+    push: Annotated[str | None, typer.Option(help="Then publish the dataset on the Hub as ORG/NAME.")] = None,
+    public: Annotated[bool, typer.Option("--public", help="With --push: make the repository public.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be built, and stop.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Build the dataset: mazes in disjoint splits, as parquet files with a card."""
+    from dataset_builder.config import load_config, quotas
+
+    chosen = load_config(config, seed, limit)
+    if dry_run:
+        plan = [{**quota._asdict(), "kind": quota.kind._asdict()} for quota in quotas(chosen)]
+        lines = [f"{quota.split:<12} {quota.count:>9,}  {quota}" for quota in quotas(chosen)]
+        head = f"{chosen.name}, seed {chosen.seed}, into {out}:"
+        print(json.dumps(plan) if as_json else printable("\n".join([head, *lines])))
+        return
+    from dataset_builder.build import build as build_dataset
+
+    from ..hub import check_target, plan_push
+
+    if push:
+        check_target("dataset", push, public)  # fail on a missing login before the build, not after it
+    with progress(quiet=as_json) as on_progress, resumable():
+        record = build_dataset(chosen, out, workers, on_progress)
+        if preferences_from:
+            from ..launch import prepare_process
+
+            chat = chat_of(chat_template, thinking, thinking_tokens)
+            prepare_process()
+            from dataset_builder.on_policy import replace_preferences
+
+            record = replace_preferences(chosen, out, preferences_from, samples, on_progress, chat)
+    pushed = push_plan(plan_push("dataset", out, push, public=public), as_json) if push else None
+    if as_json:
+        print(json.dumps({**record, **({"pushed": pushed} if push else {})}))
+        return
+    for name, rows in record["rows"].items():
+        print(printable(f"{name:<24} {rows:>9,} rows"))
+    shared = sum(record["shared_between_splits"].values())
+    print(printable(f"{shared} mazes shared between splits; load_dataset({str(out)!r})"))
+    if pushed:
+        print(printable(pushed_lines(pushed)))

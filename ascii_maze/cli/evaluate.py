@@ -1,0 +1,124 @@
+"""`ascii-maze evaluate`: models on splits of a dataset."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import printable
+from ..terminal import progress, resumable
+from .options import (
+    ChatTemplate,
+    Dataset,
+    Json,
+    Limit,
+    MovedBase,
+    Thinking,
+    ThinkingTokens,
+    chat_of,
+    name_models,
+    named_path,
+)
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples: ascii-maze evaluate tiny sft=outputs/tiny/sft --dataset ascii-maze --out outputs/evaluation; "
+    "ascii-maze evaluate ORG/ascii-maze-sft@v1 --samples 16; ascii-maze evaluate gpt=answers.jsonl --split "
+    "test_larger; ascii-maze evaluate tiny --stepwise window:2 --out outputs/steps"
+)
+def evaluate(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders, Hub ids (ORG/NAME or ORG/NAME@REVISION), adapters, `tiny`, or files of answers made "
+            "elsewhere (.jsonl, .json or .parquet with `id` or `maze`, and `completion`), each as MODEL or NAME=MODEL."
+        ),
+    ],
+    dataset: Dataset = "ascii-maze",
+    split: Annotated[list[str], typer.Option(help="Split to evaluate; repeatable.")] = ["test"],  # noqa: B006
+    limit: Limit = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=named_path,
+            metavar="<path>",
+            help="Output folder: gallery.html, results.json, predictions.parquet, report.md, figures.",
+        ),
+    ] = Path("outputs/evaluation"),
+    samples: Annotated[
+        int, typer.Option(min=1, help="Answers per maze; more than one gives pass@k and majority vote.")
+    ] = 1,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0, help="Sampling temperature; 0 is greedy. Default: 0, or 1.0 with several samples."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Sampling seed.")] = 0,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Maximum answer length; default: one move per open position of the map, with --stepwise 16 a turn.",
+        ),
+    ] = None,
+    chat_template: ChatTemplate = None,
+    thinking: Thinking = None,
+    thinking_tokens: ThinkingTokens = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Answers generated per batch.")] = 64,
+    stepwise: Annotated[
+        str | None,
+        typer.Option(
+            help="Walk step by step and see: full, window, window:RADIUS, local or none; any but full with +goal for "
+            "the distance to the goal.",
+        ),
+    ] = None,
+    max_moves: Annotated[
+        int | None, typer.Option(min=1, help="With --stepwise: moves of a walk; default: twice the open positions.")
+    ] = None,
+    base: MovedBase = None,
+    unquantised_base: Annotated[
+        bool,
+        typer.Option(
+            "--unquantised-base",
+            help="Add a row for the base in full precision; its own row has the precision the adapters trained in.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Score the paths of models on splits of a dataset, beside baselines. Run it again to resume."""
+    from ..launch import prepare_process
+
+    named, chat = name_models(models), chat_of(chat_template, thinking, thinking_tokens)
+    prepare_process()
+    from ..evaluation.run import evaluate as evaluate_models
+
+    with progress(quiet=as_json) as on_progress, resumable():
+        results = evaluate_models(
+            named,
+            dataset,
+            split,
+            out,
+            limit,
+            batch_size,
+            on_progress=on_progress,
+            samples=samples,
+            temperature=temperature,
+            seed=seed,
+            max_new_tokens=max_new_tokens,
+            pages=True,
+            base=base,
+            unquantised_base=unquantised_base,
+            chat=chat,
+            stepwise=stepwise,
+            max_moves=max_moves,
+        )
+    if as_json:
+        print(json.dumps(results))
+        return
+    from ..evaluation.view import print_results
+
+    print_results(results)
+    others = "results.json, predictions.parquet, report.md and figures are in the same folder"
+    print(printable(f"{out / 'gallery.html'}; {others}"))

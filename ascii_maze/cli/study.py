@@ -1,0 +1,113 @@
+"""`ascii-maze study`: the whole experiment."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import AsciiMazeError, printable
+from ..terminal import print_tables, resumable, waiting
+from .options import Json, named_path
+
+if TYPE_CHECKING:
+    from ..study.schema import StudyResults
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples: ascii-maze study --dry-run; ascii-maze study my.yaml --out outputs/my; "
+    "ascii-maze study my.yaml --out outputs/my --stage train-dpo"
+)
+def study(
+    file: Annotated[
+        Path | None, typer.Argument(parser=named_path, help="Study file; default: the demo on the embedded model.")
+    ] = None,
+    out: Annotated[Path, typer.Option(parser=named_path, metavar="<path>", help="Output folder.")] = Path(
+        "outputs/demo"
+    ),
+    workers: Annotated[int, typer.Option(help="Number of processes that build the dataset.")] = 2,
+    stage: Annotated[str | None, typer.Option(help="Run only this stage, as from a cluster's scheduler.")] = None,
+    allow_launcher: Annotated[
+        bool,
+        typer.Option(
+            "--allow-launcher", help="Allow any program as the study's `launcher`; its commands are printed first."
+        ),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the stages as shell commands, and stop.")] = False,
+    power: Annotated[
+        bool, typer.Option("--plan-power", help="Print how many seeds and mazes show which effect, and stop.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run the whole experiment: dataset, every method, evaluation, MRI, one report.
+
+    Finished stages are kept while nothing they depend on changes. Run it again to resume.
+    """
+    from ..launch import silence_libraries
+    from ..study.plan import check_recipes, plan
+    from ..study.settings import load_study
+    from ..study.view import plan_lines
+
+    chosen = load_study(file)
+    if power:
+        from ..study.power import plan_power, power_lines
+
+        foreseen = plan_power(chosen, out)
+        print(json.dumps(foreseen) if as_json else printable("\n".join(power_lines(foreseen))))
+        return
+    stages = plan(chosen, out, workers, allow_launcher)
+    silence_libraries()
+    with waiting("checking the recipes"):
+        check_recipes(chosen)
+    everything = {one.name for one in stages}
+    if dry_run:
+        commands = {one.name: one.shell(everything) for one in stages}
+        print(json.dumps(commands) if as_json else printable("\n".join(plan_lines(stages))))
+        return
+    if allow_launcher and chosen.launcher:
+        for one in stages:
+            if one.launcher:
+                print(printable(f"{one.name} runs: {one.shell(everything)}"), file=sys.stderr)
+    from ..study.report import write_report
+    from ..study.results import gather
+    from ..study.runner import run_stages
+    from ..study.view import live_view
+
+    with resumable(), live_view() as on_progress:
+        progress = run_stages(stages, out, stage, on_progress)
+    results = gather(chosen, progress, out)
+    write_report(results, chosen, out)
+    failed = [mine.stage.name for mine in progress if mine.state == "failed"]
+    if as_json:
+        print(json.dumps(results))
+    else:
+        print_study(results, out)
+    if failed:
+        logs = ", ".join(str(out / "stages" / f"{name}.log") for name in failed)
+        raise AsciiMazeError(f"{', '.join(failed)} failed; the other stages are kept. For the errors see {logs}")
+
+
+def print_study(results: "StudyResults", out: Path) -> None:
+    """Print the table of a study, one part per split, and where its files are."""
+    from ..evaluation.view import table_title
+    from ..study.report import HEADER, table_of
+
+    shown = [HEADER.index(name) for name in ("model", "shortest", "95 %", "valid", "against its start", "time")]
+    print_tables(
+        [
+            (
+                table_title(row["split"]),
+                [row["cells"][place] for place in shown],
+                {"style": "dim" if row["baseline"] else None},
+            )
+            for row in table_of(results)
+        ],
+        [HEADER[place] for place in shown],
+    )
+    for sentence in results["findings"]:
+        print(printable(sentence))
+    written = f"report: {out / 'report.html'}; as text: {out / 'report.md'}; as data: {out / 'results.json'}"
+    print(printable(written))
