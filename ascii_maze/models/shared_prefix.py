@@ -2,171 +2,26 @@
 
 In a causal model the states of a prefix do not depend on what follows. The rules are the same in every prompt (82 of
 145 tokens for SmolLM2), both completions of a pair have one prompt, and so has the group of a policy's rollouts. Such
-tokens are found by comparing the rows, and a batch is read in up to three passes of the backbone:
-
-    1. one row          what all rows begin with
-    2. a row per group  what the rows of a group share beyond that
-    3. a row per row    the rest
+tokens are found by comparing the rows, and a batch is read in up to three passes of the backbone (`prefix_plan`).
 
 Each pass finds the keys and values of those before it in a `DynamicCache`, repeated for the rows that continue them,
 so the gradients of those rows add up in the one that was computed. The states are then gathered into the shape of the
 batch: heads, losses and adapters see what they would have seen, up to rounding.
 
-It costs one or two more passes and a copy of the keys and values, so a batch that shares little is read plainly. One
-pass over all distinct tokens under a tree-shaped mask was given up: its attention grows with the square of the batch.
+It costs one or two more passes and a copy of the keys and values, so a batch that shares little is read plainly.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
+from .prefix_plan import PASS, WORTH, Plan, plan_batch
 
-# Share of the tokens that must remain unread, padding counted, and what a further pass costs, in tokens.
-WORTH, PASS = 0.15, 64
 SHORTEST = 16  # tokens for which a pass of their own is worth keeping through an evaluation
 # Of `disagreement`. Rounding alone is 1e-6 in float32 and a few 1e-2 where bfloat16 is computed with; attention that
 # does not fit is off by a tenth and more.
 TOLERANCE = 0.05
 EXACT_WITH = ("sdpa", "eager")
-
-
-class Stage(NamedTuple):
-    """One pass: `rows` rows of `width` tokens, padded on the right.
-
-    Attributes:
-        parents: the row of the pass before that each row continues, int64, shape (rows,).
-        ids: int64, shape (rows, width).
-        mask: 1 for tokens and 0 for padding, int64, shape (rows, width).
-        positions: of the tokens in their rows, from 0, int64, shape (rows, width).
-    """
-
-    parents: np.ndarray
-    ids: np.ndarray
-    mask: np.ndarray
-    positions: np.ndarray
-
-
-class Plan(NamedTuple):
-    """How a batch is read.
-
-    Attributes:
-        stages: the passes.
-        place: where the state of each token stands among those of all passes, one row after the other; 0 for padding.
-            int64, shape (batch, tokens).
-        column: where its key stands in the row of the cache; 0 for padding. int64, shape (batch, tokens).
-        constant: the first pass reads the tokens that all batches begin with.
-    """
-
-    stages: list[Stage]
-    place: np.ndarray
-    column: np.ndarray
-    constant: bool = False
-
-    @property
-    def tokens(self) -> int:
-        """How many are read, without padding."""
-        return sum(int(stage.mask.sum()) for stage in self.stages)
-
-
-class _Cuts(NamedTuple):
-    """For each pass: the row there that each row of the batch belongs to, and where its part of that row ends.
-
-    Attributes:
-        cost: tokens and padding of all passes.
-    """
-
-    nodes: list[np.ndarray]
-    ends: list[np.ndarray]
-    cost: int
-
-
-def plan_batch(ids: np.ndarray, mask: np.ndarray, constant: Sequence[int] = (), pass_cost: int = PASS) -> Plan | None:
-    """How to read a batch, or None where that saves too little.
-
-    Args:
-        ids: int64, shape (batch, tokens).
-        mask: 1 for tokens and 0 for padding, on either side or both, shape (batch, tokens).
-        constant: tokens that every row is expected to begin with; if all do, they are the first pass.
-        pass_cost: of each pass but the last, in tokens.
-    """
-    first, lengths = mask.argmax(1), mask.sum(1)
-    columns = np.arange(ids.shape[1])
-    inside = (columns >= first[:, None]) & (columns < (first + lengths)[:, None])
-    if len(ids) < 2 or lengths.min() < 2 or not np.array_equal(inside, mask.astype(bool)):
-        return None
-    rows = np.take_along_axis(ids, np.minimum(first[:, None] + columns, ids.shape[1] - 1), 1)
-    rows[columns >= lengths[:, None]] = -1
-    known = len(constant)
-    begins = 0 < known < lengths.min() and bool((rows[:, :known] == np.asarray(constant)).all())
-    candidates = list(_candidates(rows, lengths, known if begins else None))
-    costs = [cuts.cost + pass_cost * (len(cuts.nodes) - 1) for cuts in candidates]
-    cuts = candidates[int(np.argmin(costs))]
-    if min(costs) > (1 - WORTH) * ids.size:
-        return None
-    return _lay_out(rows, lengths, first, inside, cuts)._replace(constant=begins)
-
-
-def _candidates(rows: np.ndarray, lengths: np.ndarray, known: int | None) -> Iterator[_Cuts]:
-    """The ways to cut a batch that may be worth it.
-
-    Args:
-        rows: tokens from the first column on, -1 after each row's end.
-        known: how much the first pass must read; None leaves it open.
-    """
-    order = np.lexsort(rows.T[::-1])
-    differ = rows[order][1:] != rows[order][:-1]
-    alike = np.where(differ.any(1), differ.argmax(1), rows.shape[1])  # of each row in this order and the next
-    alike = np.minimum(alike, np.minimum(lengths[order][1:], lengths[order][:-1]) - 1)  # each row reads a token
-    shared = int(alike.min()) if known is None else known
-    for common in {shared, 0} if known is None else {known}:
-        yield _cuts(lengths, common, None, None)
-        for depth in np.unique(alike[alike > common]):
-            # Rows that agree in so many tokens are a group; what they share may be more.
-            apart = alike < depth
-            group = np.concatenate([[0], np.cumsum(apart)])
-            end = np.full(group[-1] + 1, rows.shape[1])
-            np.minimum.at(end, group[1:][~apart], alike[~apart])
-            node = np.empty_like(group)
-            node[order] = group
-            yield _cuts(lengths, common, node, end)
-
-
-def _cuts(lengths: np.ndarray, common: int, group: np.ndarray | None, end: np.ndarray | None) -> _Cuts:
-    """Cut after what all rows share and, if there are groups, after what each group does; a lone row where it fits."""
-    one, each = np.zeros_like(lengths), np.arange(len(lengths))
-    nodes, ends, cost = [], [], 0
-    if common:
-        nodes, ends, cost = [one], [one + common], common
-    if group is not None and end is not None:
-        longest = end[np.bincount(group) > 1].max()
-        ends.append(np.minimum(np.minimum(end[group], longest), lengths - 1))
-        nodes.append(group)
-        cost += int(longest - common) * len(end)
-    rest = int((lengths - (ends[-1] if ends else 0)).max())
-    return _Cuts([*nodes, each], [*ends, lengths], cost + rest * len(lengths))
-
-
-def _lay_out(rows: np.ndarray, lengths: np.ndarray, first: np.ndarray, inside: np.ndarray, cuts: _Cuts) -> Plan:
-    """The passes of a cut batch, and where each of its tokens is found."""
-    batch, width = rows.shape
-    token = np.arange(width) - first[:, None]  # of each column, from the row's first token
-    place, column = np.zeros((batch, width), np.int64), np.zeros((batch, width), np.int64)
-    stages, start, parent, states, keys = [], np.zeros_like(lengths), np.zeros_like(lengths), 0, 0
-    for node, end in zip(cuts.nodes, cuts.ends):
-        one_of = np.unique(node, return_index=True)[1]  # a row of the batch for each row of the pass
-        wide = int((end - start).max())
-        positions = start[one_of, None] + np.arange(wide)
-        real = positions < end[one_of, None]
-        ids = np.where(real, rows[one_of[:, None], np.minimum(positions, width - 1)], 0)
-        stages.append(Stage(parent[one_of], ids, real.astype(np.int64), positions))
-        here = inside & (token >= start[:, None]) & (token < end[:, None])
-        within = token - start[:, None]
-        place = np.where(here, states + node[:, None] * wide + within, place)
-        column = np.where(here, keys + within, column)
-        states, keys = states + len(one_of) * wide, keys + wide
-        start, parent = end, node
-    return Plan(stages, place, column)
 
 
 class SharedPrefix:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from ascii_maze.models.shared_prefix import SharedPrefix, backbone_of, disagreement, plan_batch, sharing, why_not
+from ascii_maze.models.prefix_plan import plan_batch
+from ascii_maze.models.shared_prefix import SharedPrefix, backbone_of, disagreement, sharing, why_not
 
 SIZES = {
     "vocab_size": 64,
