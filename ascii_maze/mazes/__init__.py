@@ -15,5 +15,5 @@ What other wings use:
 - `baselines.BASELINES`: walkers that are no model.
 - `drawing`: mazes with walks through them, for the terminal and as SVG.
 
-`kernels` and `carvers` do the work on whole batches, compiled by numba.
+`kernels`, `carvers` and `loops` do the work on whole batches, compiled by numba.
 """

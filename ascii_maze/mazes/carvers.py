@@ -1,9 +1,8 @@
-"""Numba kernels that carve mazes: one algorithm each, with its reference.
+"""Numba kernels that carve *perfect* mazes: one algorithm each, with its reference.
 
 Every `carve_NAME(keys, height, width)` takes uint64 keys (n,) from `kernels.item_keys` and a size in cells; it returns
-`open`, uint8 (n, 2*height+1, 2*width+1); see `kernels` for the conventions. All but `percolation` and `open_rooms`
-carve *perfect* mazes: the open passages are a spanning tree of the lattice, so there is exactly one path between any
-two cells. `braid` then opens dead ends of any of them, which adds loops.
+`open`, uint8 (n, 2*height+1, 2*width+1); see `kernels` for the conventions. In a perfect maze the open passages are a
+spanning tree of the lattice, so there is exactly one path between any two cells. `loops` has those with more.
 
 Cells are numbered row by row; cell (row, column) is the character (2*row+1, 2*column+1). All algorithms are
 described under these names in J. Buck, "Mazes for Programmers", Pragmatic Bookshelf 2015.
@@ -12,93 +11,8 @@ described under these names in J. Buck, "Mazes for Programmers", Pragmatic Books
 import numpy as np
 from numba import njit
 
-from .kernels import advance, below, mix
-
-# Probability that percolation opens a passage; the critical probability of the square lattice is 1/2.
-PERCOLATION_SHARE = 0.6
-
-
-@njit(cache=True)
-def _solid(count, places, height, width):
-    """Maps with every cell open and every passage walled, uint8 (n, characters)."""
-    open_ = np.zeros((count, (2 * height + 1) * (2 * width + 1)), dtype=np.uint8)
-    for item in range(count):
-        for place in places:
-            open_[item, place] = 1
-    return open_
-
-
-@njit(cache=True)
-def _shaped(open_, height, width):
-    """The maps in shape (n, rows, columns)."""
-    return open_.reshape((len(open_), 2 * height + 1, 2 * width + 1))
-
-
-@njit(cache=True)
-def _lattice(height, width):
-    """The lattice of cells, computed once per batch so that the inner loops need no divisions.
-
-    Returns:
-        places: int32 (cells,), index of each cell's character; the wall between two cells is at the mean of theirs.
-        near: int32 (cells, 4), the neighbours of each cell: up, down, left, right, without those missing.
-        ways: int32 (cells,), the number of neighbours.
-    """
-    cells = height * width
-    places = np.empty(cells, dtype=np.int32)
-    near = np.empty((cells, 4), dtype=np.int32)
-    ways = np.zeros(cells, dtype=np.int32)
-    for cell in range(cells):
-        row, column = cell // width, cell % width
-        places[cell] = (2 * row + 1) * (2 * width + 1) + 2 * column + 1
-        for there, exists in (
-            (cell - width, row > 0),
-            (cell + width, row < height - 1),
-            (cell - 1, column > 0),
-            (cell + 1, column < width - 1),
-        ):
-            if exists:
-                near[cell, ways[cell]] = there
-                ways[cell] += 1
-    return places, near, ways
-
-
-@njit(cache=True)
-def _link(grid, places, one, two):
-    """Open the wall between two neighbouring cells."""
-    grid[(places[one] + places[two]) >> 1] = 1
-
-
-@njit(cache=True)
-def _which(near, ways, visited, wanted, out):
-    """Write the neighbours of a cell whose flag is `wanted` to `out`; returns their number."""
-    found = 0
-    for k in range(ways):
-        if visited[near[k]] == wanted:
-            out[found] = near[k]
-            found += 1
-    return found
-
-
-@njit(cache=True)
-def _edges(places, height, width):
-    """All pairs of neighbouring cells and the index of the wall between them, int32 (2*h*w - h - w, 3)."""
-    edges = np.empty((2 * height * width - height - width, 3), dtype=np.int32)
-    found = 0
-    for cell in range(height * width):
-        for there, exists in ((cell + 1, cell % width < width - 1), (cell + width, cell // width < height - 1)):
-            if exists:
-                edges[found] = (cell, there, (places[cell] + places[there]) >> 1)
-                found += 1
-    return edges
-
-
-@njit(cache=True)
-def _root(parents, cell):
-    """The representative of a cell's set, with path halving (Tarjan and van Leeuwen, JACM 1984)."""
-    while parents[cell] != cell:
-        parents[cell] = parents[parents[cell]]
-        cell = parents[cell]
-    return cell
+from .kernels import advance, below
+from .lattice import edges_of, lattice, link, root, shaped, solid, which
 
 
 @njit(cache=True, nogil=True)
@@ -151,8 +65,8 @@ def carve_prim(keys, height, width):
     """Randomised Prim (R. C. Prim, Bell Syst. Tech. J. 1957; V. Jarnik 1930): grow one tree by a random edge of its
     frontier; many short dead ends.
     """
-    places, near, ways = _lattice(height, width)
-    open_ = _solid(len(keys), places, height, width)
+    places, near, ways = lattice(height, width)
+    open_ = solid(len(keys), places, height, width)
     cells = height * width
     inner, outer = np.empty(4 * cells, dtype=np.int32), np.empty(4 * cells, dtype=np.int32)
     for item in range(len(keys)):
@@ -176,17 +90,17 @@ def carve_prim(keys, height, width):
                 inner[pick], outer[pick] = inner[size], outer[size]
                 if visited[cell] == 0:
                     break
-            _link(open_[item], places, grown, cell)
+            link(open_[item], places, grown, cell)
             joined += 1
-    return _shaped(open_, height, width)
+    return shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
 def carve_kruskal(keys, height, width):
     """Randomised Kruskal (J. B. Kruskal, Proc. AMS 1956): edges in random order, kept unless they close a cycle."""
-    places, _, _ = _lattice(height, width)
-    open_ = _solid(len(keys), places, height, width)
-    edges = _edges(places, height, width)
+    places, _, _ = lattice(height, width)
+    open_ = solid(len(keys), places, height, width)
+    edges = edges_of(places, height, width)
     cells = height * width
     singles = np.arange(cells).astype(np.int32)
     parents = np.empty_like(singles)
@@ -204,19 +118,19 @@ def carve_kruskal(keys, height, width):
             edge = order[pick]
             order[pick] = order[position]
             position += 1
-            one, two = _root(parents, edges[edge, 0]), _root(parents, edges[edge, 1])
+            one, two = root(parents, edges[edge, 0]), root(parents, edges[edge, 1])
             if one != two:
                 parents[one] = two
                 grid[edges[edge, 2]] = 1
                 missing -= 1
-    return _shaped(open_, height, width)
+    return shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
 def carve_wilson(keys, height, width):
     """Wilson's algorithm (D. B. Wilson, STOC 1996): loop-erased random walks; all spanning trees equally likely."""
-    places, near, ways = _lattice(height, width)
-    open_ = _solid(len(keys), places, height, width)
+    places, near, ways = lattice(height, width)
+    open_ = solid(len(keys), places, height, width)
     cells = height * width
     # Where the walk last left each cell for: following it from the walk's start erases the loops.
     onward = np.empty(cells, dtype=np.int32)
@@ -233,9 +147,9 @@ def carve_wilson(keys, height, width):
             cell = start
             while visited[cell] == 0:
                 visited[cell] = 1
-                _link(open_[item], places, cell, onward[cell])
+                link(open_[item], places, cell, onward[cell])
                 cell = onward[cell]
-    return _shaped(open_, height, width)
+    return shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
@@ -243,8 +157,8 @@ def carve_aldous_broder(keys, height, width):
     """Aldous-Broder (D. Aldous, SIAM J. Discrete Math. 1990; A. Broder, FOCS 1989): a random walk until every
     cell is visited, keeping the edge by which each is first entered; every spanning tree is equally likely.
     """
-    places, near, ways = _lattice(height, width)
-    open_ = _solid(len(keys), places, height, width)
+    places, near, ways = lattice(height, width)
+    open_ = solid(len(keys), places, height, width)
     cells = height * width
     for item in range(len(keys)):
         state = advance(keys[item])
@@ -257,10 +171,10 @@ def carve_aldous_broder(keys, height, width):
             there = np.int64(near[cell, below(state, ways[cell])])
             if visited[there] == 0:
                 visited[there] = 1
-                _link(open_[item], places, cell, there)
+                link(open_[item], places, cell, there)
                 missing -= 1
             cell = there
-    return _shaped(open_, height, width)
+    return shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
@@ -268,8 +182,8 @@ def carve_hunt_and_kill(keys, height, width):
     """Hunt and kill (W. D. Pullen, "Think Labyrinth", 1996): walk at random until stuck, then scan row by row for an
     unvisited cell beside the maze and continue from there; few dead ends.
     """
-    places, near, ways = _lattice(height, width)
-    open_ = _solid(len(keys), places, height, width)
+    places, near, ways = lattice(height, width)
+    open_ = solid(len(keys), places, height, width)
     cells = height * width
     choices = np.empty(4, dtype=np.int32)
     for item in range(len(keys)):
@@ -279,11 +193,11 @@ def carve_hunt_and_kill(keys, height, width):
         visited[cell] = 1
         hunted = 0  # every cell before it is visited
         while cell >= 0:
-            found = _which(near[cell], ways[cell], visited, 0, choices)
+            found = which(near[cell], ways[cell], visited, 0, choices)
             if found > 0:
                 state = advance(state)
                 there = np.int64(choices[below(state, found)])
-                _link(open_[item], places, cell, there)
+                link(open_[item], places, cell, there)
                 visited[there] = 1
                 cell = there
                 continue
@@ -292,14 +206,14 @@ def carve_hunt_and_kill(keys, height, width):
                 hunted += 1
             for prey in range(hunted, cells):
                 if visited[prey] == 0:
-                    found = _which(near[prey], ways[prey], visited, 1, choices)
+                    found = which(near[prey], ways[prey], visited, 1, choices)
                     if found > 0:
                         state = advance(state)
-                        _link(open_[item], places, prey, choices[below(state, found)])
+                        link(open_[item], places, prey, choices[below(state, found)])
                         visited[prey] = 1
                         cell = prey
                         break
-    return _shaped(open_, height, width)
+    return shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
@@ -348,8 +262,8 @@ def carve_recursive_division(keys, height, width):
 @njit(cache=True, nogil=True)
 def carve_binary_tree(keys, height, width):
     """Binary tree (Buck 2015, chapter 2): each cell opens up or left at random; two corridors along the border."""
-    places, _, _ = _lattice(height, width)
-    open_ = _solid(len(keys), places, height, width)
+    places, _, _ = lattice(height, width)
+    open_ = solid(len(keys), places, height, width)
     for item in range(len(keys)):
         state = advance(keys[item])
         for row in range(height):
@@ -360,15 +274,15 @@ def carve_binary_tree(keys, height, width):
                     state = advance(state)
                     up = below(state, 2) == 0
                 if cell > 0:
-                    _link(open_[item], places, cell - width if up else cell - 1, cell)
-    return _shaped(open_, height, width)
+                    link(open_[item], places, cell - width if up else cell - 1, cell)
+    return shaped(open_, height, width)
 
 
 @njit(cache=True, nogil=True)
 def carve_sidewinder(keys, height, width):
     """Sidewinder (Buck 2015, chapter 2): rows are cut into random runs, each opens up once; one straight corridor."""
-    places, _, _ = _lattice(height, width)
-    open_ = _solid(len(keys), places, height, width)
+    places, _, _ = lattice(height, width)
+    open_ = solid(len(keys), places, height, width)
     for item in range(len(keys)):
         state = advance(keys[item])
         for row in range(height):
@@ -379,108 +293,10 @@ def carve_sidewinder(keys, height, width):
                     state = advance(state)
                     closes = below(state, 2) == 0
                 if not closes:
-                    _link(open_[item], places, cell, cell + 1)
+                    link(open_[item], places, cell, cell + 1)
                 elif row > 0:
                     state = advance(state)
                     exit_ = first + below(state, cell + 1 - first)
-                    _link(open_[item], places, exit_ - width, exit_)
+                    link(open_[item], places, exit_ - width, exit_)
                     first = cell + 1
-    return _shaped(open_, height, width)
-
-
-@njit(cache=True, nogil=True)
-def carve_percolation(keys, height, width):
-    """Bond percolation (Broadbent and Hammersley, Proc. Camb. Phil. Soc. 1957): each passage is open with
-    probability `PERCOLATION_SHARE`; the largest connected component is kept, the rest is wall. Has loops, and not
-    every cell is open.
-    """
-    places, near, ways = _lattice(height, width)
-    open_ = _solid(len(keys), places, height, width)
-    edges = _edges(places, height, width)
-    cells = height * width
-    singles = np.arange(cells).astype(np.int32)
-    parents = np.empty_like(singles)
-    for item in range(len(keys)):
-        grid = open_[item]
-        state = advance(keys[item])
-        parents[:] = singles
-        opened = 0
-        while opened == 0:
-            for edge in range(len(edges)):
-                state = advance(state)
-                if _chance(state, PERCOLATION_SHARE):
-                    grid[edges[edge, 2]] = 1
-                    parents[_root(parents, edges[edge, 0])] = _root(parents, edges[edge, 1])
-                    opened += 1
-        sizes = np.zeros(cells, dtype=np.int32)
-        for cell in range(cells):
-            sizes[_root(parents, cell)] += 1
-        largest = np.argmax(sizes)
-        for cell in range(cells):
-            if _root(parents, cell) != largest:
-                grid[places[cell]] = 0
-                for k in range(ways[cell]):
-                    grid[(places[cell] + places[near[cell, k]]) >> 1] = 0
-    return _shaped(open_, height, width)
-
-
-@njit(cache=True, nogil=True)
-def carve_open_rooms(keys, height, width):
-    """Rooms and mazes (R. Nystrom, "Rooms and Mazes", 2014): a depth-first maze with rectangular rooms cut into it,
-    2 to 4 cells a side, one per 12 cells. Open ground, loops, several shortest paths.
-    """
-    open_ = carve_depth_first(keys, height, width)
-    for item in range(len(keys)):
-        # A second stream of the same key, so that the maze under the rooms is that of `carve_depth_first`.
-        state = advance(keys[item] ^ np.uint64(0x8CB92BA72F3D8DD7))
-        for _ in range(max(1, height * width // 12)):
-            state = advance(state)
-            tall = min(height, 2 + below(state, 3))
-            state = advance(state)
-            wide = min(width, 2 + below(state, 3))
-            state = advance(state)
-            row = below(state, height - tall + 1)
-            state = advance(state)
-            column = below(state, width - wide + 1)
-            open_[item, 2 * row + 1 : 2 * (row + tall), 2 * column + 1 : 2 * (column + wide)] = 1
-    return open_
-
-
-@njit(cache=True)
-def _chance(state, probability):
-    """True with the given probability (0-1), from an advanced state."""
-    return (mix(state) >> np.uint64(11)) * 2.0**-53 < probability
-
-
-@njit(cache=True, nogil=True)
-def braid(keys, open_, share):
-    """Open dead ends in place: each gets, with probability `share`, a second exit to a random open neighbour.
-
-    Args:
-        open_: uint8 (n, rows, columns).
-        share: of the dead ends, 0-1. At 1 every dead end that can be opened is.
-    """
-    count, rows, columns = open_.shape
-    flat = open_.reshape((count, rows * columns))
-    places, near, ways = _lattice(rows // 2, columns // 2)
-    choices = np.empty(4, dtype=np.int32)
-    for item in range(count):
-        grid = flat[item]
-        state = advance(keys[item] ^ np.uint64(0x2545F4914F6CDD1D))
-        for cell in range(len(places)):
-            if grid[places[cell]] == 0:
-                continue
-            open_ways, found = 0, 0
-            for k in range(ways[cell]):
-                there = near[cell, k]
-                if grid[(places[cell] + places[there]) >> 1] == 1:
-                    open_ways += 1
-                elif grid[places[there]] == 1:
-                    choices[found] = there
-                    found += 1
-            if open_ways != 1:
-                continue
-            state = advance(state)
-            if _chance(state, share) and found > 0:
-                state = advance(state)
-                _link(grid, places, cell, choices[below(state, found)])
+    return shaped(open_, height, width)

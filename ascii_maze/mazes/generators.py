@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import did_you_mean
 from ..metrics.path_validity.maze import GOAL, OPEN, START, WALL, Facts, Maze
 from ..metrics.path_validity.writing import write
-from . import carvers, kernels
+from . import carvers, kernels, loops
 
 # A generator carves `open` from (keys, height, width).
 GENERATORS: MappingProxyType[str, Callable[[np.ndarray, int, int], np.ndarray]] = MappingProxyType(
@@ -29,8 +29,8 @@ GENERATORS: MappingProxyType[str, Callable[[np.ndarray, int, int], np.ndarray]] 
         "recursive_division": carvers.carve_recursive_division,
         "binary_tree": carvers.carve_binary_tree,
         "sidewinder": carvers.carve_sidewinder,
-        "percolation": carvers.carve_percolation,
-        "open_rooms": carvers.carve_open_rooms,
+        "percolation": loops.carve_percolation,
+        "open_rooms": loops.carve_open_rooms,
     }
 )
 # Where start and goal go, from (keys, open).
@@ -161,7 +161,7 @@ def mazes_at(
     keys = kernels.item_keys(seed, stream, width, height, indices)
     open_ = GENERATORS[generator](keys, height, width)
     if braid:
-        carvers.braid(keys, open_, braid)
+        loops.braid(keys, open_, braid)
     return MazeBatch(open_, ENDPOINTS[endpoints](keys, open_))
 
 

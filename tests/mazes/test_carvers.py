@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from ascii_maze import generate_mazes
-from ascii_maze.mazes import carvers, kernels
+from ascii_maze.mazes import kernels, loops
 from ascii_maze.mazes.generators import GENERATORS, MazeBatch
 
 IMPERFECT = ("percolation", "open_rooms")
@@ -90,7 +90,7 @@ def test_generators_differ_and_use_their_whole_space(generator):
 def test_full_braid_leaves_no_dead_end_that_could_be_opened(generator, size, seed):
     before = generate_mazes(generator, *size, 1, seed)
     open_ = before.open.copy()
-    carvers.braid(kernels.item_keys(seed, "braid", *size, np.arange(1)), open_, 1.0)
+    loops.braid(kernels.item_keys(seed, "braid", *size, np.arange(1)), open_, 1.0)
     graph, braided = passages(before[0]), passages(MazeBatch(open_, before.ends)[0])
     assert all(braided.has_edge(*edge) for edge in graph.edges)
     assert set(graph) == set(braided)
