@@ -8,7 +8,7 @@ import typer
 
 from ..errors import printable
 from ..terminal import progress, resumable
-from .options import ChatTemplate, Json, Thinking, ThinkingTokens, chat_of, named_path
+from .options import ChatTemplate, Json, Thinking, ThinkingTokens, chat_of, path_option
 from .push import push_plan, pushed_lines
 
 app = typer.Typer()
@@ -22,9 +22,7 @@ def build(
     config: Annotated[
         str, typer.Argument(help="Name of a config in dataset_builder/configs, or a YAML file.")
     ] = "ascii-maze",
-    out: Annotated[
-        Path, typer.Option(parser=named_path, metavar="<path>", help="Output folder; load_dataset reads it.")
-    ] = Path("ascii-maze"),
+    out: Annotated[Path, path_option("Output folder; load_dataset reads it.")] = Path("ascii-maze"),
     seed: Annotated[int | None, typer.Option(help="Seed, overriding the config's.")] = None,
     workers: Annotated[int, typer.Option(help="Number of processes; the result does not depend on it.")] = 1,
     limit: Annotated[int | None, typer.Option(help="Maximum number of rows per split.")] = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import printable
-from .options import Marks, named_path
+from .options import Marks, path_option
 
 app = typer.Typer()
 
@@ -27,9 +27,7 @@ def convert(
         str, typer.Option(help="Style of the file: one of those, maze_dataset, or auto to tell by its text.")
     ] = "auto",
     marks: Marks = None,
-    out: Annotated[
-        Path | None, typer.Option(parser=named_path, metavar="<path>", help="File to write; default: print it.")
-    ] = None,
+    out: Annotated[Path | None, path_option("File to write; default: print it.")] = None,
 ) -> None:
     """Write the maze of a file in another style."""
     from ..mazes.convert import convert as convert_maze

@@ -18,10 +18,49 @@ from .options import (
     ThinkingTokens,
     chat_of,
     name_models,
-    named_path,
+    path_option,
 )
 
 app = typer.Typer()
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        help="Folders, Hub ids (ORG/NAME or ORG/NAME@REVISION), adapters, `tiny`, or files of answers made "
+        "elsewhere (.jsonl, .json or .parquet with `id` or `maze`, and `completion`), each as MODEL or NAME=MODEL."
+    ),
+]
+Out = Annotated[
+    Path, path_option("Output folder: gallery.html, results.json, predictions.parquet, report.md, figures.")
+]
+Samples = Annotated[int, typer.Option(min=1, help="Answers per maze; more than one gives pass@k and majority vote.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option(min=0, help="Sampling temperature; 0 is greedy. Default: 0, or 1.0 with several samples."),
+]
+MaxNewTokens = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Maximum answer length; default: one move per open position of the map, with --stepwise 16 a turn.",
+    ),
+]
+Stepwise = Annotated[
+    str | None,
+    typer.Option(
+        help="Walk step by step and see: full, window, window:RADIUS, local or none; any but full with +goal for "
+        "the distance to the goal.",
+    ),
+]
+MaxMoves = Annotated[
+    int | None, typer.Option(min=1, help="With --stepwise: moves of a walk; default: twice the open positions.")
+]
+UnquantisedBase = Annotated[
+    bool,
+    typer.Option(
+        "--unquantised-base",
+        help="Add a row for the base in full precision; its own row has the precision the adapters trained in.",
+    ),
+]
 
 
 @app.command(
@@ -30,61 +69,23 @@ app = typer.Typer()
     "test_larger; ascii-maze evaluate tiny --stepwise window:2 --out outputs/steps"
 )
 def evaluate(
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            help="Folders, Hub ids (ORG/NAME or ORG/NAME@REVISION), adapters, `tiny`, or files of answers made "
-            "elsewhere (.jsonl, .json or .parquet with `id` or `maze`, and `completion`), each as MODEL or NAME=MODEL."
-        ),
-    ],
+    models: Models,
     dataset: Dataset = "ascii-maze",
     split: Annotated[list[str], typer.Option(help="Split to evaluate; repeatable.")] = ["test"],  # noqa: B006
     limit: Limit = None,
-    out: Annotated[
-        Path,
-        typer.Option(
-            parser=named_path,
-            metavar="<path>",
-            help="Output folder: gallery.html, results.json, predictions.parquet, report.md, figures.",
-        ),
-    ] = Path("outputs/evaluation"),
-    samples: Annotated[
-        int, typer.Option(min=1, help="Answers per maze; more than one gives pass@k and majority vote.")
-    ] = 1,
-    temperature: Annotated[
-        float | None,
-        typer.Option(min=0, help="Sampling temperature; 0 is greedy. Default: 0, or 1.0 with several samples."),
-    ] = None,
+    out: Out = Path("outputs/evaluation"),
+    samples: Samples = 1,
+    temperature: Temperature = None,
     seed: Annotated[int, typer.Option(help="Sampling seed.")] = 0,
-    max_new_tokens: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Maximum answer length; default: one move per open position of the map, with --stepwise 16 a turn.",
-        ),
-    ] = None,
+    max_new_tokens: MaxNewTokens = None,
     chat_template: ChatTemplate = None,
     thinking: Thinking = None,
     thinking_tokens: ThinkingTokens = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Answers generated per batch.")] = 64,
-    stepwise: Annotated[
-        str | None,
-        typer.Option(
-            help="Walk step by step and see: full, window, window:RADIUS, local or none; any but full with +goal for "
-            "the distance to the goal.",
-        ),
-    ] = None,
-    max_moves: Annotated[
-        int | None, typer.Option(min=1, help="With --stepwise: moves of a walk; default: twice the open positions.")
-    ] = None,
+    stepwise: Stepwise = None,
+    max_moves: MaxMoves = None,
     base: MovedBase = None,
-    unquantised_base: Annotated[
-        bool,
-        typer.Option(
-            "--unquantised-base",
-            help="Add a row for the base in full precision; its own row has the precision the adapters trained in.",
-        ),
-    ] = False,
+    unquantised_base: UnquantisedBase = False,
     as_json: Json = False,
 ) -> None:
     """Score the paths of models on splits of a dataset, beside baselines. Run it again to resume."""

@@ -8,7 +8,7 @@ import typer
 
 from ..errors import printable
 from ..terminal import progress
-from .options import ChatTemplate, Dataset, Json, Limit, MovedBase, chat_of, named_path
+from .options import ChatTemplate, Dataset, Json, Limit, MovedBase, chat_of, path_option
 
 app = typer.Typer()
 
@@ -16,7 +16,7 @@ app = typer.Typer()
 @app.command(epilog="Example: ascii-maze merge outputs/sft --out outputs/sft-merged")
 def merge(
     adapter: Annotated[str, typer.Argument(help="Folder or Hub id of an adapter.")],
-    out: Annotated[Path, typer.Option(parser=named_path, metavar="<path>", help="Output folder, a whole model.")],
+    out: Annotated[Path, path_option("Output folder, a whole model.")],
     dataset: Dataset = "ascii-maze",
     split: Annotated[str, typer.Option(help="Split whose mazes the two are compared on.")] = "validation",
     limit: Limit = 200,

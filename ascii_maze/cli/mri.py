@@ -7,7 +7,7 @@ import typer
 
 from ..errors import printable
 from ..terminal import progress, resumable
-from .options import ChatTemplate, Dataset, Json, Limit, chat_of, name_models, named_path
+from .options import ChatTemplate, Dataset, Json, Limit, chat_of, name_models, path_option
 
 app = typer.Typer()
 
@@ -26,9 +26,7 @@ def mri(
     limit: Limit = 1_000,
     out: Annotated[
         Path,
-        typer.Option(
-            parser=named_path, metavar="<path>", help="Output folder: report.html, figures, tables, mri.json."
-        ),
+        path_option("Output folder: report.html, figures, tables, mri.json."),
     ] = Path("mri"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     chat_template: ChatTemplate = None,

@@ -1,7 +1,7 @@
 """The options that several commands have, and how what they are given is read."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,6 +41,11 @@ def named_path(text: str) -> Path:
     if not str(text).strip():
         raise UsageError("a path is empty, perhaps of a variable that is not set; name a file or a folder")
     return Path(text)
+
+
+def path_option(help: str) -> Any:
+    """An option that takes a path, read by `named_path`."""
+    return typer.Option(parser=named_path, metavar="<path>", help=help)
 
 
 def name_models(models: list[str]) -> dict[str, str]:

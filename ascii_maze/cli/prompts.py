@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError, printable
-from .options import ChatTemplate, Json, Limit, Thinking, ThinkingTokens, chat_of, named_path
+from .options import ChatTemplate, Json, Limit, Thinking, ThinkingTokens, chat_of, path_option
 
 app = typer.Typer()
 
@@ -18,7 +18,7 @@ app = typer.Typer()
 )
 def prompts(
     dataset: Annotated[str, typer.Argument(help="Folder that `build` made, or Hub id.")],
-    out: Annotated[Path, typer.Option(parser=named_path, metavar="<path>", help="File to write, of JSON lines.")],
+    out: Annotated[Path, path_option("File to write, of JSON lines.")],
     model: Annotated[str | None, typer.Option(help="Model that is to read them: folder, Hub id, adapter.")] = None,
     messages: Annotated[
         bool, typer.Option("--messages", help="Write chat messages, as APIs take them, in place of rendered text.")

@@ -8,7 +8,7 @@ import typer
 
 from ..errors import printable
 from ..terminal import progress
-from .options import Json, named_path
+from .options import Json, named_path, path_option
 
 app = typer.Typer()
 
@@ -39,10 +39,8 @@ def push(
     license: Annotated[str | None, typer.Option(help="License of an adapter; default: that of its base.")] = None,
     results: Annotated[
         list[Path] | None,
-        typer.Option(
-            parser=named_path,
-            metavar="<path>",
-            help="Output folder of `evaluate` or `mri`, for an adapter's card; default: those beside it. Repeatable.",
+        path_option(
+            "Output folder of `evaluate` or `mri`, for an adapter's card; default: those beside it. Repeatable."
         ),
     ] = None,
     dry_run: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import printable
-from .options import Marks, named_path
+from .options import Marks, path_option
 
 app = typer.Typer()
 
@@ -29,7 +29,7 @@ def show(
     style: Annotated[str, typer.Option(help="Maze style of the file; auto tells it by its text.")] = "auto",
     html: Annotated[
         Path | None,
-        typer.Option(parser=named_path, metavar="<path>", help="Write the drawings to an HTML page instead."),
+        path_option("Write the drawings to an HTML page instead."),
     ] = None,
 ) -> None:
     """Draw mazes with paths through them, in the terminal or on a page."""

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import AsciiMazeError, printable
 from ..terminal import print_tables, resumable, waiting
-from .options import Json, named_path
+from .options import Json, named_path, path_option
 
 if TYPE_CHECKING:
     from ..study.schema import StudyResults
@@ -25,9 +25,7 @@ def study(
     file: Annotated[
         Path | None, typer.Argument(parser=named_path, help="Study file; default: the demo on the embedded model.")
     ] = None,
-    out: Annotated[Path, typer.Option(parser=named_path, metavar="<path>", help="Output folder.")] = Path(
-        "outputs/demo"
-    ),
+    out: Annotated[Path, path_option("Output folder.")] = Path("outputs/demo"),
     workers: Annotated[int, typer.Option(help="Number of processes that build the dataset.")] = 2,
     stage: Annotated[str | None, typer.Option(help="Run only this stage, as from a cluster's scheduler.")] = None,
     allow_launcher: Annotated[

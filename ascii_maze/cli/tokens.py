@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from .options import ChatTemplate, Json, Thinking, chat_of, named_path
+from .options import ChatTemplate, Json, Thinking, chat_of, path_option
 
 app = typer.Typer()
 
@@ -22,9 +22,7 @@ def tokens(
     split: Annotated[str, typer.Option(help="Split of the dataset.")] = "test",
     maze: Annotated[
         Path | None,
-        typer.Option(
-            parser=named_path, metavar="<path>", help="Text file with a maze to look at; default: one of 4x4."
-        ),
+        path_option("Text file with a maze to look at; default: one of 4x4."),
     ] = None,
     chat_template: ChatTemplate = None,
     thinking: Thinking = None,
