@@ -4,11 +4,12 @@ What other wings use:
 
 run.evaluate        models x splits -> results.json, predictions.parquet, report.md, and pages on request
 schema              the types of results.json and predictions.parquet, and the reader of the former
-tables              rates as rows of text, for cards and reports
+tables              rates as rows of text, for cards and reports; `view` prints them in a terminal
 gallery             walks as a page shows them; what became of an answer, in words
 show                mazes drawn, from datasets, predictions or text
 
 Inside: `questions` checks what is asked, `answers` asks the models, or reads `external` files of answers; `stepwise`
 lets them walk step by step, which `step_statistics` sums up and `walks` draws; `predictions` stores the scored
-answers, `statistics` and `figures` sum them up. `inspect_task` and `lm_eval_task` ask the same in other harnesses.
+answers, `measure` sums them up by `statistics`, `figures` draws that, and `output` looks after the folder.
+`inspect_task` and `lm_eval_task` ask the same in other harnesses.
 """

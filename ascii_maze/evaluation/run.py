@@ -7,7 +7,6 @@ mazes take more time, not more memory. An interrupted evaluation resumes after i
 bytes as one that was not interrupted. Parts lie in a folder named by a hash of all that they depend on.
 """
 
-import hashlib
 import json
 import platform
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from typing import Any, cast
 from dataset_builder.load import load_split
 
 from ..errors import UsageError
-from ..files import MARK, UNFINISHED, is_ours, output_folder, remove_inside, set_aside, write_text
+from ..files import UNFINISHED, output_folder
 from ..mazes.baselines import BASELINES
 from ..models.chat import AS_IT_IS, Chat
 from ..models.generation import Decoding
@@ -27,29 +26,11 @@ from ..packages import versions
 from ..terminal import OnProgress
 from .answers import Respondent, answer_all
 from .external import Predictions, is_predictions, open_predictions
-from .predictions import join_parts, read_scores
+from .measure import measure
+from .output import check_replaceable, remove_work, work_folder, write_all
 from .questions import COLUMNS, Questions, survey
-from .schema import Analysis, Rates, Results, SizeRates, SplitRates, read_results, write_results
-from .statistics import (
-    break_down,
-    count_failures,
-    decision_rates,
-    length_curve,
-    paired_tests,
-    summarise,
-    summarise_thoughts,
-    verdicts,
-)
-from .step_statistics import arrivals, summarise_steps
+from .schema import Results
 from .stepwise import STEP_BASELINES, check_stepwise
-from .tables import render_markdown
-
-RESULTS = "results.json"  # removed first and written last: where it is, the evaluation is finished
-PAGES = (
-    "gallery.html",
-    *(f"figures/validity_by_{by}.{kind}" for by in ("size", "path_length") for kind in ("png", "svg")),
-)
-WRITTEN = (RESULTS, "predictions.parquet", "report.md", *PAGES)
 
 
 def evaluate(
@@ -168,23 +149,6 @@ def decoding_of(samples: int, temperature: float | None, seed: int, batch_size: 
     return Decoding(samples, temperature, seed, batch_size)
 
 
-def check_replaceable(out: Path) -> None:
-    """See that nothing but an evaluation would be written over.
-
-    Raises:
-        UsageError: there is a file of a name that an evaluation writes, and it is not from one.
-    """
-    found = [name for name in WRITTEN if (out / name).exists()]
-    if not found or is_ours(out) or is_ours(out / UNFINISHED):
-        return
-    try:
-        read_results(out / RESULTS)
-    except UsageError as error:
-        raise UsageError(
-            f"{out / found[0]} is not from an evaluation, and would be lost; give another --out"
-        ) from error
-
-
 def find_respondent(location: str, questions: Questions, base: str | None = None, chat: Chat = AS_IT_IS) -> Respondent:
     """The file of answers, or the model, pinned and not yet loaded, that a MODEL of the command line names.
 
@@ -205,26 +169,6 @@ def fingerprint_of(respondent: Respondent) -> dict[str, Any]:
     return fingerprint(respondent)
 
 
-def work_folder(unfinished: Path, configuration: list) -> Path:
-    """The folder for the parts of an evaluation; those of others, which were interrupted, are removed.
-
-    Args:
-        configuration: all that the parts depend on, as JSON has it.
-    """
-    key = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:16]
-    for other in unfinished.iterdir():
-        if other.name not in (MARK, key):
-            remove_inside(other, unfinished)
-    return unfinished / key
-
-
-def remove_work(unfinished: Path) -> None:
-    """Remove the folder of the parts; its mark, which allows that, last."""
-    for path in sorted(unfinished.iterdir(), key=lambda path: path.name == MARK):
-        remove_inside(path, unfinished)
-    unfinished.rmdir()
-
-
 def answer_everything(
     respondents: dict[str, Respondent], questions: Questions, work: Path, on_progress: OnProgress
 ) -> tuple[dict[str, dict[str, list[Path]]], dict[str, dict]]:
@@ -236,71 +180,3 @@ def answer_everything(
         if respondent is not None:
             facts[name] = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
     return parts, facts
-
-
-def write_all(out: Path, work: Path, parts: Sequence[Path], results: Results, pages: bool) -> None:
-    """Write all files of an evaluation, results.json last; those of an earlier one are set aside first."""
-    for name in WRITTEN:
-        if (out / name).is_file():
-            set_aside(out / name, work / f"earlier-{Path(name).name}", out / UNFINISHED)
-    join_parts(parts, out / "predictions.parquet")
-    if pages:
-        from .figures import draw_validity
-        from .gallery import write_gallery
-
-        draw_validity(results, out / "figures")
-        write_gallery(out, results)
-    write_text(out / "report.md", render_markdown(results))
-    write_results(out / RESULTS, results)
-
-
-def measure(
-    parts: dict[str, dict[str, list[Path]]], models: list[str], splits: Sequence[str]
-) -> dict[str, dict | list]:
-    """All numbers, from the parts of each model and split, one at a time.
-
-    Args:
-        models: to be tested against each other.
-    """
-    summaries: dict[str, dict[str, SplitRates]] = {name: {} for name in parts}
-    analyses: dict[str, dict[str, Analysis]] = {name: {} for name in parts}
-    outcomes: dict[str, dict] = {name: {} for name in parts}
-    for name, of in parts.items():
-        for split, files in of.items():
-            rows = read_scores(files)
-            summaries[name][split], analyses[name][split] = summarise_split(rows), analyse_split(rows)
-            outcomes[name][split] = arrivals(rows) if stepped(rows) else verdicts(rows)
-    return {"models": summaries, "analysis": analyses, "paired": paired_tests(models, splits, outcomes)}
-
-
-def summarise_split(rows) -> SplitRates:
-    """Rates of one model on one split, and by size, from the smallest."""
-    by_size: dict[str, SizeRates] = {}
-    for (width, height), found in rows.groupby(["width", "height"], sort=True):
-        by_size[f"{width}x{height}"] = {**rates_of(found), "width": int(width), "height": int(height)}
-    return {**rates_of(rows), "by_size": by_size, "decisions": decision_rates(rows)}
-
-
-def rates_of(rows) -> Rates:
-    """The rates of some answers, and the figures of thoughts and of walks step by step."""
-    rates = summarise(rows)
-    if rows["thought_length"].notna().any():
-        rates["thoughts"] = summarise_thoughts(rows)
-    if stepped(rows):
-        rates["stepwise"] = summarise_steps(rows)
-    return rates
-
-
-def stepped(rows) -> bool:
-    """Whether the answers are walks step by step."""
-    return bool(rows["observation"].notna().any())
-
-
-def analyse_split(rows) -> Analysis:
-    """Rates by the facts of the mazes, how often each failure occurs, and validity over path length."""
-    once = rows[rows["vote"] & rows["path_length"].notna()]
-    return {
-        "by": break_down(rows),
-        "failures": count_failures(rows),
-        "length_curve": length_curve(once["path_length"].to_numpy(), once["valid"].to_numpy()),
-    }

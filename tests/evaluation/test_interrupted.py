@@ -12,8 +12,9 @@ import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation import answers
+from ascii_maze.evaluation.output import WRITTEN
 from ascii_maze.evaluation.questions import survey
-from ascii_maze.evaluation.run import WRITTEN, evaluate
+from ascii_maze.evaluation.run import evaluate
 from ascii_maze.files import MARK, output_folder
 from ascii_maze.models.pins import find_pinned, fingerprint, pin
 from dataset_builder.load import load_mazes, load_split

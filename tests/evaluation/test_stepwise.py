@@ -18,7 +18,8 @@ from ascii_maze.environment.prompts import step_rules
 from ascii_maze.environment.walks import walk_all
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation import stepwise
-from ascii_maze.evaluation.run import WRITTEN, evaluate
+from ascii_maze.evaluation.output import WRITTEN
+from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import read_results
 from ascii_maze.evaluation.show import from_predictions
 from ascii_maze.evaluation.stepwise import STEP_BASELINES, within_context
