@@ -89,23 +89,14 @@ def evaluate(
         asked = {split: (rows, min(limit or len(rows), len(rows))) for split, rows in loaded.items()}
         known = survey(dataset, asked)
         questions = Questions(asked, known.largest, known.styles, decoding, max_new_tokens, steps)
-        models = {name: settle_name(location) for name, location in models.items()}
-        found = {name: find_respondent(location, questions, base, chat) for name, location in models.items()}
-        respondents = match_bases(found, unquantised_base)
-        models = {name: models.get(name) or one.name for name, one in respondents.items()}
+        models, respondents = find_respondents(models, questions, base, unquantised_base, chat)
         settings = {
             "models": models,
             "dataset": dataset,
             "dataset_revision": revision_of(pinned),
             "dataset_sha256": known.mazes_sha256,
             "asked_sha256": known.asked_sha256,
-            "splits": {split: count for split, (_, count) in asked.items()},
-            "limit": limit,
-            "decoding": str(decoding),
-            **decoding._asdict(),
-            "chat": chat._asdict(),
-            **({"stepwise": steps._asdict()} if steps else {}),
-            "versions": {"python": platform.python_version(), **versions()},
+            **settings_of(questions, limit, chat),
         }
         prints = {name: fingerprint_of(respondent) for name, respondent in respondents.items()}
         with output_folder(out / UNFINISHED):
@@ -147,6 +138,33 @@ def decoding_of(samples: int, temperature: float | None, seed: int, batch_size: 
     if samples > 1 and not temperature:
         raise UsageError(f"{samples} greedy answers are all the same; give --temperature above 0, or --samples 1")
     return Decoding(samples, temperature, seed, batch_size)
+
+
+def settings_of(questions: Questions, limit: int | None, chat: Chat) -> dict[str, Any]:
+    """What of the questions stands in results.json, with the versions that have a say in the answers."""
+    return {
+        "splits": {split: count for split, (_, count) in questions.splits.items()},
+        "limit": limit,
+        "decoding": str(questions.decoding),
+        **questions.decoding._asdict(),
+        "chat": chat._asdict(),
+        **({"stepwise": questions.stepwise._asdict()} if questions.stepwise else {}),
+        "versions": {"python": platform.python_version(), **versions()},
+    }
+
+
+def find_respondents(
+    models: dict[str, str], questions: Questions, base: str | None, unquantised_base: bool, chat: Chat
+) -> tuple[dict[str, str], dict[str, Respondent]]:
+    """The location and the respondent of each name, a base loaded as its adapters were trained; see `match_bases`.
+
+    Raises:
+        UsageError: a file of answers where walks are made step by step, or models that cannot stand side by side.
+    """
+    settled = {name: settle_name(location) for name, location in models.items()}
+    found = {name: find_respondent(location, questions, base, chat) for name, location in settled.items()}
+    respondents = match_bases(found, unquantised_base)
+    return {name: settled.get(name) or one.name for name, one in respondents.items()}, respondents
 
 
 def find_respondent(location: str, questions: Questions, base: str | None = None, chat: Chat = AS_IT_IS) -> Respondent:
