@@ -10,7 +10,9 @@ import shlex
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from dataset_builder.config import load_config
 
 from ..errors import UsageError
 from ..methods import METHODS
@@ -97,69 +99,20 @@ def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False) 
             a circle, a contrast names a model that is not in the study, or the launcher is not one of
             `launchers.LAUNCHERS`.
     """
-    from dataset_builder.config import load_config
-
     recipes = {name: load_recipe(path) for name, path in study.recipes.items()}
     starts = starts_of(study, recipes)
     planned_pairs(study, recipes, starts)
     order = in_order(starts)
-    minutes = study.minutes
+    evaluated = [name for name in order if not METHODS[recipes[name].method].scores]
     here = {OUT: str(out), BASE: study.base}
-    stages = [
-        Stage(
-            name="build",
-            command=("build", CONFIG, "--out", f"{OUT}/dataset", "--workers", WORKERS),
-            product=Path("dataset", "build.json"),
-            names={OUT: str(out), CONFIG: study.dataset, WORKERS: str(workers)},
-            inputs=(repr(load_config(study.dataset)),),
-            modules=("dataset_builder.build",),
-            minutes=minutes.get("build"),
-        )
-    ]
-    for seed in study.seeds:
-        folder, mark = (Path(), "") if len(study.seeds) == 1 else (Path(f"seed-{seed}"), f"-{seed}")
-        for name in order:
-            stages.append(_train(study, name, recipes[name], starts[name], seed, folder, mark, here, any_launcher))
-        evaluated = [name for name in order if not METHODS[recipes[name].method].scores]
-        stages.append(
-            Stage(
-                name=f"evaluate{mark}",
-                command=(
-                    "evaluate",
-                    f"base={BASE}",
-                    *("--dataset", f"{OUT}/dataset", "--out", f"{OUT}/{folder / 'evaluation'}"),
-                    *(word for split in study.splits for word in ("--split", split)),
-                    *(("--limit", str(study.limit)) if study.limit else ()),
-                    *(("--unquantised-base",) if study.unquantised_base else ()),
-                    *("--batch-size", str(study.batch_size)),
-                ),
-                product=folder / "evaluation" / "results.json",
-                names=here,
-                needs=("build",),
-                uses={f"train-{name}{mark}": (f"{name}={OUT}/{folder / name}",) for name in evaluated},
-                reads=(study.base,),
-                modules=("ascii_maze.launch", "ascii_maze.evaluation.run", "ascii_maze.evaluation.figures"),
-                minutes=minutes.get("evaluate"),
-            )
-        )
-        if study.mri_limit and seed == study.seeds[0]:
-            stages.append(
-                Stage(
-                    name="mri",
-                    command=(
-                        *("mri", "--base", BASE, "--dataset", f"{OUT}/dataset", "--split", study.mri_split),
-                        *("--limit", str(study.mri_limit), "--out", f"{OUT}/mri"),
-                    ),
-                    product=Path("mri", "mri.json"),
-                    names=here,
-                    needs=("build",),
-                    uses={f"train-{name}{mark}": ("--adapter", f"{name}={OUT}/{folder / name}") for name in evaluated},
-                    needs_one=True,
-                    reads=(study.base,),
-                    modules=("ascii_maze.launch", "ascii_maze.mri.run"),
-                    minutes=minutes.get("mri"),
-                )
-            )
+    stages = [_build(study, out, workers)]
+    for number in study.seeds:
+        alone = len(study.seeds) == 1
+        seed = _Seed(number, Path() if alone else Path(f"seed-{number}"), "" if alone else f"-{number}")
+        stages += [_train(study, name, recipes[name], starts[name], seed, here, any_launcher) for name in order]
+        stages.append(_evaluate(study, evaluated, seed, here))
+        if study.mri_limit and number == study.seeds[0]:
+            stages.append(_mri(study, evaluated, seed, here))
     return stages
 
 
@@ -177,14 +130,72 @@ def check_recipes(study: Study) -> None:
             raise UsageError(f"'{name}' cannot be trained: {error}") from error
 
 
+class _Seed(NamedTuple):
+    """One of the seeds of a study: its folder under the study's, and what ends the names of its stages."""
+
+    number: int
+    folder: Path
+    mark: str
+
+
+def _build(study: Study, out: Path, workers: int) -> Stage:
+    return Stage(
+        name="build",
+        command=("build", CONFIG, "--out", f"{OUT}/dataset", "--workers", WORKERS),
+        product=Path("dataset", "build.json"),
+        names={OUT: str(out), CONFIG: study.dataset, WORKERS: str(workers)},
+        inputs=(repr(load_config(study.dataset)),),
+        modules=("dataset_builder.build",),
+        minutes=study.minutes.get("build"),
+    )
+
+
+def _evaluate(study: Study, evaluated: list[str], seed: _Seed, here: dict[str, str]) -> Stage:
+    return Stage(
+        name=f"evaluate{seed.mark}",
+        command=(
+            "evaluate",
+            f"base={BASE}",
+            *("--dataset", f"{OUT}/dataset", "--out", f"{OUT}/{seed.folder / 'evaluation'}"),
+            *(word for split in study.splits for word in ("--split", split)),
+            *(("--limit", str(study.limit)) if study.limit else ()),
+            *(("--unquantised-base",) if study.unquantised_base else ()),
+            *("--batch-size", str(study.batch_size)),
+        ),
+        product=seed.folder / "evaluation" / "results.json",
+        names=here,
+        needs=("build",),
+        uses={f"train-{name}{seed.mark}": (f"{name}={OUT}/{seed.folder / name}",) for name in evaluated},
+        reads=(study.base,),
+        modules=("ascii_maze.launch", "ascii_maze.evaluation.run", "ascii_maze.evaluation.figures"),
+        minutes=study.minutes.get("evaluate"),
+    )
+
+
+def _mri(study: Study, evaluated: list[str], seed: _Seed, here: dict[str, str]) -> Stage:
+    return Stage(
+        name="mri",
+        command=(
+            *("mri", "--base", BASE, "--dataset", f"{OUT}/dataset", "--split", study.mri_split),
+            *("--limit", str(study.mri_limit), "--out", f"{OUT}/mri"),
+        ),
+        product=Path("mri", "mri.json"),
+        names=here,
+        needs=("build",),
+        uses={f"train-{name}{seed.mark}": ("--adapter", f"{name}={OUT}/{seed.folder / name}") for name in evaluated},
+        needs_one=True,
+        reads=(study.base,),
+        modules=("ascii_maze.launch", "ascii_maze.mri.run"),
+        minutes=study.minutes.get("mri"),
+    )
+
+
 def _train(
     study: Study,
     name: str,
     recipe: Recipe,
     starts: dict[str, str],
-    seed: int,
-    folder: Path,
-    mark: str,
+    seed: _Seed,
     here: dict[str, str],
     any_launcher: bool,
 ) -> Stage:
@@ -192,23 +203,23 @@ def _train(
         "dataset_name": f"{OUT}/dataset",
         "model_name_or_path": BASE,
         **study.overrides,
-        "seed": seed,
-        "output_dir": f"{OUT}/{folder / name}",
-        **{key: f"{OUT}/{folder / other}" for key, other in starts.items()},
+        "seed": seed.number,
+        "output_dir": f"{OUT}/{seed.folder / name}",
+        **{key: f"{OUT}/{seed.folder / other}" for key, other in starts.items()},
     }
     launcher, config = launch_words(study.launcher, any_launcher) if study.launcher else ((), None)
     runs_file = any_launcher and study.launcher is not None
     file = study.recipes[name]
     return Stage(
-        name=f"train-{name}{mark}",
+        name=f"train-{name}{seed.mark}",
         command=(
             *(() if runs_file else ("train",)),
             RECIPE,
             *(word for key, value in values.items() for word in (f"--{key}", *_words(value))),
         ),
-        product=folder / name / "metrics.json",
+        product=seed.folder / name / "metrics.json",
         names={**here, RECIPE: str(find_recipe(file)) if runs_file else file, ACCELERATE: str(config)},
-        needs=("build", *(f"train-{other}{mark}" for other in starts.values())),
+        needs=("build", *(f"train-{other}{seed.mark}" for other in starts.values())),
         inputs=(recipe.to_yaml(),),
         reads=(study.base, *outside({**recipe.values, **values}), *([str(config)] if config else [])),
         launcher=launcher,
