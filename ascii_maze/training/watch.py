@@ -4,11 +4,17 @@ keeps, a measure of its own at every evaluation, and an error with the batch if 
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..errors import AsciiMazeError
 from ..models.shared_prefix import SharedPrefix
 from .batches import EpochSampler, SaveBetweenRollouts, StepSampler, lengths_to_sort_by
 from .preflight import rows_per_step
+
+if TYPE_CHECKING:
+    from transformers import Trainer as _Trainer
+else:
+    _Trainer = object
 
 # In log lines, and in a checkpoint's trainer_state.json among what callbacks keep there.
 COMPUTED = "tokens_computed"
@@ -37,80 +43,81 @@ def watched(trainer_class: type) -> type:
     Raises:
         LossError: by the trainer, in a step whose loss is not a number.
     """
+    return type(trainer_class.__name__, (_Watched, trainer_class), {})
 
-    class Watched(trainer_class):
-        def __init__(self, *args, measure: Callable | None = None, **kwargs):
-            super().__init__(*args, **kwargs)
-            self.measure = measure
-            self.began: float | None = None
-            if hasattr(self.args, "steps_per_generation"):
-                self.add_callback(SaveBetweenRollouts(self))
-            self.shared: SharedPrefix | None = None  # put there by `sharing`
-            self.computed = 0
 
-        def _run_epoch(self, *args, **kwargs):
-            # transformers trains one more step when it resumes from a checkpoint of the last one.
-            if self.control.should_training_stop or self.state.global_step >= self.state.max_steps:
-                self.control.should_training_stop = True
-            else:
-                super()._run_epoch(*args, **kwargs)
+class _Watched(_Trainer):
+    """The methods that `watched` puts before those of a trainer."""
 
-        def _get_train_sampler(self, dataset=None):
-            def epoch() -> int:
-                return int(self.state.epoch or 0)
+    def __init__(self, *args, measure: Callable | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.measure = measure
+        self.began: float | None = None
+        if hasattr(self.args, "steps_per_generation"):
+            self.add_callback(SaveBetweenRollouts(self))
+        self.shared: SharedPrefix | None = None  # put there by `sharing`
+        self.computed = 0
 
-            # Methods that generate repeat each prompt for its group of completions, by a sampler of their own.
-            if self.args.train_sampling_strategy != "random" or hasattr(self.args, "num_generations"):
-                sampler = super()._get_train_sampler(dataset)
-                return sampler if hasattr(sampler, "set_epoch") else EpochSampler(sampler, self.args.seed, epoch)
-            lengths = lengths_to_sort_by(self.train_dataset if dataset is None else dataset)
-            seed = (self.args.seed,) if self.args.data_seed is None else (self.args.seed, self.args.data_seed)
-            return StepSampler(lengths, rows_per_step(self.args), seed, epoch)
+    def _run_epoch(self, *args, **kwargs):
+        # transformers trains one more step when it resumes from a checkpoint of the last one.
+        if self.control.should_training_stop or self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+        else:
+            super()._run_epoch(*args, **kwargs)
 
-        def training_step(self, model, inputs, num_items_in_batch=None):
-            if self.began is None:
-                self.began = time.monotonic() - last_logged(self.state, "seconds")
-            before = self.shared.tokens if self.shared else 0
-            loss = super().training_step(model, inputs, num_items_in_batch)
-            if not loss.isfinite():
-                raise LossError(self.state.global_step + 1, loss.item(), _texts(self.processing_class, inputs))
-            if isinstance(inputs, dict):  # trainers that generate get a list of rows, and count for themselves
-                self.state.num_input_tokens_seen += over_processes(self.accelerator, count_tokens(inputs))
-            if self.shared:
-                self.computed += over_processes(self.accelerator, self.shared.tokens - before)
-            return loss
+    def _get_train_sampler(self, dataset=None):
+        def epoch() -> int:
+            return int(self.state.epoch or 0)
 
-        def _load_callback_state(self):
-            self.computed = self.state.stateful_callbacks.pop(COMPUTED, {"tokens": 0})["tokens"]
-            super()._load_callback_state()
+        # Methods that generate repeat each prompt for its group of completions, by a sampler of their own.
+        if self.args.train_sampling_strategy != "random" or hasattr(self.args, "num_generations"):
+            sampler = super()._get_train_sampler(dataset)
+            return sampler if hasattr(sampler, "set_epoch") else EpochSampler(sampler, self.args.seed, epoch)
+        lengths = lengths_to_sort_by(self.train_dataset if dataset is None else dataset)
+        seed = (self.args.seed,) if self.args.data_seed is None else (self.args.seed, self.args.data_seed)
+        return StepSampler(lengths, rows_per_step(self.args), seed, epoch)
 
-        def _save_checkpoint(self, *args, **kwargs):
-            self.state.stateful_callbacks[COMPUTED] = {"tokens": self.computed}
-            super()._save_checkpoint(*args, **kwargs)
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        if self.began is None:
+            self.began = time.monotonic() - last_logged(self.state, "seconds")
+        before = self.shared.tokens if self.shared else 0
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if not loss.isfinite():
+            raise LossError(self.state.global_step + 1, loss.item(), _texts(self.processing_class, inputs))
+        if isinstance(inputs, dict):  # trainers that generate get a list of rows, and count for themselves
+            self.state.num_input_tokens_seen += over_processes(self.accelerator, count_tokens(inputs))
+        if self.shared:
+            self.computed += over_processes(self.accelerator, self.shared.tokens - before)
+        return loss
 
-        def evaluation_loop(self, *args, **kwargs):
-            output = super().evaluation_loop(*args, **kwargs)
-            if self.measure:
-                output.metrics.update({f"eval_{name}": value for name, value in self.measure(self).items()})
-            return output
+    def _load_callback_state(self):
+        self.computed = self.state.stateful_callbacks.pop(COMPUTED, {"tokens": 0})["tokens"]
+        super()._load_callback_state()
 
-        def elapsed(self) -> float:
-            return 0.0 if self.began is None else time.monotonic() - self.began
+    def _save_checkpoint(self, *args, **kwargs):
+        self.state.stateful_callbacks[COMPUTED] = {"tokens": self.computed}
+        super()._save_checkpoint(*args, **kwargs)
 
-        def slowest_elapsed(self) -> float:
-            import torch
+    def evaluation_loop(self, *args, **kwargs):
+        output = super().evaluation_loop(*args, **kwargs)
+        if self.measure:
+            output.metrics.update({f"eval_{name}": value for name, value in self.measure(self).items()})
+        return output
 
-            seconds = torch.tensor([self.elapsed()], device=self.accelerator.device)
-            return float(self.accelerator.gather(seconds).max())
+    def elapsed(self) -> float:
+        return 0.0 if self.began is None else time.monotonic() - self.began
 
-        def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-            logs |= {"tokens": self.state.num_input_tokens_seen, "seconds": round(self.elapsed(), 3)}
-            if self.shared:
-                logs[COMPUTED] = self.computed
-            super().log(logs, start_time)
+    def slowest_elapsed(self) -> float:
+        import torch
 
-    Watched.__name__ = Watched.__qualname__ = trainer_class.__name__
-    return Watched
+        seconds = torch.tensor([self.elapsed()], device=self.accelerator.device)
+        return float(self.accelerator.gather(seconds).max())
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        logs |= {"tokens": self.state.num_input_tokens_seen, "seconds": round(self.elapsed(), 3)}
+        if self.shared:
+            logs[COMPUTED] = self.computed
+        super().log(logs, start_time)
 
 
 def last_logged(state, key: str) -> float:
