@@ -105,43 +105,56 @@ def fit_regions(
     settings = {"position": position, "seed": seed, "reduction": reduction, "components": components}
     settings |= {"gridsize": gridsize, "threshold": threshold, "alpha": alpha, "share": share, "splits": splits}
     _check_settings(activations, settings)
-    models, base = activations.models, activations.models[0]
-    count = len(activations.read(base, 0, position))
+    count = _count_prompts(activations, position, components)
+    require_llm_mri()
+    from .areas import HiddenStates
+
+    unlabelled = np.zeros(count, dtype=int), [ALL]
+    states = {
+        model: HiddenStates(_reader(activations, model, position, count, components), activations.layers, *unlabelled)
+        for model in activations.models
+    }
+    areas, explained = _fit_bases(states, settings)
+    groups = np.arange(count) if groups is None else groups
+    halves = split_halves(groups, splits, [seed, 0])
+    of_all = {
+        what: compare_models(measure, activations.models, np.arange(count), halves)
+        for what, measure in _measures(areas, settings).items()
+    }
+    return Fitted(settings, groups, explained, areas, of_all)
+
+
+def _count_prompts(activations: Readable, position: str, components: int) -> int:
+    count = len(activations.read(activations.models[0], 0, position))
     least = max(LEAST_PROMPTS, components)
     if count < least:
         raise UsageError(
             f"{count} prompts are too few for {components} components: take {least} or more, or fewer components"
         )
-    require_llm_mri()
-    from .areas import HiddenStates, fit_areas
+    return count
+
+
+def _fit_bases(states: dict, settings: dict) -> tuple[dict, dict[str, list[float | None]]]:
+    """`areas` and `explained` of `Fitted`."""
+    from .areas import fit_areas
     from .reduction import REDUCTIONS
 
-    unlabelled = np.zeros(count, dtype=int), [ALL]
-    states = {
-        model: HiddenStates(_reader(activations, model, position, count, components), activations.layers, *unlabelled)
-        for model in models
-    }
     areas, explained = {}, {}
     for name, fitted_on, dimensions in (
-        ("components", models, components),
-        ("plane", models, 2),
-        ("components_of_base", [base], components),
+        ("components", list(states), settings["components"]),
+        ("plane", list(states), 2),
+        ("components_of_base", list(states)[:1], settings["components"]),
     ):
-        basis = REDUCTIONS[reduction](dimensions, random_state=seed, gridsize=gridsize)
-        areas[name] = fit_areas(basis, fitted_on, states, alpha)
+        reduction = REDUCTIONS[settings["reduction"]]
+        basis = reduction(dimensions, random_state=settings["seed"], gridsize=settings["gridsize"])
+        areas[name] = fit_areas(basis, fitted_on, states, settings["alpha"])
         explained[name] = basis.explained()
         if all(fitted is None for fitted in basis.bases.values()):
             raise UsageError(
-                f"every prompt has the same activations at {position}, in every layer: the models have read nothing "
-                "of the mazes there; choose another position"
+                f"every prompt has the same activations at {settings['position']}, in every layer: the models have "
+                "read nothing of the mazes there; choose another position"
             )
-    groups = np.arange(count) if groups is None else groups
-    halves = split_halves(groups, splits, [seed, 0])
-    of_all = {
-        what: compare_models(measure, models, np.arange(count), halves)
-        for what, measure in _measures(areas, settings).items()
-    }
-    return Fitted(settings, groups, {name: explained[name] for name in ("components", "plane")}, areas, of_all)
+    return areas, {name: explained[name] for name in ("components", "plane")}
 
 
 def compare_regions(fitted: Fitted, labels: np.ndarray, label_names: Sequence[str]) -> RegionComparison:
