@@ -20,9 +20,9 @@ from typing import Any
 
 import yaml
 
-from .configuration import read_yaml_mapping
-from .errors import UsageError, did_you_mean, reason
-from .methods import METHODS
+from ..configuration import read_yaml_mapping
+from ..errors import UsageError, did_you_mean, reason
+from ..methods import METHODS
 
 # `accelerate launch recipe.yaml` runs the file as Python; this first line is then its program and to YAML just a key.
 LAUNCHER_KEY = 'if __name__ == "__main__"'
@@ -75,7 +75,7 @@ LEAST = MappingProxyType(
     )
 )
 LARGEST = MappingProxyType({"seed": 2**32 - 1})
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class RecipeError(UsageError):
