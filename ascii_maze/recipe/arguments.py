@@ -1,0 +1,101 @@
+"""A recipe as dataclasses: what ascii-maze adds to TRL's arguments, and all of them together."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much a run may use of one thing, the same for every method.
+
+    Attributes:
+        unit: `tokens` (prompts and answers that the trained model read, generated ones too), `seconds` or `steps`.
+        amount: how many.
+    """
+
+    unit: str
+    amount: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Budget":
+        """`tokens=300000` -> a budget.
+
+        Raises:
+            ValueError: another unit, or not a whole number above 0.
+        """
+        unit, _, amount = text.partition("=")
+        if unit not in ("tokens", "seconds", "steps") or not amount.isdecimal() or int(amount) == 0:
+            raise ValueError(f"budget is '{text}'; expected tokens=N, seconds=N or steps=N")
+        return cls(unit, int(amount))
+
+
+@dataclass
+class RunArguments:
+    """What ascii-maze adds to TRL's own arguments."""
+
+    adapter_name_or_path: str | None = field(
+        default=None,
+        metadata={"help": "The adapter to start from; for DPO, KTO, RLHF and GRPO it is the reference model too."},
+    )
+    reward_model_name_or_path: str | None = field(
+        default=None, metadata={"help": "For RLHF: the reward model, an adapter that `method: reward` has trained."}
+    )
+    train_limit: int | None = field(
+        default=None, metadata={"help": "Train on the first so many rows of the split; all of them by default."}
+    )
+    eval_limit: int | None = field(
+        default=None, metadata={"help": "Evaluate on the first so many rows and mazes; all of them by default."}
+    )
+    early_stopping_patience: int | None = field(
+        default=None, metadata={"help": "Stop after so many evaluations without a better eval_valid."}
+    )
+    hub_base_model: str | None = field(
+        default=None, metadata={"help": "With push_to_hub: the Hub id of the base, where model_name_or_path is local."}
+    )
+    cpu_batch_size: int | None = field(
+        default=None, metadata={"help": "Without CUDA at most so many rows at once; a step has as many as it says."}
+    )
+    chat_template: str | None = field(
+        default=None,
+        metadata={"help": "`plain`, or a Jinja file, in place of the tokenizer's chat template."},
+    )
+    thinking: bool | None = field(
+        default=None, metadata={"help": "Let the model think before it answers, as its chat template has it."}
+    )
+    thinking_tokens: int | None = field(
+        default=None, metadata={"help": "Tokens that a thought may take, beside the answer's; 1,024 by default."}
+    )
+    budget: str | None = field(
+        default=None, metadata={"help": "Stop after tokens=N, seconds=N or steps=N, whatever else the recipe says."}
+    )
+    random_reward: bool = field(
+        default=False,
+        metadata={"help": "For GRPO, a control: reward completions by the toss of a coin, whatever they say."},
+    )
+    stepwise: str | None = field(
+        default=None,
+        metadata={"help": "For GRPO: walk step by step and see full, window:RADIUS, local or none, +goal or not."},
+    )
+    max_moves: int | None = field(
+        default=None, metadata={"help": "With stepwise: moves of a walk; twice the open positions by default."}
+    )
+    shared_prefix: str = field(
+        default="auto",
+        metadata={"help": "Read what the rows of a batch begin with once: auto (where it is exact), true or false."},
+    )
+
+    def __post_init__(self):
+        if self.budget is not None:
+            Budget.parse(self.budget)
+        if self.shared_prefix not in ("auto", "true", "false"):
+            raise ValueError(f"shared_prefix is '{self.shared_prefix}'; expected auto, true or false")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A recipe as checked dataclasses: TRL's config of the method, ModelConfig, ScriptArguments and `RunArguments`."""
+
+    training: Any
+    model: Any
+    script: Any
+    run: RunArguments

@@ -1,0 +1,148 @@
+"""Recipes -> dataclasses: every key and value checked by the parser of TRL's own configs, which is imported here."""
+
+import contextlib
+import dataclasses
+import json
+import math
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import did_you_mean, reason
+from ..methods import METHODS
+from .arguments import Arguments, RunArguments
+from .errors import RecipeError, shortened, shown
+from .reading import Recipe
+from .rules import LARGEST, LEAST
+
+
+def parse_recipe(recipe: Recipe) -> Arguments:
+    """Check every key and value against the dataclasses of the method; imports TRL.
+
+    Raises:
+        RecipeError: an unknown key, a value of the wrong type, or values that do not go together.
+    """
+    classes = _classes(recipe)
+    arguments = Arguments(*_parse(recipe, classes))
+    for part in vars(arguments).values():
+        _check_values(recipe, type(part), vars(part))
+    return arguments
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Check every key and value as `parse_recipe` does, but for what depends on this machine; imports TRL.
+
+    Raises:
+        RecipeError: an unknown key, or a value of the wrong type.
+    """
+    config, *others = _classes(recipe)
+    for part in _parse(recipe, tuple(others)):
+        _check_values(recipe, type(part), vars(part))
+    # TRL's config asks for the devices as soon as there is one.
+    with _refused(recipe):
+        _check_values(recipe, config, vars(_parser(recipe, (config,)).parse_args(_all_words(recipe, (config,)))))
+
+
+def _classes(recipe: Recipe) -> tuple[type, ...]:
+    """The dataclasses whose fields a recipe sets, in the order of `Arguments`; its keys are checked against them."""
+    from trl import ModelConfig, ScriptArguments
+
+    classes = (METHODS[recipe.method].config_class(), ModelConfig, ScriptArguments, RunArguments)
+    known = _keys_of(classes)
+    for key in recipe.values:
+        if key not in known:
+            raise RecipeError(f"{recipe.path.name}: unknown key '{key}'{did_you_mean(key, known)}")
+    return classes
+
+
+def with_numbers(recipe: Recipe, arguments: Arguments) -> Recipe:
+    """The recipe with a number wherever a text was given for one: `--learning_rate 2e-3` stays a text until it is
+    known that no name is meant.
+    """
+    parsed = {key: value for part in vars(arguments).values() for key, value in vars(part).items()}
+    numbers = {
+        key: parsed[key]
+        for key, value in recipe.values.items()
+        if isinstance(value, str) and isinstance(parsed.get(key), int | float) and not isinstance(parsed[key], bool)
+    }
+    return dataclasses.replace(recipe, values={**recipe.values, **numbers})
+
+
+def _check_values(recipe: Recipe, cls: type, values: dict[str, Any]) -> None:
+    kinds = typing.get_type_hints(cls)  # the parser has changed those of the fields
+    for key in kinds.keys() & recipe.values.keys():
+        _check_value(recipe, key, str(kinds[key]), values[key])
+
+
+def _check_value(recipe: Recipe, key: str, kind: str, value: Any) -> None:
+    where, given = f"{recipe.path.name}: {key}", recipe.values[key]
+    if "dict" in kind and not isinstance(given, dict | str | None):
+        raise RecipeError(f"{where} is {shown(given)}; expected a mapping")
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, int | float):
+            least, largest = LEAST.get(key, -math.inf), LARGEST.get(key, math.inf)
+            finite = abs(number) < 2**63 if isinstance(number, int) else math.isfinite(number)
+            if not (finite and least <= number <= largest):
+                bounds = f" of at least {least}" * (key in LEAST) + f" and at most {largest}" * (key in LARGEST)
+                raise RecipeError(f"{where} is {shown(given)}; expected a finite number{bounds}")
+
+
+def parse_model(recipe: Recipe):
+    """TRL's ModelConfig of a recipe alone: what an adapter needs to be loaded again, on whatever machine."""
+    from trl import ModelConfig
+
+    return _parse(recipe, (ModelConfig,))[0]
+
+
+def _keys_of(classes: tuple[type, ...]) -> list[str]:
+    return [field.name for cls in classes for field in dataclasses.fields(cls)]
+
+
+def _parse(recipe: Recipe, classes: tuple[type, ...]) -> tuple:
+    with _refused(recipe):
+        return _parser(recipe, classes).parse_args_into_dataclasses(
+            _all_words(recipe, classes), look_for_args_file=False
+        )
+
+
+def _parser(recipe: Recipe, classes: tuple[type, ...]):
+    from transformers import HfArgumentParser
+
+    class Parser(HfArgumentParser):
+        def error(self, message):
+            raise RecipeError(f"{recipe.path.name}: {_one_line(message.removeprefix('argument '))}")
+
+    return Parser(classes, allow_abbrev=False, prog=recipe.path.name)
+
+
+@contextlib.contextmanager
+def _refused(recipe: Recipe) -> Iterator[None]:
+    """What the checks of TRL and transformers make of a stranger's values, as an error of the recipe's."""
+    try:
+        yield
+    except RecipeError:
+        raise
+    except Exception as error:
+        raise RecipeError(f"{recipe.path.name}: {_one_line(reason(error))}") from error
+
+
+def _one_line(message: str) -> str:
+    return shortened(" ".join(message.split("\n\n")[0].split()), 300)
+
+
+def _all_words(recipe: Recipe, classes: tuple[type, ...]) -> list[str]:
+    known = _keys_of(classes)
+    return [word for key, value in recipe.values.items() if key in known for word in _as_words(recipe, key, value)]
+
+
+def _as_words(recipe: Recipe, key: str, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        return [f"--{key}={json.dumps(value, default=str)}"]
+    if isinstance(value, list):
+        for item in value:
+            if isinstance(item, str) and item.startswith("-"):  # it would be taken for another key
+                raise RecipeError(f"{recipe.path.name}: {key}: '{shown(item)}' is no value")
+        return [f"--{key}", *map(str, value)]
+    return [f"--{key}={str(value).lower() if isinstance(value, bool) else value}"]

@@ -1,0 +1,55 @@
+"""What a recipe may say: keys that are refused, variables that it may set, bounds of numbers."""
+
+from types import MappingProxyType
+
+# `accelerate launch recipe.yaml` runs the file as Python; this first line is then its program and to YAML just a key.
+LAUNCHER_KEY = 'if __name__ == "__main__"'
+_NO_TOKEN = "a token does not belong in a recipe; log in with `hf auth login` instead"
+# Publishes the result with the user's login: for the command line alone.
+PUSH = "push_to_hub"
+# Keys that TRL's configs accept, and why they are refused here.
+REFUSED_KEYS = MappingProxyType(
+    {
+        "token": _NO_TOKEN,
+        "hub_token": _NO_TOKEN,
+        "push_to_hub_token": _NO_TOKEN,
+        "trust_remote_code": "no code of a repository is run; leave 'trust_remote_code' out",
+        "resume_from_checkpoint": "a run resumes by itself from its newest checkpoint; leave it out",
+        "dataset_streaming": "rows are counted and checked before a run, so they are not streamed; leave it out",
+        "chat_template_path": "give 'chat_template', which every method reads, in place of 'chat_template_path'",
+        "chat_template_kwargs": "give 'thinking', which every method reads, in place of 'chat_template_kwargs'",
+        "log_completions_hub_repo": "nothing is published on the way; leave 'log_completions_hub_repo' out",
+    }
+)
+# What `env:` may set: which devices and network cards, how much is told, names in a tracker. Nothing that names a file
+# to load, an address to send to, or a secret: none of NCCL's plugins, no endpoint of the Hub's, no key of a tracker.
+ENVIRONMENT = frozenset(
+    {
+        *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_LAUNCH_BLOCKING", "PYTORCH_ALLOC_CONF"),
+        *("PYTORCH_CUDA_ALLOC_CONF", "TORCH_DISTRIBUTED_DEBUG", "TORCH_NCCL_ASYNC_ERROR_HANDLING"),
+        *("NCCL_DEBUG", "NCCL_DEBUG_SUBSYS", "NCCL_SOCKET_IFNAME", "NCCL_IB_DISABLE", "NCCL_IB_HCA"),
+        *("NCCL_P2P_DISABLE", "NCCL_P2P_LEVEL", "NCCL_SHM_DISABLE", "NCCL_ALGO", "NCCL_PROTO", "GLOO_SOCKET_IFNAME"),
+        *("TOKENIZERS_PARALLELISM", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_XET"),
+        *("WANDB_PROJECT", "WANDB_NAME", "WANDB_RUN_GROUP", "WANDB_TAGS", "WANDB_NOTES", "WANDB_MODE"),
+        *("TRACKIO_PROJECT", "MLFLOW_EXPERIMENT_NAME", "COMET_MODE"),
+    }
+)
+# Bounds of numbers that TRL and transformers take unchecked.
+LEAST = MappingProxyType(
+    dict.fromkeys(
+        (
+            *("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "lora_r"),
+            *("lora_alpha", "train_limit", "eval_limit", "early_stopping_patience", "max_length", "num_generations"),
+            *("max_completion_length", "save_total_limit", "cpu_batch_size", "thinking_tokens"),
+        ),
+        1,
+    )
+    | dict.fromkeys(
+        (
+            *("seed", "learning_rate", "num_train_epochs", "logging_steps", "save_steps", "eval_steps"),
+            *("dataloader_num_workers", "neftune_noise_alpha"),
+        ),
+        0,
+    )
+)
+LARGEST = MappingProxyType({"seed": 2**32 - 1})
