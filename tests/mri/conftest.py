@@ -7,6 +7,8 @@ import pytest
 from ascii_maze import generate_mazes
 from ascii_maze.mazes.prompts import prompt_messages
 
+from ..small import small_config
+
 LAYERS = 3
 
 
@@ -52,20 +54,10 @@ def peft_model(tokenizer):
     """
     import torch
     from peft import LoraConfig, get_peft_model
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaForCausalLM
 
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=2,
-        max_position_embeddings=256,
-        initializer_range=0.3,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 2, "max_position_embeddings": 256}
+    config = small_config(tokenizer, **sizes, num_hidden_layers=LAYERS, initializer_range=0.3)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         lora = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")

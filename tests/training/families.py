@@ -5,10 +5,12 @@ from pathlib import Path
 
 import trl
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from ascii_maze import generate_mazes
 from ascii_maze.mazes.prompts import PLAIN
+
+from ..small import small_config
 
 STORED = Path(trl.__file__).parent / "chat_templates"
 # Those of vision models take content in parts, and drop text.
@@ -43,24 +45,12 @@ def tokenizer_of(family: str | None) -> PreTrainedTokenizerFast:
     )
 
 
-def save_model(family: str, folder: Path) -> Path:
-    """A random Llama of two layers with a family's tokenizer, as a folder."""
+def save_model(family: str, folder: Path, architecture: str = "llama", **sizes) -> Path:
+    """A random model of an architecture with a family's tokenizer, as a folder; see `small_config`."""
     import torch
 
     tokenizer = tokenizer_of(family)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=96,
-        intermediate_size=192,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=4096,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-    )
     torch.manual_seed(0)
-    LlamaForCausalLM(config).save_pretrained(folder)
+    AutoModelForCausalLM.from_config(small_config(tokenizer, architecture, **sizes)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

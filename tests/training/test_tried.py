@@ -6,16 +6,15 @@ import json
 import re
 
 import pytest
-import torch
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.methods import METHODS
 from ascii_maze.recipe import find_recipe
 
+from ..small import SIZES
 from .conftest import settings
-from .families import tokenizer_of
+from .families import save_model
 
 # Hub id -> TRL's name for its chat template, transformers' for its architecture.
 TRIED = {
@@ -24,7 +23,6 @@ TRIED = {
     "meta-llama/Llama-3.2-1B-Instruct": ("llama3_2", "llama"),
     "google/gemma-3-1b-it": ("gemma3", "gemma3_text"),
 }
-LAYERS = 2
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -36,25 +34,8 @@ def test_every_recipe_names_what_was_tried(method):
 
 @pytest.mark.parametrize(("family", "architecture"), dict.fromkeys(TRIED.values()))
 def test_a_model_of_the_family_trains_and_evaluates(family, architecture, dataset, train, tmp_path, capsys):
-    model, tokenizer = tmp_path / "model", tokenizer_of(family)
-    config = AutoConfig.for_model(
-        architecture,
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=16,
-        max_position_embeddings=2048,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        **({"layer_types": ["full_attention"] * LAYERS} if architecture == "gemma3_text" else {}),
-    )
-    torch.manual_seed(0)
-    AutoModelForCausalLM.from_config(config).save_pretrained(model)
-    tokenizer.save_pretrained(model)
+    layers = {"layer_types": ["full_attention"] * SIZES["num_hidden_layers"]} if architecture == "gemma3_text" else {}
+    model = save_model(family, tmp_path / "model", architecture, head_dim=16, **layers)
     out = tmp_path / "sft"
     train("recipes/sft.yaml", settings(dataset, out, model_name_or_path=model, max_steps=2))
     printed = capsys.readouterr().out
@@ -62,7 +43,7 @@ def test_a_model_of_the_family_trains_and_evaluates(family, architecture, datase
     taught = printed.partition("\nloss on:\n")[2].splitlines()[0]
     assert re.match(r"[UDLR]( [UDLR])*<", taught)  # the answer and its end, and nothing that the template adds before
     with safe_open(out / "adapter_model.safetensors", "pt") as weights:
-        assert sum("lora_A" in name for name in weights.keys()) == LAYERS * 7  # noqa: SIM118
+        assert sum("lora_A" in name for name in weights.keys()) == SIZES["num_hidden_layers"] * 7  # noqa: SIM118
     metrics = json.loads((out / "metrics.json").read_text())
     assert (metrics["steps"], metrics["base_model"], metrics["base_gguf"]) == (2, str(model), None)
     results = evaluate({"sft": str(out)}, str(dataset), ["test"], tmp_path / "evaluation", limit=4)
