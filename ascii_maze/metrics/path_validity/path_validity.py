@@ -8,6 +8,7 @@ from .lenient import Lenient
 from .maze import MazeError
 from .plain import without_padding
 from .reading import READERS
+from .runs import Run
 from .scoring import FIELDS, completion_text
 from .styles import PLAIN_STYLES
 from .wording import LANGUAGES

@@ -1,6 +1,6 @@
 """How people and models write moves, and the words around them that tell whether they are an answer.
 
-Only data and patterns; `lenient.py` applies them.
+Only data and patterns; `lenient.py` and `runs.py` apply them.
 """
 
 # ruff: noqa: RUF001, SIM905
