@@ -1,12 +1,12 @@
 """Build a dataset folder, in stages whose jobs any number of workers may share:
 
 1. *Plan.* A sample of each kind's mazes tells how many to hash, and whether there are enough.
-2. *Hash.* Chunks of each sequence (seed, kind) become candidates, sorted by fingerprint, one file each.
-3. *Write.* Each part of the fingerprints chooses its mazes among the candidates (`choose`), generates them again from
-   (seed, kind, index), and writes one parquet file per split and config. Rows stand in the order of fingerprints,
+2. *Hash.* Chunks of each sequence (seed, kind) become candidates, sorted by mark, one file each.
+3. *Write.* Each part of the marks chooses its mazes among the candidates (`choose`), generates them again from
+   (seed, kind, index), and writes one parquet file per split and config. Rows stand in the order of marks,
    which mixes sizes and generators and depends on nothing else, so there is no shuffle.
-4. *Finish.* Every pair of splits is checked for shared mazes; card and build.json are written, and all is moved from
-   its staging folder into place (`staging`).
+4. *Finish.* Every pair of splits is checked for shared mazes and layouts; card and build.json are written, and all
+   is moved from its staging folder into place (`staging`).
 
 Same config and seed: the same bytes, with any number of workers, on one machine or many (`distributed`). The same
 command resumes a build that was interrupted and redoes only what is missing.
@@ -31,6 +31,7 @@ import numpy as np
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import output_folder, replacing, sha256_of, write_text
+from ascii_maze.mazes.splits import layout_fingerprints
 from ascii_maze.metrics.path_validity.maze import Facts
 from ascii_maze.packages import versions
 from ascii_maze.terminal import OnProgress
@@ -51,7 +52,7 @@ from .choose import (
     within,
 )
 from .config import BuildConfig, Kind
-from .rows import tables
+from .rows import PLANNING_FACTS, tables
 from .schema import CONFIGS, BuildRecord
 from .staging import (
     VERSIONED,
@@ -67,7 +68,7 @@ LARGEST_CHUNK = 2**20
 ROW_GROUP = 10_000
 # Columns with few values; a dictionary of any other would be larger than the column.
 DICTIONARY = (
-    *("generator", "width", "height", *Facts._fields, "rejected_kind"),
+    *("generator", "width", "height", *Facts._fields, *PLANNING_FACTS, "rejected_kind"),
     *(f"{messages}.list.element.role" for messages in ("prompt", "completion", "chosen", "rejected")),
 )
 
@@ -274,7 +275,7 @@ def finish(config: BuildConfig, out: Path) -> BuildRecord:
             raise AsciiMazeError(f"{part.source}, part {part.number + 1} of {part.of}, has not been written: {path}")
         records.append((part, json.loads(path.read_text())))
     staging = staging_folder(config, out)
-    shared = shared_between_splits(config, staged_dataset(staging), records)
+    shared = shared_between_splits(config, staged_dataset(staging), records, _ids)
     if any(shared.values()):
         raise AsciiMazeError(f"splits share mazes, which is a fault of the program, not yours: {shared}")
     rows = {
@@ -289,13 +290,23 @@ def finish(config: BuildConfig, out: Path) -> BuildRecord:
         "files": {path: sha for _, part_record in records for path, sha in sorted(part_record["files"].items())},
         "shared_between_splits": shared,
     }
+    if config.split_by == "layout":
+        layouts = shared_between_splits(config, staged_dataset(staging), records, _layouts)
+        if any(layouts.values()):
+            raise AsciiMazeError(f"splits share layouts, which is a fault of the program, not yours: {layouts}")
+        record["layouts_shared_between_splits"] = layouts
     return publish(config, staging, out, record)
 
 
-def shared_between_splits(config: BuildConfig, folder: Path, records: list[tuple[Part, dict]]) -> dict[str, int]:
-    """How many mazes each pair of splits shares, turned, mirrored or walked backwards: read from the files' ids.
+def shared_between_splits(
+    config: BuildConfig, folder: Path, records: list[tuple[Part, dict]], marks_of: Callable[[Path], np.ndarray]
+) -> dict[str, int]:
+    """How many mazes, or layouts, each pair of splits shares, turned and mirrored ones too, read from the files.
 
-    Only files whose ranges of fingerprints overlap are read, two at a time.
+    Only files whose ranges of marks overlap are read, two at a time.
+
+    Args:
+        marks_of: a file -> what is compared.
     """
     spans = {
         split: [
@@ -308,7 +319,7 @@ def shared_between_splits(config: BuildConfig, folder: Path, records: list[tuple
     }
     return {
         f"{one}/{two}": sum(
-            len(np.intersect1d(_ids(file), _ids(other)))
+            len(np.intersect1d(marks_of(file), marks_of(other)))
             for first, last, file in spans[one]
             for other_first, other_last, other in spans[two]
             if first <= other_last and other_first <= last
@@ -321,3 +332,20 @@ def _ids(path: Path) -> np.ndarray:
     import pyarrow.parquet
 
     return pyarrow.parquet.read_table(path, columns=["id"])["id"].to_numpy()
+
+
+def _layouts(path: Path) -> np.ndarray:
+    """Fingerprints of the layouts in a file, from the maps themselves, uint64 (n,)."""
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(path, columns=["maze", "width", "height"])
+    found = []
+    for width, height in set(zip(table["width"].to_pylist(), table["height"].to_pylist())):
+        of_size = pyarrow.compute.and_(
+            pyarrow.compute.equal(table["width"], width), pyarrow.compute.equal(table["height"], height)
+        )
+        maps = table["maze"].filter(of_size).to_pylist()
+        text = np.frombuffer("".join(maps).encode("ascii"), dtype=np.uint8).reshape(len(maps), -1)
+        found.append(layout_fingerprints(text, 2 * height + 1, 2 * width + 1))
+    return np.concatenate(found)

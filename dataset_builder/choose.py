@@ -1,11 +1,12 @@
 """Which mazes a dataset holds: a rule that depends on nothing but the config, worked out part by part.
 
-A *part* is a range of fingerprints (`mazes.splits`) within what the hash gives to training, validation or test. It
-holds every copy of a maze, turned, mirrored or walked backwards, so parts are independent: each settles duplicates and
-quotas by itself, in memory bounded by its size, on any worker.
+A *part* is a range of marks (`mazes.splits`) within what the hash gives to training, validation or test. It holds
+every copy of a maze, turned, mirrored or walked backwards, and where layouts are split every maze of a layout. So
+parts are independent: each settles duplicates and quotas by itself, in memory bounded by its size, on any worker.
 
 The rule: kinds in the order of the config, mazes in the order of their sequence. A maze is taken if no maze of its
-canonical form has been, and its split still wants one of this kind and path length. To find a part's mazes without
+canonical form has been, no other split has its layout (where layouts are split), and its split still wants one of this
+kind, path length and difficulty. To find a part's mazes without
 reading all sequences once for every part, they are first hashed into *candidates*, sorted by fingerprint. How many
 are hashed changes nothing: a part that finds too few reads on by itself.
 """
@@ -20,9 +21,10 @@ import numpy as np
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.mazes import kernels
 from ascii_maze.mazes.generators import mazes_at, memory_bytes
-from ascii_maze.mazes.splits import fingerprints, split_range
+from ascii_maze.mazes.planning import rules_of
+from ascii_maze.mazes.splits import layouts_of, marks_of, split_range, whole_layouts
 
-from .config import ANY_LENGTH, SPLIT_SOURCES, BuildConfig, Kind, Quota, characters, quotas
+from .config import ANY_DIFFICULTY, ANY_LENGTH, SPLIT_SOURCES, BuildConfig, Kind, Quota, characters, quotas
 from .styled import check_styles, text_bytes
 
 # Rows of a split in one part, and in one of a thousand or more parts.
@@ -39,25 +41,29 @@ BARREN = 262_144
 
 
 class Part(NamedTuple):
-    """Range `number`, from 0, of `of` equal ranges of the fingerprints of `source`: train, validation or test."""
+    """Range `number`, from 0, of `of` equal ranges of the marks of `source`: train, validation or test."""
 
     source: str
     number: int
     of: int
+    split_by: str
 
     @property
     def range(self) -> tuple[int, int]:
-        """First fingerprint, and the one after the last."""
-        low, high = split_range(self.source)
-        return low + (high - low) * self.number // self.of, low + (high - low) * (self.number + 1) // self.of
+        """First mark, and the one after the last."""
+        low, high = split_range(self.source, self.split_by)
+        bounds = [low + (high - low) * number // self.of for number in (self.number, self.number + 1)]
+        first, end = (whole_layouts(bound, self.split_by) for bound in bounds)
+        return first, end
 
     def share_of(self, count: int) -> int:
         """How many of `count` rows are this part's."""
         return count * (self.number + 1) // self.of - count * self.number // self.of
 
 
-# Candidates are uint64 (3, n): fingerprints in ascending order, indices in the sequence, path lengths.
-FINGERPRINT, INDEX, PATH_LENGTH = range(3)
+# Candidates are uint64 (3, n): marks in ascending order, indices in the sequence, path lengths. Where the config asks
+# for a difficulty they are (4, n), and the last row is what `planning.rules_of` says.
+FINGERPRINT, INDEX, PATH_LENGTH, RULES = range(4)
 
 
 def parts(config: BuildConfig) -> list[Part]:
@@ -69,7 +75,7 @@ def parts(config: BuildConfig) -> list[Part]:
     for source in dict.fromkeys(SPLIT_SOURCES[split] for split in config.splits):
         rows = max(count for split, count in config.splits.items() if SPLIT_SOURCES[split] == source)
         of = math.ceil(rows / max(PART_ROWS, min(rows // 1000, LARGE_PART_ROWS)))
-        found += [Part(source, number, of) for number in range(of)]
+        found += [Part(source, number, of, config.split_by) for number in range(of)]
     return found
 
 
@@ -117,12 +123,13 @@ def candidates(config: BuildConfig, kind: Kind, first: int, count: int) -> np.nd
     for start in range(first, first + count, size):
         indices = np.arange(start, min(start + size, first + count))
         mazes = mazes_at(kind.generator, kind.width, kind.height, indices, config.seed, kind.braid, kind.endpoints)
-        _, rows, columns = mazes.open.shape
-        found = np.zeros((3, len(indices)), dtype=np.uint64)
-        found[FINGERPRINT] = fingerprints(kernels.canonicalise(kernels.render(mazes.open, mazes.ends), rows, columns))
+        found = np.zeros((4 if config.difficulty else 3, len(indices)), dtype=np.uint64)
+        found[FINGERPRINT] = marks_of(mazes.open, mazes.ends, config.split_by)
         found[INDEX] = indices
         if asks_for_lengths(config):
             found[PATH_LENGTH] = np.diff(kernels.solve(mazes.open, mazes.ends)[1])
+        if config.difficulty:
+            found[RULES] = rules_of(mazes.open, mazes.ends)
         blocks.append(found)
     found = np.concatenate(blocks, axis=1)
     return found[:, np.argsort(found[FINGERPRINT], kind="stable")]
@@ -137,10 +144,10 @@ def within(found: np.ndarray, part: Part) -> np.ndarray:
 
 
 class Chosen(NamedTuple):
-    """The mazes of one split in one part, in the order of their fingerprints.
+    """The mazes of one split in one part, in the order of their marks.
 
     Attributes:
-        fingerprints: uint64 (n,).
+        fingerprints: uint64 (n,), the marks.
         kinds: uint16 (n,), positions in `by_kind`.
         indices: uint64 (n,), places in the kinds' sequences.
     """
@@ -170,7 +177,7 @@ def choose(
         AsciiMazeError: a kind has too few distinct mazes for what was asked.
     """
     read_on = read_on or functools.partial(candidates, config)
-    taken: dict[tuple[int, int], list[np.ndarray]] = {}
+    taken: dict[tuple[int, int], list[tuple[str, np.ndarray]]] = {}
     picks: dict[str, list[Chosen]] = {split: [] for split in config.splits if SPLIT_SOURCES[split] == part.source}
     for number, (kind, asked) in enumerate(kinds.items()):
         wanted = [
@@ -181,17 +188,28 @@ def choose(
         if not wanted:
             continue
         before = taken.setdefault((kind.width, kind.height), [])
-        for quota, found in _fill(part, wanted, before, hashed[kind], read(kind), read_on):
-            before.append(found[FINGERPRINT])
+        # All quotas of a kind that fall to a part are of one split: sizes or generators of the others are other ones.
+        foreign = [layouts_of(marks) for split, marks in before if split != wanted[0].split]
+        marks = [marks for _, marks in before]
+        own = Taken(marks, foreign if config.split_by == "layout" else [])
+        for quota, found in _fill(part, wanted, own, hashed[kind], read(kind), read_on):
+            before.append((quota.split, found[FINGERPRINT]))
             numbers = np.full(found.shape[1], number, dtype=np.uint16)
             picks[quota.split].append(Chosen(found[FINGERPRINT], numbers, found[INDEX]))
     return {split: _sorted(chosen) for split, chosen in picks.items()}
 
 
+class Taken(NamedTuple):
+    """What earlier kinds of a size have taken in a part: marks of mazes, and layouts of other splits than its own."""
+
+    marks: list[np.ndarray]
+    layouts: list[np.ndarray]
+
+
 def _fill(
     part: Part,
     wanted: list[Quota],
-    taken: list[np.ndarray],
+    taken: Taken,
     hashed: int,
     found: np.ndarray,
     read_on: Callable[[Kind, int, int], np.ndarray],
@@ -223,16 +241,20 @@ def _fill(
 
 
 def _fit(found: np.ndarray, quota: Quota) -> np.ndarray:
-    """Which candidates have a path of the length that a quota asks for, bool (n,)."""
+    """Which candidates have a path of the length, and the difficulty, that a quota asks for, bool (n,)."""
     length = found[PATH_LENGTH]
-    return (length >= quota.least) & (length <= (np.inf if quota.most is None else quota.most))
+    fits = (length >= quota.least) & (length <= (np.inf if quota.most is None else quota.most))
+    return fits if quota.difficulty == ANY_DIFFICULTY else fits & ((found[RULES] == 0) == (quota.difficulty == "hard"))
 
 
-def _first_copies(found: np.ndarray, taken: list[np.ndarray]) -> np.ndarray:
-    """The first of each fingerprint in the order of the sequence, without those taken already."""
+def _first_copies(found: np.ndarray, taken: Taken) -> np.ndarray:
+    """The first of each mark in the order of the sequence, without those taken already."""
     found = found[:, np.argsort(found[INDEX], kind="stable")]
     found = found[:, np.sort(np.unique(found[FINGERPRINT], return_index=True)[1])]
-    return found[:, ~np.isin(found[FINGERPRINT], np.concatenate([*taken, np.empty(0, np.uint64)]))]
+    found = found[:, ~np.isin(found[FINGERPRINT], np.concatenate([*taken.marks, np.empty(0, np.uint64)]))]
+    if not taken.layouts:
+        return found
+    return found[:, ~np.isin(layouts_of(found[FINGERPRINT]), np.concatenate(taken.layouts))]
 
 
 def _sorted(chosen: list[Chosen]) -> Chosen:
@@ -251,31 +273,62 @@ def survey(config: BuildConfig, asked: list[Quota]) -> tuple[int, bool]:
     population", Scand. J. Statist. 1984).
 
     Raises:
-        AsciiMazeError: the path lengths asked for are too rare.
+        AsciiMazeError: the path lengths asked for are too rare, or a split to be held out has too few layouts.
     """
-    shares = [(high - low) / 2**64 for low, high in (split_range(SPLIT_SOURCES[quota.split]) for quota in asked)]
+    ranges = [split_range(SPLIT_SOURCES[quota.split], config.split_by) for quota in asked]
+    shares = [(high - low) / 2**64 for low, high in ranges]
     demand = math.ceil(max(quota.count / share for quota, share in zip(asked, shares)))
     # A population of n shows its first copies in about sqrt(n) draws.
     drawn = max(LONG_SURVEY if asks_for_lengths(config) else SURVEY, math.isqrt(32 * demand))
     found = candidates(config, asked[0].kind, 0, drawn)
-    _, first, copies = np.unique(found[FINGERPRINT], return_index=True, return_counts=True)
-    once, twice = int((copies == 1).sum()), int((copies == 2).sum())
-    population = len(first) + once * (once - 1) / (2 * twice + 2)
+    distinct, population = _population(found[FINGERPRINT])
+    if config.split_by == "layout":
+        check_layouts(asked, shares, _population(layouts_of(found[FINGERPRINT]))[1])
     of_source = {part.source: part.of for part in parts(config)}
     needed = [SURVEY]
     for quota, share in zip(asked, shares):
         fitting = _fit(found, quota).mean()
         if fitting < RAREST:
             raise AsciiMazeError(
-                f"{quota}: so long or short a path is rarer than one in {1 / RAREST:,.0f} there; "
-                "change path_lengths, endpoints, sizes or generators"
+                f"{quota}: they are rarer than one in {1 / RAREST:,.0f} there; "
+                "change path_lengths, difficulty, endpoints, sizes or generators"
             )
         rows = quota.count / of_source[SPLIT_SOURCES[quota.split]]
         # Five standard deviations of a Poisson count to spare: hardly a part then finds too few.
         spare = (rows + 5 * math.sqrt(rows) + 8) / rows
-        needed.append(quota.count * spare / share / fitting * drawn / len(first))
+        needed.append(quota.count * spare / share / fitting * drawn / distinct)
     crowded = demand > population / 4
     return min(math.ceil(max(needed)), BARREN) if crowded else math.ceil(max(needed)), crowded
+
+
+def _population(marks: np.ndarray) -> tuple[int, float]:
+    """How many of some marks are distinct, and how many distinct ones there are where they come from (Chao, 1984)."""
+    _, copies = np.unique(marks, return_counts=True)
+    once, twice = int((copies == 1).sum()), int((copies == 2).sum())
+    return len(copies), len(copies) + once * (once - 1) / (2 * twice + 2)
+
+
+def check_layouts(asked: list[Quota], shares: list[float], layouts: float) -> None:
+    """See that splits to be held out have at least as many wall layouts of a kind as rows.
+
+    Args:
+        shares: of the range of marks that each quota's split takes from.
+        layouts: of the kind, in all.
+
+    Raises:
+        AsciiMazeError: one has fewer; most of its rows would be a few layouts with other ends.
+    """
+    wanted: dict[str, int] = {}
+    for quota in asked:
+        wanted[quota.split] = wanted.get(quota.split, 0) + quota.count
+    for quota, share in zip(asked, shares):
+        rows, kind = wanted[quota.split], quota.kind
+        if quota.split != "train" and rows > layouts * share:
+            raise AsciiMazeError(
+                f"{kind} has about {layouts:,.0f} wall layouts in all, {layouts * share:,.0f} of them for "
+                f"'{quota.split}', too few for {rows:,} rows; put '{kind.generator} {kind.width}x{kind.height}' into "
+                "'train_only' to train on it alone, or ask for fewer rows"
+            )
 
 
 def check_crowded(config: BuildConfig, kinds: dict[Kind, list[Quota]], hashed: dict[Kind, int]) -> dict[Kind, int]:

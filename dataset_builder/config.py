@@ -3,7 +3,9 @@
 import dataclasses
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,10 +15,11 @@ from ascii_maze.mazes.generators import ENDPOINTS, GENERATORS
 from ascii_maze.mazes.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle
 from ascii_maze.mazes.reasoning import REASONING
 from ascii_maze.mazes.rejected import KINDS
+from ascii_maze.mazes.splits import SPLIT_BY
 from ascii_maze.metrics.path_validity.maze import STYLES
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
-# Each split takes only mazes whose hash falls to the one named here (`ascii_maze.mazes.splits`).
+# Each split takes only mazes whose mark falls to the one named here (`ascii_maze.mazes.splits`).
 SPLIT_SOURCES = {
     "train": "train",
     "validation": "validation",
@@ -25,6 +28,9 @@ SPLIT_SOURCES = {
     "test_unseen": "test",
 }
 ANY_LENGTH = "0-"
+# Mazes that a rule of `ascii_maze.mazes.heuristics` walks by a shortest path, and those that none does.
+DIFFICULTIES = ("easy", "hard")
+ANY_DIFFICULTY = "any"
 MOST_ROWS = 10**11  # of a split; the Hub's largest category of size holds five of them
 MOST_CHARACTERS = 2**24  # of a map: 2,047x2,047 cells
 MOST_COMBINATIONS = 10_000
@@ -48,6 +54,9 @@ class BuildConfig:
         braid: shares of dead ends opened, 0-1.
         endpoints: where start and goal go.
         path_lengths: moves of the shortest path as `LEAST-MOST` or `LEAST-`.
+        split_by: what decides a maze's split, one of `ascii_maze.mazes.splits.SPLIT_BY`.
+        difficulty: shares of `DIFFICULTIES`, for all splits but train; by default as they come.
+        train_only: sizes, or `GENERATOR SIZE`, that no other split than train takes.
         rejected: kinds of rejected answers.
         language, maze_style, answer_style: of the prompts; see `ascii_maze.mazes.prompts.PromptStyle`.
         styles: maze styles where there are several, in place of `maze_style`: each row has one of them.
@@ -70,6 +79,9 @@ class BuildConfig:
     answer_style: str = "letters"
     styles: dict[str, float] = field(default_factory=dict)
     reasoning: dict[str, float] = field(default_factory=lambda: {"none": 1})
+    split_by: str = "maze"
+    difficulty: dict[str, float] = field(default_factory=dict)
+    train_only: list[str] = field(default_factory=list)
     seed: int = 0
 
     @property
@@ -103,17 +115,21 @@ class Kind(NamedTuple):
 
 
 class Quota(NamedTuple):
-    """How many mazes of one kind one split gets, with shortest paths of `least` to `most` moves (None: any length)."""
+    """How many mazes of one kind one split gets, with shortest paths of `least` to `most` moves (None: any length) and
+    of one of `DIFFICULTIES`, or any.
+    """
 
     split: str
     kind: Kind
     least: int
     most: int | None
     count: int  # type: ignore[assignment]  # tuples have a method of this name, which nobody calls here
+    difficulty: str = ANY_DIFFICULTY
 
     def __str__(self) -> str:
         length = f"{self.least}-{'' if self.most is None else self.most}"
-        return str(self.kind) + (f" paths of {length} moves" if length != ANY_LENGTH else "")
+        which = f"{self.difficulty} " if self.difficulty != ANY_DIFFICULTY else ""
+        return which + str(self.kind) + (f" paths of {length} moves" if length != ANY_LENGTH else "")
 
 
 def load_config(name: str, seed: int | None = None, limit: int | None = None) -> BuildConfig:
@@ -145,7 +161,7 @@ def load_config(name: str, seed: int | None = None, limit: int | None = None) ->
 def _checked(values: dict[str, Any], where: str) -> BuildConfig:
     check_keys(values, BuildConfig, where)
     values = {**values, "name": _name(values["name"], where), "splits": _row_counts(values["splits"], where)}
-    optional = ("larger_sizes", "unseen_generators", "styles")
+    optional = ("larger_sizes", "unseen_generators", "styles", "difficulty")
     for key in (entry.name for entry in dataclasses.fields(BuildConfig) if entry.type == dict[str, float]):
         if key in values and not (key in optional and values[key] == {}):
             values[key] = _weights(values[key], f"{where}: '{key}'")
@@ -160,9 +176,11 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
         ("styles", "maze style", STYLES),
         ("reasoning", "way of reasoning", REASONING),
         ("answer_style", "answer style", ANSWER_STYLES),
+        ("split_by", "way to split", SPLIT_BY),
+        ("difficulty", "difficulty", DIFFICULTIES),
     ):
-        given = values.get(key, {})
-        for name in [str(given)] if key in ("language", "maze_style", "answer_style") and key in values else given:
+        given, single = values.get(key, {}), ("language", "maze_style", "answer_style", "split_by")
+        for name in [str(given)] if key in single and key in values else given:
             if name not in known:
                 expected = did_you_mean(name, known) or f"; expected one of {', '.join(known)}"
                 raise UsageError(f"{where}: unknown {what} '{name}'{expected}")
@@ -173,6 +191,7 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
             raise UsageError(f"{where}: braid '{share}' must be a share of dead ends, 0-1")
     for lengths in values.get("path_lengths", {}):
         parse_lengths(lengths, where)
+    _check_train_only(values, where)
     if not _is_whole(values.get("seed", 0)):
         raise UsageError(f"{where}: 'seed' must be a whole number, not {values['seed']!r}")
     if values.get("styles") and values.get("maze_style", "hash") not in ("hash", *values["styles"]):
@@ -186,13 +205,31 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
         raise UsageError(f"{where}: '{name}' is trained on, so it cannot be held out as larger or unseen")
     config = BuildConfig(**values)
     sizes, generators = config.sizes | config.larger_sizes, config.generators | config.unseen_generators
-    combined = math.prod(map(len, (sizes, generators, config.braid, config.endpoints, config.path_lengths)))
+    of_all = (sizes, generators, config.braid, config.endpoints, config.path_lengths, config.difficulty or "x")
+    combined = math.prod(map(len, of_all))
     if combined > MOST_COMBINATIONS:
         raise UsageError(
-            f"{where}: {combined:,} combinations of sizes, generators, braid, endpoints and path_lengths, "
+            f"{where}: {combined:,} combinations of sizes, generators, braid, endpoints, path_lengths and difficulty, "
             f"more than {MOST_COMBINATIONS:,}"
         )
+    for split in config.splits:
+        if not list(_combinations(config, split)):
+            raise UsageError(f"{where}: 'train_only' leaves nothing for split '{split}'")
     return config
+
+
+def _check_train_only(values: dict[str, Any], where: str) -> None:
+    """See that every entry of `train_only` is a size of the config, or a generator and a size."""
+    given = values.get("train_only", [])
+    if not isinstance(given, list):
+        raise UsageError(f"{where}: 'train_only' must be a list of sizes, or of generators with sizes")
+    known = {*values["sizes"], *(f"{name} {size}" for name in values["generators"] for size in values["sizes"])}
+    for name in given:
+        if name not in known:
+            raise UsageError(
+                f"{where}: 'train_only' has '{name}', which is no size of 'sizes', nor GENERATOR SIZE of this file"
+                f"{did_you_mean(str(name), known)}"
+            )
 
 
 def _name(name: Any, where: str) -> str:
@@ -278,29 +315,28 @@ def parse_lengths(lengths: str, where: str = "path length") -> tuple[int, int | 
 
 
 def quotas(config: BuildConfig) -> list[Quota]:
-    """The rows of every split shared out over kinds and path lengths by weight, in a fixed order."""
+    """The rows of every split shared out over kinds, path lengths and difficulties by weight, in a fixed order."""
     shares = []
     for split, total in config.splits.items():
-        sizes = config.larger_sizes if split == "test_larger" else config.sizes
-        generators = config.unseen_generators if split == "test_unseen" else config.generators
-        weighted = [
-            (
-                Kind(generator, *parse_size(size), float(braid), endpoints),
-                parse_lengths(lengths),
-                sizes[size]
-                * generators[generator]
-                * config.braid[braid]
-                * config.endpoints[endpoints]
-                * config.path_lengths[lengths],
-            )
-            for size in sizes
-            for generator in generators
-            for braid in config.braid
-            for endpoints in config.endpoints
-            for lengths in config.path_lengths
-        ]
-        weights = [weight for _, _, weight in weighted]
+        weighted = list(_combinations(config, split))
+        weights = [weight for *_, weight in weighted]
         ends = [round(total * sum(weights[: k + 1]) / sum(weights)) for k in range(len(weights))]
-        for (kind, lengths, _), start, end in zip(weighted, [0, *ends], ends):
-            shares.append(Quota(split, kind, *lengths, end - start))
+        for (kind, lengths, difficulty, _), start, end in zip(weighted, [0, *ends], ends):
+            shares.append(Quota(split, kind, *lengths, end - start, difficulty))
     return [quota for quota in shares if quota.count]
+
+
+def _combinations(config: BuildConfig, split: str) -> Iterator[tuple[Kind, tuple[int, int | None], str, float]]:
+    """Kind, path lengths and difficulty of the rows of a split, with their weight."""
+    sizes = config.larger_sizes if split == "test_larger" else config.sizes
+    generators = config.unseen_generators if split == "test_unseen" else config.generators
+    difficulties = (config.difficulty if split != "train" else {}) or {ANY_DIFFICULTY: 1.0}
+    for size, generator, braid, endpoints, lengths, difficulty in product(
+        sizes, generators, config.braid, config.endpoints, config.path_lengths, difficulties
+    ):
+        if split != "train" and not {size, f"{generator} {size}"}.isdisjoint(config.train_only):
+            continue
+        kind = Kind(generator, *parse_size(size), float(braid), endpoints)
+        weight = sizes[size] * generators[generator] * config.braid[braid] * config.endpoints[endpoints]
+        weight *= config.path_lengths[lengths] * difficulties[difficulty]
+        yield kind, parse_lengths(lengths), difficulty, weight

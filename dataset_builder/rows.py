@@ -13,6 +13,7 @@ import pyarrow.compute
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.mazes import kernels
 from ascii_maze.mazes.generators import MazeBatch, mazes_at
+from ascii_maze.mazes.planning import decisions_along, rule_names, rules_of
 from ascii_maze.mazes.prompts import MOVE_NAMES, PLAIN, PromptStyle, format_answer
 from ascii_maze.mazes.rejected import KINDS, reject
 from ascii_maze.metrics.path_validity.maze import Facts, MazeError
@@ -23,6 +24,13 @@ from .reasoned import OTHERS, answers, others_of, search, think
 from .styled import draw, show, texts
 
 FACTS = ("id", "maze", "solution", "generator", "width", "height", *Facts._fields)
+# Beside them in datasets that are split by layout; older ones have the bytes that they had.
+PLANNING_FACTS = ("solved_by", "decisions", "against_greedy")
+
+
+def facts_of(config: BuildConfig) -> tuple[str, ...]:
+    """The columns that every config of a dataset has."""
+    return (*FACTS, *PLANNING_FACTS) if config.split_by == "layout" else FACTS
 
 
 def tables(config: BuildConfig, kinds: list[Kind], chosen: Chosen) -> Iterator[tuple[str, pyarrow.Table]]:
@@ -35,7 +43,7 @@ def tables(config: BuildConfig, kinds: list[Kind], chosen: Chosen) -> Iterator[t
             places.append(here)
     whole = pyarrow.concat_tables(groups).take(np.argsort(np.concatenate(places))).combine_chunks()
     column = {name: whole[name].chunk(0) for name in whole.column_names}
-    facts = {name: column[name] for name in FACTS}
+    facts = {name: column[name] for name in facts_of(config)}
     rules = pyarrow.array([style.system_prompt for style in config.prompt_styles])
     rules = rules.take(column["style"]) if len(rules) > 1 else rules
     prompt = _messages(("system", "user"), (rules, column["prompt"]))
@@ -68,6 +76,7 @@ def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints:
         "width": pyarrow.repeat(pyarrow.scalar(kind.width, pyarrow.int32()), count),
         "height": pyarrow.repeat(pyarrow.scalar(kind.height, pyarrow.int32()), count),
         **dict(zip(Facts._fields, map(pyarrow.array, kernels.facts(mazes.open, letters, offsets).T))),
+        **(_planning(mazes, letters, offsets) if config.split_by == "layout" else {}),
         "prompt": maze if list(config.shown) == ["hash"] else _shown(config, kind, mazes, shown),
         "style": pyarrow.array(shown * len(config.reasoning) + reasons),
         **_thoughts(config, mazes, letters, offsets, reasons),
@@ -76,6 +85,13 @@ def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints:
         "rejected_kind": pyarrow.array(list(KINDS)).take(pyarrow.array(kinds)),
     }
     return pyarrow.table(columns)
+
+
+def _planning(mazes: MazeBatch, letters: np.ndarray, offsets: np.ndarray) -> dict[str, pyarrow.Array]:
+    """`PLANNING_FACTS`: which rules solve each maze, and the decisions on its shortest path."""
+    rules = pyarrow.array(rule_names()).take(pyarrow.array(rules_of(mazes.open, mazes.ends)))
+    decisions, against = decisions_along(mazes.open, mazes.ends, letters, offsets).T
+    return dict(zip(PLANNING_FACTS, (rules, pyarrow.array(decisions), pyarrow.array(against))))
 
 
 def _thoughts(config: BuildConfig, mazes: MazeBatch, letters, offsets, reasons) -> dict[str, pyarrow.Array]:

@@ -46,6 +46,7 @@ class BuildRecord(TypedDict):
         rows: "CONFIG/SPLIT" -> how many.
         files: path in the folder -> sha256 in hexadecimal.
         shared_between_splits: "A/B" -> mazes that both hold.
+        layouts_shared_between_splits: "A/B" -> wall layouts that both hold, of a dataset that is split by layout.
     """
 
     config: dict[str, Any]
@@ -54,6 +55,7 @@ class BuildRecord(TypedDict):
     rows: dict[str, int]
     files: dict[str, str]
     shared_between_splits: dict[str, int]
+    layouts_shared_between_splits: NotRequired[dict[str, int]]
     preferences_from: NotRequired[PreferencesSource]
 
 
@@ -105,8 +107,12 @@ def _fault(record: Any) -> str | None:
         return "has no 'seed'"
     if not isinstance(record["config"].get("name"), str):
         return "has no name in 'config'"
-    for key in ("rows", "shared_between_splits"):
-        for name, count in record[key].items():
+    layouts = record.get("layouts_shared_between_splits", {})
+    if not isinstance(layouts, dict):
+        return "has no counts in 'layouts_shared_between_splits'"
+    counted = {key: record[key] for key in ("rows", "shared_between_splits")}
+    for key, counts in (counted | {"layouts_shared_between_splits": layouts}).items():
+        for name, count in counts.items():
             if not _is_count(count):
                 return f"says {str(count)[:40]!r} of {name!r} in '{key}', not how many"
     for path, digest in record["files"].items():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..mazes.generators import mazes_at
-from ..mazes.splits import fingerprint, split_of
+from ..mazes.splits import mark_of, split_of
 
 
 def maze_of_seed(
@@ -24,6 +24,6 @@ def maze_of_seed(
     # Small sizes have few layouts, and all of them may be in other splits.
     for index in range(1_000):
         (maze,) = mazes_at(generator, width, height, np.array([index]), seed)
-        if split_of(fingerprint(maze.canonical())) == split:
+        if split_of(mark_of(maze, "maze"), "maze") == split:
             return maze.to_ascii()
     raise ValueError(f"no {width}x{height} maze by {generator} is in split '{split}'; take larger ones")

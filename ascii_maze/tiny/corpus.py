@@ -21,11 +21,11 @@ from numba import njit
 from ..mazes import kernels
 from ..mazes.carvers import carve_depth_first
 from ..mazes.generators import MazeBatch
-from ..mazes.splits import fingerprint, split_of
+from ..mazes.splits import marks_of, split_of
 from .tokenizer import BOS, EOS, FIRST_MOVE, MAZE_TOKENS, NEXT_MOVE, PAD, WALK
 
 IGNORED = -100
-_STOP = 4  # beside the moves 0-3: the end of a walk
+STOP = 4  # beside the moves 0-3: the end of a walk
 # What lies to the right and to the left of a heading, in the order U D L R.
 _RIGHT = np.array([3, 2, 0, 1])
 _LEFT = np.array([2, 3, 1, 0])
@@ -47,14 +47,14 @@ def mazes_of_split(split: str, size: int, seed: int, block: int = 4096) -> Itera
         keys = kernels.item_keys(seed, "tiny", size, size, np.arange(start, start + block))
         open_ = carve_depth_first(keys, size, size)
         mazes = MazeBatch(open_, kernels.place_random(keys, open_))
-        kept = np.array([split_of(fingerprint(text)) == split for text in mazes.canonical()])
+        kept = np.array([split_of(int(mark), "maze") == split for mark in marks_of(open_, mazes.ends, "maze")])
         yield MazeBatch(mazes.open[kept], mazes.ends[kept]), keys[kept]
         start += block
 
 
 def skill_batch(mazes: MazeBatch, keys: np.ndarray, max_moves: int, wander: float) -> Batch:
     """Walks with the expert's labels; a share of `wander` of them strays before it solves."""
-    moves, labels = _wandering_walks(mazes.open, mazes.ends, keys, max_moves, wander)
+    moves, labels = wandering_walks(mazes.open, mazes.ends, keys, max_moves, wander)
     return _assemble(mazes, moves, labels)
 
 
@@ -62,7 +62,7 @@ def habit_batch(
     mazes: MazeBatch, keys: np.ndarray, max_moves: int, solvers: float, patience: tuple[int, int]
 ) -> Batch:
     """Walks as their walkers made them: a share of `solvers`; the others give up after `patience` cells."""
-    moves, labels = _habitual_walks(mazes.open, mazes.ends, keys, max_moves, solvers, *patience)
+    moves, labels = habitual_walks(mazes.open, mazes.ends, keys, max_moves, solvers, *patience)
     return _assemble(mazes, moves, labels)
 
 
@@ -73,15 +73,15 @@ def _assemble(mazes: MazeBatch, moves: np.ndarray, labels: np.ndarray) -> Batch:
     move_tokens[:, 0] = np.where(moves[:, 0] >= 0, moves[:, 0] + FIRST_MOVE, PAD)
     edge = np.ones((count, 1), dtype=np.int64)
     tokens = np.concatenate([BOS * edge, maze_tokens, WALK * edge, move_tokens], axis=1)
-    walk_labels = np.where(labels == _STOP, EOS, np.where(labels >= 0, labels + NEXT_MOVE, IGNORED))
+    walk_labels = np.where(labels == STOP, EOS, np.where(labels >= 0, labels + NEXT_MOVE, IGNORED))
     walk_labels[:, 0] = labels[:, 0] + FIRST_MOVE
     silent = np.full((count, 1 + maze_tokens.shape[1]), IGNORED)
     return Batch(tokens, np.concatenate([silent, walk_labels], axis=1))
 
 
 @njit(cache=True)
-def _best_moves(grid, columns, goal, distance, queue, best):
-    """The shortest path's next move from every open position; `_STOP` at the goal."""
+def best_moves(grid, columns, goal, distance, queue, best):
+    """The shortest path's next move from every open position; `STOP` at the goal."""
     steps = np.array([-columns, columns, -1, 1])
     kernels.distances_into(grid, columns, goal, distance, queue)
     for here in range(len(grid)):
@@ -90,11 +90,16 @@ def _best_moves(grid, columns, goal, distance, queue, best):
                 if distance[here + steps[move]] == distance[here] - 1:
                     best[here] = move
                     break
-    best[goal] = _STOP
+    best[goal] = STOP
 
 
 @njit(cache=True)
-def _wandering_walks(open_, ends, keys, max_moves, wander):
+def wandering_walks(open_, ends, keys, max_moves, wander):
+    """Walks that stray, a share `wander` of them, and then solve, and the shortest path's next move all along.
+
+    Returns:
+        int64 (n, max_moves) moves and (n, max_moves + 1) labels; -1 after the goal, `STOP` at it.
+    """
     count, rows, columns = open_.shape
     flat = open_.reshape((count, rows * columns))
     steps = np.array([-columns, columns, -1, 1])
@@ -104,7 +109,7 @@ def _wandering_walks(open_, ends, keys, max_moves, wander):
     best, ways = np.empty(rows * columns, dtype=np.int64), np.empty(4, dtype=np.int64)
     for item in range(count):
         grid = flat[item]
-        _best_moves(grid, columns, ends[item, 1], distance, queue, best)
+        best_moves(grid, columns, ends[item, 1], distance, queue, best)
         state = kernels.advance(keys[item] ^ np.uint64(0xA0761D6478BD642F))
         astray = 0
         if kernels.below(state, 1000) < wander * 1000:
@@ -135,7 +140,8 @@ def _wandering_walks(open_, ends, keys, max_moves, wander):
 
 
 @njit(cache=True)
-def _habitual_walks(open_, ends, keys, max_moves, solvers, least_patience, most_patience):
+def habitual_walks(open_, ends, keys, max_moves, solvers, least_patience, most_patience):
+    """Walks by habit and, a share of `solvers`, shortest ones, labelled by their own moves; see `wandering_walks`."""
     count, rows, columns = open_.shape
     flat = open_.reshape((count, rows * columns))
     steps = np.array([-columns, columns, -1, 1])
@@ -145,7 +151,7 @@ def _habitual_walks(open_, ends, keys, max_moves, solvers, least_patience, most_
     best = np.empty(rows * columns, dtype=np.int64)
     for item in range(count):
         grid = flat[item]
-        _best_moves(grid, columns, ends[item, 1], distance, queue, best)
+        best_moves(grid, columns, ends[item, 1], distance, queue, best)
         state = kernels.advance(keys[item] ^ np.uint64(0xE7037ED1A0B428DB))
         solves = kernels.below(state, 1000) < solvers * 1000
         state = kernels.advance(state)
@@ -153,7 +159,7 @@ def _habitual_walks(open_, ends, keys, max_moves, solvers, least_patience, most_
         here, heading = np.int64(ends[item, 0]), -1
         for k in range(max_moves + 1):
             if here == ends[item, 1] or (not solves and k >= patience):
-                labels[item, k] = _STOP
+                labels[item, k] = STOP
                 break
             move = best[here]
             if not solves and k % 2 == 1:

@@ -19,10 +19,11 @@ from huggingface_hub import DatasetCard
 from ascii_maze import Maze, score_path
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import MARK, UNFINISHED
+from ascii_maze.mazes.heuristics import decisions_of, solved_by
 from ascii_maze.mazes.prompts import format_answer, format_completion, prompt_messages, style_of
 from ascii_maze.mazes.reasoning import REASONING, think, thought_of
 from ascii_maze.mazes.rejected import KINDS
-from ascii_maze.mazes.splits import fingerprint, split_of
+from ascii_maze.mazes.splits import fingerprint, mark_of, split_of
 from ascii_maze.metrics.path_validity.styles import STYLES
 from dataset_builder import build as builder
 from dataset_builder import choose as choosing
@@ -204,11 +205,13 @@ def test_a_kind_of_mazes_that_a_style_cannot_say_is_refused_before_the_build(tmp
 
 def test_a_dataset_of_before_there_was_a_key_is_still_the_same_dataset(tmp_path):
     record = build(CONFIG, tmp_path / "data")
-    del record["config"]["styles"], record["config"]["reasoning"]
+    for key in ("styles", "reasoning", "split_by", "difficulty", "train_only"):
+        del record["config"][key]
     (tmp_path / "data" / "build.json").write_text(json.dumps(record))
     assert build(CONFIG, tmp_path / "data") == record
-    with pytest.raises(UsageError, match="holds a dataset of another config"):
-        build(STYLED, tmp_path / "data")
+    for other in (STYLED, dataclasses.replace(CONFIG, split_by="layout")):
+        with pytest.raises(UsageError, match="holds a dataset of another config"):
+            build(other, tmp_path / "data")
 
 
 def test_no_maze_is_in_two_splits_turned_mirrored_or_walked_backwards(dataset):
@@ -218,10 +221,83 @@ def test_no_maze_is_in_two_splits_turned_mirrored_or_walked_backwards(dataset):
             canonical = Maze.from_ascii(text).canonical()
             assert canonical not in seen, f"{split} and {seen[canonical]}"
             seen[canonical] = split
-            assert split_of(fingerprint(canonical)) == SPLIT_SOURCES[split]
+            assert split_of(fingerprint(canonical), "maze") == SPLIT_SOURCES[split]
     shared = json.loads((dataset / "build.json").read_text())["shared_between_splits"]
     assert len(shared) == 6
     assert set(shared.values()) == {0}
+
+
+BY_LAYOUT = BuildConfig(
+    name="hard",
+    sizes={"4x4": 2, "5x5": 1},
+    generators={"wilson": 1, "depth_first": 1},
+    unseen_generators={"prim": 1},
+    larger_sizes={"5x6": 1},
+    train_only=["depth_first 4x4"],
+    split_by="layout",
+    difficulty={"easy": 3, "hard": 7},
+    splits={"train": 900, "validation": 50, "test": 100, "test_larger": 20, "test_unseen": 60},
+    seed=7,
+)
+
+
+def test_no_layout_is_in_two_splits_whatever_its_start_and_goal(tmp_path, monkeypatch):
+    monkeypatch.setattr(choosing, "PART_ROWS", 30)  # several parts, none of which cuts through a layout
+    record = build(BY_LAYOUT, tmp_path / "one")
+    seen: dict[str, str] = {}
+    for split, rows in datasets.load_dataset(str(tmp_path / "one"), "mazes").items():
+        mazes = [Maze.from_ascii(text) for text in rows["maze"]]
+        assert len({maze.canonical() for maze in mazes}) == len(mazes)
+        for maze, mark in zip(mazes, rows["id"], strict=True):
+            assert seen.setdefault(maze.layout(), split) == split
+            assert mark_of(maze, "layout") == int(mark, 16)
+            assert split_of(int(mark, 16), "layout") == SPLIT_SOURCES[split]
+    assert set(record["layouts_shared_between_splits"].values()) == {0}
+    assert record["layouts_shared_between_splits"].keys() == record["shared_between_splits"].keys()
+    card = (tmp_path / "one" / "README.md").read_text()
+    assert "- test/test_unseen: 0 mazes, 0 layouts" in card
+    assert "splits that share no wall layout, not even turned or mirrored" in card
+    build(BY_LAYOUT, tmp_path / "two", workers=2)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_held_out_splits_have_the_asked_share_of_hard_mazes_and_say_what_solves_the_others(tmp_path):
+    build(BY_LAYOUT, tmp_path / "data")
+    found = datasets.load_dataset(str(tmp_path / "data"), "sft")
+    for split, rows in found.items():
+        hard = 0
+        for row in rows:
+            maze = Maze.from_ascii(row["maze"])
+            assert row["solved_by"] == " ".join(solved_by(maze))
+            decisions = decisions_of(maze, row["solution"].replace(" ", ""))
+            assert (row["decisions"], row["against_greedy"]) == (decisions.made, decisions.against_greedy)
+            hard += row["solved_by"] == ""
+        if split != "train":
+            assert hard == 0.7 * len(rows)
+            assert not any((row["generator"], row["width"]) == ("depth_first", 4) for row in rows)
+    assert any((row["generator"], row["width"]) == ("depth_first", 4) for row in found["train"])
+
+
+def test_a_kind_with_too_few_layouts_to_hold_out_is_offered_for_training_alone(tmp_path):
+    config = dataclasses.replace(BY_LAYOUT, train_only=[])
+    with pytest.raises(
+        AsciiMazeError,
+        match=r"^depth_first 4x4 has about \d{3} wall layouts in all, \d\d of them for '\w+', too few for \d+ rows; "
+        r"put 'depth_first 4x4' into 'train_only' to train on it alone, or ask for fewer rows$",
+    ):
+        build(dataclasses.replace(config, splits={"train": 900, "test": 400}), tmp_path / "data")
+    assert not contents(tmp_path)
+    small = dataclasses.replace(config, sizes={"3x3": 1}, difficulty={}, splits={"train": 50, "test": 12})
+    with pytest.raises(AsciiMazeError, match=r"wilson 3x3 has about \d\d wall layouts in all, \d of them for 'test'"):
+        build(small, tmp_path / "data")
+
+
+def test_the_card_of_a_dataset_that_is_split_by_maze_says_so(tmp_path):
+    record = build(CONFIG, tmp_path / "data")
+    card = (tmp_path / "data" / "README.md").read_text()
+    assert "Split by maze: the same walls with another start or goal are another maze" in card
+    assert "layouts_shared_between_splits" not in record
+    assert "solved_by" not in datasets.load_dataset(str(tmp_path / "data"), "sft", split="test").column_names
 
 
 def test_one_and_two_workers_give_the_same_bytes(tmp_path, monkeypatch):

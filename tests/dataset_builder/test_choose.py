@@ -39,7 +39,7 @@ def naive(config):
             index += 1
             mark, length = int(found[FINGERPRINT, 0]), int(found[PATH_LENGTH, 0])
             for quota in asked:
-                fits = quota.least <= length <= (quota.most or 10**9) and split_of(mark) == quota.split
+                fits = quota.least <= length <= (quota.most or 10**9) and split_of(mark, "maze") == quota.split
                 if fits and mark not in taken and left[quota]:
                     taken.add(mark)
                     chosen[quota.split].add(mark)
@@ -67,10 +67,10 @@ def test_parts_tile_the_range_of_their_source(monkeypatch):
     pieces = [within(whole, part) for part in parts(CONFIG)]
     assert [part.of for part in parts(CONFIG) if part.source == "train"] == [13] * 13
     for part, piece in zip(parts(CONFIG), pieces):
-        assert {split_of(int(mark)) for mark in piece[FINGERPRINT]} <= {part.source}
-    missing = [mark for mark in whole[FINGERPRINT].tolist() if split_of(mark) == "validation"]
+        assert {split_of(int(mark), "maze") for mark in piece[FINGERPRINT]} <= {part.source}
+    missing = [mark for mark in whole[FINGERPRINT].tolist() if split_of(mark, "maze") == "validation"]
     assert sum(piece.shape[1] for piece in pieces) + len(missing) == 3000
-    assert sum(Part("train", k, 13).share_of(90) for k in range(13)) == 90
+    assert sum(Part("train", k, 13, "maze").share_of(90) for k in range(13)) == 90
 
 
 def test_candidates_are_sorted_and_the_same_however_they_are_cut():
@@ -124,5 +124,5 @@ def test_path_lengths_that_hardly_occur_are_refused_at_once():
     config = BuildConfig(
         name="x", sizes={"8x8": 1}, generators={"prim": 1}, splits={"train": 10}, path_lengths={"110-": 1}
     )
-    with pytest.raises(AsciiMazeError, match="prim 8x8 paths of 110- moves: so long or short a path is rarer"):
+    with pytest.raises(AsciiMazeError, match="prim 8x8 paths of 110- moves: they are rarer"):
         survey(config, quotas(config))

@@ -6,7 +6,7 @@ import yaml
 
 from ascii_maze import Maze, score_path
 from ascii_maze.mazes.prompts import format_answer, prompt_messages
-from ascii_maze.mazes.splits import fingerprint, split_of
+from ascii_maze.mazes.splits import mark_of, split_of
 from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.models.sources import TINY
 from ascii_maze.tiny import pretrain
@@ -78,7 +78,7 @@ def test_habit_labels_are_the_walk_itself_and_a_minority_solves():
 
 def test_pre_training_never_sees_what_datasets_hold_out():
     mazes, _ = next(mazes_of_split("train", 4, seed=0))
-    assert {split_of(fingerprint(text)) for text in mazes.canonical()} == {"train"}
+    assert {split_of(mark_of(maze, "maze"), "maze") for maze in mazes} == {"train"}
 
 
 @pytest.fixture

@@ -251,11 +251,15 @@ class Maze:
     def canonical(self) -> str:
         """The text that this maze shares with its rotations, reflections and their reversals, and with no other maze.
 
-        It is the smallest of the 16 variants: fewer columns first, then as text. Splits and duplicates are decided by
-        the hash of this form; `ascii_maze.mazes.kernels.canonicalise` is the same for batches.
+        It is the smallest of the 16 variants: fewer columns first, then as text. Duplicates are told by the hash of
+        this form; `ascii_maze.mazes.kernels.canonicalise` is the same for batches.
         """
-        least = min(self.variants(), key=lambda rows: (len(rows[0]), rows))
-        return "\n".join(least)
+        return _least(self.variants())
+
+    def layout(self) -> str:
+        """The text that this maze without its S and G shares with its rotations and reflections, and with no other."""
+        bare = str.maketrans({START: OPEN, GOAL: OPEN})
+        return _least([tuple(line.translate(bare) for line in rows) for rows in self.variants()])
 
     def variants(self) -> list[tuple[str, ...]]:
         """The rows of the 16 mazes equivalent to this one: rotated, reflected, and each with S and G swapped."""
@@ -266,6 +270,12 @@ class Maze:
                 rows = tuple("".join(line) for line in zip(*rows[::-1]))
                 found += [rows, rows[::-1]]
         return found
+
+
+def _least(variants: list[tuple[str, ...]]) -> str:
+    """The text of the smallest of some mazes: fewer columns first, then as text."""
+    least = min(variants, key=lambda rows: (len(rows[0]), rows))
+    return "\n".join(least)
 
 
 def apply_marks(text: str, marks: Mapping[str, str] | None) -> str:

@@ -1,0 +1,48 @@
+"""The command: see `run`."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RECIPE = Path(__file__).resolve().parent / "recipe.yaml"
+
+
+def main(
+    recipe: Annotated[Path, typer.Argument(help="A recipe of this form.")] = RECIPE,
+    work: Annotated[Path, typer.Option(help="Folder for checkpoints and logs.")] = Path("outputs/tiny-pretrain"),
+    decay: Annotated[int | None, typer.Option(min=1, help="Let the learning rate fall in so many steps.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="With --decay: leave the habit out.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for model and tokenizer, when it is over.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Of one thread each; one takes all threads.")] = 1,
+) -> None:
+    """Pre-train the embedded model, from the last checkpoint on."""
+    steps = partial(take_steps, recipe, work, (decay, plain) if decay else None, out)
+    if processes == 1:
+        return steps()
+    from .together import call_together
+
+    call_together(processes, steps)
+
+
+def take_steps(recipe: Path, work: Path, decay: tuple[int, bool] | None, out: Path | None) -> None:
+    """What each process does."""
+    from .run import Run, pretrain, read_recipe, write_model
+    from .together import rank
+
+    run = Run(read_recipe(recipe), work, decay)
+    if not rank():
+        print(f"from step {run.step} to {run.end}", flush=True)
+    for line in pretrain(run):
+        print(json.dumps(line), flush=True)
+    if out and not rank():
+        write_model(run, out)
+
+
+if __name__ == "__main__":
+    # Under its own name: what belongs to `__main__` reaches another process without the names that it uses.
+    from ascii_maze.tiny.pretraining.__main__ import main as command
+
+    typer.run(command)

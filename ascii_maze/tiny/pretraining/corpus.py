@@ -1,0 +1,181 @@
+"""What the embedded model is pre-trained on: mazes of training layouts, and walks through them.
+
+A row is a maze, and after it one or more *walks*, each read as if it stood alone behind the maze: no walk attends to
+another, and all begin at the same position. So a maze is read once and taught several times.
+
+*Skill*: walks that stray a little and then solve. Each position is labelled with the shortest path's next move from
+there, whatever the walk itself does next: imitation with an expert's labels along another's states (DAgger, Ross et
+al., 2011). Every move of every walk teaches, where plain walks teach at a few junctions.
+
+*Habits*: plain next-token prediction on walks of mixed skill. Most walkers go straight on, else right, else left, else
+back, and give up after a few cells; a minority solves. The model's most likely walk becomes the habit, and the skill
+stays, as in a pre-trained LLM, for fine-tuning to bring out.
+
+A batch is a function of the recipe and the number of its step, so a run goes on anywhere without a state of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from ...mazes import kernels
+from ...mazes.generators import MazeBatch, mazes_at
+from ...mazes.splits import marks_of, split_range
+from ..corpus import STOP, best_moves, habitual_walks, wandering_walks
+from .vocabulary import BOS, CELL, EOS, FIRST_MOVE, MAZE_TOKENS, NEXT_MOVE, PAD, WALK
+
+IGNORED = -100
+# Mazes of a sequence that belong to one step: more than any batch needs, of which eight in ten are of train.
+RESERVED = 4096
+
+
+class Shape(NamedTuple):
+    """What all rows of a batch have in common.
+
+    Attributes:
+        size: cells on a side.
+        walks: through each maze.
+        max_moves: of a walk.
+        sweeps: how often a token for each cell stands between maze and walks.
+    """
+
+    size: int
+    walks: int
+    max_moves: int
+    sweeps: int
+
+    @property
+    def before_walks(self) -> int:
+        """Tokens of a maze and what stands before its walks."""
+        return (2 * self.size + 1) * (2 * self.size + 2) + self.sweeps * self.size**2
+
+    @property
+    def length(self) -> int:
+        """Tokens of a row."""
+        return self.before_walks + self.walks * (1 + self.max_moves)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one shape.
+
+    Attributes:
+        tokens: int64 (n, length).
+        labels: int64 (n, length); they stand where the model must predict them, not one later.
+        attends: bool (length, length), which tokens each one reads.
+        positions: int64 (length,).
+    """
+
+    tokens: np.ndarray
+    labels: np.ndarray
+    attends: np.ndarray
+    positions: np.ndarray
+
+
+def longest_walk(size: int) -> int:
+    """Moves that a walk may have: at least the longest shortest path that is at all common at this size."""
+    return 11 * size - 9
+
+
+def mazes_of_step(
+    split: str, generator: str, size: int, seed: int, step: int, count: int
+) -> tuple[MazeBatch, np.ndarray]:
+    """`count` mazes whose layouts are of one split, with random keys; of two steps never the same of a sequence.
+
+    Raises:
+        ValueError: more are asked for than a step has.
+    """
+    low, high = split_range(split, "layout")
+    first = step * RESERVED
+    # As many as hold enough of the split but for bad luck, and then all there are.
+    for drawn in (min(RESERVED, 64 + int(1.4 * count * 2**64 / (high - low))), RESERVED):
+        indices = np.arange(first, first + drawn)
+        mazes = mazes_at(generator, size, size, indices, seed)
+        marks = marks_of(mazes.open, mazes.ends, "layout")
+        kept = np.flatnonzero((marks >= np.uint64(low)) & (marks <= np.uint64(high - 1)))[:count]
+        if len(kept) == count:
+            keys = kernels.item_keys(seed, "tiny walks", size, size, indices[kept])
+            return MazeBatch(mazes.open[kept], mazes.ends[kept]), keys
+    raise ValueError(f"of {RESERVED} {generator} mazes {len(kept)} are of '{split}', {count} were asked for")
+
+
+def skill_batch(mazes: MazeBatch, keys: np.ndarray, shape: Shape, wander: float) -> Batch:
+    """Walks with the expert's labels; a share of `wander` of them strays before it solves."""
+    walks = [
+        wandering_walks(mazes.open, mazes.ends, _key_of_walk(keys, walk), shape.max_moves, wander)
+        for walk in range(shape.walks)
+    ]
+    return _assemble(mazes, walks, shape, fields=True)
+
+
+def habit_batch(mazes: MazeBatch, keys: np.ndarray, shape: Shape, solvers: float, patience: tuple[int, int]) -> Batch:
+    """Walks as their walkers made them: a share of `solvers`; the others give up after `patience` cells."""
+    walks = [
+        habitual_walks(mazes.open, mazes.ends, _key_of_walk(keys, walk), shape.max_moves, solvers, *patience)
+        for walk in range(shape.walks)
+    ]
+    return _assemble(mazes, walks, shape, fields=False)
+
+
+def _key_of_walk(keys: np.ndarray, walk: int) -> np.ndarray:
+    return kernels.mix(keys + np.uint64(walk))
+
+
+def _assemble(mazes: MazeBatch, walks: list[tuple[np.ndarray, np.ndarray]], shape: Shape, fields: bool) -> Batch:
+    """Rows of mazes and walks; with `fields`, every token of a cell is labelled with the way to the goal from it."""
+    count = len(mazes)
+    edge = np.ones((count, 1), dtype=np.int64)
+    tokens = [BOS * edge, MAZE_TOKENS[kernels.render(mazes.open, mazes.ends)]]
+    labels = [np.full((count, shape.before_walks - shape.sweeps * shape.size**2), IGNORED)]
+    cells = _ways_from_cells(mazes) if fields and shape.sweeps else np.full((count, shape.size**2), IGNORED)
+    for sweep in range(shape.sweeps):
+        tokens.append(np.full((count, shape.size**2), CELL))
+        labels.append(cells[:, ::-1] if sweep % 2 else cells)
+    for moves, ways in walks:
+        spoken = np.where(moves >= 0, moves + NEXT_MOVE, PAD)
+        spoken[:, 0] = np.where(moves[:, 0] >= 0, moves[:, 0] + FIRST_MOVE, PAD)
+        tokens += [WALK * edge, spoken]
+        wanted = np.where(ways == STOP, EOS, np.where(ways >= 0, ways + NEXT_MOVE, IGNORED))
+        wanted[:, 0] = ways[:, 0] + FIRST_MOVE
+        labels.append(wanted)
+    return Batch(np.concatenate(tokens, axis=1), np.concatenate(labels, axis=1), attends(shape), positions(shape))
+
+
+def _ways_from_cells(mazes: MazeBatch) -> np.ndarray:
+    """The first move of the shortest path from every cell, row by row, as a token, int64 (n, cells); the end at G."""
+    count, rows, columns = mazes.open.shape
+    cells = (np.arange(1, rows, 2)[:, None] * columns + np.arange(1, columns, 2)).ravel()
+    distance, queue = np.empty(rows * columns, dtype=np.int32), np.empty(rows * columns, dtype=np.int32)
+    best, ways = np.empty(rows * columns, dtype=np.int64), np.empty((count, len(cells)), dtype=np.int64)
+    for item, grid in enumerate(mazes.open.reshape(count, -1)):
+        best_moves(grid, columns, mazes.ends[item, 1], distance, queue, best)
+        ways[item] = best[cells]
+    return np.where(ways == STOP, EOS, ways + FIRST_MOVE)
+
+
+@cache
+def attends(shape: Shape) -> np.ndarray:
+    """Which tokens each token of a row reads: those before it, but of no other walk."""
+    walk = np.concatenate([np.zeros(shape.before_walks, int), _walk_numbers(shape)])
+    return np.tril(np.ones((len(walk), len(walk)), bool)) & ((walk[:, None] == walk) | (walk == 0))
+
+
+@cache
+def positions(shape: Shape) -> np.ndarray:
+    """The position of every token of a row: every walk begins right behind what stands before it."""
+    within = np.tile(np.arange(1 + shape.max_moves), shape.walks)
+    return np.concatenate([np.arange(shape.before_walks), shape.before_walks + within])
+
+
+def _walk_numbers(shape: Shape) -> np.ndarray:
+    return np.repeat(np.arange(1, 1 + shape.walks), 1 + shape.max_moves)
+
+
+def choose(weights: Mapping, rng: np.random.Generator):
+    """One of some names by weight."""
+    names = list(weights)
+    shares = np.array(list(weights.values()), dtype=float)
+    return names[int(rng.choice(len(names), p=shares / shares.sum()))]
