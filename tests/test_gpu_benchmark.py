@@ -1,0 +1,24 @@
+"""benchmarks/gpu.py runs to its end, here on whatever there is, with a tiny configuration."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ascii_maze.methods import METHODS
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
+
+
+@pytest.mark.slow
+def test_every_method_is_measured_beside_trl_alone(tmp_path):
+    page = tmp_path / "GPU.md"
+    words = ["--model", "tiny", "--rows", "2", "--steps", "1", "--page", str(page)]
+    done = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.read_text().splitlines()]
+    rates = {tuple(row[:2]): row[2] for row in rows if row[0] in METHODS}
+    for method in METHODS:
+        for way in ("TRL alone", "ours, shared_prefix off", "ours"):
+            assert float(rates[method, way].replace(",", "")) > 0, (method, way, page.read_text())
