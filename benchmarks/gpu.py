@@ -2,7 +2,7 @@
 
     python benchmarks/gpu.py                                    # on a CUDA machine; writes benchmarks/GPU.md
     python benchmarks/gpu.py --methods sft grpo --steps 20
-    python benchmarks/gpu.py --model tiny --rows 4 --steps 1 --page /tmp/gpu.md      # that it runs, on a CPU too
+    python benchmarks/gpu.py --model tiny --rows 2 --steps 1 --page /tmp/gpu.md      # that it runs, on a CPU too
 
 The model is random: the configuration of Qwen3-0.6B, with a small tokenizer and the chat template of Qwen3 that TRL
 stores. Every way of `WAYS` trains the same steps of the method's own recipe, from the base, on mazes of 6x6 and 8x8;
@@ -168,7 +168,8 @@ def measure(trainer, steps: int) -> Measured:
             torch.cuda.synchronize()
 
     def counting(model, inputs, *args, **kwargs):
-        counted["tokens"] += count_tokens(inputs)
+        rollouts = [inputs[key] for key in ("prompt_mask", "completion_mask") if key in inputs]
+        counted["tokens"] += int(sum(mask.sum() for mask in rollouts)) if rollouts else count_tokens(inputs)
         return compute_loss(model, inputs, *args, **kwargs)
 
     counted, watch, compute_loss = {"tokens": 0}, Stopwatch(), trainer.compute_loss
@@ -241,11 +242,12 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--model", default="qwen3-0.6b", choices=list(SIZES))
     parser.add_argument("--rows", type=int, default=32, help="at once: rows, pairs, or rollouts in groups of 8")
+    parser.add_argument("--completion", type=int, default=64, help="tokens of a rollout")
     parser.add_argument("--steps", type=int, default=10, help=f"measured, after {WARM_UP} that warm up")
     parser.add_argument("--page", type=Path, default=ROOT / "benchmarks" / "GPU.md")
     options = parser.parse_args()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from ascii_maze.launch import prepare_process, train
+    from ascii_maze.launch import prepare_process
 
     prepare_process()
     from dataset_builder.build import build
@@ -261,13 +263,17 @@ def main() -> None:
             "per_device_train_batch_size": options.rows,
             "cpu_batch_size": options.rows,
             "max_steps": WARM_UP + options.steps,
+            "train_limit": options.rows * (WARM_UP + options.steps),
             "eval_strategy": "no",
             "save_strategy": "no",
         }
-        rollouts = {"num_generations": min(8, options.rows), "max_completion_length": 64}
+        rollouts = {"num_generations": min(8, options.rows), "max_completion_length": options.completion}
         if "rlhf" in options.methods:
-            judge = {**settings, "output_dir": folder / "reward", "max_steps": 1}
-            train(ROOT / "recipes/reward.yaml", [w for k, v in judge.items() for w in (f"--{k}", str(v))])
+            judge = make_trainer("reward", WAYS["ours"], {**settings, "max_steps": 1})
+            judge.train()
+            judge.save_model(str(folder / "reward"))
+            judge.processing_class.save_pretrained(folder / "reward")
+            del judge
         rows = []
         for method in options.methods:
             extra = rollouts if METHODS[method].generates else {}

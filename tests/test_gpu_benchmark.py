@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
 @pytest.mark.slow
 def test_every_method_is_measured_beside_trl_alone(tmp_path):
     page = tmp_path / "GPU.md"
-    words = ["--model", "tiny", "--rows", "2", "--steps", "1", "--page", str(page)]
+    words = ["--model", "tiny", "--rows", "2", "--steps", "1", "--completion", "4", "--page", str(page)]
     done = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.read_text().splitlines()]
