@@ -10,6 +10,8 @@ from ascii_maze.references import HUB_FORM, find_reference
 
 from .checks import check_maze, where_of
 
+STRATA = ("generator", "width", "height", "solved_by")
+
 
 def load_split(dataset: str, split: str, config: str | None = "prompts", columns: Sequence[str] = ()):
     """One split of a dataset, as it lies on disk.
@@ -69,13 +71,39 @@ def first_rows(rows, limit: int | None):
     return rows.select(range(min(limit or len(rows), len(rows))))
 
 
+def limited_rows(rows, limit: int | None):
+    """At most so many rows of a split, in their order: of every stratum its share, and of each the first ones.
+
+    Strata are generator, size and whether a rule solves the maze. Where rows do not say the last, as those of datasets
+    that are split by maze, they are the first rows.
+    """
+    if limit is None or limit >= len(rows) or not set(STRATA) <= set(rows.column_names):
+        return first_rows(rows, limit)
+    strata: dict[tuple, list[int]] = {}
+    for place, values in enumerate(zip(*(rows[name] for name in STRATA))):
+        *kind, solved_by = values
+        strata.setdefault((*kind, solved_by == ""), []).append(place)
+    return rows.select(sorted(place for places in _shares(list(strata.values()), limit) for place in places))
+
+
+def _shares(strata: list[list[int]], limit: int) -> list[list[int]]:
+    """The first places of each stratum in proportion to its size, `limit` in all; the largest remainders round up."""
+    total = sum(map(len, strata))
+    exact = [limit * len(places) / total for places in strata]
+    counts = [int(share) for share in exact]
+    by_remainder = sorted(range(len(strata)), key=lambda k: (counts[k] - exact[k], k))
+    for k in by_remainder[: limit - sum(counts)]:
+        counts[k] += 1
+    return [places[:count] for places, count in zip(strata, counts)]
+
+
 def load_mazes(dataset: str, split: str, limit: int | None = None) -> list[dict]:
-    """The first rows of a split of config `prompts`, in memory; see `load_split`.
+    """The rows of a split of config `prompts`, in memory, at most so many; see `load_split` and `limited_rows`.
 
     Raises:
         AsciiMazeError: also where a row has no maze, or says of it what is not true.
     """
-    rows = first_rows(load_split(dataset, split), limit).to_list()
+    rows = limited_rows(load_split(dataset, split), limit).to_list()
     for number, row in enumerate(rows):
         check_maze(row, where_of(dataset, split, number))
     return rows

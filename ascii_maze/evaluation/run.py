@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from dataset_builder.load import load_split
+from dataset_builder.load import limited_rows, load_split
 
 from ..errors import UsageError
 from ..files import UNFINISHED, output_folder
@@ -59,7 +59,7 @@ def evaluate(
         models: name in the tables -> folder, Hub id, `tiny`, or a file of predictions made elsewhere.
         dataset: folder or Hub id of a dataset with a config `prompts`.
         out: folder that is new, empty or holds an evaluation, which is replaced.
-        limit: the first so many mazes of each split.
+        limit: at most so many mazes of each split; see `dataset_builder.load.limited_rows`.
         on_progress: called with the model's name, the mazes done and the mazes in all.
         samples: completions of each maze; more than one gives pass@k and a majority vote.
         temperature: of the samples; None is greedy for one sample, and 1.0 for several.
@@ -85,8 +85,8 @@ def evaluate(
     with output_folder(out):
         check_replaceable(out)
         pinned = pin(dataset, "dataset")
-        loaded = {split: load_split(pinned, split, columns=COLUMNS) for split in splits}
-        asked = {split: (rows, min(limit or len(rows), len(rows))) for split, rows in loaded.items()}
+        loaded = {split: limited_rows(load_split(pinned, split, columns=COLUMNS), limit) for split in splits}
+        asked = {split: (rows, len(rows)) for split, rows in loaded.items()}
         known = survey(dataset, asked)
         questions = Questions(asked, known.largest, known.styles, decoding, max_new_tokens, steps)
         models, respondents = find_respondents(models, questions, base, unquantised_base, chat)

@@ -6,7 +6,7 @@ A wrong solution would shift every position and every label of a move, without a
 from typing import Any
 
 from dataset_builder.checks import check_chat, check_maze, shown, where_of
-from dataset_builder.load import first_rows, load_split
+from dataset_builder.load import limited_rows, load_split
 
 from ..errors import AsciiMazeError, UsageError
 from ..metrics.path_validity.maze import Maze
@@ -18,13 +18,13 @@ LEAST_MAZES = 20
 
 
 def load_rows(dataset: str, split: str, limit: int | None) -> list[dict[str, Any]]:
-    """The first rows of a split, each of them checked.
+    """The rows of a split, at most so many, each of them checked; see `dataset_builder.load.limited_rows`.
 
     Raises:
         UsageError: there are too few of them.
         AsciiMazeError: they cannot be loaded, a column is not there, or a row cannot be used.
     """
-    rows = first_rows(load_split(dataset, split, columns=COLUMNS), limit).to_list()
+    rows = limited_rows(load_split(dataset, split, columns=COLUMNS), limit).to_list()
     if len(rows) < LEAST_MAZES:
         raise UsageError(f"{len(rows)} mazes are too few to tell anything; give at least {LEAST_MAZES}")
     for number, row in enumerate(rows):

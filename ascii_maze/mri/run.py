@@ -65,7 +65,7 @@ def write_report(
         adapters: name -> folder or Hub id.
         dataset: folder or Hub id of a dataset with a config `prompts`.
         out: new, empty, or of an earlier report, which is replaced.
-        limit: use only the first so many mazes of the split.
+        limit: at most so many mazes of the split; see `dataset_builder.load.limited_rows`.
         seed: of the probes' splits, the chosen cells and the regions.
         on_progress: called with what is being done, steps done and steps in all.
         chat: how the models read conversations; by default as their tokenizers say.
