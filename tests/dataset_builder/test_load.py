@@ -13,7 +13,7 @@ HARD, EASY, LARGE = ("wilson", 4, 4, ""), ("wilson", 4, 4, "greedy"), ("wilson",
 
 
 @pytest.mark.parametrize(
-    ("limit", "counts"), [(10, (6, 3, 1)), (20, (12, 6, 2)), (5, (3, 2, 0)), (100, (60, 30, 10)), (1, (1, 0, 0))]
+    ("limit", "counts"), [(10, (6, 3, 1)), (20, (12, 6, 2)), (5, (3, 1, 1)), (100, (60, 30, 10)), (1, (1, 0, 0))]
 )
 def test_a_limit_takes_of_every_stratum_its_share(limit, counts):
     rows = rows_of([LARGE] * 10 + [EASY] * 30 + [HARD] * 60)  # the first rows would be of one stratum

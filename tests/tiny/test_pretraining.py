@@ -27,15 +27,15 @@ from ascii_maze.tiny.pretraining.corpus import (
 )
 from ascii_maze.tiny.pretraining.run import Run, batch_of_step, hidden_states, pretrain, read_recipe, write_model
 from ascii_maze.tiny.pretraining.validation import held_out_rates
-from ascii_maze.tiny.pretraining.vocabulary import CELL, EOS, PAD, UNKNOWN, VOCABULARY, WALK, build_tokenizer
+from ascii_maze.tiny.pretraining.vocabulary import EOS, PAD, UNKNOWN, VOCABULARY, WALK, build_tokenizer
 
 TOKENS = {index: token for token, index in VOCABULARY.items()}
 STEPS = {"U": (-1, 0), "D": (1, 0), "L": (0, -1), "R": (0, 1)}
 
 
-@pytest.fixture(scope="module", params=[0, 2])
-def tokenizer(request):
-    return build_tokenizer(1024, request.param)
+@pytest.fixture(scope="module")
+def tokenizer():
+    return build_tokenizer(1024)
 
 
 def test_whatever_a_maze_a_walk_or_a_thought_is_written_with_has_tokens(tokenizer):
@@ -79,7 +79,7 @@ def test_turns_and_tool_calls_are_written_as_trl_needs_them_and_read_back(tokeni
         {"role": "user", "content": "wall"},
     ]
     text = tokenizer.apply_chat_template(talk, tokenize=False)
-    assert text.replace("<cell>", "") == (
+    assert text == (
         '<bos>#####\n#S G#\n#####<walk><tool_call>{"name": "move", "arguments": {"direction": "R", "steps": 2}}'
         "</tool_call><eos><tool_response>moved 2, goal</tool_response><walk>R<eos><turn>wall"
     )
@@ -88,11 +88,9 @@ def test_turns_and_tool_calls_are_written_as_trl_needs_them_and_read_back(tokeni
     assert read["tool_calls"] == [call]
 
 
-@pytest.mark.parametrize("sweeps", [0, 2])
-def test_the_corpus_writes_what_the_chat_template_writes(sweeps):
-    tokenizer = build_tokenizer(1024, sweeps)
+def test_the_corpus_writes_what_the_chat_template_writes(tokenizer):
     mazes, keys = mazes_of_step("train", "wilson", 4, 0, 3, 40)
-    batch = skill_batch(mazes, keys, Shape(4, 1, longest_walk(4), sweeps), wander=0.0)
+    batch = skill_batch(mazes, keys, Shape(4, 1, longest_walk(4)), wander=0.0)
     for maze, tokens in zip(mazes, batch.tokens, strict=True):
         messages = [*prompt_messages(maze), {"role": "assistant", "content": format_answer(maze.solve())}]
         expected = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)[:-1]  # the end is a label
@@ -100,12 +98,11 @@ def test_the_corpus_writes_what_the_chat_template_writes(sweeps):
         assert len(expected) == np.count_nonzero(tokens != PAD) or maze.shortest > longest_walk(4)
 
 
-def test_labels_are_the_way_to_the_goal_from_wherever_walks_and_cells_are():
-    shape = Shape(4, 3, 20, 2)
+def test_labels_are_the_way_to_the_goal_from_wherever_a_walk_is():
+    shape = Shape(4, 3, 20)
     mazes, keys = mazes_of_step("train", "depth_first", 4, 0, 0, 64)
     batch = skill_batch(mazes, keys, shape, wander=1.0)
     begins = np.flatnonzero(batch.tokens[0] == WALK)
-    cells = [(row, column) for row in range(1, 9, 2) for column in range(1, 9, 2)]
     strayed = 0
     for maze, tokens, labels in zip(mazes, batch.tokens, batch.labels, strict=True):
         assert labels[begins].min() > 0
@@ -114,10 +111,7 @@ def test_labels_are_the_way_to_the_goal_from_wherever_walks_and_cells_are():
             check_walk(maze, walk, ways)
             spoken = [TOKENS[token].strip() for token in walk if token != PAD]
             strayed += "".join(spoken) != (maze.solve() or "")[:20]
-        at = np.flatnonzero(tokens == CELL)
-        for place, label in zip([*cells, *cells[::-1]], labels[at], strict=True):
-            check_way(maze, place, label)
-        assert (np.delete(labels[: begins[0]], at) == IGNORED).all()
+        assert (labels[: begins[0]] == IGNORED).all()
     assert strayed > 64
     assert len({tuple(tokens[begins[1] :]) for tokens in batch.tokens}) > 32
 
@@ -143,7 +137,7 @@ def check_way(maze: Maze, here: tuple[int, int], label: int) -> None:
 
 def test_habits_are_walks_as_they_are():
     mazes, keys = mazes_of_step("train", "wilson", 5, 0, 0, 100)
-    batch = habit_batch(mazes, keys, Shape(5, 1, longest_walk(5), 2), 0.3, (4, 6))
+    batch = habit_batch(mazes, keys, Shape(5, 1, longest_walk(5)), 0.3, (4, 6))
     begin = batch.tokens[0].tolist().index(WALK)
     for tokens, labels in zip(batch.tokens, batch.labels, strict=True):
         walk = [TOKENS[token].strip() for token in tokens[begin + 1 :] if token != PAD]
@@ -179,7 +173,7 @@ def config():
 
 def test_walks_through_one_maze_are_read_as_if_each_stood_alone(config):
     model = running.build_model(dataclasses.replace(config, model=config.model | {"num_hidden_layers": 2}))
-    shape = Shape(3, 3, 10, 2)
+    shape = Shape(3, 3, 10)
     mazes, keys = mazes_of_step("train", "wilson", 3, 0, 0, 8)
     batch = skill_batch(mazes, keys, shape, wander=1.0)
     with torch.no_grad():
@@ -235,9 +229,9 @@ def test_rates_count_mazes_that_are_walked_to_the_end_without_a_fault():
         logits[faults, -longest_walk(5) - 1] = torch.nn.functional.one_hot(torch.tensor(EOS), len(VOCABULARY)).float()
         return logits
 
-    rates = held_out_rates(read, [("wilson", 5)], 0, 2, 40)
+    rates = held_out_rates(read, [("wilson", 5)], 0, 40)
     assert rates == {"wilson 5x5": {"easy": 1.0, "hard": 1.0}}
-    spoilt = held_out_rates(lambda batch: read(batch, 1.0), [("wilson", 5)], 0, 2, 40)
+    spoilt = held_out_rates(lambda batch: read(batch, 1.0), [("wilson", 5)], 0, 40)
     assert spoilt == {"wilson 5x5": {"easy": 0.0, "hard": 0.0}}
 
 
@@ -247,8 +241,8 @@ def test_the_recipe_s_model_is_small_and_its_batches_are_what_it_asks_for():
         parameters = sum(parameter.numel() for parameter in running.build_model(config).parameters())
     assert parameters <= 3_000_000
     for step in range(6):
-        shape, batch = batch_of_step(config, step, habits=False)
-        assert batch.tokens.shape[1] == shape.length <= config.model["max_position_embeddings"]
+        batch = batch_of_step(config, step, habits=False)
+        assert batch.tokens.shape[1] <= config.model["max_position_embeddings"]
         assert 0.8 * config.batch_tokens < batch.tokens.size <= config.batch_tokens
 
 

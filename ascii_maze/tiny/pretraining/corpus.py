@@ -24,8 +24,8 @@ import numpy as np
 from ...mazes import kernels
 from ...mazes.generators import MazeBatch, mazes_at
 from ...mazes.splits import marks_of, split_range
-from ..corpus import STOP, best_moves, habitual_walks, wandering_walks
-from .vocabulary import BOS, CELL, EOS, FIRST_MOVE, MAZE_TOKENS, NEXT_MOVE, PAD, WALK
+from ..corpus import STOP, habitual_walks, wandering_walks
+from .vocabulary import BOS, EOS, FIRST_MOVE, MAZE_TOKENS, NEXT_MOVE, PAD, WALK
 
 IGNORED = -100
 # Mazes of a sequence that belong to one step: more than any batch needs, of which eight in ten are of train.
@@ -39,18 +39,16 @@ class Shape(NamedTuple):
         size: cells on a side.
         walks: through each maze.
         max_moves: of a walk.
-        sweeps: how often a token for each cell stands between maze and walks.
     """
 
     size: int
     walks: int
     max_moves: int
-    sweeps: int
 
     @property
     def before_walks(self) -> int:
-        """Tokens of a maze and what stands before its walks."""
-        return (2 * self.size + 1) * (2 * self.size + 2) + self.sweeps * self.size**2
+        """Tokens of a maze and of the mark before it."""
+        return (2 * self.size + 1) * (2 * self.size + 2)
 
     @property
     def length(self) -> int:
@@ -108,7 +106,7 @@ def skill_batch(mazes: MazeBatch, keys: np.ndarray, shape: Shape, wander: float)
         wandering_walks(mazes.open, mazes.ends, _key_of_walk(keys, walk), shape.max_moves, wander)
         for walk in range(shape.walks)
     ]
-    return _assemble(mazes, walks, shape, fields=True)
+    return _assemble(mazes, walks, shape)
 
 
 def habit_batch(mazes: MazeBatch, keys: np.ndarray, shape: Shape, solvers: float, patience: tuple[int, int]) -> Batch:
@@ -117,23 +115,18 @@ def habit_batch(mazes: MazeBatch, keys: np.ndarray, shape: Shape, solvers: float
         habitual_walks(mazes.open, mazes.ends, _key_of_walk(keys, walk), shape.max_moves, solvers, *patience)
         for walk in range(shape.walks)
     ]
-    return _assemble(mazes, walks, shape, fields=False)
+    return _assemble(mazes, walks, shape)
 
 
 def _key_of_walk(keys: np.ndarray, walk: int) -> np.ndarray:
     return kernels.mix(keys + np.uint64(walk))
 
 
-def _assemble(mazes: MazeBatch, walks: list[tuple[np.ndarray, np.ndarray]], shape: Shape, fields: bool) -> Batch:
-    """Rows of mazes and walks; with `fields`, every token of a cell is labelled with the way to the goal from it."""
+def _assemble(mazes: MazeBatch, walks: list[tuple[np.ndarray, np.ndarray]], shape: Shape) -> Batch:
     count = len(mazes)
     edge = np.ones((count, 1), dtype=np.int64)
     tokens = [BOS * edge, MAZE_TOKENS[kernels.render(mazes.open, mazes.ends)]]
-    labels = [np.full((count, shape.before_walks - shape.sweeps * shape.size**2), IGNORED)]
-    cells = _ways_from_cells(mazes) if fields and shape.sweeps else np.full((count, shape.size**2), IGNORED)
-    for sweep in range(shape.sweeps):
-        tokens.append(np.full((count, shape.size**2), CELL))
-        labels.append(cells[:, ::-1] if sweep % 2 else cells)
+    labels = [np.full((count, shape.before_walks), IGNORED)]
     for moves, ways in walks:
         spoken = np.where(moves >= 0, moves + NEXT_MOVE, PAD)
         spoken[:, 0] = np.where(moves[:, 0] >= 0, moves[:, 0] + FIRST_MOVE, PAD)
@@ -142,18 +135,6 @@ def _assemble(mazes: MazeBatch, walks: list[tuple[np.ndarray, np.ndarray]], shap
         wanted[:, 0] = ways[:, 0] + FIRST_MOVE
         labels.append(wanted)
     return Batch(np.concatenate(tokens, axis=1), np.concatenate(labels, axis=1), attends(shape), positions(shape))
-
-
-def _ways_from_cells(mazes: MazeBatch) -> np.ndarray:
-    """The first move of the shortest path from every cell, row by row, as a token, int64 (n, cells); the end at G."""
-    count, rows, columns = mazes.open.shape
-    cells = (np.arange(1, rows, 2)[:, None] * columns + np.arange(1, columns, 2)).ravel()
-    distance, queue = np.empty(rows * columns, dtype=np.int32), np.empty(rows * columns, dtype=np.int32)
-    best, ways = np.empty(rows * columns, dtype=np.int64), np.empty((count, len(cells)), dtype=np.int64)
-    for item, grid in enumerate(mazes.open.reshape(count, -1)):
-        best_moves(grid, columns, mazes.ends[item, 1], distance, queue, best)
-        ways[item] = best[cells]
-    return np.where(ways == STOP, EOS, ways + FIRST_MOVE)
 
 
 @cache

@@ -43,10 +43,8 @@ class PretrainConfig:
     sizes: dict[int, float]
     batch_tokens: int
     walks: dict[int, float]
-    sweeps: int
     learning_rate: float
     warmup_steps: int
-    field_weight: float
     wander: float
     habit_share: float
     solvers: float
@@ -94,19 +92,19 @@ def learning_rate_factor(config: PretrainConfig, step: int, decay: Decay | None)
     return rising if decay is None else min(rising, (decay.ends - step) / decay.steps)
 
 
-def batch_of_step(config: PretrainConfig, step: int, habits: bool) -> tuple[Shape, Batch]:
+def batch_of_step(config: PretrainConfig, step: int, habits: bool) -> Batch:
     """The rows of a step, which depend on nothing but these arguments."""
     rng = np.random.default_rng([config.seed, step])
     size, generator = choose(config.sizes, rng), choose(config.generators, rng)
     walks = choose(config.walks, rng)
     # Several walks are cut at the length that most have: beyond it few would say anything.
-    shape = Shape(size, walks, longest_walk(size) if walks == 1 else 5 * size, config.sweeps)
+    shape = Shape(size, walks, longest_walk(size) if walks == 1 else 5 * size)
     count = max(1, config.batch_tokens // shape.length)
     mazes, keys = mazes_of_step("train", generator, size, config.seed, step, count)
     if habits:
         least, most = config.patience
-        return shape, habit_batch(mazes, keys, shape, config.solvers, (least, most))
-    return shape, skill_batch(mazes, keys, shape, config.wander)
+        return habit_batch(mazes, keys, shape, config.solvers, (least, most))
+    return skill_batch(mazes, keys, shape, config.wander)
 
 
 def build_model(config: PretrainConfig) -> LlamaForCausalLM:
@@ -148,22 +146,18 @@ def logits_of(model, batch: Batch, device: str) -> torch.Tensor:
         return model.lm_head(hidden_states(model, batch, device)).float()
 
 
-def loss_of(model, shape: Shape, batch: Batch, field_weight: float, device: str) -> tuple[torch.Tensor, float]:
-    """The loss of this process's share of a batch, and of it the part of the walks.
+def loss_of(model, batch: Batch, device: str) -> torch.Tensor:
+    """The loss of this process's share of a batch, whose mean over processes is that of the batch.
 
-    Its mean over processes is that of the batch. The head reads labelled positions alone.
+    The head reads labelled positions alone.
     """
-    mine, of_fields = share_of(batch), np.arange(shape.length) < shape.before_walks
+    mine = share_of(batch)
     labels = torch.from_numpy(mine.labels).to(device)
     labelled = labels != IGNORED
     with torch.autocast(device, torch.bfloat16):
         logits = model.lm_head(hidden_states(model, mine, device)[labelled]).float()
-    losses = cross_entropy(logits, labels[labelled], reduction="none")
-    in_fields = torch.from_numpy(of_fields).to(device).expand_as(labels)[labelled]
-    wanted = batch.labels != IGNORED
-    of_walks = losses[~in_fields].sum() * processes() / max(1, wanted[:, ~of_fields].sum())
-    fields = losses[in_fields].sum() * processes() / max(1, wanted[:, of_fields].sum())
-    return of_walks + field_weight * fields, float(of_walks.detach())
+    losses = cross_entropy(logits, labels[labelled], reduction="sum")
+    return losses * processes() / int((batch.labels != IGNORED).sum())
 
 
 class Run:
@@ -215,11 +209,11 @@ class Run:
             torch.save(state, temporary)
 
     def take_step(self) -> tuple[float, int]:
-        """One step; the loss of its walks, and its tokens."""
+        """One step; its loss, and its tokens."""
         habits = self.decay is not None and self.step >= self.decay.ends - self.decay.habits
-        shape, batch = batch_of_step(self.config, self.step, habits)
+        batch = batch_of_step(self.config, self.step, habits)
         factor = learning_rate_factor(self.config, self.step, self.decay)
-        loss, of_walks = loss_of(self.model, shape, batch, self.config.field_weight, self.device)
+        loss = loss_of(self.model, batch, self.device)
         loss.backward()
         average_gradients(self.model.parameters())
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -229,7 +223,7 @@ class Run:
             optimizer.step()
             optimizer.zero_grad()
         self.step += 1
-        return of_walks, batch.tokens.size
+        return float(loss.detach()), batch.tokens.size
 
     def validate(self) -> dict[str, dict[str, float]]:
         """`validation.held_out_rates` of every generator and size of the recipe."""
@@ -238,7 +232,6 @@ class Run:
             lambda batch: logits_of(self.model, batch, self.device),
             kinds,
             self.config.seed,
-            self.config.sweeps,
             self.config.validate_mazes,
         )
 
@@ -276,4 +269,4 @@ def pretrain(run: Run) -> Iterator[dict[str, Any]]:
 def write_model(run: Run, out: Path) -> None:
     """Write the weights in bfloat16, and the tokenizer."""
     run.model.to(torch.bfloat16).save_pretrained(out, safe_serialization=True)
-    build_tokenizer(run.config.model["max_position_embeddings"], run.config.sweeps).save_pretrained(out)
+    build_tokenizer(run.config.model["max_position_embeddings"]).save_pretrained(out)

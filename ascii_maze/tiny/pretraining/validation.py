@@ -14,7 +14,7 @@ Reader = Callable[[Batch], torch.Tensor]
 
 
 def held_out_rates(
-    read: Reader, kinds: Sequence[tuple[str, int]], seed: int, sweeps: int, count: int, rows: int = 64
+    read: Reader, kinds: Sequence[tuple[str, int]], seed: int, count: int, rows: int = 64
 ) -> dict[str, dict[str, float]]:
     """Share of mazes whose whole shortest path is the model's most likely walk.
 
@@ -32,7 +32,7 @@ def held_out_rates(
     rates = {}
     for generator, size in kinds:
         mazes, keys = mazes_of_step("validation", generator, size, seed, 0, count)
-        shape = Shape(size, 1, longest_walk(size), sweeps)
+        shape = Shape(size, 1, longest_walk(size))
         right = np.concatenate(
             [
                 _walked(read, skill_batch(mazes[start : start + rows], keys[start : start + rows], shape, 0.0), shape)

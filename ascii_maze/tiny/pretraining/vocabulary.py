@@ -9,8 +9,8 @@ import string
 
 import numpy as np
 
-SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>", "<walk>", "<turn>", "<cell>")
-PAD, BOS, EOS, UNKNOWN, WALK, TURN, CELL = range(len(SPECIAL))
+SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>", "<walk>", "<turn>")
+PAD, BOS, EOS, UNKNOWN, WALK, TURN = range(len(SPECIAL))
 # Marks within answers, which stay when special tokens are left out; the last ones are for what nobody has thought of.
 MARKS = (
     *("<think>", "</think>", "<answer>", "</answer>"),
@@ -54,41 +54,25 @@ RESPONSE_TEMPLATE = {
 }
 
 
-def chat_template(sweeps: int) -> str:
-    """The maze, room to think, the sign that the walk begins, the walk; further turns likewise. Rules are left out.
-
-    Args:
-        sweeps: how often a `<cell>` stands, for each cell of a map, behind what the user says: room to compute in
-            before the first move (pause tokens: Goyal et al., 2024).
-    """
-    # A map of n rows and columns of cells has 2n + 1 lines of 2n + 1 characters.
-    sweep = (
-        "{%- for line in message.content.split('\\n') -%}"
-        "{%- if loop.index0 % 2 -%}{{- '<cell>' * (line | length // 2) -}}{%- endif -%}"
-        "{%- endfor -%}"
-    )
-    room = f"{{%- for sweep in range({sweeps}) -%}}{sweep}{{%- endfor -%}}" if sweeps else ""
-    return (
-        "{%- set turn = namespace(mark='<bos>') -%}"
-        "{%- for message in messages -%}"
-        "{%- if message.role == 'user' -%}"
-        "{{- turn.mark + message.content -}}" + room + "{%- set turn.mark = '<turn>' -%}"
-        "{%- elif message.role == 'tool' -%}"
-        "{{- '<tool_response>' + message.content + '</tool_response>' -}}"
-        "{%- elif message.role == 'assistant' -%}"
-        "{{- '<walk>' -}}{% generation %}{{- message.content or '' -}}" + _CALLS + "{{- '<eos>' -}}{% endgeneration %}"
-        "{%- endif -%}"
-        "{%- endfor -%}"
-        "{%- if add_generation_prompt -%}{{- '<walk>' -}}{%- endif -%}"
-    )
+# The maze, the sign that the walk begins, the walk; further turns likewise. Rules are left out.
+CHAT_TEMPLATE = (
+    "{%- set turn = namespace(mark='<bos>') -%}"
+    "{%- for message in messages -%}"
+    "{%- if message.role == 'user' -%}{{- turn.mark + message.content -}}{%- set turn.mark = '<turn>' -%}"
+    "{%- elif message.role == 'tool' -%}{{- '<tool_response>' + message.content + '</tool_response>' -}}"
+    "{%- elif message.role == 'assistant' -%}"
+    "{{- '<walk>' -}}{% generation %}{{- message.content or '' -}}" + _CALLS + "{{- '<eos>' -}}{% endgeneration %}"
+    "{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<walk>' -}}{%- endif -%}"
+)
 
 
-def build_tokenizer(context: int, sweeps: int):
+def build_tokenizer(context: int):
     """The tokenizer as a `PreTrainedTokenizerFast`, to be saved beside the weights.
 
     Args:
         context: most tokens that the model reads.
-        sweeps: see `chat_template`.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models
     from transformers import PreTrainedTokenizerFast
@@ -104,7 +88,7 @@ def build_tokenizer(context: int, sweeps: int):
         bos_token="<bos>",
         eos_token="<eos>",
         unk_token="<unk>",
-        chat_template=chat_template(sweeps),
+        chat_template=CHAT_TEMPLATE,
         response_template=RESPONSE_TEMPLATE,
         model_max_length=context,
         padding_side="left",
