@@ -10,10 +10,28 @@ import typer
 
 from ..errors import AsciiMazeError, Interrupted, one_line
 from ..metrics.path_validity.maze import MazeError
-from . import build, convert, doctor, evaluate, merge, mri, prompts, push, show, study, tokens, train
+from . import (
+    agreement,
+    annotate,
+    build,
+    convert,
+    doctor,
+    evaluate,
+    merge,
+    mri,
+    prompts,
+    push,
+    show,
+    study,
+    tokens,
+    train,
+)
 
 # In the order of `--help`.
-COMMANDS = (build, train, merge, evaluate, prompts, tokens, mri, study, show, convert, push, doctor)
+COMMANDS = (
+    *(build, train, merge, evaluate, prompts, tokens, mri, annotate, agreement),
+    *(study, show, convert, push, doctor),
+)
 
 app = typer.Typer(
     help="Find out what each fine-tuning method teaches a language model that walks through ASCII mazes.\n\n"

@@ -1,0 +1,253 @@
+"""What people's answers say, and how far they can be trusted.
+
+Intervals are at 95 %: Wilson's for shares, by bootstrap over the questions for Krippendorff's alpha. All figures but
+those of gold questions and repetitions leave these out.
+
+Papers: Krippendorff, Content Analysis, 2004; Kreutzer et al., "Reliability and learnability of human bandit feedback
+for sequence-to-sequence reinforcement learning", ACL 2018, for ratings against pairs, and for self-agreement.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+
+from dataset_builder.on_policy import quality
+
+from ..evaluation.statistics import wilson
+from ..metrics.path_validity.scoring import read_maze, score_path
+from .collection import Collection
+from .journal import Event
+from .judgements import Decided, Judgement, decided, judge
+from .strength import Strength, strengths
+
+RESAMPLES = 1_000
+# Of gold questions, what somebody who looks gets right at the least; and how sure it must be that they did not.
+LOOKING, LEVEL = 0.9, 0.05
+
+
+class Share(TypedDict):
+    """How many of some answers; `share` and `ci` are None of none."""
+
+    n: int
+    hits: int
+    share: float | None
+    ci: list[float] | None
+
+
+class Side(Share):
+    """Answers for the left side; `p` of the exact two-sided binomial test against one half."""
+
+    p: float | None
+
+
+class Person(TypedDict):
+    """One annotator.
+
+    Attributes:
+        gold: gold questions answered rightly.
+        same: repeated questions answered as before.
+        left: decided answers for the left side.
+        seconds: median of an answer.
+        careless: whether so few gold questions are right that they cannot have looked: below nine in ten, p < 0.05.
+    """
+
+    name: str
+    answers: int
+    gold: Share
+    same: Share
+    left: Side
+    seconds: float | None
+    careless: bool
+    simulated: bool
+
+
+class Agreement(TypedDict):
+    """What `ascii-maze agreement` writes as agreement.json.
+
+    Attributes:
+        answers: that count, gold ones and repetitions left out; `ties` and `neither` are among them.
+        alpha: Krippendorff's, nominal of comparisons and ordinal of ratings; 1 is perfect agreement and 0 chance. None
+            where no two people answered the same question, or all said the same.
+        alpha_questions: that two people or more answered.
+        seconds: quartiles of an answer's time.
+        truth: of decided pairs whose paths differ in true quality, those decided for the better one.
+        digest: of collection and answers.
+    """
+
+    source: str
+    mode: str
+    questions: int
+    answers: int
+    ties: int
+    neither: int
+    undone: int
+    withdrawn: int
+    simulated: int
+    people: list[Person]
+    alpha: float | None
+    alpha_ci: list[float] | None
+    alpha_questions: int
+    gold: Share
+    same: Share
+    left: Side
+    seconds: list[float] | None
+    models: list[Strength]
+    truth: Share
+    digest: str
+
+
+def agree(collection: Collection, events: Sequence[Event]) -> Agreement:
+    """All figures of a collection's answers.
+
+    Raises:
+        UsageError: an answer is to no question of the collection.
+    """
+    judgements = judge(collection, events)
+    counted = [one for one in judgements if one.counted]
+    pairs = decided(collection, judgements)
+    alpha, interval, units = krippendorff_alpha(collection, counted)
+    times = [one.event.seconds for one in judgements if one.event.seconds is not None]
+    people = sorted({one.event.annotator for one in judgements})
+    return {
+        "source": collection.source,
+        "mode": collection.mode,
+        "questions": len(collection.questions),
+        "answers": len(counted),
+        "ties": sum(one.event.choice == "tie" for one in counted),
+        "neither": sum(one.event.choice == "neither" for one in counted),
+        "undone": sum(event.event == "undo" for event in events),
+        "withdrawn": sum(event.event == "withdrawn" for event in events),
+        "simulated": sum(one.event.simulated for one in judgements),
+        "people": [person(name, [one for one in judgements if one.event.annotator == name]) for name in people],
+        "alpha": alpha,
+        "alpha_ci": interval,
+        "alpha_questions": units,
+        "gold": gold_share(judgements),
+        "same": self_agreement(judgements),
+        "left": left_share(counted),
+        "seconds": [float(q) for q in np.percentile(times, [25, 50, 75])] if times else None,
+        "models": strengths(comparisons(collection, counted, pairs)),
+        "truth": truth_share(pairs),
+        "digest": digest_of(collection, events),
+    }
+
+
+def digest_of(collection: Collection, events: Sequence[Event]) -> str:
+    """Equal where the same people gave the same answers to the same questions."""
+    lines = json.dumps([collection.digest, *events])
+    return hashlib.blake2b(lines.encode(), digest_size=8).hexdigest()
+
+
+def person(name: str, judgements: Sequence[Judgement]) -> Person:
+    """The figures of one annotator."""
+    times = [one.event.seconds for one in judgements if one.event.seconds is not None]
+    gold = gold_share(judgements)
+    return {
+        "name": name,
+        "answers": len(judgements),
+        "gold": gold,
+        "same": self_agreement(judgements),
+        "left": left_share([one for one in judgements if one.counted]),
+        "seconds": float(np.median(times)) if times else None,
+        "careless": is_careless(gold),
+        "simulated": any(one.event.simulated for one in judgements),
+    }
+
+
+def share(outcomes: Sequence[bool]) -> Share:
+    """A share with its interval."""
+    if not outcomes:
+        return {"n": 0, "hits": 0, "share": None, "ci": None}
+    hits, rate = sum(outcomes), sum(outcomes) / len(outcomes)
+    return {"n": len(outcomes), "hits": hits, "share": rate, "ci": wilson(rate, len(outcomes))}
+
+
+def gold_share(judgements: Sequence[Judgement]) -> Share:
+    """Gold questions answered rightly; a tie, or no answer, is not."""
+    return share([bool(one.right) for one in judgements if one.question.gold])
+
+
+def is_careless(gold: Share) -> bool:
+    """Whether somebody who gets nine in ten gold questions right would hardly get so few; needs two of them."""
+    from scipy.stats import binom
+
+    return bool(gold["n"] and binom.cdf(gold["hits"], gold["n"], LOOKING) < LEVEL)
+
+
+def self_agreement(judgements: Sequence[Judgement]) -> Share:
+    """Repeated questions that were answered as the first time."""
+    first: dict[tuple[str, str], str | None] = {}
+    same = []
+    for event, _ in judgements:
+        key = (event.annotator, event.question)
+        if event.repeat and key in first:
+            same.append(event.choice == first[key])
+        first.setdefault(key, event.choice)
+    return share(same)
+
+
+def left_share(judgements: Sequence[Judgement]) -> Side:
+    """How often the left side was taken. Sides are drawn, so without a bias it is one half, whatever is preferred."""
+    from scipy.stats import binomtest
+
+    sides = [side for one in judgements if (side := one.took_left) is not None]
+    return {**share(sides), "p": float(binomtest(sum(sides), len(sides)).pvalue) if sides else None}
+
+
+def truth_share(pairs: Sequence[Decided]) -> Share:
+    """Decided pairs that agree with the true score of the paths, where that tells them apart."""
+    right = []
+    for question, _, chosen, rejected in pairs:
+        maze = read_maze(question.maze)
+        better, worse = (quality(score_path(maze, answer.completion)) for answer in (chosen, rejected))
+        if better != worse:
+            right.append(better > worse)
+    return share(right)
+
+
+def comparisons(
+    collection: Collection, counted: Sequence[Judgement], pairs: Sequence[Decided]
+) -> list[tuple[str, str, float, str]]:
+    """What `strengths` takes: decided pairs as wins, and ties."""
+    found = [(chosen.model, rejected.model, 1.0, question.maze) for question, _, chosen, rejected in pairs]
+    if collection.mode == "compare":
+        ties = [one.question for one in counted if one.event.choice == "tie"]
+        found += [(question.answers[0].model, question.answers[1].model, 0.5, question.maze) for question in ties]
+    return found
+
+
+def krippendorff_alpha(
+    collection: Collection, counted: Sequence[Judgement], seed: int = 0
+) -> tuple[float | None, list[float] | None, int]:
+    """Krippendorff's alpha, its interval by bootstrap over the questions, and how many questions it rests on.
+
+    `neither` is no value. Which answer of a pair is called first is drawn, so chance agreement is one half.
+    """
+    domain = ("1", "2", "3", "4", "5") if collection.mode == "rate" else ("first", "second", "tie")
+    by_question: dict[str, np.ndarray] = {}
+    for event, _ in counted:
+        if event.choice in domain:
+            by_question.setdefault(event.question, np.zeros(len(domain), int))[domain.index(event.choice)] += 1
+    several = [counts for counts in by_question.values() if counts.sum() > 1]
+    if not several:
+        return None, None, 0
+    table, level = np.stack(several), "ordinal" if collection.mode == "rate" else "nominal"
+    alpha = _alpha(table, level)
+    generator = np.random.default_rng(seed)
+    found = [_alpha(table[generator.integers(len(table), size=len(table))], level) for _ in range(RESAMPLES)]
+    drawn = [value for value in found if value is not None]
+    # Where resamples have but one value, alpha is not defined, and the interval would leave out what it must cover.
+    interval = [float(q) for q in np.percentile(drawn, [2.5, 97.5])] if len(drawn) == RESAMPLES else None
+    return alpha, interval if alpha is not None else None, len(table)
+
+
+def _alpha(table: np.ndarray, level: str) -> float | None:
+    import krippendorff
+
+    if (table.sum(axis=0) > 0).sum() < 2:
+        return None
+    domain = np.arange(table.shape[1])
+    return float(krippendorff.alpha(value_counts=table, value_domain=domain, level_of_measurement=level))

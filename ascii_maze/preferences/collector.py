@@ -1,0 +1,187 @@
+"""A collection while it is being answered: the next question for each person, and their answers onto the disk.
+
+One process holds the folder; its threads may serve many people. Somebody's place is the number of their events so
+far, which the page sends back with every answer: an answer that comes twice, from a second tab or after a lost reply,
+is recorded once.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import UsageError
+from .assignment import Turn, next_turn, questions_left
+from .collection import Collection
+from .journal import CHOICES, MOST_SECONDS, Event, Journal, check_annotator, kept, now
+
+# What somebody has on the screen is kept for them for so long, in seconds.
+HELD = 900.0
+RATINGS = ("1", "2", "3", "4", "5", "neither")
+
+
+class Place(NamedTuple):
+    """Where somebody is.
+
+    Attributes:
+        number: of their next event.
+        turn: what they are asked; None when there is nothing left.
+        done: their answers so far.
+        left: new questions left for them, this one included if it is new.
+    """
+
+    number: int
+    turn: Turn | None
+    done: int
+    left: int
+
+
+class Collector:
+    """Answers to a collection.
+
+    Args:
+        folder: of the collection, held by this process.
+        events: what is known already, see `journal.read_journals`.
+        simulated: whether those who answer are no people; their answers then do not wait for the disk.
+        clock: seconds, for what is on the screens.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        collection: Collection,
+        events: list[Event],
+        simulated: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.folder, self.collection, self.simulated = folder, collection, simulated
+        self._lock, self._clock = threading.Lock(), clock
+        self._journals: dict[str, Journal] = {}
+        self._answers = kept(events)
+        self._numbers = {event.annotator: event.number + 1 for event in events if event.event != "withdrawn"}
+        # question -> how many have answered it
+        self._taken = Counter(
+            question for mine in self._answers.values() for question in {event.question for event in mine}
+        )
+        # What each has on the screen, and since when.
+        self._places: dict[str, tuple[Place, float]] = {}
+
+    def place(self, annotator: str) -> Place:
+        """Where somebody is, for a page that is opened or loaded again.
+
+        Raises:
+            UsageError: nobody may be called that.
+        """
+        check_annotator(annotator)
+        with self._lock:
+            return self._place(annotator)
+
+    def answer(self, annotator: str, number: int, question: str, choice: str, seconds: float | None) -> Place:
+        """Record an answer to what somebody has on the screen.
+
+        Args:
+            number: of the event, from `Place`.
+            question: its id; where that is not what is asked now, nothing is recorded.
+            choice: `left`, `right`, `tie` or `neither`; of a rating `1` to `5` or `neither`.
+            seconds: that it took.
+
+        Returns:
+            Where they are then.
+
+        Raises:
+            UsageError: it is no answer.
+            AsciiMazeError: it could not be written; nothing has changed.
+        """
+        check_annotator(annotator)
+        with self._lock:
+            place = self._current(annotator)
+            if place.turn is None or number != place.number or question != place.turn.question.id:
+                return place
+            said = self._choice(choice, place.turn.left)
+            if seconds is not None and not 0 <= seconds <= MOST_SECONDS:
+                seconds = None
+            self._record(
+                Event(
+                    "answer",
+                    number,
+                    annotator,
+                    question,
+                    said,
+                    place.turn.left,
+                    None if seconds is None else round(seconds, 3),
+                    now(),
+                    place.turn.repeat,
+                    self.simulated,
+                )
+            )
+            return self._place(annotator)
+
+    def undo(self, annotator: str, number: int) -> Place:
+        """Take somebody's last answer back, and ask that question again; nothing where there is none.
+
+        Raises:
+            AsciiMazeError: it could not be written; nothing has changed.
+        """
+        check_annotator(annotator)
+        with self._lock:
+            place, mine = self._current(annotator), self._answers.get(annotator, [])
+            if number != place.number or not mine:
+                return place
+            event = Event("undo", number, annotator, mine[-1].question, time=now(), simulated=self.simulated)
+            self._record(event)
+            return self._place(annotator)
+
+    def close(self) -> None:
+        """Close all journals."""
+        with self._lock:
+            for journal in self._journals.values():
+                journal.close()
+            self._journals.clear()
+
+    def _choice(self, choice: str, left: int) -> str:
+        if self.collection.mode == "rate":
+            if choice not in RATINGS:
+                raise UsageError(f"'{choice}' is no answer; expected {', '.join(RATINGS)}")
+            return choice
+        sides = {"left": CHOICES[left], "right": CHOICES[1 - left], "tie": "tie", "neither": "neither"}
+        if choice not in sides:
+            raise UsageError(f"'{choice}' is no answer; expected {', '.join(sides)}")
+        return sides[choice]
+
+    def _current(self, annotator: str) -> Place:
+        """What somebody has on the screen, though others may have answered it meanwhile."""
+        held = self._places.get(annotator)
+        return held[0] if held else self._place(annotator)
+
+    def _place(self, annotator: str) -> Place:
+        mine, taken = self._answers.get(annotator, []), self._taken + self._on_screens(annotator)
+        turn = next_turn(self.collection, annotator, mine, taken)
+        left = questions_left(self.collection, {event.question for event in mine}, taken)
+        place = Place(self._numbers.get(annotator, 0), turn, len(mine), left)
+        self._places[annotator] = (place, self._clock())
+        return place
+
+    def _on_screens(self, annotator: str) -> Counter[str]:
+        """Questions that others are looking at, which they have not answered before."""
+        return Counter(
+            place.turn.question.id
+            for other, (place, since) in self._places.items()
+            if other != annotator and place.turn and not place.turn.repeat and self._clock() - since < HELD
+        )
+
+    def _record(self, event: Event) -> None:
+        """Write an event; only then does it count."""
+        annotator = event.annotator
+        if annotator not in self._journals:
+            self._journals[annotator] = Journal(self.folder, durable=not self.simulated)
+        self._journals[annotator].append(event)
+        self._numbers[annotator] = event.number + 1
+        mine = self._answers.setdefault(annotator, [])
+        if event.event == "answer":
+            mine.append(event)
+            self._taken[event.question] += not event.repeat
+            return
+        undone = mine.pop()
+        self._taken[undone.question] -= not undone.repeat

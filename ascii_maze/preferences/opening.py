@@ -1,0 +1,120 @@
+"""Begins a collection, or resumes one: what is asked is frozen when the first person is asked."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import UsageError, reason
+from .collection import COLLECTION, Collection, Mode, read_collection, write_collection
+from .source import find_questions
+
+GUIDELINES: dict[str, str] = {"compare": "guideline.md", "rate": "guideline_rate.md"}
+MOST_GUIDELINE = 100_000  # characters
+DEFAULTS = {"mode": "compare", "per_item": 2, "gold_share": 0.05, "repeat_share": 0.05, "seed": 0}
+
+
+class Wishes(NamedTuple):
+    """What a collection is to be; None for what is not said.
+
+    Attributes:
+        source: see `source.find_questions`; None to resume what the folder holds.
+        limit: questions at most.
+        guideline: a Markdown file; None for our own.
+    """
+
+    source: str | None = None
+    split: str = "train"
+    limit: int = 500
+    mode: Mode | None = None
+    per_item: int | None = None
+    gold_share: float | None = None
+    repeat_share: float | None = None
+    seed: int | None = None
+    guideline: Path | None = None
+
+
+def asked_for(folder: Path, wishes: Wishes) -> Collection | None:
+    """The collection that is wished for, before anything is written; None where the one of the folder is resumed.
+
+    Raises:
+        UsageError: the source has nothing to ask, or none is named and there is none to resume.
+        AsciiMazeError: the source cannot be read.
+    """
+    if wishes.source is not None:
+        return new_collection(wishes)
+    if not (folder / COLLECTION).is_file():
+        raise UsageError(f"{folder} holds no preferences to resume; name a dataset or predictions to ask about")
+    return None
+
+
+def open_collection(folder: Path, wishes: Wishes, asked: Collection | None) -> Collection:
+    """The collection of a folder that this process holds: the one that is there, or a new one.
+
+    Args:
+        asked: from `asked_for`.
+
+    Raises:
+        UsageError: the folder holds another one.
+        AsciiMazeError: the folder cannot be written.
+    """
+    there = read_collection(folder) if (folder / COLLECTION).is_file() else None
+    if there is None:
+        assert asked is not None
+        write_collection(folder, asked)
+        return asked
+    if asked is not None and there.digest != asked.digest:
+        raise UsageError(
+            f"{folder} was begun with other questions or settings, or '{wishes.source}' has changed; leave the source "
+            "and the options out to resume it, or name another --out"
+        )
+    if asked is None:
+        for name, value in _said(wishes).items():
+            if getattr(there, name) != value:
+                raise UsageError(
+                    f"{folder} was begun with another {name} than is asked for now; leave that out to resume it, or "
+                    "name another --out"
+                )
+    return there
+
+
+def new_collection(wishes: Wishes) -> Collection:
+    """A collection as wished for.
+
+    Raises:
+        UsageError: the source has nothing to ask, or the guideline cannot be read.
+        AsciiMazeError: the source cannot be read.
+    """
+    assert wishes.source is not None
+    settings = {**DEFAULTS, **{name: value for name, value in _said(wishes).items() if name != "guideline"}}
+    mode: Mode = wishes.mode or "compare"
+    asked = find_questions(wishes.source, wishes.split, wishes.limit, mode, settings["seed"])
+    return Collection(
+        source=f"{Path(wishes.source).name or wishes.source}, split {wishes.split}",
+        guideline=read_guideline(wishes.guideline, mode),
+        questions=asked.questions,
+        gold=asked.gold,
+        **settings,
+    )
+
+
+def _said(wishes: Wishes) -> dict:
+    """The settings that are not None."""
+    said = {name: getattr(wishes, name) for name in DEFAULTS}
+    if wishes.guideline is not None:
+        said["guideline"] = read_guideline(wishes.guideline, "compare")
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def read_guideline(path: Path | None, mode: Mode) -> str:
+    """The Markdown of a file, or ours.
+
+    Raises:
+        UsageError: it cannot be read, or is far too long.
+    """
+    place = path or Path(__file__).resolve().parent / GUIDELINES[mode]
+    try:
+        text = place.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"cannot read the guideline {place}: {reason(error)}") from error
+    if len(text) > MOST_GUIDELINE:
+        raise UsageError(f"the guideline {place} has {len(text):,} characters; nobody reads more than a page")
+    return text

@@ -1,0 +1,93 @@
+"""`ascii-maze agreement`: what people's answers say, as agreement.json and a page of one file that loads nothing."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from ..files import output_folder, write_text
+from ..metrics.path_validity.scoring import parse_moves, read_maze
+from ..metrics.path_validity.svg import to_svg
+from ..templating import PAGES, render
+from .agreement import Agreement, agree
+from .card import in_words, lines_of
+from .collection import Collection, Question, read_collection
+from .journal import read_journals
+from .judgements import Judgement, judge
+
+DISPUTED = 6
+SHOWN_CHARACTERS = 400
+
+
+class Reported(NamedTuple):
+    """What `write_agreement` found, and the files whose last line was torn."""
+
+    figures: Agreement
+    torn: list[Path]
+
+
+def write_agreement(folder: Path, out: Path | None = None) -> Reported:
+    """Write agreement.json and agreement.html of a collection into `out`, by default its subfolder `agreement`.
+
+    The collection may be being answered at the same time; it is only read.
+
+    Raises:
+        UsageError: the folder holds no collection, or a damaged one.
+        AsciiMazeError: something cannot be written.
+    """
+    collection, journals = read_collection(folder), read_journals(folder)
+    figures = agree(collection, journals.events)
+    out = out or folder / "agreement"
+    with output_folder(out):
+        write_text(out / "agreement.json", json.dumps(figures, indent=2))
+        write_text(out / "agreement.html", render_page(collection, figures, judge(collection, journals.events)))
+    return Reported(figures, journals.torn)
+
+
+def render_page(collection: Collection, figures: Agreement, judgements: list[Judgement]) -> str:
+    """The page; everything that a model or an annotator wrote is escaped."""
+    context = {
+        "collection": collection,
+        "figures": figures,
+        "lines": lines_of(figures),
+        "share": in_words,
+        "scale": max([1.0, *(abs(bound) for one in figures["models"] for bound in one["score_ci"])]),
+        "disputed": [_drawn(question, counts) for question, counts in disputed(collection, judgements)],
+    }
+    return render(PAGES / "agreement.html.jinja", context)
+
+
+def disputed(collection: Collection, judgements: list[Judgement]) -> list[tuple[Question, Counter[str]]]:
+    """Questions on which people differ, those with the most answers first, at most `DISPUTED`."""
+    votes: dict[str, Counter[str]] = {}
+    for event, question in (one for one in judgements if one.counted):
+        if event.choice:
+            votes.setdefault(question.id, Counter())[event.choice] += 1
+    differ = [(name, counts) for name, counts in votes.items() if len(counts) > 1]
+    differ.sort(key=lambda pair: (-pair[1].total(), max(pair[1].values()), pair[0]))
+    return [(collection.by_id[name], counts) for name, counts in differ[:DISPUTED]]
+
+
+def _drawn(question: Question, counts: Counter[str]) -> list[dict]:
+    """A question's answers as the page draws them."""
+    from markupsafe import Markup
+
+    maze = read_maze(question.maze)
+    walks = []
+    for number, answer in enumerate(question.answers):
+        svg = to_svg(maze, parse_moves(answer.completion, maze.start) or "")
+        if len(question.answers) == 1:
+            votes = ", ".join(
+                f"{count} of {counts.total()} rate it {choice}" for choice, count in sorted(counts.items())
+            )
+        else:
+            votes = f"{counts[('first', 'second')[number]]} of {counts.total()} prefer it"
+        walks.append(
+            {
+                "svg": Markup(svg),  # noqa: S704, numbers alone come from the answer
+                "model": answer.model,
+                "votes": votes,
+                "completion": answer.completion[:SHOWN_CHARACTERS],
+            }
+        )
+    return walks

@@ -1,0 +1,205 @@
+"""Finds what can be asked: answers to the same maze, in a dataset's pairs or in the predictions of an evaluation.
+
+Pairs whose walks differ come first, then those that differ in the text alone, each in an order drawn by the seed;
+equal answers are never compared. One layout in ten is kept for validation, with all that is asked of it, and the gold
+questions are about such mazes: what is trained on the answers has seen none of them.
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import NamedTuple
+
+from dataset_builder.checks import check_chat, check_maze, where_of
+from dataset_builder.load import load_split
+
+from ..errors import UsageError, reason
+from ..evaluation.schema import read_results
+from ..mazes.baselines import BASELINES
+from ..mazes.prompts import PLAIN, Message, format_answer, prompt_messages, style_of
+from ..metrics.path_validity.maze import GOAL, OPEN, START, Maze
+from ..metrics.path_validity.scoring import parse_moves, read_maze
+from ..metrics.path_validity.svg import follow
+from .collection import Answer, Mode, Question, drawn, question_id
+
+# Rows of a source that are looked at.
+SCANNED = 20_000
+GOLD_QUESTIONS = 64
+KEPT_FOR_VALIDATION = 10  # one layout in so many
+LOWEST, HIGHEST = 1, 5  # ratings
+
+
+class Task(NamedTuple):
+    """A maze with all answers to it."""
+
+    maze: Maze
+    prompt: list[Message]
+    answers: list[Answer]
+
+
+class Asked(NamedTuple):
+    """The questions of a collection."""
+
+    questions: tuple[Question, ...]
+    gold: tuple[Question, ...]
+
+
+def find_questions(source: str, split: str, limit: int, mode: Mode = "compare", seed: int = 0) -> Asked:
+    """The questions that a source has, the most informative first, at most `limit`; and gold questions.
+
+    Args:
+        source: a dataset with config `preference`, a predictions.parquet, or the folder that holds one.
+        split: of the dataset, or of the predictions.
+
+    Raises:
+        UsageError: the source is neither, or no two of its answers differ.
+        AsciiMazeError: it cannot be read.
+    """
+    path = predictions_of(source)
+    tasks = list(read_predictions(path, split) if path else read_pairs(source, split))
+    held_out = layouts_for_validation([task.maze for task in tasks])
+    ranked = heapq.nsmallest(limit, _ranked(tasks, held_out, mode, seed), key=lambda pair: pair[0])
+    if not ranked:
+        what = "two different answers to the same maze" if mode == "compare" else "an answer"
+        raise UsageError(f"'{source}', split '{split}', has nothing to ask: there must be {what}")
+    return Asked(tuple(question for _, question in ranked), tuple(_gold(tasks, held_out, mode, seed)))
+
+
+def predictions_of(source: str) -> Path | None:
+    """The predictions.parquet that a source names, itself or the folder of an evaluation."""
+    path = Path(source)
+    if path.suffix == ".parquet" and path.is_file():
+        return path
+    inside = path / "predictions.parquet"
+    return inside if path.is_dir() and inside.is_file() else None
+
+
+def read_pairs(dataset: str, split: str) -> Iterator[Task]:
+    """Config `preference` of a dataset as tasks of two answers, `chosen` and `rejected`."""
+    rows = load_split(dataset, split, "preference", ("prompt", "chosen", "rejected", "maze"))
+    for number, row in enumerate(rows.select(range(min(len(rows), SCANNED))).to_list()):
+        where = where_of(dataset, split, number)
+        maze = check_maze(row, where)
+        for name in ("prompt", "chosen", "rejected"):
+            check_chat(row[name], where)
+        answers = [Answer(name, row[name][-1]["content"]) for name in ("chosen", "rejected")]
+        yield Task(maze, row["prompt"], answers)
+
+
+def read_predictions(path: Path, split: str) -> Iterator[Task]:
+    """The answers of an evaluation's models, baselines left out, as one task for each maze.
+
+    Raises:
+        UsageError: the file is no predictions.parquet, or holds walks made step by step.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = ("model", "split", "maze", "completion")
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            optional = [name for name in ("observation",) if name in file.schema_arrow.names]
+            rows = file.read(columns=[*columns, *optional]).to_pylist()
+    except (OSError, ValueError, KeyError, pyarrow.ArrowException) as error:
+        raise UsageError(f"{path} is not what `ascii-maze evaluate` writes: {reason(error)}") from error
+    if missing := [name for name in columns if rows and name not in rows[0]]:
+        raise UsageError(f"{path} is not what `ascii-maze evaluate` writes: no column {', '.join(missing)}")
+    if any(row.get("observation") for row in rows):
+        raise UsageError(f"{path} holds walks made step by step, which are no answers to compare; evaluate without")
+    splits = sorted({row["split"] for row in rows})
+    if rows and split not in splits:
+        raise UsageError(f"{path} has no split '{split}'; it has {', '.join(splits)}")
+    by_maze: dict[str, list[Answer]] = {}
+    for row in rows:
+        if row["split"] == split and row["model"] not in BASELINES:
+            by_maze.setdefault(row["maze"], []).append(Answer(row["model"], row["completion"]))
+    for text, answers in list(by_maze.items())[:SCANNED]:
+        maze = read_maze(text)
+        yield Task(maze, _prompt(path, maze), answers)
+
+
+def _prompt(path: Path, maze: Maze) -> list[Message]:
+    """The prompt that predictions answer, as results.json beside them has it; without one, in the plain style."""
+    results = path.parent / "results.json"
+    if not results.is_file():
+        return prompt_messages(maze)
+    settings = read_results(results)["settings"]
+    system = settings.get("system_prompt", "")
+    rules = [{"role": "system", "content": system}] if system else []
+    style = style_of(rules) if rules else PLAIN
+    return [*rules, prompt_messages(maze, style)[-1]]
+
+
+def layout(maze: Maze) -> str:
+    """The map without S and G, the same for all its rotations and reflections: what splits are decided by."""
+    blank = str.maketrans(START + GOAL, OPEN + OPEN)
+    return min("\n".join(rows).translate(blank) for rows in maze.variants())
+
+
+def layouts_for_validation(mazes: Sequence[Maze]) -> set[str]:
+    """One layout in ten, drawn by its hash, at least one if there are two."""
+    found = sorted({layout(maze) for maze in mazes}, key=drawn)
+    return set(found[: max(len(found) // KEPT_FOR_VALIDATION, int(len(found) > 1))])
+
+
+def _ranked(tasks: Sequence[Task], held_out: set[str], mode: Mode, seed: int) -> Iterator[tuple[tuple, Question]]:
+    """Every question that the tasks have, with what orders them."""
+    for task in tasks:
+        split = "validation" if layout(task.maze) in held_out else "train"
+        for answers in two_of(task.answers) if mode == "compare" else one_of(task.answers):
+            text = str(task.maze)
+            name = question_id(text, answers)
+            ordered = tuple(sorted(answers, key=lambda answer: drawn(name, answer.model, answer.completion)))
+            walks = {parse_moves(answer.completion, task.maze.start) for answer in answers}
+            key = (len(walks) < len(answers), drawn(seed, "order", name), name)
+            yield key, Question(name, text, task.prompt, ordered, split)
+
+
+def two_of(answers: Sequence[Answer]) -> Iterator[tuple[Answer, Answer]]:
+    """Every two answers of different text: of two models where there are several, else two samples of the one."""
+    several = len({answer.model for answer in answers}) > 1
+    distinct = list(dict.fromkeys(answers))
+    for one, two in combinations(distinct, 2):
+        if one.completion != two.completion and (not several or one.model != two.model):
+            yield one, two
+
+
+def one_of(answers: Sequence[Answer]) -> Iterator[tuple[Answer]]:
+    """Every answer once."""
+    return ((answer,) for answer in dict.fromkeys(answers))
+
+
+def _gold(tasks: Sequence[Task], held_out: set[str], mode: Mode, seed: int) -> list[Question]:
+    """Questions whose answer is certain: a shortest path against a walk through a wall."""
+    found: dict[str, Question] = {}
+    for task in sorted(tasks, key=lambda task: drawn(seed, "gold", task.maze)):
+        if len(found) >= GOLD_QUESTIONS:
+            break
+        path, crash = task.maze.solve(), walk_through_wall(task.maze)
+        if not path or not crash or layout(task.maze) not in held_out:
+            continue
+        style, text = style_of(task.prompt), str(task.maze)
+        good, bad = (
+            Answer(name, format_answer(moves, style, task.maze.start))
+            for name, moves in (("gold:path", path), ("gold:wall", crash))
+        )
+        if mode == "compare":
+            name = question_id(text, (good, bad))
+            answers = (good, bad) if drawn(name) % 2 else (bad, good)
+            found[name] = Question(name, text, task.prompt, answers, "validation", best=answers.index(good))
+            continue
+        for answer, bounds in ((good, (HIGHEST - 1, HIGHEST)), (bad, (LOWEST, LOWEST + 1))):
+            name = question_id(text, (answer,))
+            found[name] = Question(name, text, task.prompt, (answer,), "validation", rating=bounds)
+    return list(found.values())[:GOLD_QUESTIONS]
+
+
+def walk_through_wall(maze: Maze) -> str | None:
+    """A straight walk from S to G that heeds no wall, if a wall is in its way; else None."""
+    down, right = maze.goal[0] - maze.start[0], maze.goal[1] - maze.start[1]
+    vertical, horizontal = ("D" if down > 0 else "U") * abs(down), ("R" if right > 0 else "L") * abs(right)
+    for moves in (vertical + horizontal, horizontal + vertical):
+        if follow(maze, moves).crash:
+            return moves
+    return None
