@@ -6,6 +6,8 @@ place.
 """
 
 import dataclasses
+import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -116,3 +118,26 @@ def check_keys(values: dict[str, Any], cls: type, where: str) -> None:
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and key not in values:
             raise UsageError(f"{where}: no '{key}'")
+
+
+def parse_weights(key: str, given: object) -> dict[str, float]:
+    """Names and their weights, as a mapping, as that in JSON, or as `demo=0.8,preferences=0.2`.
+
+    Args:
+        key: what they are of, for errors.
+
+    Raises:
+        UsageError: they are none of these, not two or more, or a weight is not above 0.
+    """
+    try:
+        if isinstance(given, str) and not given.lstrip().startswith("{"):
+            pairs = [part.rpartition("=") for part in given.split(",")]
+            weights = {name.strip(): float(weight) for name, _, weight in pairs}
+        else:
+            values: Any = json.loads(given) if isinstance(given, str) else given
+            weights = {name: float(weight) for name, weight in values.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(f"{key} is '{str(given)[:60]}'; expected demo=0.8,preferences=0.2") from error
+    if len(weights) < 2 or not all(name and 0 < weight < math.inf for name, weight in weights.items()):
+        raise UsageError(f"{key} is '{str(given)[:60]}'; expected two names or more, each with a weight above 0")
+    return weights

@@ -56,10 +56,12 @@ def annotate(
         return print_plan(as_json)
     if careless and careless > (simulate or 0):
         raise UsageError(f"--careless {careless} is more than --simulate makes")
+    from ..launch import silence_libraries
     from ..preferences import annotate as job
     from ..preferences.collection import Mode
     from ..preferences.opening import Wishes
 
+    silence_libraries()
     if withdraw is not None:
         count = job.withdraw(out, withdraw)
         print(json.dumps({"withdrawn": count}) if as_json else printable(f"{out}: {count} answers removed"))

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import yaml
 
-from ..configuration import read_yaml_mapping
+from ..configuration import parse_weights, read_yaml_mapping
 from ..errors import UsageError
 from ..references import Reference, find_reference, is_hub_name, is_on_hub
 from ..run_metrics import RunMetrics, check_metrics
@@ -91,8 +91,11 @@ def publishable_run(
         dataset: Hub id of the dataset, if the recipe does not have it.
     """
     kept = {key: value for key, value in values.items() if not key.startswith(_OF_THE_PUSH)}
-    named = {key: _shareable(kept[key]) for key in _NAMES if kept.get(key)}
+    named: dict[str, Any] = {key: _shareable(kept[key]) for key in _NAMES if kept.get(key)}
     named |= {"model_name_or_path": base, **({"dataset_name": dataset} if dataset else {})}
+    if kept.get("dataset_mix"):
+        weights = parse_weights("dataset_mix", kept["dataset_mix"])
+        named["dataset_mix"] = {_shareable(name): weight for name, weight in weights.items()}
     if "output_dir" in kept:
         named["output_dir"] = Path(kept["output_dir"]).name
     measured = cast(RunMetrics, {**without_local_paths(metrics), "base_model": base})
@@ -100,6 +103,8 @@ def publishable_run(
         measured["started_from"] = named["adapter_name_or_path"]
     if measured.get("dataset"):
         measured["dataset"] = {**measured["dataset"], "name": named["dataset_name"]}
+        if "dataset_mix" in named:
+            measured["dataset"]["mix"] = named["dataset_mix"]
     return {**without_local_paths(kept), **named}, measured
 
 

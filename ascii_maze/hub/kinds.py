@@ -4,6 +4,7 @@ Each is an entry of `KINDS`: which files its folder must have, which are sent, a
 are sent. A new kind is a new entry, and a function if its files have to be changed.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,32 @@ def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     if "preferences_from" in record:
         prepared[RECORD] = to_json(without_local_paths(record))
     return prepared
+
+
+# The record of a collection of preferences; a folder with it is pushed as a dataset, by rules of its own.
+PREFERENCES = "preferences.json"
+
+
+def prepare_preferences(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
+    """The card with the repository's name in its snippet; the parquet files must be those that were exported.
+
+    Raises:
+        UsageError: a file is missing, changed, or not of this export.
+    """
+    record = read_json({PREFERENCES: folder / PREFERENCES}, PREFERENCES)  # which stays here
+    listed = record.get("files")
+    if not isinstance(listed, dict):
+        raise UsageError(f"{PREFERENCES} has no 'files'; `ascii-maze agreement` writes it again")
+    found = {path for path in contents if path.endswith(".parquet")}
+    for path in sorted(found ^ set(listed)):
+        said = "is not there" if path in listed else "is not of this export"
+        raise UsageError(f"{path} {said}, says {PREFERENCES}; `ascii-maze agreement` exports the answers again")
+    for path, digest in listed.items():
+        if sha256(contents[path]) != digest:
+            raise UsageError(f"{path} is not as it was exported; `ascii-maze agreement` exports the answers again")
+    card = read(contents["README.md"]).decode()
+    snippet = re.compile(r'load_dataset\("[^"\n]*"')
+    return {"README.md": snippet.sub(f'load_dataset("{wishes.repo}"', card, count=1).encode()}
 
 
 def as_it_lies(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
@@ -155,6 +182,15 @@ KINDS = {
         made_by="ascii-maze build",
         prepare=prepare_dataset,
         manifest=RECORD,
+    ),
+    "preferences": Kind(
+        repo_type="dataset",
+        needs=(PREFERENCES, "README.md"),
+        suffixes=(".parquet", ".md"),
+        folders=("preference", "annotations"),
+        card_keys=("license", "configs"),
+        made_by="ascii-maze annotate",
+        prepare=prepare_preferences,
     ),
     "adapter": Kind(
         repo_type="model",

@@ -16,7 +16,7 @@ from ..errors import AsciiMazeError, UsageError, did_you_mean, reason
 from ..files import MARK, UNFINISHED
 from ..references import is_hub_name
 from .content import Content, Wishes, parse_card, read, sha256, size
-from .kinds import KINDS, Kind
+from .kinds import KINDS, PREFERENCES, Kind
 from .rules import broken_results, broken_rules
 from .secrets import find_secret
 
@@ -112,6 +112,8 @@ def plan_push(
             name, or a file has what looks like a credential.
         AsciiMazeError: a record of the run is not as the run wrote it.
     """
+    if kind == "dataset" and (folder / PREFERENCES).is_file():
+        kind = "preferences"
     spec = find_kind(kind)
     check_repo_name(repo)
     said = {"--base-model": base_model, "--dataset": dataset, "--license": license, "--results": results}

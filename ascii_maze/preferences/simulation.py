@@ -76,7 +76,8 @@ def simulate(
     """
     generators = [np.random.default_rng(drawn(seed, "simulated", one.name)) for one in people]
     places = [collector.place(one.name) for one in people]
-    total = min(sum(place.left for place in places), most or sum(place.left for place in places))
+    fresh = sum(place.left for place in places)  # beside which come gold questions and repetitions
+    total = fresh if most is None else min(most, fresh)
     given, active = 0, True
     while active and (most is None or given < most):
         active = False
@@ -89,7 +90,7 @@ def simulate(
             choice = choose(one, place.turn, utility, generator)
             seconds = float(generator.lognormal(1.5, 0.5))
             places[k] = collector.answer(one.name, place.number, place.turn.question.id, choice, seconds)
-            on_progress("answering", given, total)
+            on_progress("answering", min(given, total), total)
     return given
 
 

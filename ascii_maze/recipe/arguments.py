@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..configuration import parse_weights
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -39,6 +41,13 @@ class RunArguments:
     )
     reward_model_name_or_path: str | None = field(
         default=None, metadata={"help": "For RLHF: the reward model, an adapter that `method: reward` has trained."}
+    )
+    dataset_mix: str | None = field(
+        default=None,
+        metadata={
+            "help": "Datasets to train on in place of dataset_name, by weight: {demo: 0.8, preferences: 0.2}, or "
+            "demo=0.8,preferences=0.2; evaluations are of dataset_name."
+        },
     )
     train_limit: int | None = field(
         default=None, metadata={"help": "Train on the first so many rows of the split; all of them by default."}
@@ -89,6 +98,8 @@ class RunArguments:
             Budget.parse(self.budget)
         if self.shared_prefix not in ("auto", "true", "false"):
             raise ValueError(f"shared_prefix is '{self.shared_prefix}'; expected auto, true or false")
+        if self.dataset_mix is not None:
+            parse_weights("dataset_mix", self.dataset_mix)
 
 
 @dataclass(frozen=True)

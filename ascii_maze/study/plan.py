@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from dataset_builder.config import load_config
 
+from ..configuration import parse_weights
 from ..errors import UsageError
 from ..methods import METHODS
 from ..recipe import Recipe, check_recipe, find_recipe, load_recipe
@@ -244,6 +245,8 @@ def outside(values: dict[str, Any]) -> list[str]:
         for key, value in sorted(values.items())
         if key.endswith("_path") or key in ("dataset_name", "deepspeed", "chat_template")
     ]
+    if values.get("dataset_mix"):
+        named += parse_weights("dataset_mix", values["dataset_mix"])
     return [value for value in named if isinstance(value, str) and not value.startswith((OUT, BASE))]
 
 

@@ -10,11 +10,13 @@ from typing import NamedTuple
 from dataset_builder.load import first_rows, load_split
 from dataset_builder.schema import RECORD, read_record
 
+from ..configuration import parse_weights
 from ..errors import AsciiMazeError, UsageError
 from ..mazes.prompts import PromptStyle, style_of
 from ..metrics.path_validity.maze import Maze, MazeError
 from ..models.generation import answer_budget, thought_budget
 from ..recipe import Arguments
+from .mixture import mix
 
 ANSWERS = ("completion", "chosen", "rejected")
 
@@ -28,8 +30,14 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
     script, run = arguments.script, arguments.run
     if not script.dataset_name:
         raise UsageError("no 'dataset_name'; give a folder that `ascii-maze build` made, or a Hub id")
-    name, config = script.dataset_name, script.dataset_config
-    train_rows = first_rows(load_split(name, script.dataset_train_split, config, columns), run.train_limit)
+    name, config, train = script.dataset_name, script.dataset_config, script.dataset_train_split
+    if run.dataset_mix is None:
+        train_rows = load_split(name, train, config, columns)
+    else:
+        weights = parse_weights("dataset_mix", run.dataset_mix)
+        parts = {part: load_split(part, train, config, columns) for part in weights}
+        train_rows = mix(parts, weights, columns, arguments.training.seed)
+    train_rows = first_rows(train_rows, run.train_limit)
     if arguments.training.eval_strategy == "no":
         return train_rows, None
     eval_rows = first_rows(load_split(name, script.dataset_test_split, config, columns), run.eval_limit)
@@ -42,12 +50,16 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
     return train_rows, eval_rows
 
 
-def identify_rows(script, rows) -> dict:
+def identify_rows(script, rows, dataset_mix: str | None = None) -> dict:
     """Identify the rows that a run trains on, so that others can tell whether theirs are the same.
+
+    Args:
+        dataset_mix: of the recipe, where several datasets were mixed.
 
     Returns:
         `name`, `config` and `split`; `rows`, how many; `sha256` of their content in this order; `revision`, the commit
-        they came from if that was on the Hub; `built`, the name and seed of the build if a folder of one.
+        they came from if that was on the Hub; `built`, the name and seed of the build if a folder of one; `mix`, the
+        weights of datasets that were mixed.
     """
     digest = hashlib.sha256()
     for row in rows:
@@ -56,7 +68,7 @@ def identify_rows(script, rows) -> dict:
     sources = rows.info.download_checksums or {}
     revisions = {found[1] for source in sources if (found := re.search(r"@([0-9a-f]{40})/", source))}
     folder = Path(script.dataset_name)
-    built = read_record(folder) if (folder / RECORD).is_file() else None
+    built = read_record(folder) if (folder / RECORD).is_file() and dataset_mix is None else None
     return {
         "name": script.dataset_name,
         "config": script.dataset_config,
@@ -65,6 +77,7 @@ def identify_rows(script, rows) -> dict:
         "sha256": digest.hexdigest(),
         "revision": revisions.pop() if len(revisions) == 1 else None,
         "built": built and {"name": built["config"]["name"], "seed": built["seed"]},
+        **({} if dataset_mix is None else {"mix": parse_weights("dataset_mix", dataset_mix)}),
     }
 
 

@@ -18,10 +18,12 @@ def judge_pairs(trainer, pairs) -> dict[str, float]:
     """Compare the rewards of both completions of every pair; every process scores all of them.
 
     Returns:
-        `pair_accuracy`, `calibration_error` (see `expected_calibration_error`) and `rank_correlation`, Spearman's, of
-        the reward with the verifiable one (`rewards.judge`).
+        `pair_accuracy`, with Wilson's 95 % interval from `pair_accuracy_low` to `pair_accuracy_high`;
+        `calibration_error` (see `expected_calibration_error`) and `rank_correlation`, Spearman's, of the reward with
+        the verifiable one (`rewards.judge`).
     """
     from scipy.stats import spearmanr
+    from statsmodels.stats.proportion import proportion_confint
 
     from ..mazes.prompts import style_of
     from ..metrics.path_validity.maze import Maze
@@ -35,8 +37,12 @@ def judge_pairs(trainer, pairs) -> dict[str, float]:
         judge(maze, answer[-1]["content"], style).total() for maze, (_, answer), style in zip(mazes, both, styles)
     ]
     margins = [right - wrong for right, wrong in zip(rewards[: len(pairs)], rewards[len(pairs) :])]
+    right = sum(margin > 0 for margin in margins)
+    low, high = proportion_confint(right, len(margins), method="wilson")
     return {
-        "pair_accuracy": sum(margin > 0 for margin in margins) / len(margins),
+        "pair_accuracy": right / len(margins),
+        "pair_accuracy_low": float(low),
+        "pair_accuracy_high": float(high),
         "calibration_error": expected_calibration_error(margins),
         "rank_correlation": float(spearmanr(rewards, truth).statistic),
     }

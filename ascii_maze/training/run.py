@@ -114,7 +114,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     with training.main_process_first(desc="look at the output folder and the dataset"):
         finished = not overwrite and not dry_run and is_finished(out, recipe)
         train_rows, eval_rows = load_rows(arguments, method.columns)
-    start = RunStart(identify_rows(arguments.script, train_rows), rows_per_step(training), training.world_size)
+    identified = identify_rows(arguments.script, train_rows, arguments.run.dataset_mix)
+    start = RunStart(identified, rows_per_step(training), training.world_size)
     if finished:
         check_same_rows(out, read_metrics(out).get("dataset"), start.dataset)
         if first_process:

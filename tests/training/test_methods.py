@@ -138,7 +138,8 @@ def test_rlhf_logs_true_validity_beside_the_reward_it_optimises(method_runs):
 
 def test_the_reward_model_is_judged_on_held_out_pairs(method_runs):
     out = method_runs / "reward"
-    assert 0 <= last(out, "eval_pair_accuracy") <= 1
+    assert 0 <= last(out, "eval_pair_accuracy_low") <= last(out, "eval_pair_accuracy")
+    assert last(out, "eval_pair_accuracy") <= last(out, "eval_pair_accuracy_high") <= 1
     assert last(out, "eval_pair_accuracy") == pytest.approx(last(out, "eval_accuracy"), abs=1e-6)
     assert -1 <= last(out, "eval_rank_correlation") <= 1
     assert 0 <= last(out, "eval_calibration_error") <= 1

@@ -59,7 +59,7 @@ function side(answer, number, count) {
   drawing.firstElementChild.setAttribute("aria-label", answer.words);
   const text = element("pre", { textContent: answer.text || "(nothing)", tabIndex: 0 });
   text.setAttribute("aria-label", name + ": what was answered");
-  const made = element("figure", { className: "side" }, element("h3", { textContent: name }), drawing, text);
+  const made = element("figure", { className: "side" }, element("h3", { textContent: name }), drawing, element("p", { className: "words", textContent: answer.words }), text);
   if (answer.thought) {
     const thought = element("details", {}, element("summary", { textContent: "thought" }), element("pre", { textContent: answer.thought, tabIndex: 0 }));
     made.append(thought);
