@@ -89,8 +89,13 @@ def step_rows(results: Results) -> list[tuple[str, ...]]:
     return grouped(table)
 
 
+READINGS_HEADER = ("split", "model", "parsed", "parsed, lenient", "valid", "valid, lenient")
+
+
 def reading_rows(results: Results) -> list[tuple[str, ...]]:
-    """Of each split and model, how many answers the strict and the lenient reading find a path in, in per cent."""
+    """Of each split and model, how many answers the strict and the lenient reading find a path in, and a right one, in
+    per cent; see `READINGS_HEADER`.
+    """
     table: list[tuple[str, ...]] = []
     for name, by_split in results["models"].items():
         for split, summary in by_split.items():
@@ -171,7 +176,7 @@ def render_markdown(results: Results) -> str:
         "",
         "## Two readings",
         "",
-        *_markdown(("split", "model", "parsed", "parsed, lenient", "valid", "valid, lenient"), reading_rows(results)),
+        *_markdown(READINGS_HEADER, reading_rows(results)),
         "",
         "Strict: the answer is a path and nothing else. Lenient: a path is found in a longer text too, which tells a "
         "lack of format from a lack of skill.",

@@ -44,7 +44,7 @@ def render_card(
         license: the Hub's identifier; the card names none without it.
         evidence: what was measured since; without it the card has only what training logged.
     """
-    from ..evaluation.tables import TABLE_HEADER
+    from ..evaluation.tables import READINGS_HEADER, TABLE_HEADER
     from ..mazes.prompts import PLAIN
 
     evidence = evidence or Evidence()
@@ -69,6 +69,7 @@ def render_card(
         "evaluations": evaluations,
         "measured": {key: text for key, text in MEASURED.items() if any(key in line for line in evaluations)},
         "table_header": TABLE_HEADER,
+        "readings_header": READINGS_HEADER,
         "evidence": evidence,
         "base_on_hub": is_on_hub(values["model_name_or_path"]),
         "rules": evidence.system_prompt or PLAIN.system_prompt,

@@ -8,7 +8,7 @@ from typing import Any
 from ..environment.explorers import ALL_BASELINES
 from ..errors import UsageError
 from ..evaluation.schema import PairedTest, Results, read_results
-from ..evaluation.tables import table_rows
+from ..evaluation.tables import reading_rows, table_rows
 from ..files import read_json
 
 # Number of examples each of valid and of invalid walks.
@@ -51,6 +51,10 @@ class Evidence:
     def table(self) -> list[tuple[str, ...]]:
         """The rows of the table of results, under `evaluation.tables.TABLE_HEADER`."""
         return table_rows(self.results) if self.results else []
+
+    def readings(self) -> list[tuple[str, ...]]:
+        """The strict and the lenient reading of the answers, under `evaluation.tables.READINGS_HEADER`."""
+        return reading_rows(self.results) if self.results else []
 
     def against(self) -> list[PairedTest]:
         """Paired tests of this model, oriented so that it is `a`: mazes only it solves are `only_a`."""

@@ -1,6 +1,6 @@
 """Results of `evaluate` in the Hub's formats: `model-index` of a card, and `.eval_results/*.yaml`."""
 
-from ..evaluation.schema import RATES, Results
+from ..evaluation.schema import LENIENT_RATES, RATES, Results
 
 METRIC = "path_validity"
 
@@ -16,7 +16,7 @@ def model_index(results: Results, model: str, name: str, dataset_id: str, revisi
         revision: the dataset's commit or tag.
 
     Returns:
-        One entry per split with the rates of `path_validity`, 0-1.
+        One entry per split with the rates of `path_validity`, 0-1, in the strict and in the lenient reading.
 
     Raises:
         KeyError: no such model in the results.
@@ -38,7 +38,8 @@ def model_index(results: Results, model: str, name: str, dataset_id: str, revisi
             metric_value=round(summary[rate], 4),
         )
         for split, summary in results["models"][model].items()
-        for rate in RATES
+        for rate in (*RATES, *LENIENT_RATES)
+        if rate in summary  # results of an earlier version have but one reading
     ]
     return eval_results_to_model_index(name, measured)
 
@@ -78,6 +79,8 @@ def eval_results(
             f"share of valid paths, 95 % interval {low:.4f} - {high:.4f}, {summary['n']} mazes, "
             f"{results['settings']['decoding']}"
         )
+        if "valid_lenient" in summary:
+            notes += f"; {summary['valid_lenient']:.4f} if a path in a longer text counts"
         entries.append(
             EvalResultEntry(
                 dataset_id=dataset_id,

@@ -72,13 +72,12 @@ def thought_of(completion: object) -> str | None:
     """
     text = completion_text(completion) or ""
     for opened, closed in THOUGHTS:
-        before, found, after = text.rpartition(closed)
-        if found or opened in after:
-            whole = before if found else after
+        whole, found, _ = text.rpartition(closed)
+        if found:
             # A prompt may have opened the thought.
-            thought = whole.partition(opened)[2] if opened in whole else whole
-            return thought.strip() or None
-    return None
+            return (whole.partition(opened)[2] if opened in whole else whole).strip() or None
+    left_open = (text.partition(opened)[2] for opened, _ in THOUGHTS if opened in text)
+    return next(left_open, "").strip() or None
 
 
 def think(maze: Maze, reasoning: str, stops: bool = True) -> str:

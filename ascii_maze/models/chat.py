@@ -1,5 +1,6 @@
 """Conversations as a model reads them, answers as it writes them, and the tokens by which it ends its turn."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from ..metrics.path_validity.scoring import THOUGHTS, opened_thought
 _PROBE = "RRDDLLUU"
 THINKING_TOKENS = 1_024
 # The key of tokenizer_config.json under which a tokenizer keeps its `Reading`.
-_NOTE = "ascii_maze"
+NOTE = "ascii_maze"
 
 
 class Chat(NamedTuple):
@@ -51,9 +52,15 @@ def how_read(tokenizer) -> Reading:
     return reading_of(tokenizer.init_kwargs)
 
 
+def describe_reading(tokenizer) -> dict[str, Any]:
+    """How a tokenizer has conversations written, as records have it: a `Reading`, and the digest of its template."""
+    digest = hashlib.sha256(str(tokenizer.chat_template).encode()).hexdigest()
+    return {**how_read(tokenizer)._asdict(), "template_sha256": digest}
+
+
 def reading_of(config: Mapping[str, Any]) -> Reading:
     """What is noted in a tokenizer's tokenizer_config.json, which may be a stranger's; what makes no sense is left."""
-    noted = config.get(_NOTE)
+    noted = config.get(NOTE)
     noted = noted if isinstance(noted, Mapping) else {}
     template, date, room = (noted.get(key) for key in ("template", "pinned_date", "thinking_tokens"))
     room = room if isinstance(room, int) and 0 < room < 2**31 else 0
@@ -67,7 +74,7 @@ def reading_of(config: Mapping[str, Any]) -> Reading:
 
 def note_reading(tokenizer, reading: Reading) -> None:
     """Keep how conversations are written in a tokenizer."""
-    tokenizer.init_kwargs[_NOTE] = reading._asdict()
+    tokenizer.init_kwargs[NOTE] = reading._asdict()
 
 
 def render_prompt(tokenizer, prompt: list[Message], **options: Any) -> str:
@@ -79,16 +86,20 @@ def render_prompt(tokenizer, prompt: list[Message], **options: Any) -> str:
     return tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True, **options)
 
 
-def thought_of_prompts(tokenizer) -> str:
-    """The opening tag of a thought with which every prompt ends, which an answer then continues; or ""."""
-    return opened_thought(render_prompt(tokenizer, [{"role": "user", "content": "S G"}]))
+def thought_of_prompts(tokenizer, **options: Any) -> str:
+    """The opening tag of a thought with which every prompt ends, which an answer then continues; or "".
+
+    Args:
+        options: variables of the template, such as `enable_thinking`.
+    """
+    return opened_thought(render_prompt(tokenizer, [{"role": "user", "content": "S G"}], **options))
 
 
 def read_answers(tokenizer, answers: Sequence[Sequence[int]], ends: Sequence[int], opened: str = "") -> list[str]:
     """New tokens -> what was answered: up to the first token that ends a turn, without special tokens.
 
-    The tags of thoughts stay, also of tokenizers to which they are special: without them a thought could not be told
-    from the answer.
+    The marks of thoughts stay, also where they are special tokens, such as the channels of GPT-OSS: without them a
+    thought could not be told from the answer.
 
     Args:
         answers: tokens that were generated after one prompt or several.
@@ -96,25 +107,28 @@ def read_answers(tokenizer, answers: Sequence[Sequence[int]], ends: Sequence[int
         opened: from `thought_of_prompts`; what was written continues that thought.
     """
     kept = [list(takewhile(lambda token: token not in ends, tokens)) for tokens in answers]
-    tags = _special_tags(tokenizer)
-    if not tags:
+    marks = special_marks(tokenizer)
+    if not marks:
         return [opened + text for text in tokenizer.batch_decode(kept, skip_special_tokens=True)]
-    return [opened + _decode_with(tokenizer, tokens, tags) for tokens in kept]
+    return [opened + _decode_with(tokenizer, tokens, marks) for tokens in kept]
 
 
-def _special_tags(tokenizer) -> dict[int, str]:
-    """Tags of thoughts that decoding would leave out: token -> tag."""
-    special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
-    tags = {tokenizer.convert_tokens_to_ids(tag): tag for pair in THOUGHTS for tag in pair}
-    return {token: tag for token, tag in tags.items() if token in special}
+def special_marks(tokenizer) -> dict[int, str]:
+    """Special tokens of which marks of thoughts are made, and which decoding would leave out: token -> text."""
+    added = tokenizer.added_tokens_decoder.items()
+    return {
+        number: token.content
+        for number, token in added
+        if token.special and any(token.content in mark for pair in THOUGHTS for mark in pair)
+    }
 
 
-def _decode_with(tokenizer, tokens: Sequence[int], tags: Mapping[int, str]) -> str:
+def _decode_with(tokenizer, tokens: Sequence[int], marks: Mapping[int, str]) -> str:
     text, begin = "", 0
     for place, token in enumerate([*tokens, None]):
-        if token is None or token in tags:
-            tag = "" if token is None else tags[token]
-            text += tokenizer.decode(tokens[begin:place], skip_special_tokens=True) + tag
+        if token is None or token in marks:
+            mark = "" if token is None else marks[token]
+            text += tokenizer.decode(tokens[begin:place], skip_special_tokens=True) + mark
             begin = place + 1
     return text
 
@@ -127,11 +141,12 @@ def turn_ends(tokenizer, model=None) -> list[int]:
     """
     config = getattr(model, "generation_config", None)
     own = getattr(config, "eos_token_id", None)
-    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own]), _written_after_a_turn(tokenizer)}
+    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own]), written_after_a_turn(tokenizer)}
     return sorted(ends - {None})
 
 
-def _written_after_a_turn(tokenizer) -> int | None:
+def written_after_a_turn(tokenizer) -> int | None:
+    """The special token that the chat template writes after an answer; None for none."""
     talk = [{"role": "user", "content": "S G"}, {"role": "assistant", "content": _PROBE}]
     try:
         text = tokenizer.apply_chat_template(talk, tokenize=False)

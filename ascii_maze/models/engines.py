@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..mazes.prompts import Message
 from .adapters import read_weights
-from .chat import how_read
+from .chat import describe_reading
 from .generation import Decoding, complete
 from .loading import load_source
 from .sources import Source, describe, find_model
@@ -69,12 +69,12 @@ def load_engine(name: str | Source) -> Engine:
         from .vllm_engine import load_vllm
 
         tokenizer, answer, context = load_vllm(source)
-        facts = {"engine": "vllm", **describe(source), "chat": how_read(tokenizer)._asdict()}
+        facts = {"engine": "vllm", **describe(source), "chat": describe_reading(tokenizer)}
         return Engine(tokenizer, answer, facts, context)
     model, tokenizer = load_source(source)
 
     def answer_here(prompts, max_new_tokens, decoding, on_progress):
         return complete(model, tokenizer, prompts, max_new_tokens, decoding, on_progress)
 
-    facts = {"engine": "transformers", **describe(source), "chat": how_read(tokenizer)._asdict()}
+    facts = {"engine": "transformers", **describe(source), "chat": describe_reading(tokenizer)}
     return Engine(tokenizer, answer_here, facts, getattr(model.config, "max_position_embeddings", None))

@@ -42,25 +42,35 @@ PLAIN_TEMPLATE = (
 )
 
 
-class Pieces(NamedTuple):
-    """What a template puts around our messages.
+class Prompt(NamedTuple):
+    """What a template puts around rules and maze, up to the answer.
 
     Attributes:
         opening: before the rules, the family's beginning of a text among it.
         bare_opening: before the maze, in a conversation without rules.
         between: rules and maze.
         before_answer: after the maze; generation starts after it.
-        before_thought: the same where the model is to think first.
-        end: after the answer, with the token that ends it and nothing more; "" where the template writes none.
-        next_turn: after an answer that another user message follows.
-        with_rules: False for a template that leaves the rules out, of a tokenizer that could not spell them.
     """
 
     opening: str
     bare_opening: str
     between: str
     before_answer: str
-    before_thought: str
+
+
+class Pieces(NamedTuple):
+    """What a template puts around our messages.
+
+    Attributes:
+        plain: of a prompt that is answered at once.
+        thinking: of one that the model is to think about first; the same where the family has no switch for it.
+        end: after the answer, with the token that ends it and nothing more; "" where the template writes none.
+        next_turn: after an answer that another user message follows.
+        with_rules: False for a template that leaves the rules out, of a tokenizer that could not spell them.
+    """
+
+    plain: Prompt
+    thinking: Prompt
     end: str
     next_turn: str
     with_rules: bool = True
@@ -136,28 +146,34 @@ def take_apart(tokenizer) -> Pieces:
         UsageError: it refuses a plain exchange, drops or repeats a message, puts them in another order, or nothing
             can end an answer.
     """
-    rules, maze = _say("system", _RULES), _say("user", _MAZE)
-    answer = _say("assistant", _ANSWER)
-    bare = _cut(tokenizer, render(tokenizer, [maze, answer], enable_thinking=False), (_MAZE, _ANSWER))
-    try:
-        whole = render(tokenizer, [rules, maze, answer], enable_thinking=False)
-    except AsciiMazeError:  # no system role
-        whole = ""
-    with_rules = True
-    if whole.count(_RULES) == 1 and whole.index(_RULES) < whole.index(_MAZE):
-        opening, between, before, end = _cut(tokenizer, whole, (_RULES, _MAZE, _ANSWER))
-    else:
-        opening, between, before, end = bare[0], _FOLDED, bare[1], bare[2]
-        with_rules = can_spell(tokenizer, SENTENCE)
-    start = render(tokenizer, [maze], add_generation_prompt=True, enable_thinking=True)
-    thought = _cut(tokenizer, start, (_MAZE,))[1]
+    maze, answer = _say("user", _MAZE), _say("assistant", _ANSWER)
+    whole = render(tokenizer, [maze, answer], enable_thinking=False)
+    opening, before, end = _cut(tokenizer, whole, (_MAZE, _ANSWER))
+    with_rules = _with_rules(tokenizer, opening, [answer], enable_thinking=False)
+    plain = with_rules or Prompt(opening, opening, _FOLDED, before)
+    asked = {"add_generation_prompt": True, "enable_thinking": True}
+    opening, before = _cut(tokenizer, render(tokenizer, [maze], **asked), (_MAZE,))
+    thinking = _with_rules(tokenizer, opening, [], **asked) or Prompt(opening, opening, _FOLDED, before)
     next_turn, end = _next_turn(tokenizer, end), _up_to_token(tokenizer, end)
     if not end and not tokenizer.eos_token:
         raise UsageError(
             f"the chat template of '{tokenizer.name_or_path}' writes nothing that ends an answer, and its tokenizer "
             "has no end of text; give --chat-template the path of a Jinja file that does"
         )
-    return Pieces(opening, bare[0], between, before, thought, end, next_turn, with_rules)
+    return Pieces(plain, thinking, end, next_turn, with_rules is not None or can_spell(tokenizer, SENTENCE))
+
+
+def _with_rules(tokenizer, bare_opening: str, answer: list[dict[str, str]], **options) -> Prompt | None:
+    """The pieces of a prompt with rules; None where the template has no system role, or puts it elsewhere."""
+    try:
+        text = render(tokenizer, [_say("system", _RULES), _say("user", _MAZE), *answer], **options)
+    except AsciiMazeError:
+        return None
+    if text.count(_RULES) != 1 or text.index(_RULES) > text.index(_MAZE):
+        return None
+    marks = (_RULES, _MAZE, _ANSWER) if answer else (_RULES, _MAZE)
+    opening, between, before, *_ = _cut(tokenizer, text, marks)
+    return Prompt(opening, bare_opening, between, before)
 
 
 def flat_template(pieces: Pieces, thinking: bool = False) -> str:
@@ -169,15 +185,15 @@ def flat_template(pieces: Pieces, thinking: bool = False) -> str:
     Args:
         thinking: what holds where `enable_thinking` is not given.
     """
-    opening, bare, between, before, thought, end, next_turn = map(_literal, pieces[:7])
+    plain, thoughtful, end, next_turn = pieces.plain, pieces.thinking, _literal(pieces.end), _literal(pieces.next_turn)
+    opening, bare, between, start = (_chosen(*either) for either in zip(plain, thoughtful))
     rules = f"{opening} + messages[0].content + {between}" if pieces.with_rules else opening
-    tag = opened_thought(pieces.before_thought)
-    content, start, turn, choice = "message.content", before, before, ""
-    if pieces.before_thought != pieces.before_answer:
-        choice = f"{{%- set thinks = enable_thinking if enable_thinking is defined else {str(thinking).lower()} %}}"
-        start = f"({thought} if thinks else {before})"
-        turn = f"({thought} if thinks and loop.last else {before})"
-    if tag:
+    turn, content, choice = _chosen(plain.before_answer, thoughtful.before_answer, "loop.last"), "message.content", ""
+    if plain != thoughtful:
+        # Programs that know of no wish pass None.
+        wished = "enable_thinking is defined and enable_thinking is not none"
+        choice = f"{{%- set thinks = enable_thinking if {wished} else {str(thinking).lower()} %}}"
+    if tag := opened_thought(thoughtful.before_answer):
         opens = f"thinks and loop.last and message.content.startswith({_literal(tag)})"
         content = f"(message.content[{len(tag)}:].lstrip('\\n') if {opens} else message.content)"
     return (
@@ -191,6 +207,14 @@ def flat_template(pieces: Pieces, thinking: bool = False) -> str:
         "{%- endfor %}"
         f"{{%- if add_generation_prompt %}}{{{{- {start} }}}}{{%- endif %}}"
     )
+
+
+def _chosen(plain: str, thoughtful: str, condition: str = "") -> str:
+    """A constant of the template, or the choice between two by whether the model thinks."""
+    if plain == thoughtful:
+        return _literal(plain)
+    thinks = f"thinks and {condition}" if condition else "thinks"
+    return f"({_literal(thoughtful)} if {thinks} else {_literal(plain)})"
 
 
 def can_spell(tokenizer, text: str) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..files import UNFINISHED, is_ours, move_inside, output_folder, remove_inside
-from ..models.chat import AS_IT_IS, Chat
+from ..models.chat import AS_IT_IS, Chat, describe_reading
 from ..models.sources import describe, settle_name
 from ..packages import PACKAGES, versions
 from ..terminal import OnProgress
@@ -100,6 +100,7 @@ def write_report(
             raise UsageError(f"{out} is not empty and was not made by ascii-maze; name another folder with --out")
         with scratch_folder(out) as scratch:
             models = load_models(sources)
+            settings["loaded"]["chat"] = describe_reading(models.tokenizer)
             measured = measure(models, rows, settings, scratch / "activations", on_progress)
             draw_report(*measured, scratch / "report", on_progress)
             publish(scratch / "report", out)

@@ -35,7 +35,8 @@ SPLITS = {
     "test_unseen": "test_unseen other generators'",
 }
 HEADER = (
-    *("model", "split", "n", "shortest", "95 %", "on hard", "valid", "at decisions"),
+    *("model", "split", "n", "shortest", "95 %", "on hard", "valid", "valid, lenient", "parsed", "parsed, lenient"),
+    "at decisions",
     *("against its start", "tokens", "time", "mazes"),
 )
 CONTRASTS = ("contrast", "split", "outcome", "points", "95 %", "p", "equivalent, p", "could show", "finding")
@@ -96,6 +97,9 @@ def rate_cells(cell: MeanRates, split: str) -> tuple[str, ...]:
         f"{100 * low:.1f} - {100 * high:.1f}",
         f"{per_cent(hard['optimal'])} of {hard['n']}" if hard else "",
         per_cent(cell["valid"]),
+        per_cent(cell["valid_lenient"]),
+        per_cent(cell["parsed"]),
+        per_cent(cell["parsed_lenient"]),
         f"{per_cent(decisions['right'])} ({parts})" if decisions["n"] else "",
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 from dataset_builder.schema import RECORD, read_record
 
 from ..evaluation.crossed import estimates
-from ..evaluation.schema import RATES, DecisionRate, DecisionRates, Rates, Results, read_results
+from ..evaluation.schema import LENIENT_RATES, RATES, DecisionRate, DecisionRates, Rates, Results, read_results
 from ..evaluation.statistics import wilson
 from ..mazes.baselines import BASELINES, UPPER_BOUND
 from ..methods import METHODS
@@ -102,7 +102,8 @@ def over_seeds(evaluations: list[tuple[int, Results]], outcomes: Outcomes) -> di
         for split in found[0][1]["models"][name]:
             cells = [(seed, results["models"][name][split]) for seed, results in found]
             first = cells[0][1]
-            rates = {rate: mean(cell[rate] for _, cell in cells) for rate in RATES}
+            known = [rate for rate in (*RATES, *LENIENT_RATES) if all(rate in cell for _, cell in cells)]
+            rates = {rate: mean(cell[rate] for _, cell in cells) for rate in known}
             models[name][split] = MeanRates(
                 n=first["n"],
                 valid=rates["valid"],
@@ -110,9 +111,11 @@ def over_seeds(evaluations: list[tuple[int, Results]], outcomes: Outcomes) -> di
                 reaches_goal=rates["reaches_goal"],
                 legal=rates["legal"],
                 parsed=rates["parsed"],
+                parsed_lenient=rates.get("parsed_lenient"),
+                valid_lenient=rates.get("valid_lenient"),
                 valid_ci=interval(list(outcomes[split, "valid"][name].values())),
                 optimal_ci=interval(list(outcomes[split, "optimal"][name].values())),
-                seeds={str(seed): {rate: cell[rate] for rate in RATES} for seed, cell in cells},
+                seeds={str(seed): {rate: cell[rate] for rate in known} for seed, cell in cells},
                 by_size={
                     size: SizeRate(n=of_size["n"], valid=mean(cell["by_size"][size]["valid"] for _, cell in cells))
                     for size, of_size in first["by_size"].items()

@@ -82,6 +82,8 @@ class MeanRates(TypedDict):
         seeds: each seed's own.
         by_size: by `4x4`.
         by_rules: `easy` and `hard`; an empty one is absent.
+        parsed_lenient: and `valid_lenient`, where a path in a longer text counts; None of an evaluation of an earlier
+            version.
         decisions: over all seeds; see `evaluation.schema.DecisionRates`.
     """
 
@@ -91,6 +93,8 @@ class MeanRates(TypedDict):
     reaches_goal: float
     legal: float
     parsed: float
+    parsed_lenient: float | None
+    valid_lenient: float | None
     valid_ci: list[float]
     optimal_ci: list[float]
     seeds: dict[str, dict[str, float]]

@@ -16,7 +16,8 @@ from ..mazes.generators import generate_mazes
 from ..mazes.prompts import Message, format_answer, prompt_messages, style_of
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import read_maze
-from ..models.chat import Chat, how_read, render_prompt, turn_ends
+from ..models.chat import Chat, describe_reading, render_prompt, turn_ends
+from ..models.portable import save_portable
 from ..models.round_trip import find_problem
 from ..models.templates import take_apart
 
@@ -76,7 +77,9 @@ class Facts(TypedDict):
     round_trip: str | None
 
 
-def look_at(name: str, chat: Chat, dataset: str | None, split: str, file: Path | None) -> Facts:
+def look_at(
+    name: str, chat: Chat, dataset: str | None, split: str, file: Path | None, save: Path | None = None
+) -> Facts:
     """Look at a maze through a model's tokenizer; of the model nothing else is loaded.
 
     Args:
@@ -84,6 +87,7 @@ def look_at(name: str, chat: Chat, dataset: str | None, split: str, file: Path |
         chat: how it reads conversations.
         dataset: folder or Hub id, whose first maze of a split is taken.
         file: text of a maze, taken instead; without either it is a generated one.
+        save: folder to write the tokenizer into, see `models.portable`.
 
     Raises:
         AsciiMazeError: no such model, dataset or file, or the tokenizer has no offsets.
@@ -100,7 +104,10 @@ def look_at(name: str, chat: Chat, dataset: str | None, split: str, file: Path |
         prompt = prompt_messages(maze)
     tokenizer, own = load_tokenizer_of(source), read_tokenizer_of(source)
     tokenizer.name_or_path = own.name_or_path = name  # as it was given, for what is said of it
-    return look(name, tokenizer, own, prompt, maze)
+    facts = look(name, tokenizer, own, prompt, maze)
+    if save is not None:
+        save_portable(tokenizer, save)
+    return facts
 
 
 def look(name: str, tokenizer, own, prompt: list[Message], maze: Maze) -> Facts:
@@ -123,14 +130,15 @@ def look(name: str, tokenizer, own, prompt: list[Message], maze: Maze) -> Facts:
     tokens = cut(tokenizer, text + answer)
     of_maze, of_answer = _within(tokens, text.rfind(shown), shown), _within(tokens, len(text), answer)
     pieces = take_apart(tokenizer)
-    around = {"rules": pieces.opening, "maze": pieces.between, "answer": pieces.before_answer, "end": pieces.end}
+    plain, thoughtful = pieces.plain, pieces.thinking
+    around = {"rules": plain.opening, "maze": plain.between, "answer": plain.before_answer, "end": pieces.end}
     moves = [token["id"] for token in of_answer if token["text"].strip() == of_answer[0]["text"].strip()]
     return {
         "model": name,
         "vocabulary": len(tokenizer),
         "special": {mark: getattr(tokenizer, f"{mark}_token") for mark in ("bos", "eos", "pad")},
         "ends": tokenizer.convert_ids_to_tokens(turn_ends(tokenizer)),
-        "chat": how_read(tokenizer)._asdict(),
+        "chat": describe_reading(tokenizer),
         "rules": _within(tokens, text.find(rules), rules) if rules and rules in text else [],
         "maze": of_maze,
         "answer": of_answer,
@@ -141,7 +149,7 @@ def look(name: str, tokenizer, own, prompt: list[Message], maze: Maze) -> Facts:
         "tokens_per_move": len(of_answer) / len(path),
         "moves_alike": len(set(moves)) == 1,
         "around": around,
-        "thinking": pieces.before_thought if pieces.before_thought != pieces.before_answer else None,
+        "thinking": thoughtful.before_answer if thoughtful != plain else None,
         "own_template": _own_problem(own, prompt, answer),
         "round_trip": problem_of(tokenizer, prompt, answer),
     }

@@ -7,7 +7,7 @@ from ..errors import AsciiMazeError
 from ..files import replacing, staged, write_text
 from ..hub.cards import render_card
 from ..methods import METHODS
-from ..models.chat import how_read, turn_ends
+from ..models.chat import describe_reading, turn_ends
 from ..models.gguf import identify_gguf
 from ..packages import versions
 from ..recipe import Recipe
@@ -49,7 +49,7 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> RunMetrics:
         "dataset": dataset,
         "budget": recipe.values.get("budget"),
         "chat": {
-            **how_read(trainer.processing_class)._asdict(),
+            **describe_reading(trainer.processing_class),
             "ends": turn_ends(trainer.processing_class, trainer.accelerator.unwrap_model(trainer.model)),
         },
         "steps": trainer.state.global_step,

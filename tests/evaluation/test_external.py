@@ -8,6 +8,7 @@ import pytest
 from ascii_maze.errors import UsageError
 from ascii_maze.evaluation.external import is_predictions
 from ascii_maze.evaluation.run import evaluate
+from ascii_maze.evaluation.view import print_results
 from dataset_builder.load import load_mazes
 
 
@@ -43,7 +44,7 @@ def test_a_file_is_scored_as_a_model_is(dataset, rows, tmp_path, key, suffix):
     ]
 
 
-def test_a_path_in_a_sentence_counts_in_the_lenient_reading_alone(dataset, rows, tmp_path):
+def test_a_path_in_a_sentence_counts_in_the_lenient_reading_alone(dataset, rows, tmp_path, capsys):
     given = [{"id": row["id"], "completion": f"The path is **{row['solution']}**."} for row in rows]
     file = write(tmp_path / "made.jsonl", given)
     results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=4)
@@ -52,6 +53,12 @@ def test_a_path_in_a_sentence_counts_in_the_lenient_reading_alone(dataset, rows,
     predictions = pyarrow.parquet.read_table(tmp_path / "out" / "predictions.parquet").to_pylist()
     assert all(row["valid_lenient"] and not row["valid"] for row in predictions if row["model"] == "made")
     assert "| test | made | 0.0 | 100.0 | 0.0 | 100.0 |" in (tmp_path / "out" / "report.md").read_text()
+    print_results(results)
+    table = capsys.readouterr().out.partition("split test, read strictly and leniently")[2]
+    assert [line.split() for line in table.splitlines() if "made" in line] == [
+        ["made", "0.0", "100.0", "0.0", "100.0"]
+    ]
+    assert "greedy" not in table  # that a baseline's answers are well formed need not be said
 
 
 def test_several_completions_of_a_maze_are_its_samples_and_vote(dataset, rows, tmp_path):

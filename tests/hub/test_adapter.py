@@ -61,6 +61,10 @@ def test_the_card_says_what_was_done_and_what_came_of_it(plan, trained):
     assert f"{100 * low:.1f} - {100 * high:.1f}" in card
     for other in ("base", "random_walk", "wall_follower", "shortest_path"):
         assert f"| test | 4x4 | {other} | 16 |" in card or f"| test | all | {other} | 16 |" in card
+    read = [
+        100 * results["models"]["sft"]["test"][rate] for rate in ("parsed", "parsed_lenient", "valid", "valid_lenient")
+    ]
+    assert "| test | sft | {:.1f} | {:.1f} | {:.1f} | {:.1f} |".format(*read) in card
     assert f"| tokens | {metrics['tokens']:,} " in card
     assert metrics["dataset"]["sha256"] in card
     assert "256 rows; built as `small`, seed 0" in card

@@ -4,6 +4,7 @@ from huggingface_hub import ModelCardData, parse_eval_result_entries
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from ascii_maze.evaluation.run import evaluate
+from ascii_maze.evaluation.schema import RATES
 from ascii_maze.hub.model_index import eval_results, model_index
 
 
@@ -24,6 +25,7 @@ def test_model_index_is_read_back_by_the_hub_client(results):
     measured = results["models"]["greedy"]
     assert read["test", "valid"] == round(measured["test"]["valid"], 4)
     assert read["test_larger", "optimal"] == round(measured["test_larger"]["optimal"], 4)
+    assert read["test", "valid_lenient"] == round(measured["test"]["valid_lenient"], 4)
     assert ModelCardData(**{"model-index": index}).to_dict()["model-index"] == index
 
 
@@ -38,6 +40,19 @@ def test_eval_results_are_read_back_by_the_hub_client(results):
     first = entries[0]
     assert (first.dataset_revision, first.date, first.source_url) == ("0123abc", "2026-11-22", url)
     assert "7 mazes, greedy" in first.notes
+    assert first.notes.endswith("if a path in a longer text counts")
+
+
+def test_results_of_an_earlier_version_have_one_reading(results):
+    def strict(value):
+        if isinstance(value, dict):
+            return {key: strict(inner) for key, inner in value.items() if not key.endswith("_lenient")}
+        return value
+
+    earlier = strict(results)
+    _, entries = model_index_to_eval_results(model_index(earlier, "greedy", "walker", "org/ascii-maze"))
+    assert {entry.metric_name for entry in entries} == set(RATES)
+    assert eval_results(earlier, "greedy", "org/ascii-maze")[0]["notes"].endswith("7 mazes, greedy")
 
 
 def test_a_model_that_was_not_evaluated_has_no_results(results):

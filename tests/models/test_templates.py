@@ -8,8 +8,10 @@ from transformers import AutoTokenizer
 from ascii_maze import Maze, generate_mazes, prompt_messages
 from ascii_maze.errors import UsageError
 from ascii_maze.mazes.prompts import PLAIN
+from ascii_maze.mazes.reasoning import thought_of
+from ascii_maze.metrics.path_validity.scoring import parse_moves
 from ascii_maze.models import templates
-from ascii_maze.models.chat import Chat, Reading, how_read, reading_of, turn_ends
+from ascii_maze.models.chat import Chat, Reading, how_read, read_answers, reading_of, render_prompt, turn_ends
 from ascii_maze.models.sources import TINY
 from ascii_maze.models.templates import read_template, set_chat_template
 
@@ -184,6 +186,42 @@ def test_thinking_can_be_turned_on_and_off_after_the_training():
     asked = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": True}
     talk = prompt_messages("###\n#S#\n#G#\n###")
     assert tokenizer.apply_chat_template(talk, **asked) == untouched.apply_chat_template(talk, **asked)
+
+
+@pytest.mark.parametrize(
+    ("family", "thought"),
+    [
+        ("gptoss", {"thinking": "Not U."}),
+        ("muse_glimmer", {"reasoning_content": "Not U."}),
+        ("gemma4_v5", {"reasoning": "Not U."}),
+        ("qwen3", {"reasoning_content": "Not U."}),
+    ],
+)
+def test_an_answer_after_a_thought_is_read_by_the_marks_of_its_family(family, thought):
+    """What a family's own template makes of thought and answer is what a model of that family writes."""
+    tokenizer, talk = tokenizer_of(family), prompt_messages(OPEN)
+    answered = [*talk, {"role": "assistant", "content": ANSWER, **thought}]
+    whole = templates.render(tokenizer, answered, enable_thinking=True)
+    set_chat_template(tokenizer, Chat(thinking=True))
+    prompt = render_prompt(tokenizer, talk)
+    last = prompt[prompt.rindex(OPEN) + len(OPEN) :]
+    written = whole[whole.index(last, whole.index(OPEN.strip())) + len(last) :]  # some templates trim the map
+    ends = turn_ends(tokenizer)
+    (read,) = read_answers(tokenizer, [tokenizer(written, add_special_tokens=False)["input_ids"]], ends)
+    assert parse_moves(read) == "RDDL"
+    assert thought_of(read) == "Not U."
+    unfinished = tokenizer(written[: written.index("U.")], add_special_tokens=False)["input_ids"]
+    assert parse_moves(read_answers(tokenizer, [unfinished], ends)[0] + "R D") is None
+
+
+@pytest.mark.parametrize("family", ["gemma4", "diffusion_gemma"])
+def test_thinking_is_asked_for_where_a_family_asks_in_its_first_words(family):
+    tokenizer = tokenizer_of(family)
+    set_chat_template(tokenizer)
+    assert "<|think|>" not in texts(tokenizer)[0]
+    set_chat_template(tokenizer, Chat(thinking=True))
+    for prompt in (texts(tokenizer)[0], texts(tokenizer, prompt_messages(OPEN)[1:])[0]):
+        assert prompt.startswith("<bos><|turn>system\n<|think|>\n")
 
 
 def test_a_thought_that_the_template_opens_is_not_opened_twice():

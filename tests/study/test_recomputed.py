@@ -13,7 +13,7 @@ from ascii_maze.study.results import gather
 from .answered import SPLITS, STUDY, answer_study
 
 PAIRS = [("sft", "base"), ("dpo", "sft"), ("grpo", "sft"), ("grpo", "dpo")]
-RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed")
+RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed", "parsed_lenient", "valid_lenient")
 GRID = np.linspace(-25, 25, 200_001)
 POINTS = np.sinh(GRID)
 

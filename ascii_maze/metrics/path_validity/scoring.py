@@ -12,8 +12,18 @@ from itertools import accumulate, pairwise
 
 from .maze import GOAL, LARGE, MOVES, START, WALL, Maze, MazeError
 
-# What models put around a thought. The marks of other families are special tokens, which decoding leaves out.
-THOUGHTS = (("<think>", "</think>"), ("<thinking>", "</thinking>"), ("[THINK]", "[/THINK]"))
+# What models put around a thought; the last are channels, of GPT-OSS, Gemma 4 and Muse, which write more before the
+# answer than the end of the thought. Of two pairs that open alike the longer one comes first.
+THOUGHTS = (
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("[THINK]", "[/THINK]"),
+    ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+    ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
+    ("<|channel>thought", "<channel|>"),
+    (" to=self<|message|>", "<|eom|><|start|>assistant to=user<|message|>"),
+    (" to=self<|message|>", " to=user<|message|>"),
+)
 ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
 # Letters or arrows may stand together or be separated by blanks and commas; anything else is not an answer.
 _SEPARATORS = " \n\r\t,"
