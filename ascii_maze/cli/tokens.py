@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
+from ..errors import UsageError, printable
 from .options import ChatTemplate, Json, Thinking, chat_of, path_option
 
 app = typer.Typer()
@@ -14,7 +14,9 @@ app = typer.Typer()
 
 @app.command(
     epilog="Examples: ascii-maze tokens HuggingFaceTB/SmolLM2-135M-Instruct; "
-    "ascii-maze tokens Qwen/Qwen3-0.6B --dataset ascii-maze; ascii-maze tokens gpt2 --chat-template plain"
+    "ascii-maze tokens Qwen/Qwen3-0.6B --dataset ascii-maze; ascii-maze tokens gpt2 --chat-template plain; "
+    "ascii-maze tokens Qwen/Qwen3-0.6B --save tokenizer, then lm-eval run --model_args "
+    "pretrained=Qwen/Qwen3-0.6B,tokenizer=tokenizer --apply_chat_template ..."
 )
 def tokens(
     model: Annotated[str, typer.Argument(help="Folder, Hub id, adapter, GGUF file or `tiny`.")],
@@ -26,6 +28,10 @@ def tokens(
     ] = None,
     chat_template: ChatTemplate = None,
     thinking: Thinking = None,
+    save: Annotated[
+        Path | None,
+        path_option("Folder to write the tokenizer into, for other programs to ask a model as `evaluate` does."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show how a model's tokenizer cuts a maze, what its chat template adds, and whether an answer comes back."""
@@ -37,10 +43,12 @@ def tokens(
     prepare_process()
     from ..tokens.facts import look_at
 
-    facts = look_at(model, chat, dataset, split, maze)
+    facts = look_at(model, chat, dataset, split, maze, save)
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
         return
     from ..tokens.view import show as show_tokens
 
     show_tokens(facts)
+    if save:
+        print(printable(f"{save}: the tokenizer as `evaluate` reads it; name it as `tokenizer` to other programs"))

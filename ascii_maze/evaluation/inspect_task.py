@@ -5,7 +5,9 @@
     inspect eval ascii_maze/ascii_maze -T dataset=ORG/mazes -T split=test_larger --model openai/gpt-5 --temperature 0
     inspect eval ascii_maze/ascii_maze_steps -T observation=window:2 --model openai/gpt-5      # step by step
 
-What `ascii-maze merge` writes has the chat template of the training; a thought needs more room: -T max_tokens=1536.
+What `ascii-maze merge` writes has the chat template of the training. For a base `tokens MODEL --save FOLDER`
+writes a tokenizer that asks it as `evaluate` does: -M tokenizer=FOLDER, beside a model_path -M tokenizer_path=FOLDER.
+A thought needs more room: -T max_tokens=1536.
 
 Needs `pip install "ascii-maze[evals]"`.
 """
@@ -14,7 +16,7 @@ from types import MappingProxyType
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig
+from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig, get_model
 from inspect_ai.scorer import Score, mean, scorer, stderr
 from inspect_ai.solver import generate
 
@@ -22,6 +24,7 @@ from inspect_ai.solver import generate
 from ascii_maze import score_path
 from ascii_maze.evaluation.schema import LENIENT_RATES, RATES
 from ascii_maze.metrics.path_validity.lenient import score_lenient
+from ascii_maze.models.chat import thought_of_prompts
 from dataset_builder.load import load_mazes
 
 ROLES = MappingProxyType({"system": ChatMessageSystem, "user": ChatMessageUser})
@@ -54,10 +57,19 @@ def path_validity():
     """The rates of one answer, each 0 or 1; every field of its score as metadata."""
 
     async def score(state, target) -> Score:
-        maze, completion = state.metadata["maze"], state.output.completion
+        maze, completion = state.metadata["maze"], opened_by_prompts() + state.output.completion
         scored = score_path(maze, completion)
         fields = {**scored.to_dict(), **score_lenient(maze, completion, scored)._asdict()}
         value = {rate: float(fields[rate]) for rate in (*RATES, *LENIENT_RATES)}
         return Score(value=value, answer=completion, metadata=fields)
 
     return score
+
+
+def opened_by_prompts() -> str:
+    """The tag of a thought that every prompt of the model in use opens, where it is one of transformers; or ""."""
+    api = get_model().api
+    tokenizer, thinking = getattr(api, "tokenizer", None), getattr(api, "enable_thinking", None)
+    if getattr(tokenizer, "chat_template", None) is None:
+        return ""
+    return thought_of_prompts(tokenizer, enable_thinking=thinking)

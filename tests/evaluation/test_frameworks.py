@@ -6,7 +6,12 @@ import pytest
 from ascii_maze import lm_eval_path
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import LENIENT_RATES, RATES
+from ascii_maze.models.chat import Chat
+from ascii_maze.models.portable import save_portable
 from ascii_maze.models.sources import TINY
+from ascii_maze.models.templates import set_chat_template
+
+from ..training.families import save_model, tokenizer_of
 
 MAZES, TOKENS = 12, 40
 pytestmark = pytest.mark.slow  # to import them takes as long as anything here
@@ -77,3 +82,41 @@ def test_inspect_gives_the_same_numbers(dataset, ours, tmp_path):
     found = {score.name: score.metrics["mean"].value for score in log.results.scores}
     assert found == pytest.approx(rates)
     assert {sample.id: sample.output.completion for sample in log.samples} == completions
+
+
+@pytest.fixture(scope="module")
+def opening(tmp_path_factory):
+    """A tokenizer whose prompts open a thought, as `ascii-maze tokens MODEL --thinking --save` writes it."""
+    tokenizer = tokenizer_of("qwen3_5_think")
+    set_chat_template(tokenizer, Chat(thinking=True))
+    folder = tmp_path_factory.mktemp("opening")
+    save_portable(tokenizer, folder)
+    return folder
+
+
+def test_the_harness_knows_of_a_thought_that_the_prompt_has_opened(dataset, opening):
+    from ascii_maze.evaluation.lm_eval_task.utils import load_mazes, score
+
+    row, plain = (load_mazes(str(dataset), tokenizer=name)["test"][0] for name in (str(opening), None))
+    path = row["solution"]
+    assert score(row, [path])["valid"] == score(row, [path])["valid_lenient"] == 0  # it has not thought to the end
+    assert score(row, [f"Not U.\n</think>\n\n{path}"])["valid"] == 1
+    assert score(plain, [path])["valid"] == 1
+
+
+def test_inspect_knows_of_a_thought_that_the_prompt_has_opened(dataset, opening, tmp_path):
+    inspect_ai = pytest.importorskip("inspect_ai")
+    from ascii_maze.evaluation.inspect_task import ascii_maze
+
+    model = save_model("qwen3_5_think", tmp_path / "model")
+    (log,) = inspect_ai.eval(
+        ascii_maze(str(dataset), max_tokens=4),
+        model="hf/random",
+        model_args={"model_path": str(model), "tokenizer_path": str(opening), "do_sample": False},
+        limit=2,
+        log_dir=str(tmp_path),
+        display="none",
+    )
+    assert log.status == "success", log.error
+    answers = [sample.scores["path_validity"].answer for sample in log.samples]
+    assert all(answer.startswith("<think>") for answer in answers)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from ascii_maze.errors import UsageError
+from ascii_maze.models.chat import describe_reading
+from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.mri.models import find_adapters, load_models
 from ascii_maze.mri.rows import load_rows
 from ascii_maze.mri.run import measure, write_report
@@ -35,6 +37,7 @@ def test_the_keys_that_a_program_may_read_are_there(numbers):
     assert {"regions", "probes", "patching"} <= set(numbers)
     assert numbers["settings"]["seed"] == 5
     assert "torch" in numbers["settings"]["versions"]
+    assert numbers["settings"]["loaded"]["chat"] == describe_reading(load_tokenizer("tiny"))
 
 
 def test_an_adapter_of_zeros_changes_nothing_anywhere(numbers):

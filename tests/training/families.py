@@ -18,7 +18,7 @@ VISION = {"idefics3", "idefics3_training", "smolvlm", "smolvlm_training", "llava
 FAMILIES = sorted(path.stem for path in STORED.glob("*.jinja") if path.stem not in VISION)
 BAR = "\uff5c"  # DeepSeek's
 MARKS = re.compile(
-    rf"<[|{BAR}][^<>\s]{{1,40}}?[|{BAR}]>|<(?:start|end)_of_\w+>|</?think>|<turn\|>|<\|turn>|\[gMASK\]|<sop>"
+    rf"<[|{BAR}][^<>\s]{{1,40}}?[|{BAR}]>|<(?:start|end)_of_\w+>|</?think>|<\w+\|>|<\|\w+>|\[gMASK\]|<sop>"
 )
 
 
