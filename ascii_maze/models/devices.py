@@ -42,6 +42,17 @@ def this_device() -> Device:
     return Device("cpu", torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
+def free_memory(device) -> int:
+    """Bytes that are free on a torch device."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    import psutil  # type: ignore[import-untyped]  # one of accelerate's
+
+    return int(psutil.virtual_memory().available)
+
+
 def precision_for(device: Device, whole_model: bool = False) -> Precision:
     """The precision to load and to train in.
 

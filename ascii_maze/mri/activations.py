@@ -7,18 +7,18 @@ the right, whatever the tokenizer's padding side, since a causal model's states 
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..errors import AsciiMazeError, UsageError, reason
 from ..files import write_text
 from ..terminal import OnProgress
-from .models import BASE, Models, adapter_is_zero, watching
+from .models import BASE, Models, adapter_is_zero
 from .positions import CELLS, TokenisedWalk
+from .reading import batches, cut_prefix, read, read_prefix
 
 POSITIONS = ("last_prompt", "start", "goal", "maze_mean", "answer_end", "moves", "cells")
 # What is recorded of each layer; layer 0 has only `hidden`.
@@ -93,12 +93,13 @@ def extract(
     if unknown := set(positions) - set(POSITIONS):
         raise UsageError(f"no position '{min(unknown)}'; there are {', '.join(POSITIONS)}")
     on_progress = on_progress or (lambda name, done, total: None)
-    read = [
+    whole = [
         replace(walk, ids=walk.ids[: max(np.max(walk_tokens(walk, name)) for name in positions) + 1]) for walk in walks
     ]
+    prefix, cut = cut_prefix(models, whole)
     for name in models.names:
         models.switch(name)
-        _extract_one(models, name, read, folder / name, sites, positions, batch_size, on_progress)
+        _extract_one(models, name, prefix, cut, folder / name, sites, positions, batch_size, on_progress)
     index = {"models": models.names, "layers": len(models.layers) + 1}
     write_text(folder / "index.json", json.dumps({**index, "positions": list(positions), "sites": list(sites)}))
     activations = Activations(folder)
@@ -134,24 +135,10 @@ def changes_nothing(activations: Activations, name: str) -> bool:
     )
 
 
-def batches(walks: Sequence[TokenisedWalk], batch_size: int) -> Iterator[tuple[list[int], Any, Any]]:
-    """Batches of walks of similar length, longest first: indices, token ids and mask (batch, tokens)."""
-    import torch
-
-    order = sorted(range(len(walks)), key=lambda index: len(walks[index].ids), reverse=True)
-    for first in range(0, len(order), batch_size):
-        chosen = order[first : first + batch_size]
-        ids = torch.zeros(len(chosen), len(walks[chosen[0]].ids), dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, index in enumerate(chosen):
-            ids[row, : len(walks[index].ids)] = torch.from_numpy(walks[index].ids)
-            mask[row, : len(walks[index].ids)] = 1
-        yield chosen, ids, mask
-
-
 def _extract_one(
     models: Models,
     name: str,
+    prefix: np.ndarray,
     walks: Sequence[TokenisedWalk],
     folder: Path,
     sites: Sequence[str],
@@ -159,8 +146,6 @@ def _extract_one(
     batch_size: int,
     on_progress: OnProgress,
 ) -> None:
-    import torch
-
     ends = np.cumsum([len(walk.moves) for walk in walks])
     several = {"moves": int(ends[-1]), "cells": CELLS * len(walks)}
     rows = {position: several.get(position, len(walks)) for position in positions}
@@ -184,13 +169,12 @@ def _extract_one(
         }
         _write_rows(path, values, places)
 
-    done = 0
-    with watching(models, visit, parts=any(site != "hidden" for site in sites)), torch.inference_mode():
-        for batch, ids, mask in batches(walks, batch_size):
-            device = models.model.device
-            models.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, logits_to_keep=1)
-            done += len(batch)
-            on_progress(name, done, len(walks))
+    done, parts = 0, any(site != "hidden" for site in sites)
+    known = read_prefix(models, prefix)
+    for batch, ids, mask in batches(walks, batch_size):
+        read(models, ids, mask, known, visit, parts)
+        done += len(batch)
+        on_progress(name, done, len(walks))
 
 
 def _gather(hidden, walks: Sequence[TokenisedWalk], positions: Sequence[str]) -> dict[str, np.ndarray]:

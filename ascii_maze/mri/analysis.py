@@ -3,24 +3,28 @@
 import itertools
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..errors import AsciiMazeError, UsageError
 from ..terminal import OnProgress
-from . import patching
-from .activations import Activations
+from .activations import Activations, extract
 from .labels import cell_labels, move_labels
+from .lens import divergence, next_token_kl, read_out
 from .models import BASE, Models
 from .positions import TokenisedWalk
 from .probes import probe
+from .regions.changes import Centred, find_changes, with_tests
 from .regions.comparison import compare_regions, fit_regions
-from .schema import Drift, Patching, Probe, RegionComparison, Share, Similarity
+from .schema import AgainstStart, Changes, Drift, Probe, Quantisation, RegionComparison, Similarity, Update, only
 from .similarity import debiased_cka, drift, effective_rank, gram, procrustes, rsa
+from .weights import align, updates
 
 # The position of `drift` and `cka` in mri.json: the whole map has been read, and no move made.
 HEADLINE = "last_prompt"
@@ -28,9 +32,6 @@ DRIFT_POSITIONS = ("start", "goal", "maze_mean", "last_prompt", "moves")
 # Mazes that are compared pairwise: more change little, and the time grows quadratically.
 CKA_MAZES = 2_000
 RSA_MAZES = 500
-# Mazes that patched models answer, once per adapter and layer; and those whose next moves are counted.
-PATCHED_WALKS = 100
-PATCHED_READS = 24
 # What is probed: question -> (position, label).
 QUESTIONS = {
     "next move": ("moves", "next_move"),
@@ -42,13 +43,26 @@ QUESTIONS = {
 THREADS = min(8, os.cpu_count() or 1)
 
 
+class Regions(NamedTuple):
+    """Regions of all models.
+
+    Attributes:
+        by_label: label -> of `compare_regions`; empty where there are none.
+        as_llm_mri: (reference, model) -> changes in bases that the models share as they are.
+        centred: the same after each model is centred on its own mean.
+        missing: what is missing -> why.
+    """
+
+    by_label: dict[str, RegionComparison]
+    as_llm_mri: dict[tuple[str, str], Changes]
+    centred: dict[tuple[str, str], Changes]
+    missing: dict[str, str]
+
+
 def compare_similarity(activations: Activations, on_progress: OnProgress) -> Similarity:
     """Drift, CKA, Procrustes distance, RSA and effective rank, layer by layer."""
     layers, names = range(activations.layers), activations.models
-    by_position = {
-        name: {position: _drift_by_layer(activations, name, position) for position in DRIFT_POSITIONS}
-        for name in names[1:]
-    }
+    by_position = {name: drift_by_position(activations, BASE, name) for name in names[1:]}
     found = Similarity(
         drift_by_position=by_position, cka_layers={}, procrustes={}, rsa={}, effective_rank={}, drift={}, cka={}
     )
@@ -75,12 +89,125 @@ def compare_similarity(activations: Activations, on_progress: OnProgress) -> Sim
     return found
 
 
-def _drift_by_layer(activations: Activations, name: str, position: str) -> Drift:
-    moved = [
-        drift(activations.read(BASE, layer, position), activations.read(name, layer, position))
+def drift_by_position(activations: Activations, reference: str, name: str) -> dict[str, Drift]:
+    """How far a model's states are from another's, by position and layer."""
+    return {
+        position: drift_by_layer(
+            (activations.read(reference, layer, position), activations.read(name, layer, position))
+            for layer in range(activations.layers)
+        )
+        for position in DRIFT_POSITIONS
+    }
+
+
+def drift_by_layer(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Drift:
+    """`similarity.drift` of two models' states at each layer."""
+    moved = [drift(before, after) for before, after in pairs]
+    return only(Drift, {key: [one[key] for one in moved] for key in Drift.__annotations__})
+
+
+def likeness(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
+    """CKA, Procrustes distance and RSA of two models' states at one layer, float (n, width)."""
+    if np.array_equal(before, after):  # alike even where nothing varies, as at a token that all prompts share
+        return {"cka": 1.0, "procrustes": 0.0, "rsa": 1.0}
+    before, after = before[:CKA_MAZES], after[:CKA_MAZES]
+    return {
+        "cka": debiased_cka(gram(before), gram(after)),
+        "procrustes": procrustes(before, after),
+        "rsa": rsa(before[:RSA_MAZES], after[:RSA_MAZES]),
+    }
+
+
+def seed_measures(
+    models: Models, activations: Activations, changed: Mapping[str, list[dict]]
+) -> dict[str, Callable[[str, str], list[float]]]:
+    """By what the distances of two adapters are measured for `seeds.compare_seeds`, by layer.
+
+    Args:
+        changed: adapter -> of `weights.updates`.
+    """
+    layers = range(activations.layers)
+    norms = [np.linalg.norm(activations.read(BASE, layer, HEADLINE), axis=1).mean() for layer in layers]
+
+    def states(a: str, b: str, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        return activations.read(a, layer, HEADLINE), activations.read(b, layer, HEADLINE)
+
+    def apart(a: str, b: str) -> list[float]:
+        moved = (np.subtract(*states(a, b, layer)) for layer in layers)
+        return [float(np.linalg.norm(each, axis=1).mean() / norm) for each, norm in zip(moved, norms)]
+
+    def unlike(measure: str) -> Callable[[str, str], list[float]]:
+        return lambda a, b: [1 - likeness(*states(a, b, layer))[measure] for layer in layers]
+
+    def turned(a: str, b: str) -> list[float]:
+        (cell,) = align({a: changed[a], b: changed[b]}, BASE, activations.layers - 1)
+        return [np.nan if value is None else 1 - value for value in (None, *cell["by_layer"])]
+
+    return {
+        "drift": apart,
+        "1 - CKA": unlike("cka"),
+        "Procrustes": lambda a, b: [likeness(*states(a, b, layer))["procrustes"] for layer in layers],
+        "1 - RSA": unlike("rsa"),
+        "1 - cosine of the updates": turned,
+        "KL": lambda a, b: [sum(next_token_kl(models, activations, a, b)) / 2],
+    }
+
+
+def compare_precisions(
+    models: Models, plain: Models, walks: Sequence[TokenisedWalk], activations: Activations, folder: Path
+) -> Quantisation:
+    """What quantisation alone did to the base.
+
+    Args:
+        plain: the base in full precision.
+        folder: for its activations.
+    """
+    whole, last = extract(plain, walks, folder, positions=(HEADLINE, "moves")), activations.layers - 1
+    pairs = [
+        (whole.read(BASE, layer, HEADLINE), activations.read(BASE, layer, HEADLINE))
         for layer in range(activations.layers)
     ]
-    return {"relative": [one["relative"] for one in moved], "cosine": [one["cosine"] for one in moved]}
+    models.switch(BASE)
+    before, after = (
+        (logits.log_softmax(-1).cpu() for _, logits in read_out(one, states.read(BASE, last, "moves")))
+        for one, states in ((plain, whole), (models, activations))
+    )
+    return {
+        "drift": drift_by_layer(pairs),
+        "cka": [likeness(*pair)["cka"] for pair in pairs],
+        "kl": divergence(before, after)[0],
+    }
+
+
+def compare_starts(
+    models: Models, activations: Activations, starts: Mapping[str, str], regions: Regions, on_progress: OnProgress
+) -> dict[str, AgainstStart]:
+    """What every fine-tune changed in the fine-tune that it started from.
+
+    Args:
+        starts: fine-tune -> its start.
+        regions: with the changes of these pairs, if there are any.
+    """
+    found: dict[str, AgainstStart] = {}
+    for done, (name, start) in enumerate(starts.items(), 1):
+        alike = [
+            likeness(*(activations.read(model, layer, HEADLINE) for model in (start, name)))
+            for layer in range(activations.layers)
+        ]
+        from_start, to_fine_tune = next_token_kl(models, activations, start, name)
+        found[name] = AgainstStart(
+            start=start,
+            drift_by_position=drift_by_position(activations, start, name),
+            cka=[one["cka"] for one in alike],
+            procrustes=[one["procrustes"] for one in alike],
+            rsa=[one["rsa"] for one in alike],
+            kl={"from_start": from_start, "to_fine_tune": to_fine_tune},
+            weights=[only(Update, update) for update in updates(models, name, start)],
+            as_llm_mri=regions.as_llm_mri.get((start, name)),
+            centred=regions.centred.get((start, name)),
+        )
+        on_progress("against the start", done, len(starts))
+    return found
 
 
 def ask_probes(
@@ -121,82 +248,42 @@ def _probe_layer(
     return probe(activations.read(model, layer, position), labels, mazes, seed)
 
 
-def valid_share(right: np.ndarray) -> Share:
-    """The share of answers that are valid, of bool (n,)."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    low, high = proportion_confint(int(right.sum()), len(right), method="wilson")
-    return {"valid": float(right.mean()), "valid_ci": [float(low), float(high)]}
-
-
-def patch_layers(
-    models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk], solved: dict, on_progress: OnProgress
-) -> dict[str, Patching]:
-    """How much validity is restored by patching a fine-tune's hidden states into the base, at each layer in turn.
-
-    Args:
-        solved: model -> bool (n,), of its own answers.
-
-    Returns:
-        For each adapter `valid` and `valid_ci` per layer, `restored`, the share of the way from the base's validity
-        to the fine-tune's (None where these are equal), `base`, `fine_tune`, `mazes`; and `accuracy`, see
-        `patching.patched_accuracy`, with `reads`, the mazes of that.
-    """
-    found: dict[str, Patching] = {}
-    few, layers = walks[:PATCHED_READS], range(len(models.layers) + 1)
-    rows, walks = rows[:PATCHED_WALKS], walks[:PATCHED_WALKS]
-    steps, done = (len(models.names) - 1) * (len(layers) + 1), 0
-    for name in models.names[1:]:
-        base, own = (float(solved[model][: len(rows)].mean()) for model in (BASE, name))
-        stages = models.stages(name)
-        # Below the adapter's first layer the patched base is the base, and above its last the fine-tune.
-        known = {frozenset(): solved[BASE][: len(rows)], frozenset(stages): solved[name][: len(rows)]}
-        walked = []
-        for layer in layers:
-            at_work = frozenset(stage for stage in stages if stage <= layer)
-            if at_work not in known:
-                known[at_work] = patching.solved(rows, patching.patched_answers(models, name, layer, rows, walks))
-            walked.append(valid_share(known[at_work]))
-            on_progress("patching", done := done + 1, steps)
-        accuracy = patching.patched_accuracy(models, name, few)
-        on_progress("patching", done := done + 1, steps)
-        found[name] = {
-            "base": base,
-            "fine_tune": own,
-            "valid": [share["valid"] for share in walked],
-            "valid_ci": [share["valid_ci"] for share in walked],
-            "restored": [None if own == base else (share["valid"] - base) / (own - base) for share in walked],
-            "accuracy": accuracy,
-            "mazes": len(rows),
-            "reads": len(few),
-        }
-    return found
-
-
 def find_regions(
-    activations: Activations, labels: dict[str, np.ndarray], seed: int, on_progress: OnProgress
-) -> tuple[dict[str, RegionComparison], dict[str, str]]:
+    activations: Activations,
+    labels: dict[str, np.ndarray],
+    pairs: Sequence[tuple[str, str]],
+    seed: int,
+    on_progress: OnProgress,
+) -> Regions:
     """Regions of every model's activations, for each label with at least two groups of mazes.
 
     Args:
         labels: of `maze_labels`.
-
-    Returns:
-        {label: of `compare_regions`}, and {what is missing: why}.
+        pairs: a model and another that it is compared with over all prompts, as (reference, model); every model with
+            the base among them.
     """
     try:
         fitted = fit_regions(activations, HEADLINE, seed)
+        centred = fit_regions(Centred(activations), HEADLINE, seed)
     except AsciiMazeError as error:
-        return {}, {"activation regions": str(error)}
-    on_progress("regions", 1, len(labels) + 1)
+        return Regions({}, {}, {}, {"activation regions": str(error)})
+    steps = itertools.count(1)
+    total = len(labels) + len(pairs) + 1
+    on_progress("regions", next(steps), total)
+    changes: tuple[dict, dict] = ({}, {})
+    for pair in pairs:
+        for table, version in zip(changes, (fitted, centred)):
+            table[pair] = find_changes(version, *pair)
+        on_progress("regions", next(steps), total)
+    fitted = with_tests(fitted, changes[0])
     # Too many distances for labels: near and far, split at their median.
     far = labels["distance"] > np.median(labels["distance"])
     found, missing = {}, {}
-    for done, (label, values) in enumerate({**labels, "distance": np.where(far, "far", "near")}.items(), 2):
+    for label, values in {**labels, "distance": np.where(far, "far", "near")}.items():
         names, codes = np.unique(values, return_inverse=True)
         try:
             found[label] = compare_regions(fitted, codes, [f"{label} {name}" for name in names])
         except UsageError as error:
             missing[f"activation regions by {label}"] = str(error)
-        on_progress("regions", done, len(labels) + 1)
-    return found, missing
+        on_progress("regions", next(steps), total)
+    return Regions(found, *changes, missing)

@@ -4,16 +4,16 @@ nostalgebraist (2020), "interpreting GPT: the logit lens": the final normalisati
 every layer's hidden state.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..terminal import OnProgress
 from .activations import Activations
-from .models import BASE, Models
+from .models import Models
 from .positions import TokenisedWalk
-from .schema import Divergence, Lens
+from .schema import Lens
 
 # Rows whose logits are held in memory at once, each as wide as the vocabulary.
 ROWS = 1_024
@@ -51,30 +51,30 @@ def logit_lens(
     return lens
 
 
-def next_token_kl(models: Models, activations: Activations) -> dict[str, Divergence]:
+def next_token_kl(models: Models, activations: Activations, reference: str, name: str) -> tuple[float, float]:
     """Kullback-Leibler divergence in nats of the next token where moves are decided, mean over moves.
 
     Returns:
-        adapter -> `from_base`, KL(fine-tune || base), what RLHF's penalty counts; `to_fine_tune`, KL(base ||
-        fine-tune). Exactly 0 for an adapter that changes nothing.
+        KL(name || reference), what the penalty of RLHF counts where the reference is the start, though on the policy's
+        own answers; and KL(reference || name). Exactly 0 where nothing differs.
     """
+    last = activations.layers - 1
+    before, after = activations.read(reference, last, "moves"), activations.read(name, last, "moves")
+    models.switch(reference)
+    own = [logits.log_softmax(-1).cpu() for _, logits in read_out(models, before)]
+    models.switch(name)
+    return divergence(own, (logits.log_softmax(-1).cpu() for _, logits in read_out(models, after)))
+
+
+def divergence(before: Iterable, after: Iterable) -> tuple[float, float]:
+    """KL(after || before) and KL(before || after), means over rows, of log-probabilities (rows, vocabulary)."""
     from torch.nn.functional import kl_div
 
-    last = activations.layers - 1
-    divergence: dict[str, Divergence] = {}
-    for name in activations.models[1:]:
-        models.switch(BASE)
-        own = read_out(models, activations.read(BASE, last, "moves"))
-        base = [logits.log_softmax(-1).cpu() for _, logits in own]
-        models.switch(name)
-        sums, count = np.zeros(2), 0
-        for before, (_, logits) in zip(base, read_out(models, activations.read(name, last, "moves"))):
-            after = logits.log_softmax(-1).cpu()
-            pairs = (before, after), (after, before)
-            sums += [float(kl_div(one, two, reduction="sum", log_target=True)) for one, two in pairs]
-            count += len(after)
-        divergence[name] = {"from_base": float(sums[0] / count), "to_fine_tune": float(sums[1] / count)}
-    return divergence
+    sums, count = np.zeros(2), 0
+    for one, two in zip(before, after, strict=True):
+        sums += [float(kl_div(x, y, reduction="sum", log_target=True)) for x, y in ((one, two), (two, one))]
+        count += len(one)
+    return float(sums[0] / count), float(sums[1] / count)
 
 
 def read_out(models: Models, hidden: np.ndarray) -> Iterator[tuple[slice, Any]]:

@@ -11,7 +11,8 @@ from ..models.chat import AS_IT_IS, Chat, turn_ends
 from ..models.sources import Source, how_loaded
 
 BASE = "base"
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of an adapter: part of file names, of PEFT's names, of the page's ids
+# Of an adapter, and behind @ its seed: part of file names, of PEFT's names, of the page's ids.
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(@[A-Za-z0-9_-]{1,16})?")
 # Submodules of a decoder layer that write to the residual stream, by their names in various model families.
 ATTENTION = ("self_attn", "attn", "attention", "self_attention")
 MLP = ("mlp", "feed_forward", "block_sparse_moe", "ffn")
@@ -96,7 +97,7 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
         if not NAME.fullmatch(name) or name.casefold() in known:
             raise UsageError(
                 f"an adapter cannot be called '{name}'; give --adapter NAME={adapters[name]}, with a NAME of letters, "
-                "digits, - and _ that no other adapter has, and not 'base'"
+                "digits, - and _ that no other adapter has, and not 'base'; NAME@SEED is one seed of several"
             )
         known.add(name.casefold())  # names become file names, and some file systems ignore case
     chat = chat._replace(thinking=False)
@@ -117,6 +118,7 @@ def load_models(sources: dict[str, Source]) -> Models:
         AsciiMazeError: something cannot be loaded.
     """
     from ..models.adapters import put_adapter
+    from ..models.devices import this_device
     from ..models.loading import check_vocabulary, load_base, load_tokenizer_of
 
     first_name, first = next(iter(sources.items()))
@@ -129,7 +131,35 @@ def load_models(sources: dict[str, Source]) -> Models:
             )
         model = put_adapter(model, source, name)
     check_vocabulary(model, tokenizer, first.name)
+    if not getattr(model, "is_quantized", False):
+        model = model.to(this_device().kind)
     return as_models(model.eval(), tokenizer, list(sources))
+
+
+def load_unquantised(models: Models, source: Source) -> Models:
+    """The base of quantised models in full precision, beside them.
+
+    Args:
+        source: of one of the adapters.
+
+    Raises:
+        AsciiMazeError: there is no room for it.
+    """
+    import copy
+
+    import torch
+
+    from ..models.devices import free_memory
+    from ..models.loading import load_base
+
+    args = copy.copy(source.model_args)
+    args.load_in_4bit = args.load_in_8bit = False
+    width = getattr(torch, str(args.dtype), torch.float32).itemsize
+    needed, free = width * models.model.num_parameters(), free_memory(models.model.device)
+    if 1.2 * needed > free:
+        raise AsciiMazeError(f"the base in full precision takes {needed / 1e9:.1f} GB, and {free / 1e9:.1f} are free")
+    base = load_base(args).to(models.model.device).eval()
+    return as_models(base, models.tokenizer, [])
 
 
 def _read_alike(one, other) -> bool:

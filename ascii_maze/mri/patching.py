@@ -1,24 +1,26 @@
 """Activation patching: the base runs with the hidden states of a fine-tune at one layer.
 
-Patched at every position after layer l, the base is the fine-tune up to layer l and itself above it. For answers the
-adapter is therefore enabled in those layers only, which is equivalent (a test compares the two). Along the reference
-solution states are actually replaced, at the positions of the prompt or of the answer only. (Vig et al., 2020; Meng et
-al., 2022.)
+Patched at every position after layer l, the base is the fine-tune up to layer l and itself above it. While it
+generates, the adapter is therefore enabled in those layers only, which is equivalent (a test compares the two). Along
+the reference solution states are actually replaced, everywhere or at the positions of the prompt or of the answer
+only, and only what lies above the layer is computed. (Vig et al., 2020; Meng et al., 2022.)
 
 No answer is generated where every move of the reference solution, and then the end, is the most likely token: the
 answer is that solution. One forward pass over all walks finds these, and saves most of the time.
 """
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..metrics.path_validity.scoring import score_path
 from ..models.generation import Decoding, answer_mazes
-from .activations import Activations, batches, states_at
+from .activations import Activations, states_at
 from .lens import read_out
-from .models import BASE, Models, watching
+from .models import BASE, Models
 from .positions import TokenisedWalk
+from .reading import Batch, Prefix, Recording, patch_prefix, read, record, starting_after
 from .schema import Accuracy
 
 # Which positions are patched: those before the answer's first move is decided, or those from there on.
@@ -36,15 +38,20 @@ def own_answers(
 
 
 def patched_answers(
-    models: Models, name: str, layer: int, rows: Sequence[dict], walks: Sequence[TokenisedWalk], batch_size: int = 64
+    models: Models, recorded: Recording, layer: int, rows: Sequence[dict], walks: Sequence[TokenisedWalk]
 ) -> list[str]:
-    """Greedy answers of the base with the hidden states of `name` after a layer, at every position."""
-    models.switch(name, range(layer + 1))
+    """Greedy answers of the base with the hidden states of a fine-tune after a layer, at every position.
+
+    Args:
+        recorded: the fine-tune on these walks.
+    """
+    models.switch(BASE)
     right: list = [None] * len(walks)
-    for chosen, ids, mask in batches(walks, batch_size):
-        of_batch = [walks[index] for index in chosen]
-        for index, each in zip(chosen, _read(models, of_batch, ids, mask)):
+    prefix = patch_prefix(models, recorded.prefix, layer)
+    for batch in recorded.batches:
+        for index, each in zip(batch.chosen, _read_on(models, batch, layer, batch.states[layer], prefix)):
             right[index] = each
+    models.switch(recorded.name, range(layer + 1))
     return _answers(models, rows, walks, right)
 
 
@@ -53,45 +60,42 @@ def solved(rows: Sequence[dict], completions: Sequence[str]) -> np.ndarray:
     return np.array([score_path(row["maze"], answer).valid for row, answer in zip(rows, completions)])
 
 
-def patched_accuracy(models: Models, name: str, walks: Sequence[TokenisedWalk], batch_size: int = 64) -> Accuracy:
-    """The share of right next moves along the reference solution, with the base patched at each layer in turn.
+def patched_accuracy(
+    models: Models, name: str, walks: Sequence[TokenisedWalk], layers: Sequence[int] | None = None
+) -> Accuracy:
+    """The share of right next moves along the reference solution, with the base patched at one layer at a time.
+
+    Args:
+        layers: that are patched, of 0 (the embedding's output) to the last; all by default.
 
     Returns:
-        By role, layer 0 (the embedding's output) to the last; `base` and `fine_tune` are the share without patching,
-        as a list of one.
+        By role, layer 0 to the last, None where it was not patched; `base` and `fine_tune` are the share without
+        patching, as a list of one.
     """
-    hits: dict[str, np.ndarray] = {role: np.zeros(len(models.layers) + 1) for role in ROLES}
-    plain = {BASE: np.zeros(1), "fine_tune": np.zeros(1)}
-    for chosen, ids, mask in batches(walks, batch_size):
-        of_batch = [walks[index] for index in chosen]
-        states: list = []
-
-        def keep(site, layer, hidden, states=states):
-            states.append(hidden)
-
-        models.switch(name)
-        plain["fine_tune"] += _moves_right(_read(models, of_batch, ids, mask, keep))
-        models.switch(BASE)
-        plain[BASE] += _moves_right(_read(models, of_batch, ids, mask))
-        for role, counts in hits.items():
-            where = _positions(of_batch, ids.shape, role).to(models.model.device)
-            for layer, state in enumerate(states):
-                counts[layer] += _moves_right(_read(models, of_batch, ids, mask, _put(layer, state, where)))
-    moves = sum(len(walk.moves) for walk in walks)
-    prompt, answer, base, fine_tune = (
-        (counts / moves).tolist() for counts in (*map(hits.__getitem__, ROLES), plain[BASE], plain["fine_tune"])
+    last, moves = len(models.layers), sum(len(walk.moves) for walk in walks)
+    layers = range(last + 1) if layers is None else layers
+    tuned, base = (record(models, model, walks) for model in (name, BASE))  # the base stays active
+    hits = {role: dict.fromkeys(layers, 0) for role in ROLES}
+    for layer in layers:
+        prefixes = {"prompt": patch_prefix(models, tuned.prefix, layer), "answer": base.prefix}
+        for one, other in zip(tuned.batches, base.batches):
+            for role in ROLES:
+                where = _positions(one.walks, one.ids.shape, role).to(models.model.device)
+                mixed = one.states[layer].where(where[..., None], other.states[layer])
+                hits[role][layer] += _moves_right(_read_on(models, one, layer, mixed, prefixes[role]))
+    plain = {}
+    for model, recorded in ((BASE, base), (name, tuned)):
+        models.switch(model)  # with its own norm and head
+        plain[model] = sum(_moves_right(_judge(models, batch.walks, batch.states[last])) for batch in recorded.batches)
+    prompt, answer = (
+        [counts[n] / moves if n in counts else None for n in range(last + 1)] for counts in hits.values()
     )
-    return Accuracy(prompt=prompt, answer=answer, base=base, fine_tune=fine_tune)
-
-
-def _put(layer: int, state, where) -> Callable:
-    """A visitor that replaces the states of one layer at the positions in `where`."""
-    import torch
-
-    def put(site, here, hidden):
-        return torch.where(where[..., None], state, hidden) if here == layer else None
-
-    return put
+    return Accuracy(
+        prompt=prompt,
+        answer=answer,
+        base=[plain[BASE] / moves],
+        fine_tune=[plain[name] / moves],
+    )
 
 
 def _positions(walks: Sequence[TokenisedWalk], shape: tuple[int, int], role: str):
@@ -102,25 +106,18 @@ def _positions(walks: Sequence[TokenisedWalk], shape: tuple[int, int], role: str
     return before if role == "prompt" else ~before
 
 
-def _read(
-    models: Models, walks: Sequence[TokenisedWalk], ids, mask, visit: Callable | None = None
-) -> list[np.ndarray]:
-    """Run the active model on a batch: for each walk as `_right`."""
-    import torch
+def _read_on(models: Models, batch: Batch, layer: int, states, prefix: Prefix | None) -> list[np.ndarray]:
+    """Run the active model from states (batch, tokens, width) after a layer on: for each walk as `_right`."""
+    last: deque = deque(maxlen=1)
+    with starting_after(models, layer, states):
+        read(models, batch.ids, batch.mask, prefix, lambda site, here, hidden: last.append(hidden))
+    return _judge(models, batch.walks, last[0])
 
-    last: dict = {}
 
-    def keep(site, layer, hidden):
-        changed = visit(site, layer, hidden) if visit else None
-        if layer == len(models.layers):
-            last["states"] = hidden if changed is None else changed
-        return changed
-
-    device = models.model.device
-    with watching(models, keep), torch.inference_mode():
-        models.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, logits_to_keep=1)
-    ends = states_at(last["states"], [np.array([walk.answer_end]) for walk in walks])
-    return _right(models, walks, states_at(last["states"], [walk.moves for walk in walks]), ends)
+def _judge(models: Models, walks: Sequence[TokenisedWalk], states) -> list[np.ndarray]:
+    """Of the last layer's states (batch, tokens, width), for each walk as `_right`."""
+    ends = states_at(states, [np.array([walk.answer_end]) for walk in walks])
+    return _right(models, walks, states_at(states, [walk.moves for walk in walks]), ends)
 
 
 def _right(models: Models, walks: Sequence[TokenisedWalk], moves: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:

@@ -6,14 +6,16 @@ Activations and the unfinished report are kept in a folder inside the output fol
 or, if the run is killed, by the next one. A finished report then replaces the previous one, mri.json last.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import AsciiMazeError, UsageError
 from ..files import UNFINISHED, is_ours, move_inside, output_folder, remove_inside
 from ..models.chat import AS_IT_IS, Chat, describe_reading
 from ..models.sources import describe, settle_name
@@ -21,15 +23,37 @@ from ..packages import PACKAGES, versions
 from ..terminal import OnProgress
 from . import patching
 from .activations import Activations, changes_nothing, extract
-from .analysis import HEADLINE, ask_probes, compare_similarity, find_regions, patch_layers, valid_share
+from .analysis import (
+    HEADLINE,
+    ask_probes,
+    compare_precisions,
+    compare_similarity,
+    compare_starts,
+    find_regions,
+    seed_measures,
+)
+from .causes import patch_layers, valid_share
 from .labels import maze_labels
+from .layers import AUTO, wanted_layers
 from .lens import logit_lens, next_token_kl
-from .models import Models, find_adapters, load_models
+from .models import BASE, Models, find_adapters, load_models, load_unquantised
 from .positions import TokenisedWalk, locate_walks
 from .report.page import draw_report
 from .rows import load_rows
-from .schema import RegionComparison, RegionNumbers, Results, Settings, Update, only
-from .weights import overlaps, updates
+from .schema import (
+    Alignment,
+    Divergence,
+    Quantisation,
+    RegionComparison,
+    RegionNumbers,
+    Results,
+    Settings,
+    Update,
+    only,
+)
+from .seeds import compare_seeds
+from .starts import find_starts
+from .weights import align, overlaps, updates
 
 # The parts of a report. Where there is an mri.json, the others are there and of the same run.
 REPORT = ("figures", "tables", "report.html", "mri.json")
@@ -57,6 +81,7 @@ def write_report(
     seed: int = 0,
     on_progress: OnProgress | None = None,
     chat: Chat = AS_IT_IS,
+    layers: str = AUTO,
 ) -> Results:
     """Compare adapters with their base, and write report.html, figures, tables and mri.json.
 
@@ -69,6 +94,7 @@ def write_report(
         seed: of the probes' splits, the chosen cells and the regions.
         on_progress: called with what is being done, steps done and steps in all.
         chat: how the models read conversations; by default as their tokenizers say.
+        layers: that are patched; see `layers.wanted_layers`.
 
     Returns:
         What mri.json holds.
@@ -83,6 +109,7 @@ def write_report(
     sources = find_adapters(base, adapters, chat)
     rows = load_rows(dataset, split, limit)
     base = settle_name(base)
+    starts, unknown = find_starts(sources)
     settings: Settings = {
         "base": base,
         "loaded": describe(next(iter(sources.values()))),
@@ -91,6 +118,7 @@ def write_report(
         "split": split,
         "limit": limit,
         "seed": seed,
+        "patch layers": layers,
         "decoding": "greedy",
         "read at": HEADLINE,
         "versions": versions([*PACKAGES, "llm-mri"]),
@@ -101,7 +129,11 @@ def write_report(
         with scratch_folder(out) as scratch:
             models = load_models(sources)
             settings["loaded"]["chat"] = describe_reading(models.tokenizer)
-            measured = measure(models, rows, settings, scratch / "activations", on_progress)
+            wanted_layers(layers, len(models.layers))  # refused now, and not after all else
+            plain = partial(load_unquantised, models, next(iter(sources.values())))
+            load_plain = plain if settings["loaded"]["quantisation"] else None
+            measured = measure(models, rows, settings, scratch / "activations", on_progress, starts, load_plain)
+            measured.results["missing"] |= unknown
             draw_report(*measured, scratch / "report", on_progress)
             publish(scratch / "report", out)
     return measured.results
@@ -130,22 +162,32 @@ def publish(made: Path, out: Path) -> None:
 
 
 def measure(
-    models: Models, rows: Sequence[dict], settings: Settings, folder: Path, on_progress: OnProgress
+    models: Models,
+    rows: Sequence[dict],
+    settings: Settings,
+    folder: Path,
+    on_progress: OnProgress,
+    starts: Mapping[str, str] = MappingProxyType({}),
+    load_plain: Callable[[], Models] | None = None,
 ) -> Measured:
     """Every number of the report; nothing is drawn.
 
     Args:
         rows: of the dataset.
         folder: for the activations; float32, of every model, layer and position.
+        starts: adapter -> another that it started from.
+        load_plain: loads the base in full precision; None where it is not quantised.
     """
     seed = settings["seed"]
     walks = locate_walks(rows, models.tokenizer, seed)
-    activations = extract(models, walks, folder, on_progress=on_progress)
+    activations = extract(models, walks, folder / "all", on_progress=on_progress)
+    quantisation, without_plain = find_quantisation(models, load_plain, walks, activations, folder / "plain")
     solved = walk_mazes(models, activations, rows, walks, on_progress)
     probes, unasked = ask_probes(activations, rows, walks, seed, on_progress)
     changed = {name: updates(models, name) for name in models.names[1:]}
-    regions, without = find_regions(activations, maze_labels(rows, walks, solved), seed, on_progress)
-    first = next(iter(regions.values()), None)
+    pairs = [*((BASE, name) for name in models.names[1:]), *((start, name) for name, start in starts.items())]
+    regions = find_regions(activations, maze_labels(rows, walks, solved), pairs, seed, on_progress)
+    first = next(iter(regions.by_label.values()), None)
     results = Results(
         models=models.names,
         layers=activations.layers,
@@ -155,16 +197,53 @@ def measure(
         **compare_similarity(activations, on_progress),
         probes=probes,
         lens=logit_lens(models, activations, walks, on_progress),
-        kl=next_token_kl(models, activations),
+        kl={name: base_divergence(models, activations, name) for name in models.names[1:]},
+        against_start=compare_starts(models, activations, starts, regions, on_progress),
+        quantisation=quantisation,
         weights={name: [only(Update, update) for update in found] for name, found in changed.items()},
         overlaps=overlaps(changed),
-        patching=patch_layers(models, rows, walks, solved, on_progress),
+        cosines=[*align(changed, BASE, len(models.layers)), *align_siblings(models, starts)],
+        seeds=compare_seeds(models.names[1:], seed_measures(models, activations, changed)),
+        patching=patch_layers(models, rows, walks, solved, settings["patch layers"], on_progress),
         regions=first["models"] if first else {},
-        regions_by_label={label: only(RegionNumbers, found) for label, found in regions.items()},
-        missing={**unasked, **without},
+        regions_by_label={label: only(RegionNumbers, found) for label, found in regions.by_label.items()},
+        regions_centred={name: regions.centred[BASE, name] for name in models.names[1:] if regions.centred},
+        missing={**unasked, **regions.missing, **without_plain},
         settings=settings,
     )
     return Measured(results, first)
+
+
+def align_siblings(models: Models, starts: Mapping[str, str]) -> list[Alignment]:
+    """The cosines of fine-tunes that started from one other, of what they changed in it."""
+    found: list[Alignment] = []
+    for start in dict.fromkeys(starts.values()):
+        siblings = [name for name, of in starts.items() if of == start]
+        found += align({name: updates(models, name, start) for name in siblings}, start, len(models.layers))
+    return found
+
+
+def base_divergence(models: Models, activations: Activations, name: str) -> Divergence:
+    """How far an adapter's next moves are from the base's; see `lens.next_token_kl`."""
+    from_base, to_fine_tune = next_token_kl(models, activations, BASE, name)
+    return {"from_base": from_base, "to_fine_tune": to_fine_tune}
+
+
+def find_quantisation(
+    models: Models,
+    load_plain: Callable[[], Models] | None,
+    walks: Sequence[TokenisedWalk],
+    activations: Activations,
+    folder: Path,
+) -> tuple[Quantisation | None, dict[str, str]]:
+    """What quantisation did to the base, if it is quantised; and {what is missing: why}."""
+    if load_plain is None:
+        return None, {}
+    try:
+        plain = load_plain()
+    except AsciiMazeError as error:
+        return None, {"what quantisation alone did": str(error)}
+    return compare_precisions(models, plain, walks, activations, folder), {}
 
 
 def walk_mazes(

@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from ..errors import UsageError
 from ..files import read_json, write_text
@@ -27,6 +27,8 @@ class Drift(TypedDict):
 
     relative: list[float]
     cosine: list[float]
+    offset: list[float]
+    offset_share: list[float]
 
 
 class Similarity(TypedDict):
@@ -74,6 +76,13 @@ class Divergence(TypedDict):
     to_fine_tune: float
 
 
+class StartDivergence(TypedDict):
+    """The same between a fine-tune and the fine-tune that it started from."""
+
+    from_start: float
+    to_fine_tune: float
+
+
 class Update(TypedDict):
     """What an adapter adds to one module; see `weights.updates`."""
 
@@ -83,6 +92,46 @@ class Update(TypedDict):
     norm: float
     relative: float
     effective_rank: float
+
+
+class Quantisation(TypedDict):
+    """What quantising the base did, before any training: the base as loaded against the one in full precision.
+
+    Attributes:
+        drift: per layer at the last token of the prompt; so is `cka`.
+        kl: of the next token where moves are decided, KL(as loaded || in full precision), nats.
+    """
+
+    drift: Drift
+    cka: list[float]
+    kl: float
+
+
+class SeedTest(TypedDict):
+    """Two methods against the seeds of each; see `seeds.compare_methods`.
+
+    Attributes:
+        a: a method; `b` is another.
+        measure: of the distances.
+        seeds: of a and of b.
+        between: mean distance of their adapters, per layer (of a measure without layers, one).
+        within: mean distance of the seeds of one method.
+        layer: where the statistic is largest.
+        statistic: the largest, over layers, of (between - within) / mean distance.
+        p: of the permutation test.
+        smallest_p: that so many seeds can reach.
+    """
+
+    a: str
+    b: str
+    measure: str
+    seeds: list[int]
+    between: list[float]
+    within: list[float]
+    layer: int | None
+    statistic: float
+    p: float
+    smallest_p: float
 
 
 class Overlap(TypedDict):
@@ -97,22 +146,46 @@ class Overlap(TypedDict):
     by_chance: float
 
 
+class Alignment(TypedDict):
+    """The cosine of two adapters' updates, None where one is zero; see `weights.align`.
+
+    Attributes:
+        a: an adapter; `b` is another.
+        reference: from which both updates are counted, the base or the fine-tune that both started from.
+        whole: of all weights.
+        by_layer: from decoder layer 1 on.
+        by_kind: of each kind of module.
+    """
+
+    a: str
+    b: str
+    reference: str
+    whole: float | None
+    by_layer: list[float | None]
+    by_kind: dict[str, float | None]
+
+
 class Accuracy(TypedDict):
     """Share of right next moves of the patched base; see `patching.patched_accuracy`."""
 
-    prompt: list[float]
-    answer: list[float]
+    prompt: list[float | None]
+    answer: list[float | None]
     base: list[float]
     fine_tune: list[float]
 
 
 class Patching(TypedDict):
-    """The base given one fine-tune's states at each layer in turn; see `analysis.patch_layers`."""
+    """The base given one fine-tune's states at one layer at a time; see `causes.patch_layers`.
+
+    Attributes:
+        layers: that were patched; the lists per layer have None at the others.
+    """
 
     base: float
     fine_tune: float
-    valid: list[float]
-    valid_ci: list[list[float]]
+    layers: list[int]
+    valid: list[float | None]
+    valid_ci: list[list[float] | None]
     restored: list[float | None]
     accuracy: Accuracy
     mazes: int
@@ -130,6 +203,37 @@ class Agreement(TypedDict):
     lost: int
     kept: int
     by_layer: dict[str, list]
+    expected: NotRequired[float]
+    p: NotRequired[float]
+
+
+class Changes(TypedDict):
+    """Edges and regions of a fine-tune against another model's, with a test; see `regions.changes.find_changes`."""
+
+    edges: Agreement
+    regions: Agreement
+
+
+class AgainstStart(TypedDict):
+    """A fine-tune against the fine-tune that it started from, by the same measures as against the base.
+
+    Attributes:
+        start: its name.
+        cka: per layer, at the last token of the prompt; so are `procrustes` and `rsa`.
+        weights: of every module, the fine-tune's update minus the start's; `relative` to the base's weight.
+        as_llm_mri: regions and edges; so is `centred`, after each model is centred on its own mean. None where there
+            are none.
+    """
+
+    start: str
+    drift_by_position: dict[str, Drift]
+    cka: list[float]
+    procrustes: list[float]
+    rsa: list[float]
+    kl: StartDivergence
+    weights: list[Update]
+    as_llm_mri: Changes | None
+    centred: Changes | None
 
 
 class ModelRegions(TypedDict):
@@ -178,6 +282,7 @@ Settings = TypedDict(
         "split": str,
         "limit": int | None,
         "seed": int,
+        "patch layers": str,
         "decoding": str,
         "read at": str,
         "versions": dict[str, str],
@@ -197,11 +302,16 @@ class Results(Similarity):
         probes: model -> question -> per layer.
         lens: model -> what each layer would answer.
         kl: adapter -> divergence from the base and to it.
+        against_start: adapter that started from another of these -> what it changed in that.
+        quantisation: None where the base is not quantised.
         weights: adapter -> every module that it changes.
         overlaps: every two adapters, at every module that both change.
+        cosines: every two adapters' updates from the base, and those from a start that they share.
+        seeds: tests of two methods against the seeds of each; none where there is one seed.
         patching: adapter -> what its states do in the base.
         regions: adapter -> the regions under the first way to label; nothing where there are none.
         regions_by_label: way to label -> regions of all models.
+        regions_centred: adapter -> regions and edges against the base's, each model centred on its own mean.
         missing: part of the report -> why it is not there.
         settings: what was asked for, and with which versions.
     """
@@ -214,11 +324,16 @@ class Results(Similarity):
     probes: dict[str, dict[str, list[Probe]]]
     lens: dict[str, Lens]
     kl: dict[str, Divergence]
+    against_start: dict[str, AgainstStart]
+    quantisation: Quantisation | None
     weights: dict[str, list[Update]]
     overlaps: list[Overlap]
+    cosines: list[Alignment]
+    seeds: list[SeedTest]
     patching: dict[str, Patching]
     regions: dict[str, ModelRegions]
     regions_by_label: dict[str, RegionNumbers]
+    regions_centred: dict[str, Changes]
     missing: dict[str, str]
     settings: Settings
 

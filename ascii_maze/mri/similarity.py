@@ -89,10 +89,13 @@ def entropy_rank(singular_values: np.ndarray) -> float:
 
 
 def drift(base: np.ndarray, other: np.ndarray) -> dict[str, float]:
-    """How far activations have moved, mean over rows.
+    """How far activations have moved.
 
     Returns:
-        `relative`, the norm of the difference over the base's; `cosine` of the two. Of equal rows 0 and 1, exactly.
+        Means over rows: `relative`, the norm of the difference over the base's; `cosine` of the two, of equal rows 0
+        and 1, exactly. `offset`, the norm of the mean difference over the base's mean norm: how far all rows moved
+        together; `offset_share`, that vector's share of the squared differences, 0 where there are none. Rows that
+        move independently of each other have a share of 1 / rows.
     """
     base, other = _finite(base), _finite(other)
     norms = np.linalg.norm(base, axis=1), np.linalg.norm(other, axis=1)
@@ -100,7 +103,14 @@ def drift(base: np.ndarray, other: np.ndarray) -> dict[str, float]:
         relative = np.linalg.norm(other - base, axis=1) / norms[0]
         cosine = (base * other).sum(axis=1) / (norms[0] * norms[1])
     cosine[(base == other).all(axis=1)] = 1.0  # not 1 minus a rounding error
-    return {"relative": float(np.nan_to_num(relative).mean()), "cosine": float(np.nan_to_num(cosine).mean())}
+    moved = other - base
+    common, squares = moved.mean(axis=0), (moved**2).sum()
+    return {
+        "relative": float(np.nan_to_num(relative).mean()),
+        "cosine": float(np.nan_to_num(cosine).mean()),
+        "offset": float(np.linalg.norm(common) / max(norms[0].mean(), np.finfo(float).tiny)),
+        "offset_share": float(len(moved) * (common**2).sum() / squares) if squares else 0.0,
+    }
 
 
 def _centred(x: np.ndarray) -> np.ndarray:

@@ -1,22 +1,27 @@
 """What an adapter adds to the base's weights: how much, in how many directions, and which of them adapters share."""
 
 import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .models import Models
-from .schema import Overlap
+from .models import BASE, Models
+from .schema import Alignment, Overlap
 from .similarity import entropy_rank
 
 
-def updates(models: Models, name: str) -> list[dict]:
+def updates(models: Models, name: str, start: str = BASE) -> list[dict]:
     """Every weight update dW = s B A of an adapter, in the order of the layers; dW is never materialised.
+
+    Args:
+        start: another adapter, whose update is subtracted.
 
     Returns:
         For each module `module`, its name; `layer`, of 1 to the number of decoder layers, None outside them; `kind`,
         the last part of its name; `norm`, the Frobenius norm of dW, and `relative`, its ratio to the base weight's;
-        `effective_rank` of dW; `columns` (outputs, rank), an orthonormal basis of its column space, not for JSON.
-        With DoRA it is the direction's part of the update.
+        `effective_rank` of dW; and not for JSON `columns` (outputs, rank), an orthonormal basis of its column space,
+        and `factors`, (outputs, r) and (r, inputs), whose product is dW. With DoRA it is the direction's part of the
+        update.
     """
     import torch
     from peft.tuners.lora import LoraLayer
@@ -25,12 +30,11 @@ def updates(models: Models, name: str) -> list[dict]:
     layer_of = {id(module): number for number, layer in enumerate(models.layers, 1) for module in layer.modules()}
     found = []
     for path, module in models.model.named_modules():
-        if not isinstance(module, LoraLayer) or name not in module.lora_B:
+        if not isinstance(module, LoraLayer) or not {name, start} & set(module.lora_B):
             continue
         with torch.no_grad():
-            b = module.lora_B[name].weight.double().cpu().numpy() * module.scaling[name]
-            a = module.lora_A[name].weight.double().cpu().numpy()
             base = float(dequantize_module_weight(module.get_base_layer()).float().norm())
+        b, a = _product(module, name, start)
         values, columns = factor(b, a)
         norm = float(np.sqrt((values**2).sum()))
         found.append(
@@ -42,9 +46,23 @@ def updates(models: Models, name: str) -> list[dict]:
                 "relative": norm / base,
                 "effective_rank": entropy_rank(values),
                 "columns": columns,
+                "factors": (b, a),
             }
         )
     return found
+
+
+def _product(module, name: str, start: str) -> tuple[np.ndarray, np.ndarray]:
+    """Factors (outputs, r) and (r, inputs) of an adapter's update of a module, minus the start's."""
+    left, right = [], []
+    for adapter, sign in ((name, 1.0), (start, -1.0)):
+        if adapter in module.lora_B:
+            left.append(module.lora_B[adapter].weight.detach().double().cpu().numpy() * sign * module.scaling[adapter])
+            right.append(module.lora_A[adapter].weight.detach().double().cpu().numpy())
+    b, a = np.concatenate(left, axis=1), np.concatenate(right)
+    if len(left) == 2 and np.array_equal(left[0], -left[1]) and np.array_equal(*right):
+        b[:] = 0.0  # equal updates differ by nothing, and not by a rounding error
+    return b, a
 
 
 def factor(b: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -61,6 +79,51 @@ def factor(b: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     turned, values, _ = svd(upper @ lower, full_matrices=False)
     rank = int((values > values.max(initial=0.0) * 1e-6).sum()) if values.any() else 0
     return values, left @ turned[:, :rank]
+
+
+def inner(one: tuple[np.ndarray, np.ndarray], two: tuple[np.ndarray, np.ndarray]) -> float:
+    """The inner product of two updates, each given as factors (outputs, r) and (r, inputs)."""
+    return float(((one[0].T @ two[0]) * (one[1] @ two[1].T)).sum())
+
+
+def cosine(first: Sequence[dict], second: Sequence[dict]) -> float | None:
+    """The cosine of two adapters' updates over some modules, taken as one vector each; None where one is zero.
+
+    Args:
+        first: of `updates`, or some of them; so is `second`. A module that one of them lacks counts as zero there.
+    """
+    others = {update["module"]: update for update in second}
+    both = [(mine, others[mine["module"]]) for mine in first if mine["module"] in others]
+    product = sum(inner(mine["factors"], theirs["factors"]) for mine, theirs in both)
+    norms = [np.sqrt(sum(update["norm"] ** 2 for update in each)) for each in (first, second)]
+    return float(product / (norms[0] * norms[1])) if all(norms) else None
+
+
+def align(updates_by_name: Mapping[str, list[dict]], reference: str, layers: int) -> list[Alignment]:
+    """The cosine of every two adapters' updates: of all weights, of each layer, and of each kind of module.
+
+    Random directions in so many dimensions have a cosine of nearly 0.
+
+    Args:
+        updates_by_name: of `updates`, all relative to the same reference.
+        layers: the number of decoder layers.
+    """
+    kinds = list(dict.fromkeys(one["kind"] for found in updates_by_name.values() for one in found))
+    return [
+        Alignment(
+            a=a,
+            b=b,
+            reference=reference,
+            whole=cosine(first, second),
+            by_layer=[cosine(*(_of(each, "layer", n) for each in (first, second))) for n in range(1, layers + 1)],
+            by_kind={kind: cosine(*(_of(each, "kind", kind) for each in (first, second))) for kind in kinds},
+        )
+        for (a, first), (b, second) in itertools.combinations(updates_by_name.items(), 2)
+    ]
+
+
+def _of(updates: Sequence[dict], key: str, value) -> list[dict]:
+    return [update for update in updates if update[key] == value]
 
 
 def overlap(one: np.ndarray, two: np.ndarray) -> float | None:

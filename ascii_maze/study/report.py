@@ -11,7 +11,8 @@ from ..files import write_text
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import FAILURES
 from ..methods import METHODS
-from ..mri.regions.edges import ALL
+from ..mri.analysis import HEADLINE
+from ..mri.regions.edges import ALL, agreement_in_words
 from ..plots import colours_of
 from ..templating import PAGES, render
 from .contrasts import PRIMARY
@@ -163,19 +164,28 @@ def inside_rows(results: StudyResults) -> list[dict]:
     rows = []
     for name, by_layer in mri["drift"].items():
         cell = results["models"].get(name, {}).get(split)
-        found = mri.get("regions", {}).get(name)
+        found, started = mri.get("regions", {}).get(name), mri["against_start"].get(name)
         rows.append(
             {
                 "name": name,
                 "valid": f"{100 * cell['seeds'][seed]['valid']:.1f}" if cell and seed in cell["seeds"] else "",
-                "drift": _extreme(by_layer, max),
-                "cka": _extreme(mri["cka"][name], min),
+                "drift": _first_of_start(_extreme(by_layer, max), started and _extreme(_drift_of(started), max)),
+                "cka": _first_of_start(_extreme(mri["cka"][name], min), started and _extreme(started["cka"], min)),
                 "edges": "+{edges_gained} -{edges_lost} ={edges_kept}".format(**found) if found else "",
                 "edges_agree": _agreement(found, "edges"),
                 "regions_agree": _agreement(found, "regions"),
             }
         )
     return rows
+
+
+def _drift_of(started: dict) -> list[float | None]:
+    return started["drift_by_position"][HEADLINE]["relative"]
+
+
+def _first_of_start(of_base: str, of_start: str | None) -> str:
+    """A cell: against what a fine-tune started from, and in brackets, where that is another, against the base."""
+    return f"{of_start} ({of_base} from base)" if of_start else of_base
 
 
 def _extreme(by_layer: list[float | None], which: Callable) -> str:
@@ -185,11 +195,10 @@ def _extreme(by_layer: list[float | None], which: Callable) -> str:
 
 
 def _agreement(found: dict | None, what: str) -> str:
-    """Agreement of edges or regions between fine-tune and base on different prompts, and of the base with itself."""
+    """How well edges or regions of fine-tune and base agree; the same number as on the page of the MRI."""
     if not found:
         return ""
-    of_all = found[what][ALL]
-    return f"{of_all['across_halves']:.2f} ({of_all['noise_floor']:.2f})"
+    return agreement_in_words(found[what][ALL])
 
 
 def failure_rows(study: Study, out: Path) -> list[tuple[str, str, str]]:

@@ -115,6 +115,6 @@ def adapters(tmp_path_factory):
 def few_patched():
     """Patching is most of the time that a small report takes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ascii_maze.mri.analysis.PATCHED_WALKS", 8)
-        patch.setattr("ascii_maze.mri.analysis.PATCHED_READS", 4)
+        patch.setattr("ascii_maze.mri.causes.PATCHED_WALKS", 8)
+        patch.setattr("ascii_maze.mri.causes.PATCHED_READS", 4)
         yield

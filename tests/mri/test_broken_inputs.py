@@ -43,7 +43,7 @@ def other_base(adapters, tmp_path):
         (["../x={random}"], "an adapter cannot be called '../x"),
         (["{random}"], "give --adapter NAME={random}"),
         ([f"{'x' * 65}={{random}}"], "an adapter cannot be called 'xxx"),
-        (["x={random}", "x={zero}"], "the name 'x' is taken"),
+        (["x@0={random}", "x@0={zero}"], "an adapter cannot be called 'x@0@0'"),
         (["x={random}", "X={zero}"], "an adapter cannot be called 'X'"),
         (["whole=tiny"], "'whole' (tiny) is no LoRA adapter"),
         (["other={other}"], "adapter 'other' ({other}) was trained on 'ORG/other' and not on 'tiny'"),

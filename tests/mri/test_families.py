@@ -5,6 +5,7 @@ import pytest
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.mri.activations import SITES, extract
 from ascii_maze.mri.models import as_models, watching
+from ascii_maze.mri.reading import read, record, starting_after
 
 LAYERS = 3
 COMMON = {"vocab_size": 64, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
@@ -80,6 +81,17 @@ def test_an_adapter_works_in_the_layers_where_it_is_switched_on(family, walks):
         torch.testing.assert_close(part[stage], whole[stage], atol=0, rtol=0)
         assert not torch.equal(part[stage], base[stage])
         assert stage == LAYERS or not torch.equal(part[-1], whole[-1])
+
+
+def test_a_model_can_start_from_the_states_of_a_layer(family, walks):
+    import torch
+
+    (batch,) = record(family, "one", walks[:4]).batches
+    for layer in range(LAYERS + 1):
+        seen: list = []
+        with starting_after(family, layer, batch.states[layer]):
+            read(family, batch.ids, batch.mask, None, lambda site, here, hidden, seen=seen: seen.append(hidden))
+        torch.testing.assert_close(seen[-1], batch.states[-1], atol=0, rtol=0)
 
 
 def test_attention_and_mlp_are_read_where_they_are_modules(family, walks, tmp_path):

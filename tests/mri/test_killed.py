@@ -20,10 +20,10 @@ MAZES, SEED = 20, 3
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path
-from ascii_maze.mri import analysis, run
+from ascii_maze.mri import causes, run
 
 what, turn, base, adapters, dataset, out, mazes, seed = json.loads(sys.argv[1])
-analysis.PATCHED_WALKS = analysis.PATCHED_READS = 2
+causes.PATCHED_WALKS = causes.PATCHED_READS = 2
 calls = 0
 
 def count(*arguments):
@@ -57,8 +57,8 @@ def told():
 def report(adapters, dataset):
     """Makes a small report in a folder."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ascii_maze.mri.analysis.PATCHED_WALKS", 2)
-        patch.setattr("ascii_maze.mri.analysis.PATCHED_READS", 2)
+        patch.setattr("ascii_maze.mri.causes.PATCHED_WALKS", 2)
+        patch.setattr("ascii_maze.mri.causes.PATCHED_READS", 2)
         yield lambda out, on_progress=None: write_report(
             "tiny", {"random": adapters["random"]}, str(dataset), "test", out, MAZES, SEED, on_progress
         )

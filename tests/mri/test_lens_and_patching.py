@@ -5,9 +5,9 @@ from ascii_maze.mazes.baselines import open_positions
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.models.generation import answer_budget, generate
 from ascii_maze.mri import patching
-from ascii_maze.mri.activations import batches
 from ascii_maze.mri.lens import logit_lens, next_token_kl
 from ascii_maze.mri.models import watching
+from ascii_maze.mri.reading import batches, record
 
 from .conftest import LAYERS
 
@@ -31,15 +31,16 @@ def test_patching_every_layer_restores_the_answers_of_the_fine_tune_exactly(mode
     own = generated(models, rows)
     models.switch("base")
     assert own != generated(models, rows)
-    assert patching.patched_answers(models, name, LAYERS, rows, walks) == own
+    assert patching.patched_answers(models, record(models, name, walks), LAYERS, rows, walks) == own
     assert patching.own_answers(models, activations, name, rows, walks) == own
 
 
 def test_patching_before_the_adapter_changes_nothing(models, rows, walks):
     models.switch("base")
     base = generated(models, rows)
+    recorded = record(models, "high", walks)
     for layer in (0, 1):
-        assert patching.patched_answers(models, "high", layer, rows, walks) == base
+        assert patching.patched_answers(models, recorded, layer, rows, walks) == base
 
 
 @pytest.mark.parametrize("layer", range(LAYERS + 1))
@@ -86,11 +87,12 @@ def test_the_lens_on_the_last_layer_is_the_model_s_own_answer(models, walks, act
 
 
 def test_divergence_is_zero_without_a_change_and_positive_with_one(models, activations):
-    kl = next_token_kl(models, activations)
-    assert kl["zero"] == {"from_base": 0.0, "to_fine_tune": 0.0}
+    kl = {name: next_token_kl(models, activations, "base", name) for name in ("zero", "one", "copy")}
+    assert kl["zero"] == (0.0, 0.0)
     assert kl["copy"] == kl["one"]
-    assert min(kl["one"].values()) > 0.01
-    assert kl["one"]["from_base"] != kl["one"]["to_fine_tune"]
+    assert min(kl["one"]) > 0.01
+    assert kl["one"][0] != kl["one"][1]
+    assert next_token_kl(models, activations, "one", "base") == kl["one"][::-1]
 
 
 def test_an_adapter_is_at_work_where_it_has_weights(models):

@@ -43,7 +43,8 @@ def test_the_keys_that_a_program_may_read_are_there(numbers):
 def test_an_adapter_of_zeros_changes_nothing_anywhere(numbers):
     assert numbers["unchanged"] == ["zero"]
     for of_position in numbers["drift_by_position"]["zero"].values():
-        assert of_position == {"relative": [0.0] * 7, "cosine": [1.0] * 7}
+        nothing = [0.0] * 7
+        assert of_position == {"relative": nothing, "cosine": [1.0] * 7, "offset": nothing, "offset_share": nothing}
     assert numbers["cka"]["zero"] == numbers["rsa"]["zero"] == [1.0] * 7
     assert numbers["procrustes"]["zero"] == [0.0] * 7
     assert numbers["kl"]["zero"] == {"from_base": 0.0, "to_fine_tune": 0.0}

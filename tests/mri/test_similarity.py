@@ -30,7 +30,7 @@ def test_rotation_and_scale_leave_cka_procrustes_and_rsa_unmoved(seed, scale):
 def test_equal_activations_are_equal_exactly():
     x = normal(0)
     assert cka(x, x) == 1.0
-    assert drift(x, x) == {"relative": 0.0, "cosine": 1.0}
+    assert drift(x, x) == {"relative": 0.0, "cosine": 1.0, "offset": 0.0, "offset_share": 0.0}
     assert procrustes(x, x) == pytest.approx(0, abs=1e-12)
 
 
@@ -75,8 +75,9 @@ def test_what_does_not_vary_has_no_likeness_and_no_rank():
 
 def test_drift_is_the_share_of_the_norm():
     x = normal(6)
-    assert drift(x, 1.5 * x) == {"relative": pytest.approx(0.5), "cosine": pytest.approx(1)}
-    assert drift(x, -x) == {"relative": pytest.approx(2), "cosine": pytest.approx(-1)}
+    longer, turned = drift(x, 1.5 * x), drift(x, -x)
+    assert (longer["relative"], longer["cosine"]) == (pytest.approx(0.5), pytest.approx(1))
+    assert (turned["relative"], turned["cosine"]) == (pytest.approx(2), pytest.approx(-1))
 
 
 def test_nan_is_refused():
@@ -90,3 +91,13 @@ def test_nan_is_refused():
 def test_three_rows_are_too_few_for_cka():
     with pytest.raises(AsciiMazeError, match="3 rows are too few for CKA"):
         gram(normal(0, 3))
+
+
+def test_a_constant_that_is_added_is_an_offset_and_noise_is_none():
+    rng = np.random.default_rng(4)
+    base = rng.normal(size=(500, 8))
+    shifted = drift(base, base + np.arange(8))
+    assert shifted["offset_share"] == pytest.approx(1.0)
+    assert shifted["offset"] == pytest.approx(np.linalg.norm(np.arange(8)) / np.linalg.norm(base, axis=1).mean())
+    noisy = drift(base, base + rng.normal(size=base.shape))
+    assert noisy["offset_share"] == pytest.approx(1 / 500, abs=0.005)

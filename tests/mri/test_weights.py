@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ascii_maze.mri.similarity import entropy_rank
-from ascii_maze.mri.weights import factor, overlap, overlaps, updates
+from ascii_maze.mri.weights import align, cosine, factor, overlap, overlaps, updates
 
 from .conftest import LAYERS
 
@@ -57,3 +57,33 @@ def test_chance_is_what_random_subspaces_share():
     rng = np.random.default_rng(0)
     random = [np.linalg.qr(rng.normal(size=(32, 8)))[0] for _ in range(60)]
     assert np.mean([overlap(*pair) for pair in zip(random[::2], random[1::2])]) == pytest.approx(8 / 32, abs=0.02)
+
+
+def test_the_cosine_of_updates_is_that_of_their_matrices(models, peft_model):
+    import torch
+
+    one, high, copy, zero = (updates(models, name) for name in ("one", "high", "copy", "zero"))
+    deltas = [
+        torch.cat(
+            [
+                m.get_delta_weight(name).detach().flatten()
+                for m in peft_model.modules()
+                if hasattr(m, "get_delta_weight")
+            ]
+        )
+        for name in ("one", "high")
+    ]
+    assert cosine(one, high) == pytest.approx(float(torch.cosine_similarity(*deltas, dim=0)), abs=1e-4)
+    assert cosine(one, copy) == pytest.approx(1.0)
+    assert cosine(one, zero) is None
+    assert cosine(one, [{**update, "factors": (-update["factors"][0], update["factors"][1])} for update in one]) == (
+        pytest.approx(-1.0)
+    )
+
+
+def test_updates_are_aligned_as_a_whole_by_layer_and_by_kind(models):
+    by_name = {name: updates(models, name) for name in ("one", "copy", "high")}
+    found = {(cell["a"], cell["b"]): cell for cell in align(by_name, "base", LAYERS)}
+    same = found["one", "copy"]
+    assert [same["whole"], *same["by_layer"], *same["by_kind"].values()] == pytest.approx([1.0] * (1 + LAYERS + 7))
+    assert [value is None for value in found["one", "high"]["by_layer"]] == [True, False, True]

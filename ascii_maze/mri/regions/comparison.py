@@ -119,7 +119,7 @@ def fit_regions(
     halves = split_halves(groups, splits, [seed, 0])
     of_all = {
         what: compare_models(measure, activations.models, np.arange(count), halves)
-        for what, measure in _measures(areas, settings).items()
+        for what, measure in measures(areas, settings).items()
     }
     return Fitted(settings, groups, explained, areas, of_all)
 
@@ -180,7 +180,7 @@ def compare_regions(fitted: Fitted, labels: np.ndarray, label_names: Sequence[st
     }
     for rank, (name, some) in enumerate(rows.items(), 1):
         halves = split_halves(fitted.groups[some], settings["splits"], [settings["seed"], rank])
-        for what, measure in _measures(fitted.areas, settings).items():
+        for what, measure in measures(fitted.areas, settings).items():
             for model, row in compare_models(measure, models, some, halves).items():
                 compared[what][model][name] = row
     labelled = {
@@ -220,19 +220,41 @@ def compare_regions(fitted: Fitted, labels: np.ndarray, label_names: Sequence[st
     }
 
 
-def _measures(areas: dict[str, dict], settings: dict) -> dict[str, Callable]:
-    """What is compared -> (model, rows) -> its set, as an array; see `edges`."""
+@dataclass(frozen=True)
+class Measure:
+    """What is compared: (model, rows) -> its set of edges or regions; see `edges`.
+
+    Attributes:
+        data: model -> what its set is made of, (layers, n, ...).
+        set_of: some prompts' part of it -> their set.
+    """
+
+    data: dict[str, np.ndarray]
+    set_of: Callable[[np.ndarray], np.ndarray]
+
+    def __call__(self, model: str, rows: np.ndarray) -> np.ndarray:
+        return self.set_of(self.data[model][:, rows])
+
+
+def measures(areas: dict[str, dict[str, "ModelAreas"]], settings: dict) -> dict[str, Measure]:
+    """Every measure by its name.
+
+    Args:
+        areas: of `Fitted`; so are `settings`.
+    """
     threshold, alpha, share = (settings[name] for name in ("threshold", "alpha", "share"))
+
+    def edges(name: str) -> Measure:
+        components = {
+            model: np.stack([x.numpy() for x in area.reduced_dataset.values()]) for model, area in areas[name].items()
+        }
+        return Measure(components, lambda layers: find_edges(list(layers), threshold, alpha))
+
     cells = {model: area.graph_class.cells for model, area in areas["plane"].items()}
-
-    def edges(name: str) -> Callable:
-        layers = {model: [x.numpy() for x in area.reduced_dataset.values()] for model, area in areas[name].items()}
-        return lambda model, some: find_edges([layer[some] for layer in layers[model]], threshold, alpha)
-
     return {
         "edges": edges("components"),
         "edges_in_basis_of_base": edges("components_of_base"),
-        "regions": lambda model, some: find_regions(cells[model][:, some], settings["gridsize"] ** 2, share),
+        "regions": Measure(cells, lambda places: find_regions(places, settings["gridsize"] ** 2, share)),
     }
 
 

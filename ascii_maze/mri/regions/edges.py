@@ -175,3 +175,9 @@ def overlay(graphs: Mapping[str, "nx.DiGraph"]) -> "nx.MultiDiGraph":
         both.graph.update(graph.graph)
     both.graph["label_names"] = list(graphs)
     return both
+
+
+def agreement_in_words(found: Agreement) -> str:
+    """`0.60, 0.77 expected, p 0.01`: on the same prompts, beside what models would agree that do not differ."""
+    expected = f", {found['expected']:.2f} expected, p {found['p']:.2g}" if "p" in found else ""
+    return f"{found['agreement']:.2f}{expected}"

@@ -89,15 +89,15 @@ def heatmap(
 
 
 def lines(
-    series: Mapping[str, Sequence[float]],
+    series: Mapping[str, Sequence[float | None]],
     measure: str,
     *,
-    intervals: Mapping[str, Sequence[Sequence[float]]] | None = None,
+    intervals: Mapping[str, Sequence[Sequence[float] | None]] | None = None,
     dashed: Mapping[str, Sequence[float]] | None = None,
     level: tuple[float, str] | None = None,
     low: float | None = None,
 ) -> "Figure":
-    """One line per name over the layers; the base and dashed lines in grey.
+    """One line per name over the layers, from one that has a value to the next; the base and dashed lines in grey.
 
     Args:
         intervals: error bars, low and high for each point.
@@ -105,17 +105,22 @@ def lines(
     """
     figure, panel = _figure(2.7)
     colours = colours_of(series, {BASE})
-    for rank, (name, values) in enumerate(series.items()):
+    for rank, (name, column) in enumerate(series.items()):
+        values = np.array(column, dtype=float)
         # Slightly offset, so that error bars and equal values do not cover each other.
-        places = np.arange(len(values)) + (0.06 * (rank - (len(series) - 1) / 2) if intervals else 0)
-        panel.plot(places, values, color=colours[name], linewidth=1.4, label=name)
+        places = np.arange(len(values)) + (0.06 * (rank - (len(series) - 1) / 2) if intervals else 0.0)
+        there = np.isfinite(values)
+        panel.plot(places[there], values[there], color=colours[name], linewidth=1.4, label=name)
         for place, value in zip(places, values):
+            if not np.isfinite(value):
+                continue
             tip = f"{TIP}{name}, layer {round(place)}: {value:.4g}"
             panel.plot([place], [value], color=colours[name], marker="o", markersize=4, gid=tip)
-        for place, (bottom, top) in zip(places, (intervals or {}).get(name, ())):
-            panel.plot([place, place], [bottom, top], color=colours[name], linewidth=0.9)
-    for name, values in (dashed or {}).items():
-        panel.plot(range(len(values)), values, color=GREY, linewidth=1.1, linestyle=":", label=name)
+        for place, bounds in zip(places, (intervals or {}).get(name, ())):
+            if bounds:
+                panel.plot([place, place], bounds, color=colours[name], linewidth=0.9)
+    for name, line in (dashed or {}).items():
+        panel.plot(range(len(line)), line, color=GREY, linewidth=1.1, linestyle=":", label=name)
     if level is not None:
         panel.axhline(level[0], color=GREY, linewidth=1.1, linestyle="--", label=level[1])
     panel.set(xlabel="layer (0: embedding)", ylabel=measure)

@@ -4,13 +4,14 @@ Each is drawn once, for the page and the files alike.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..analysis import DRIFT_POSITIONS, QUESTIONS
+from ..analysis import DRIFT_POSITIONS, HEADLINE, QUESTIONS
+from ..layers import AUTO
 from ..models import BASE
-from ..schema import Results
+from ..schema import Drift, Results
 from .charts import CaptionedFigure, bars, heatmap, lines
 
 if TYPE_CHECKING:
@@ -25,29 +26,87 @@ NAMES = {
 }
 
 
+class Compared(NamedTuple):
+    """A model against another that it comes from.
+
+    Attributes:
+        label: `dpo from sft`; the name alone in a report where every fine-tune starts from the base.
+        drift: at the last token of the prompt; so is `cka`, per layer.
+        kl: of its next move from the other's, nats.
+    """
+
+    label: str
+    drift: Drift
+    cka: list[float]
+    kl: float
+
+
+def comparisons(results: Results) -> list[Compared]:
+    """Every fine-tune against its start, then those with another start against the base, then quantisation alone."""
+    started, quantised = results["against_start"], results["quantisation"]
+    to_base = {
+        name: Compared(
+            f"{name} from {BASE}" if started else name,
+            results["drift_by_position"][name][HEADLINE],
+            results["cka"][name],
+            results["kl"][name]["from_base"],
+        )
+        for name in results["models"][1:]
+    }
+    to_start = {
+        name: Compared(
+            f"{name} from {of['start']}", of["drift_by_position"][HEADLINE], of["cka"], of["kl"]["from_start"]
+        )
+        for name, of in started.items()
+    }
+    found = [*({**to_base, **to_start}.values()), *(to_base[name] for name in started)]
+    if quantised:
+        found.append(Compared("quantisation alone", quantised["drift"], quantised["cka"], quantised["kl"]))
+    return found
+
+
+def _rows_in_words(results: Results) -> str:
+    words = ""
+    if results["against_start"]:
+        words += " First every fine-tune against what it started from, then against the base if that was another."
+    if results["quantisation"]:
+        words += " The last row is no training: the base, quantised as it was trained on, against its full precision."
+    return words
+
+
 def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
     """Layer x model, what each fine-tune changed and where it does its work."""
     adapters, layers = results["models"][1:], range(results["layers"])
+    compared = comparisons(results)
+    names = [one.label for one in compared]
     yield CaptionedFigure(
         "drift",
         None,
-        "Drift: how far each layer's state at the last token of the prompt has moved, as a share of the base's norm; "
-        "0 is unchanged, brighter is farther.",
-        heatmap(np.array([results["drift"][name] for name in adapters]), adapters, layers, low=0),
+        "Drift: how far each layer's state at the last token of the prompt has moved, as a share of the norm before; "
+        "0 is unchanged, brighter is farther." + _rows_in_words(results),
+        heatmap(np.array([one.drift["relative"] for one in compared]), names, layers, low=0),
+    )
+    yield CaptionedFigure(
+        "offset",
+        None,
+        "Share of the squared drift that is one vector, the same for every maze: where it is near 1 the states have "
+        "been moved as a whole, and what tells mazes apart has hardly changed.",
+        heatmap(np.array([one.drift["offset_share"] for one in compared]), names, layers, low=0, high=1),
     )
     yield CaptionedFigure(
         "cka",
         None,
-        "Similarity of each layer to the base's (debiased linear CKA); 1 is equal up to rotation and scale, brighter "
-        "is less similar.",
-        heatmap(np.array([results["cka"][name] for name in adapters]), adapters, layers, high=1, reverse=True),
+        "Similarity of each layer to what it was before (debiased linear CKA); 1 is equal up to rotation, scale and "
+        "an offset, brighter is less similar.",
+        heatmap(np.array([one.cka for one in compared]), names, layers, high=1, reverse=True),
     )
     yield CaptionedFigure("weights", None, *_weights_overview(results))
     yield CaptionedFigure(
         "patching",
         None,
         f"Validity on {results['patching'][adapters[0]]['mazes']} mazes of the base with a fine-tune's states "
-        "patched in after one layer: it rises at the layers whose change matters; bars are Wilson's 95 % intervals.",
+        "patched in after one layer: it rises at the layers whose change matters; bars are Wilson's 95 % intervals."
+        + _which_layers(results),
         lines(
             {name: results["patching"][name]["valid"] for name in adapters},
             "valid, share",
@@ -66,9 +125,9 @@ def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(
         "next_token_kl",
         None,
-        "Divergence of the next token where moves are decided, KL(fine-tune || base) in nats: what the fine-tune "
-        "would pay in RLHF's penalty for each move.",
-        bars({name: results["kl"][name]["from_base"] for name in adapters}, "nats per move"),
+        "How far the next move has gone from what it was before, KL(after || before) in nats, mean over the moves of "
+        "the reference solutions. RLHF's penalty is of this kind, but on the policy's own answers.",
+        bars({one.label: one.kl for one in compared}, "nats per move"),
     )
     for question in QUESTIONS:
         if question in results["probes"][BASE]:
@@ -149,6 +208,18 @@ def appendix_figures(results: Results) -> Iterator[CaptionedFigure]:
         None,
         "Effective rank: how many directions the states of different mazes span at the last token of the prompt.",
         lines(results["effective_rank"], "directions", low=0),
+    )
+
+
+def _which_layers(results: Results) -> str:
+    """Of a deep model, why dots are missing."""
+    if all(len(of["layers"]) == results["layers"] for of in results["patching"].values()):
+        return ""
+    if results["settings"]["patch layers"] != AUTO:
+        return " Dots are the layers that were asked for."
+    return (
+        " Dots are the layers that were patched: some at even distances, then the middles of the gaps over which "
+        "validity changed most."
     )
 
 

@@ -11,8 +11,10 @@ from ...models.sources import loaded_in_words
 from ...plots import SETTINGS, inline_svg, svg_of
 from ...templating import PAGES, render
 from ...terminal import OnProgress
+from ..analysis import HEADLINE
 from ..models import BASE
-from ..schema import RegionComparison, Results, write_results
+from ..regions.edges import ALL, agreement_in_words
+from ..schema import AgainstStart, Changes, RegionComparison, Results, write_results
 from .charts import TIP, WIDTH, CaptionedFigure
 from .figures import appendix_figures, method_figures, overview_figures
 from .region_figures import region_figures
@@ -98,20 +100,54 @@ def write_page(path: Path, results: Results, pictures: dict[str | None, list[dic
     write_text(path, render(PAGES / "mri.html.jinja", context))
 
 
-def _summary(results: Results, name: str) -> dict:
-    """One fine-tune in the table at the head of the page."""
-    drift, restored = results["drift"][name], results["patching"][name]["restored"]
-    cka = [value if math.isfinite(value) else 1.0 for value in results["cka"][name]]
-    half = next((layer for layer, share in enumerate(restored) if share is not None and share >= 0.5), None)
+def _extremes(drift: list[float], likeness: list[float], kl: float) -> dict:
+    """The layers that have changed most."""
+    cka = [value if math.isfinite(value) else 1.0 for value in likeness]
     return {
-        "name": name,
-        "valid": results["answers"][name],
         "drift": max(drift),
         "drift_layer": drift.index(max(drift)),
         "cka": min(cka),
         "cka_layer": cka.index(min(cka)),
-        "kl": results["kl"][name]["from_base"],
+        "kl": kl,
+    }
+
+
+def _changes(results: Results, name: str, started: AgainstStart | None) -> tuple[Changes | None, Changes | None]:
+    """Regions and edges against the start, or against the base: as LLM-MRI defines them, and centred."""
+    if started:
+        return started["as_llm_mri"], started["centred"]
+    if name not in results["regions"]:
+        return None, None
+    whole = results["regions"][name]
+    return Changes(edges=whole["edges"][ALL], regions=whole["regions"][ALL]), results["regions_centred"][name]
+
+
+def _agreements(as_llm_mri: Changes | None, centred: Changes | None) -> list[str]:
+    """The cells of a row."""
+    if as_llm_mri is None or centred is None:
+        return []
+    found = as_llm_mri["edges"], as_llm_mri["regions"], centred["regions"]
+    return [agreement_in_words(one) for one in found]
+
+
+def _summary(results: Results, name: str) -> dict:
+    """One fine-tune in the table at the head of the page."""
+    restored = results["patching"][name]["restored"]
+    half = next((layer for layer, share in enumerate(restored) if share is not None and share >= 0.5), None)
+    started = results["against_start"].get(name)
+    of_base = _extremes(results["drift"][name], results["cka"][name], results["kl"][name]["from_base"])
+    return {
+        "name": name,
+        "valid": results["answers"][name],
+        "start": started["start"] if started else BASE,
+        "of_start": _extremes(
+            started["drift_by_position"][HEADLINE]["relative"], started["cka"], started["kl"]["from_start"]
+        )
+        if started
+        else of_base,
+        "of_base": of_base if started else None,
         "half": half,
-        "regions": results["regions"].get(name),
+        "regions_of_start": _agreements(*_changes(results, name, started)),
+        "regions_of_base": _agreements(*_changes(results, name, None)) if started else None,
         "unchanged": name in results["unchanged"],
     }

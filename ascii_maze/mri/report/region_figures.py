@@ -48,12 +48,15 @@ def _overview(result: RegionComparison) -> tuple["Figure", str]:
         panel.axvline(tables[0]["noise_floor"], color=GREY, label="base, half against half: mean")
         across = [table["across_halves"] for table in tables]
         panel.plot(across, places, "o", color=BLUE, label="fine-tune on one half against base on the other")
-        panel.set_yticks(places, models if panel is panels[0] else [""] * len(models))
+        p = [f"p {table['p']:.2g}" if "p" in table else "" for table in tables]
+        names = [f"{name}, {one}".rstrip(", ") for name, one in zip(models, p)]
+        panel.set_yticks(places, names if panel is panels[0] else p)
         panel.set(title=kind, xlabel="agreement (Jaccard)", xlim=(0, 1.02), ylim=(len(models) - 0.5, -0.5))
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure, (
-        "A dot left of the grey band: the fine-tune's edges or regions differ from the base's by more than the choice "
-        "of prompts explains; a dot inside the band shows no difference."
+        "What decides is p, of a test that swaps the labels base and fine-tune at random prompts; the grey band is a "
+        "floor of something else, the choice of prompts (how well the base on one half of them agrees with itself on "
+        "the other), and a dot left of it is a change larger than other prompts would have made."
     )
 
 

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..analysis import HEADLINE
 from ..models import BASE
 from ..schema import Results
 
@@ -20,6 +21,27 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
             for name in adapters
             for position, of in results["drift_by_position"][name].items()
             for layer in layers
+        ],
+        "against_start": [
+            {
+                "model": name,
+                "start": of["start"],
+                "layer": layer,
+                **_at(layer, of["drift_by_position"][HEADLINE]),
+                **_at(layer, {key: of[key] for key in ("cka", "procrustes", "rsa")}),
+            }
+            for name, of in results["against_start"].items()
+            for layer in layers
+        ],
+        "weights_against_start": [
+            {"model": name, "start": of["start"], **update}
+            for name, of in results["against_start"].items()
+            for update in of["weights"]
+        ],
+        "quantisation": [
+            {"layer": layer, **_at(layer, {**results["quantisation"]["drift"], "cka": results["quantisation"]["cka"]})}
+            for layer in layers
+            if results["quantisation"]
         ],
         "similarity": [
             {"model": name, "layer": layer, **{key: of[name][layer] for key, of in likeness.items()}}
@@ -43,7 +65,10 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
             for name, of in results["lens"].items()
             for layer in layers
         ],
-        "next_token_kl": [{"model": name, **of} for name, of in results["kl"].items()],
+        "next_token_kl": [
+            {"model": name, **of, **(results["against_start"][name]["kl"] if name in results["against_start"] else {})}
+            for name, of in results["kl"].items()
+        ],
         "weights": [{"model": name, **update} for name in adapters for update in results["weights"][name]],
         "subspace_overlap": results["overlaps"],
         "patching": list(_patching(results)),
@@ -51,7 +76,7 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
             {"model": name, "role": role, "layer": layer, "accuracy": accuracy[layer]}
             for name, of in results["patching"].items()
             for role, accuracy in (("prompt", of["accuracy"]["prompt"]), ("answer", of["accuracy"]["answer"]))
-            for layer in layers
+            for layer in of["layers"]
         ],
         "regions": list(_leaves(results["regions_by_label"])),
     }
@@ -86,8 +111,10 @@ def _probes(results: Results) -> Iterator[dict]:
 
 def _patching(results: Results) -> Iterator[dict]:
     for name, of in results["patching"].items():
-        for layer, (valid, (low, high), restored) in enumerate(zip(of["valid"], of["valid_ci"], of["restored"])):
-            cell = {"model": name, "layer": layer, "valid": valid, "low": low, "high": high, "restored": restored}
+        for layer in of["layers"]:
+            low, high = of["valid_ci"][layer] or (None, None)
+            plain = {"valid": of["valid"][layer], "low": low, "high": high, "restored": of["restored"][layer]}
+            cell = {"model": name, "layer": layer, **plain}
             yield {**cell, BASE: of["base"], "fine_tune": of["fine_tune"], "mazes": of["mazes"]}
 
 

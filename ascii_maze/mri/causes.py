@@ -1,0 +1,114 @@
+"""What a fine-tune's change does, layer by layer: the base answers with the fine-tune's states after one layer."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..terminal import OnProgress
+from . import patching
+from .layers import MOST, next_layer, wanted_layers
+from .models import BASE, Models
+from .positions import TokenisedWalk
+from .reading import Recording, record
+from .schema import Patching, Share
+
+# Mazes that patched models answer, once per adapter and layer; and those whose next moves are counted.
+PATCHED_WALKS = 100
+PATCHED_READS = 24
+
+
+def valid_share(right: np.ndarray) -> Share:
+    """The share of answers that are valid, of bool (n,)."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(int(right.sum()), len(right), method="wilson")
+    return {"valid": float(right.mean()), "valid_ci": [float(low), float(high)]}
+
+
+def patch_layers(
+    models: Models,
+    rows: Sequence[dict],
+    walks: Sequence[TokenisedWalk],
+    solved: dict[str, np.ndarray],
+    option: str,
+    on_progress: OnProgress,
+) -> dict[str, Patching]:
+    """How much validity is restored by patching a fine-tune's hidden states into the base, at one layer at a time.
+
+    Args:
+        solved: model -> bool (n,), of its own answers.
+        option: which layers; see `layers.wanted_layers`.
+
+    Returns:
+        For each adapter `layers`, those that were patched, and per layer, None at the others, `valid`, `valid_ci` and
+        `restored`, the share of the way from the base's validity to the fine-tune's (None where these are equal);
+        `base`, `fine_tune`, `mazes`; and `accuracy`, see `patching.patched_accuracy`, with `reads`, the mazes of that.
+    """
+    few, rows, walks = walks[:PATCHED_READS], rows[:PATCHED_WALKS], walks[:PATCHED_WALKS]
+    last = len(models.layers)
+    wanted = wanted_layers(option, last)
+    each = (MOST + 2 if wanted is None else len(wanted)) + 1
+    steps = each * (len(models.names) - 1)
+    found: dict[str, Patching] = {}
+    for rank, name in enumerate(models.names[1:]):
+        base, own = solved[BASE][: len(rows)], solved[name][: len(rows)]
+        answer = Patched(models, name, rows, walks, base, own)
+        shares: dict[int, Share] = {}
+        for layer in _in_turn(wanted, shares, last):
+            shares[layer] = valid_share(answer(layer))
+            on_progress("patching", rank * each + len(shares), steps)
+        accuracy = patching.patched_accuracy(models, name, few, sorted(shares))
+        on_progress("patching", (rank + 1) * each, steps)
+        by_layer = [shares.get(layer) for layer in range(last + 1)]
+        start, end = float(base.mean()), float(own.mean())
+        found[name] = Patching(
+            base=start,
+            fine_tune=end,
+            layers=sorted(shares),
+            valid=[share and share["valid"] for share in by_layer],
+            valid_ci=[share and share["valid_ci"] for share in by_layer],
+            restored=[(one["valid"] - start) / (end - start) if one and end != start else None for one in by_layer],
+            accuracy=accuracy,
+            mazes=len(rows),
+            reads=len(few),
+        )
+    return found
+
+
+def _in_turn(wanted: Sequence[int] | None, shares: dict[int, Share], last: int) -> Iterator[int]:
+    """The layers to patch; if they are not given, each is chosen by the shares that those before it have left."""
+    yield from (0, last) if wanted is None else wanted
+    while wanted is None:
+        ahead = next_layer({layer: share["valid"] for layer, share in shares.items()}, last)
+        if ahead is None:
+            return
+        yield ahead
+
+
+class Patched:
+    """Which mazes the base solves with one fine-tune's states after a layer: bool (n,).
+
+    Below the adapter's first layer the patched base is the base, and above its last the fine-tune: these are known.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        name: str,
+        rows: Sequence[dict],
+        walks: Sequence[TokenisedWalk],
+        base: np.ndarray,
+        own: np.ndarray,
+    ):
+        self.models, self.name, self.rows, self.walks = models, name, rows, walks
+        self.stages = frozenset(models.stages(name))
+        self.known = {frozenset(): base, self.stages: own}
+        self.recorded: Recording | None = None
+
+    def __call__(self, layer: int) -> np.ndarray:
+        at_work = frozenset(stage for stage in self.stages if stage <= layer)
+        if at_work not in self.known:
+            self.recorded = self.recorded or record(self.models, self.name, self.walks)
+            answers = patching.patched_answers(self.models, self.recorded, layer, self.rows, self.walks)
+            self.known[at_work] = patching.solved(self.rows, answers)
+        return self.known[at_work]

@@ -1,0 +1,230 @@
+"""Runs the active model over walks without computing anything twice.
+
+What all walks begin with, such as the rules, is read once per model: in a causal model the states of a prefix do not
+depend on what follows. A model whose states are replaced after a layer is computed from that layer on. Both are exact
+up to rounding; where the first is not (see `models.shared_prefix.why_not`), walks are read whole.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..models.shared_prefix import SHORTEST, TOLERANCE, backbone_of, disagreement, why_not, window_of
+from .models import Models, watching
+from .positions import TokenisedWalk
+
+
+class Prefix(NamedTuple):
+    """What all walks begin with, as one model reads it.
+
+    Attributes:
+        ids: int64 (tokens,).
+        caches: key and value of each layer, (1, heads, tokens, size) each.
+        states: of the embedding and of each layer, (1, tokens, width).
+    """
+
+    ids: np.ndarray
+    caches: list[tuple[Any, Any]]
+    states: list
+
+
+class Batch(NamedTuple):
+    """A batch as one model has read it.
+
+    Attributes:
+        chosen: the indices of its walks.
+        walks: those walks, without the prefix.
+        ids: int64 (batch, tokens), padded on the right.
+        mask: 1 for tokens and 0 for padding, (batch, tokens).
+        states: of the embedding and of each layer, (batch, tokens, width).
+    """
+
+    chosen: list[int]
+    walks: list[TokenisedWalk]
+    ids: Any
+    mask: Any
+    states: list
+
+
+class Recording(NamedTuple):
+    """All states of one model on some walks; 2 MB per walk for 30 layers of 576 and 60 tokens.
+
+    Attributes:
+        name: of the model.
+        prefix: None where the walks are read whole.
+        batches: longest walks first.
+    """
+
+    name: str
+    prefix: Prefix | None
+    batches: list[Batch]
+
+
+def cut_prefix(models: Models, walks: Sequence[TokenisedWalk]) -> tuple[np.ndarray, list[TokenisedWalk]]:
+    """What all walks begin with, where reading it once is exact and pays, and the walks without it.
+
+    Returns:
+        int64 (tokens,), empty where walks are to be read whole; and walks whose positions count from there.
+    """
+    import torch
+
+    most = min(int(walk.maze[0]) for walk in walks)  # every position that is read comes after it
+    heads = np.array([walk.ids[:most] for walk in walks])
+    differ = (heads != heads[0]).any(axis=0)
+    common = int(differ.argmax()) if differ.any() else most
+    longest = max(len(walk.ids) for walk in walks)
+    if common < SHORTEST or why_not(models.model) is not None or longest >= window_of(backbone_of(models.model)):
+        return np.zeros(0, dtype=np.int64), list(walks)
+    with torch.inference_mode():
+        if not disagreement(models.model) <= TOLERANCE:
+            return np.zeros(0, dtype=np.int64), list(walks)
+    return heads[0, :common], [_cut(walk, common) for walk in walks]
+
+
+def _cut(walk: TokenisedWalk, count: int) -> TokenisedWalk:
+    return replace(
+        walk,
+        ids=walk.ids[count:],
+        last_prompt=walk.last_prompt - count,
+        start=walk.start - count,
+        goal=walk.goal - count,
+        maze=walk.maze - count,
+        moves=walk.moves - count,
+        answer_end=walk.answer_end - count,
+        cells=walk.cells - count,
+    )
+
+
+def batches(walks: Sequence[TokenisedWalk], batch_size: int) -> Iterator[tuple[list[int], Any, Any]]:
+    """Batches of walks of similar length, longest first: indices, token ids and mask (batch, tokens)."""
+    import torch
+
+    order = sorted(range(len(walks)), key=lambda index: len(walks[index].ids), reverse=True)
+    for first in range(0, len(order), batch_size):
+        chosen = order[first : first + batch_size]
+        ids = torch.zeros(len(chosen), len(walks[chosen[0]].ids), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, index in enumerate(chosen):
+            ids[row, : len(walks[index].ids)] = torch.from_numpy(walks[index].ids)
+            mask[row, : len(walks[index].ids)] = 1
+        yield chosen, ids, mask
+
+
+def read_prefix(models: Models, ids: np.ndarray) -> Prefix | None:
+    """Read what all walks begin with by the active model; None if that is nothing."""
+    if not len(ids):
+        return None
+    states: list = []
+    caches = _fill(models, ids, lambda site, layer, hidden: states.append(hidden))
+    return Prefix(ids, caches, states)
+
+
+def patch_prefix(models: Models, prefix: Prefix | None, layer: int) -> Prefix | None:
+    """The prefix as the active model continues it from another model's states after a layer."""
+    if prefix is None:
+        return None
+    with starting_after(models, layer, prefix.states[layer]):
+        caches = _fill(models, prefix.ids)
+    return Prefix(prefix.ids, [*prefix.caches[:layer], *caches[layer:]], prefix.states)
+
+
+def _fill(models: Models, ids: np.ndarray, visit: Callable | None = None) -> list[tuple[Any, Any]]:
+    """Run the active model over one row, and return the keys and values of each layer; None where it was skipped."""
+    import torch
+    from transformers import DynamicCache
+
+    cache = DynamicCache(config=models.model.config.get_text_config())
+    tokens = torch.from_numpy(ids)[None].to(models.model.device)
+    with watching(models, visit or _ignore), torch.inference_mode():
+        models.model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return [(layer.keys, layer.values) for layer in cache.layers]
+
+
+def read(
+    models: Models, ids, mask, prefix: Prefix | None = None, visit: Callable | None = None, parts: bool = False
+) -> None:
+    """Run the active model over a batch, and pass its hidden states to `visit`; see `models.watching`.
+
+    Args:
+        ids: int64 (batch, tokens), without the prefix.
+        mask: 1 for tokens and 0 for padding, (batch, tokens).
+        prefix: as the active model reads it.
+        parts: also pass what attention and MLP add.
+    """
+    import torch
+    from transformers import DynamicCache
+
+    device, past = models.model.device, {}
+    if prefix is not None:
+        cache = DynamicCache(config=models.model.config.get_text_config())
+        for layer, (keys, values) in enumerate(prefix.caches):
+            cache.update(keys.expand(len(ids), -1, -1, -1), values.expand(len(ids), -1, -1, -1), layer)
+        mask = torch.cat([mask.new_ones(len(ids), len(prefix.ids)), mask], 1)
+        past = {"past_key_values": cache}
+    with watching(models, visit or _ignore, parts), torch.inference_mode():
+        models.model(
+            input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=bool(past), logits_to_keep=1, **past
+        )
+
+
+def record(models: Models, name: str, walks: Sequence[TokenisedWalk], batch_size: int = 64) -> Recording:
+    """Every state of one model on walks, whose prefix is read once."""
+    models.switch(name)
+    ids, cut = cut_prefix(models, walks)
+    prefix, found = read_prefix(models, ids), []
+    for chosen, tokens, mask in batches(cut, batch_size):
+        states: list = []
+        read(models, tokens, mask, prefix, lambda site, layer, hidden, states=states: states.append(hidden))
+        found.append(Batch(chosen, [cut[index] for index in chosen], tokens, mask, states))
+    return Recording(name, prefix, found)
+
+
+@contextmanager
+def starting_after(models: Models, layer: int, states) -> Iterator[None]:
+    """While it lasts, the model computes only what lies above a layer, from these states of it.
+
+    Args:
+        layer: 0 is the embedding's output, which is computed, and replaced.
+        states: (batch, tokens, width), of the batch that will be read.
+    """
+    wrapped = _returns_tuples(models) if layer else False
+
+    def give(value):
+        return (value,) if wrapped else value
+
+    def passing(hidden_states, *arguments, **keywords):
+        return give(hidden_states)
+
+    def replaced(*arguments, **keywords):
+        return give(states)
+
+    skipped = models.layers[:layer]
+    for module in skipped:
+        module.forward = replaced if module is skipped[-1] else passing
+    try:
+        with watching(models, lambda site, here, hidden: states if here == layer == 0 else None):
+            yield
+    finally:
+        for module in skipped:
+            del module.forward
+
+
+def _returns_tuples(models: Models) -> bool:
+    """Whether decoder layers return tuples, as some families' do, and not a tensor."""
+    import torch
+
+    found: list[bool] = []
+    hook = models.layers[0].register_forward_hook(lambda module, given, output: found.append(type(output) is tuple))
+    try:
+        with torch.inference_mode():
+            models.model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=models.model.device), use_cache=False)
+    finally:
+        hook.remove()
+    return found[0]
+
+
+def _ignore(site: str, layer: int, hidden) -> None:
+    """A visitor that leaves everything as it is."""

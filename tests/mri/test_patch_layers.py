@@ -1,0 +1,52 @@
+"""Which layers are patched, and that they are patched without computing what lies below."""
+
+import pytest
+
+from ascii_maze.errors import UsageError
+from ascii_maze.mri.causes import patch_layers
+from ascii_maze.mri.layers import ALL_UP_TO, FIRST, MOST, next_layer, wanted_layers
+
+from .conftest import LAYERS
+
+
+def patched(curve) -> list[int]:
+    """The layers of a model of 30 that are patched where validity is this function of the layer."""
+    measured = {0: curve(0), 30: curve(30)}
+    while (layer := next_layer(measured, 30)) is not None:
+        measured[layer] = curve(layer)
+    return sorted(measured)
+
+
+def test_a_deep_model_is_patched_where_validity_changes():
+    step = patched(lambda layer: float(layer >= 18))
+    assert {17, 18} <= set(step)  # the very layer is found
+    assert len(step) == FIRST + 2 + 2
+    assert patched(lambda layer: 0.0) == [0, 5, 10, 15, 20, 25, 30]
+    assert len(patched(lambda layer: layer / 30)) == MOST + 2
+
+
+def test_layers_are_what_the_option_names():
+    assert wanted_layers("auto", ALL_UP_TO) == wanted_layers("all", ALL_UP_TO) == list(range(ALL_UP_TO + 1))
+    assert wanted_layers("auto", 30) is None
+    assert wanted_layers("7, 0-2,30", 30) == [0, 1, 2, 7, 30]
+
+
+@pytest.mark.parametrize("option", ["", "some", "3-1", "0,31", "-1", "1.5", "99999"])
+def test_other_options_are_refused(option):
+    with pytest.raises(UsageError, match="--patch-layers"):
+        wanted_layers(option, 30)
+
+
+def test_only_the_named_layers_are_patched_and_none_stands_at_the_others(models, rows, walks):
+    import numpy as np
+
+    solved = {name: np.zeros(len(rows), dtype=bool) for name in models.names}
+    solved["one"][:6] = True
+    found = patch_layers(models, rows, walks, solved, "0,2", lambda *done: None)["one"]
+    assert found["layers"] == [0, 2]
+    for column in (found["valid"], found["valid_ci"], found["accuracy"]["prompt"], found["accuracy"]["answer"]):
+        assert [value is None for value in column] == [False, True, False, True]
+    whole = patch_layers(models, rows, walks, solved, "all", lambda *done: None)["one"]
+    assert whole["layers"] == list(range(LAYERS + 1))
+    assert [whole["valid"][layer] for layer in (0, 2)] == [found["valid"][layer] for layer in (0, 2)]
+    assert whole["restored"][LAYERS] == 1.0

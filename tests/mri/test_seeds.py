@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from ascii_maze.cli.mri import number_seeds
+from ascii_maze.mri.seeds import compare_methods, distances, first_seeds, method_of, permute
+
+LAYERS = 4
+
+
+def table_of(adapters: np.ndarray) -> np.ndarray:
+    """Distances of adapters, float (n, layers, width)."""
+    names = [str(index) for index in range(len(adapters))]
+    return distances(names, lambda a, b: np.linalg.norm(adapters[int(a)] - adapters[int(b)], axis=1).tolist())
+
+
+def drawn(rng, seeds: int, apart: float) -> np.ndarray:
+    """Two methods with so many seeds each; one change is planted, at layer 2, and then the other."""
+    adapters = rng.normal(size=(2 * seeds, LAYERS, 6))
+    adapters[seeds:, 2] += apart
+    return adapters
+
+
+@pytest.mark.parametrize("seeds", [2, 4])
+def test_seeds_of_one_change_are_told_apart_no_more_often_than_chance_has_it(seeds):
+    rng = np.random.default_rng(0)
+    p = np.array([permute(table_of(drawn(rng, seeds, 0.0)), seeds)[1] for _ in range(200)])
+    for level in np.unique(p):
+        assert (p <= level).mean() <= level + 3 * np.sqrt(level * (1 - level) / 200)
+
+
+def test_two_changes_are_told_apart_at_the_layer_where_they_are():
+    rng = np.random.default_rng(1)
+    names = [f"{method}@{seed}" for method in ("sft", "dpo") for seed in range(4)]
+    table = table_of(drawn(rng, 4, 6.0))
+    (test,) = compare_methods("drift", names, table)
+    assert (test["a"], test["b"], test["seeds"], test["layer"]) == ("sft", "dpo", [4, 4], 2)
+    assert test["p"] == test["smallest_p"] == 1 / 35
+    assert test["between"][2] > 2 * test["within"][2]
+
+
+def test_the_smallest_p_is_that_of_so_many_seeds():
+    rng = np.random.default_rng(2)
+    for first, second, ways in ((2, 2, 3), (5, 5, 126), (2, 3, 10)):
+        adapters = rng.normal(size=(first + second, 1, 3))
+        adapters[first:] += 100
+        assert permute(table_of(adapters), first)[1:] == (1 / ways, ways)
+
+
+def test_one_seed_is_not_compared():
+    names = ["sft@0", "sft@1", "dpo"]
+    assert compare_methods("drift", names, np.ones((1, 3, 3))) == []
+    assert first_seeds(names) == ["sft@0", "dpo"]
+    assert method_of("dpo") == "dpo"
+
+
+def test_a_layer_where_nothing_differs_says_nothing():
+    table = np.zeros((2, 4, 4))
+    assert permute(table, 2) == (0.0, 1.0, 3)
+
+
+def test_repeated_names_are_seeds():
+    assert number_seeds(["sft=a", "dpo=b", "sft=c"]) == ["sft@0=a", "dpo=b", "sft@1=c"]
+    assert number_seeds(["sft@1=a", "sft@2=b", "ORG/x", "ORG/x"]) == ["sft@1=a", "sft@2=b", "ORG/x", "ORG/x"]
