@@ -147,7 +147,8 @@ def about(results: Results, model: str, base: str) -> Results:
 
 def _locations(content: Mapping[str, Any]) -> dict[str, str]:
     """Name -> location of each model in results.json or mri.json."""
-    models = content.get("settings", {}).get("models") or content.get("models", {})
+    settings = content.get("settings", {})
+    models = settings.get("models") or settings.get("adapters") or content.get("models", {})
     return models if isinstance(models, dict) else {name: name for name in models}
 
 

@@ -20,7 +20,7 @@ from .lens import divergence, next_token_kl, read_out
 from .models import BASE, Models
 from .positions import TokenisedWalk
 from .probes import probe
-from .regions.changes import Centred, find_changes, with_tests
+from .regions.changes import KINDS, Centred, apart, find_changes, with_tests
 from .regions.comparison import compare_regions, fit_regions
 from .schema import AgainstStart, Changes, Drift, Probe, Quantisation, RegionComparison, Similarity, Update, only
 from .similarity import debiased_cka, drift, effective_rank, gram, procrustes, rsa
@@ -50,12 +50,14 @@ class Regions(NamedTuple):
         by_label: label -> of `compare_regions`; empty where there are none.
         as_llm_mri: (reference, model) -> changes in bases that the models share as they are.
         centred: the same after each model is centred on its own mean.
+        apart: by what the distances of two models are measured -> (model, model) -> by layer.
         missing: what is missing -> why.
     """
 
     by_label: dict[str, RegionComparison]
     as_llm_mri: dict[tuple[str, str], Changes]
     centred: dict[tuple[str, str], Changes]
+    apart: dict[str, Callable[[str, str], list[float]]]
     missing: dict[str, str]
 
 
@@ -132,7 +134,7 @@ def seed_measures(
     def states(a: str, b: str, layer: int) -> tuple[np.ndarray, np.ndarray]:
         return activations.read(a, layer, HEADLINE), activations.read(b, layer, HEADLINE)
 
-    def apart(a: str, b: str) -> list[float]:
+    def moved_apart(a: str, b: str) -> list[float]:
         moved = (np.subtract(*states(a, b, layer)) for layer in layers)
         return [float(np.linalg.norm(each, axis=1).mean() / norm) for each, norm in zip(moved, norms)]
 
@@ -144,7 +146,7 @@ def seed_measures(
         return [np.nan if value is None else 1 - value for value in (None, *cell["by_layer"])]
 
     return {
-        "drift": apart,
+        "drift": moved_apart,
         "1 - CKA": unlike("cka"),
         "Procrustes": lambda a, b: [likeness(*states(a, b, layer))["procrustes"] for layer in layers],
         "1 - RSA": unlike("rsa"),
@@ -211,9 +213,14 @@ def compare_starts(
 
 
 def ask_probes(
-    activations: Activations, rows: Sequence[dict], walks: Sequence[TokenisedWalk], seed: int, on_progress: OnProgress
+    activations: Activations,
+    names: Sequence[str],
+    rows: Sequence[dict],
+    walks: Sequence[TokenisedWalk],
+    seed: int,
+    on_progress: OnProgress,
 ) -> tuple[dict[str, dict[str, list[Probe]]], dict[str, str]]:
-    """Every question of `QUESTIONS` at every layer of every model, on the same held-out mazes.
+    """Every question of `QUESTIONS` at every layer of some models, on the same held-out mazes.
 
     Returns:
         {model: {question: [of `probe`, per layer]}}, and {what is missing: why}.
@@ -221,9 +228,9 @@ def ask_probes(
     from sklearn.exceptions import ConvergenceWarning
 
     labels = {"moves": move_labels(rows, walks), "cells": cell_labels(rows, walks)}
-    found: dict = {name: {} for name in activations.models}
+    found: dict = {name: {} for name in names}
     missing = {}
-    steps, done = len(QUESTIONS) * len(activations.models), itertools.count(1)
+    steps, done = len(QUESTIONS) * len(names), itertools.count(1)
     # A probe is too small for several BLAS threads; several probes at once fill the cores.
     with threadpool_limits(1), warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore", ConvergenceWarning)  # close to the optimum is good enough
@@ -233,7 +240,7 @@ def ask_probes(
                 missing[f"the probe of '{question}'"] = f"one answer only, {values[0]}, in all of these mazes"
                 continue
             try:
-                for name in activations.models:
+                for name in names:
                     ask = partial(_probe_layer, activations, name, position, values, mazes, seed)
                     found[name][question] = list(pool.map(ask, range(activations.layers)))
                     on_progress("probes", next(done), steps)
@@ -266,7 +273,7 @@ def find_regions(
         fitted = fit_regions(activations, HEADLINE, seed)
         centred = fit_regions(Centred(activations), HEADLINE, seed)
     except AsciiMazeError as error:
-        return Regions({}, {}, {}, {"activation regions": str(error)})
+        return Regions({}, {}, {}, {}, {"activation regions": str(error)})
     steps = itertools.count(1)
     total = len(labels) + len(pairs) + 1
     on_progress("regions", next(steps), total)
@@ -286,4 +293,9 @@ def find_regions(
         except UsageError as error:
             missing[f"activation regions by {label}"] = str(error)
         on_progress("regions", next(steps), total)
-    return Regions(found, *changes, missing)
+    distances = {
+        f"1 - agreement of {kind}{version}": apart(fit, kind)
+        for version, fit in (("", fitted), (", centred", centred))
+        for kind in KINDS
+    }
+    return Regions(found, *changes, distances, missing)

@@ -27,6 +27,7 @@ def valid_share(right: np.ndarray) -> Share:
 
 def patch_layers(
     models: Models,
+    names: Sequence[str],
     rows: Sequence[dict],
     walks: Sequence[TokenisedWalk],
     solved: dict[str, np.ndarray],
@@ -36,6 +37,7 @@ def patch_layers(
     """How much validity is restored by patching a fine-tune's hidden states into the base, at one layer at a time.
 
     Args:
+        names: of the adapters.
         solved: model -> bool (n,), of its own answers.
         option: which layers; see `layers.wanted_layers`.
 
@@ -48,9 +50,9 @@ def patch_layers(
     last = len(models.layers)
     wanted = wanted_layers(option, last)
     each = (MOST + 2 if wanted is None else len(wanted)) + 1
-    steps = each * (len(models.names) - 1)
+    steps = each * len(names)
     found: dict[str, Patching] = {}
-    for rank, name in enumerate(models.names[1:]):
+    for rank, name in enumerate(names):
         base, own = solved[BASE][: len(rows)], solved[name][: len(rows)]
         answer = Patched(models, name, rows, walks, base, own)
         shares: dict[int, Share] = {}

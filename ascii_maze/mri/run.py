@@ -51,7 +51,7 @@ from .schema import (
     Update,
     only,
 )
-from .seeds import compare_seeds
+from .seeds import compare_seeds, first_seeds
 from .starts import find_starts
 from .weights import align, overlaps, updates
 
@@ -183,7 +183,8 @@ def measure(
     activations = extract(models, walks, folder / "all", on_progress=on_progress)
     quantisation, without_plain = find_quantisation(models, load_plain, walks, activations, folder / "plain")
     solved = walk_mazes(models, activations, rows, walks, on_progress)
-    probes, unasked = ask_probes(activations, rows, walks, seed, on_progress)
+    shown = first_seeds(models.names[1:])  # of each method; the others are floors
+    probes, unasked = ask_probes(activations, [BASE, *shown], rows, walks, seed, on_progress)
     changed = {name: updates(models, name) for name in models.names[1:]}
     pairs = [*((BASE, name) for name in models.names[1:]), *((start, name) for name, start in starts.items())]
     regions = find_regions(activations, maze_labels(rows, walks, solved), pairs, seed, on_progress)
@@ -203,8 +204,8 @@ def measure(
         weights={name: [only(Update, update) for update in found] for name, found in changed.items()},
         overlaps=overlaps(changed),
         cosines=[*align(changed, BASE, len(models.layers)), *align_siblings(models, starts)],
-        seeds=compare_seeds(models.names[1:], seed_measures(models, activations, changed)),
-        patching=patch_layers(models, rows, walks, solved, settings["patch layers"], on_progress),
+        seeds=compare_seeds(models.names[1:], {**seed_measures(models, activations, changed), **regions.apart}),
+        patching=patch_layers(models, shown, rows, walks, solved, settings["patch layers"], on_progress),
         regions=first["models"] if first else {},
         regions_by_label={label: only(RegionNumbers, found) for label, found in regions.by_label.items()},
         regions_centred={name: regions.centred[BASE, name] for name in models.names[1:] if regions.centred},

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ..evaluation.schema import Analysis
 from ..mazes.baselines import BASELINES
+from ..mri.seeds import first_seeds, method_of
 from ..plots import SETTINGS, inline_svg, svg_of
 from .results import best_rule
 from .schema import Contrast, MeanRates
@@ -131,7 +132,9 @@ def reward_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str])
 
 
 def inside_figure(mri: dict, colours: dict[str, str]) -> str:
-    """How far each model has gone from the base, layer by layer: drift of the activations, and likeness by CKA."""
+    """How far each model has gone from the base, layer by layer: drift of the activations, and likeness by CKA; a
+    method's further seeds are dotted.
+    """
     from matplotlib import rc_context
 
     with rc_context(SETTINGS):
@@ -140,7 +143,10 @@ def inside_figure(mri: dict, colours: dict[str, str]) -> str:
         for panel, (key, label) in zip(panels, titles):
             for name, by_layer in mri[key].items():
                 points = [(layer, value) for layer, value in enumerate(by_layer) if value is not None]
-                panel.plot(*zip(*points), marker=".", color=colours[name], label=name)
+                first = name in first_seeds(list(mri[key]))
+                style = {"marker": "."} if first else {"linestyle": ":", "linewidth": 1}
+                method = method_of(name)
+                panel.plot(*zip(*points), color=colours[method], label=method if first else None, **style)
             panel.set(xlabel="layer (0: embedding)", ylabel=label)
             panel.grid(alpha=0.25)
         handles, labels = panels[0].get_legend_handles_labels()

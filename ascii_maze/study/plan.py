@@ -107,13 +107,16 @@ def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False) 
     evaluated = [name for name in order if not METHODS[recipes[name].method].scores]
     here = {OUT: str(out), BASE: study.base}
     stages = [_build(study, out, workers)]
-    for number in study.seeds:
-        alone = len(study.seeds) == 1
-        seed = _Seed(number, Path() if alone else Path(f"seed-{number}"), "" if alone else f"-{number}")
+    alone = len(study.seeds) == 1
+    seeds = [
+        _Seed(number, Path() if alone else Path(f"seed-{number}"), "" if alone else f"-{number}")
+        for number in study.seeds
+    ]
+    for seed in seeds:
         stages += [_train(study, name, recipes[name], starts[name], seed, here, any_launcher) for name in order]
         stages.append(_evaluate(study, evaluated, seed, here))
-        if study.mri_limit and number == study.seeds[0]:
-            stages.append(_mri(study, evaluated, seed, here))
+    if study.mri_limit:
+        stages.append(_mri(study, evaluated, seeds, here))
     return stages
 
 
@@ -173,7 +176,16 @@ def _evaluate(study: Study, evaluated: list[str], seed: _Seed, here: dict[str, s
     )
 
 
-def _mri(study: Study, evaluated: list[str], seed: _Seed, here: dict[str, str]) -> Stage:
+def _mri(study: Study, evaluated: list[str], seeds: list[_Seed], here: dict[str, str]) -> Stage:
+    """Of all seeds, as `sft@0`, `sft@1`: a method's seeds are the floor of what methods differ by."""
+    uses: dict[str, tuple[str, ...]] = {
+        f"train-{name}{seed.mark}": (
+            "--adapter",
+            f"{name}{f'@{seed.number}' if len(seeds) > 1 else ''}={OUT}/{seed.folder / name}",
+        )
+        for name in evaluated
+        for seed in seeds
+    }
     return Stage(
         name="mri",
         command=(
@@ -183,7 +195,7 @@ def _mri(study: Study, evaluated: list[str], seed: _Seed, here: dict[str, str]) 
         product=Path("mri", "mri.json"),
         names=here,
         needs=("build",),
-        uses={f"train-{name}{seed.mark}": ("--adapter", f"{name}={OUT}/{seed.folder / name}") for name in evaluated},
+        uses=uses,
         needs_one=True,
         reads=(study.base,),
         modules=("ascii_maze.launch", "ascii_maze.mri.run"),

@@ -160,10 +160,11 @@ def inside_rows(results: StudyResults) -> list[dict]:
     if not mri:
         return []
     split = next(iter(next(iter(results["models"].values()), {})), "")
-    seed = str(results["settings"]["study"]["seeds"][0])  # the one whose models were looked into
     rows = []
     for name, by_layer in mri["drift"].items():
-        cell = results["models"].get(name, {}).get(split)
+        method, _, number = name.partition("@")
+        seed = number or str(results["settings"]["study"]["seeds"][0])
+        cell = results["models"].get(method, {}).get(split)
         found, started = mri.get("regions", {}).get(name), mri["against_start"].get(name)
         rows.append(
             {

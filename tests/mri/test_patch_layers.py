@@ -42,11 +42,11 @@ def test_only_the_named_layers_are_patched_and_none_stands_at_the_others(models,
 
     solved = {name: np.zeros(len(rows), dtype=bool) for name in models.names}
     solved["one"][:6] = True
-    found = patch_layers(models, rows, walks, solved, "0,2", lambda *done: None)["one"]
+    found = patch_layers(models, ["one"], rows, walks, solved, "0,2", lambda *done: None)["one"]
     assert found["layers"] == [0, 2]
     for column in (found["valid"], found["valid_ci"], found["accuracy"]["prompt"], found["accuracy"]["answer"]):
         assert [value is None for value in column] == [False, True, False, True]
-    whole = patch_layers(models, rows, walks, solved, "all", lambda *done: None)["one"]
+    whole = patch_layers(models, ["one"], rows, walks, solved, "all", lambda *done: None)["one"]
     assert whole["layers"] == list(range(LAYERS + 1))
     assert [whole["valid"][layer] for layer in (0, 2)] == [found["valid"][layer] for layer in (0, 2)]
     assert whole["restored"][LAYERS] == 1.0

@@ -67,6 +67,6 @@ def test_a_probe_that_cannot_be_trained_is_missing_with_its_reason(activations, 
         raise AsciiMazeError("one label only")
 
     monkeypatch.setattr("ascii_maze.mri.analysis.probe", refuse)
-    found, missing = ask_probes(activations, rows, walks, 0, lambda *done: None)
+    found, missing = ask_probes(activations, activations.models, rows, walks, 0, lambda *done: None)
     assert found == {name: {} for name in activations.models}
     assert missing == {f"the probe of '{question}'": "one label only" for question in QUESTIONS}

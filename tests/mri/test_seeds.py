@@ -61,3 +61,31 @@ def test_a_layer_where_nothing_differs_says_nothing():
 def test_repeated_names_are_seeds():
     assert number_seeds(["sft=a", "dpo=b", "sft=c"]) == ["sft@0=a", "dpo=b", "sft@1=c"]
     assert number_seeds(["sft@1=a", "sft@2=b", "ORG/x", "ORG/x"]) == ["sft@1=a", "sft@2=b", "ORG/x", "ORG/x"]
+
+
+def test_a_report_on_seeds_tests_methods_and_looks_into_one_adapter_of_each(adapters, dataset, few_patched, tmp_path):
+    from ascii_maze.mri.run import write_report
+
+    names = {"a@0": "zero", "a@1": "random", "b@0": "random", "b@1": "zero"}
+    found = write_report(
+        "tiny", {name: adapters[of] for name, of in names.items()}, str(dataset), "train", tmp_path, 30
+    )
+    assert set(found["probes"]) == {"base", "a@0", "b@0"}
+    assert set(found["patching"]) == {"a@0", "b@0"}
+    assert set(found["drift"]) == set(names)
+    by_measure = {test["measure"]: test for test in found["seeds"]}
+    assert {"drift", "1 - CKA", "KL", "1 - agreement of regions"} <= set(by_measure)
+    # Both methods have the same two adapters, so that seeds are farther apart than methods.
+    assert {test["p"] for test in found["seeds"]} == {1.0}
+    assert {test["smallest_p"] for test in found["seeds"]} == {1 / 3}
+    page = (tmp_path / "report.html").read_text()
+    assert "Methods against their seeds" in page
+    assert "may be luck" not in page
+
+
+def test_one_seed_of_each_may_be_luck(adapters, dataset, few_patched, tmp_path):
+    from ascii_maze.mri.run import write_report
+
+    found = write_report("tiny", adapters, str(dataset), "train", tmp_path, 20)
+    assert found["seeds"] == []
+    assert "may be luck" in (tmp_path / "report.html").read_text()

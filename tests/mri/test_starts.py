@@ -13,7 +13,7 @@ from ascii_maze.mri.weights import updates
 
 from .conftest import LAYERS
 
-NONE = Regions({}, {}, {}, {})
+NONE = Regions({}, {}, {}, {}, {})
 
 
 def run_of(folder, started_from: str | None) -> Source:

@@ -87,8 +87,11 @@ def test_a_look_inside_needs_one_adapter():
 def test_every_seed_has_its_own_runs():
     study = Study("demo", "tiny", {"sft": CHAIN["sft"], "dpo": CHAIN["dpo"]}, ["test"], seeds=[3, 4])
     stages = {stage.name: stage for stage in plan(study, Path("out"))}
-    seeds = ["train-sft-3", "train-dpo-3", "evaluate-3", "mri", "train-sft-4", "train-dpo-4", "evaluate-4"]
-    assert list(stages) == ["build", *seeds]
+    seeds = ["train-sft-3", "train-dpo-3", "evaluate-3", "train-sft-4", "train-dpo-4", "evaluate-4"]
+    assert list(stages) == ["build", *seeds, "mri"]
+    looked_into = stages["mri"].words(set(stages))
+    adapters = [looked_into[place + 1] for place, word in enumerate(looked_into) if word == "--adapter"]
+    assert adapters == [f"{name}@{seed}=out/seed-{seed}/{name}" for name in ("sft", "dpo") for seed in (3, 4)]
     words = stages["train-dpo-4"].words(set())
     assert words[words.index("--adapter_name_or_path") + 1] == "out/seed-4/sft"
     assert words[words.index("--seed") + 1] == "4"

@@ -9,7 +9,7 @@ swapped at random prompts, many times: where the agreement of the real models is
 differ. The split-half floor (`edges.compare_models`) is a floor of something else, of the choice of prompts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -56,6 +56,12 @@ def find_changes(fitted: Fitted, reference: str, model: str) -> Changes:
         p = (1 + (null <= table["agreement"] + 1e-12).sum()) / (1 + len(null))
         found[kind] = Agreement(**table, expected=float(null.mean()), p=float(p))
     return Changes(edges=found["edges"], regions=found["regions"])
+
+
+def apart(fitted: Fitted, kind: str) -> Callable[[str, str], list[float]]:
+    """How unlike the edges or regions of two models are, by layer: (model, model) -> 1 - Jaccard's index."""
+    measure, rows = measures(fitted.areas, fitted.settings)[kind], np.arange(len(fitted.groups))
+    return lambda one, other: (1 - agreements(measure(one, rows), measure(other, rows))[1:]).tolist()
 
 
 def with_tests(fitted: Fitted, changes: Mapping[tuple[str, str], Changes]) -> Fitted:

@@ -108,9 +108,9 @@ def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
         "patched in after one layer: it rises at the layers whose change matters; bars are Wilson's 95 % intervals."
         + _which_layers(results),
         lines(
-            {name: results["patching"][name]["valid"] for name in adapters},
+            {name: of["valid"] for name, of in results["patching"].items()},
             "valid, share",
-            intervals={name: results["patching"][name]["valid_ci"] for name in adapters},
+            intervals={name: of["valid_ci"] for name, of in results["patching"].items()},
             low=0,
             level=(results["patching"][adapters[0]]["base"], "base"),
         ),
@@ -134,6 +134,8 @@ def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
             yield CaptionedFigure(f"probe_{question.replace(' ', '_')}", None, *_probe(results, question))
     if results["overlaps"]:
         yield CaptionedFigure("subspace_overlap", None, *_overlap(results))
+    if results["cosines"]:
+        yield CaptionedFigure("cosine", None, *_cosines(results))
 
 
 def method_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
@@ -260,6 +262,25 @@ def _weights(results: Results, name: str) -> tuple[str, "Figure"]:
     values = np.array([[cells.get((kind, layer), np.nan) for layer in layers] for kind in kinds])
     caption = "Size of each module's update relative to the weights it is added to."
     return caption, heatmap(values.reshape(len(kinds), len(layers)), kinds, layers, low=0, axis="layer")
+
+
+def _cosines(results: Results) -> tuple[str, "Figure"]:
+    """Pair of adapters x layer; pairs that share a start by what they changed in it."""
+    started = {frozenset((cell["a"], cell["b"])) for cell in results["cosines"] if cell["reference"] != BASE}
+    cells = [
+        cell
+        for cell in results["cosines"]
+        if cell["reference"] != BASE or frozenset((cell["a"], cell["b"])) not in started
+    ]
+    values = np.array([[cell["whole"], *cell["by_layer"]] for cell in cells], dtype=float)
+    from_start = [f" from {cell['reference']}" if cell["reference"] != BASE else "" for cell in cells]
+    names = [f"{cell['a']}, {cell['b']}{start}" for cell, start in zip(cells, from_start)]
+    caption = (
+        "Cosine of the updates of two fine-tunes, taken as one vector: 1 is the same change, 0 is what unrelated ones "
+        "have; two that started from one other by what they changed in that."
+    )
+    columns = ["all", *range(1, results["layers"])]
+    return caption, heatmap(values, names, columns, signed=True, axis="layer (all: the whole update)")
 
 
 def _overlap(results: Results) -> tuple[str, "Figure"]:

@@ -15,6 +15,7 @@ from ..analysis import HEADLINE
 from ..models import BASE
 from ..regions.edges import ALL, agreement_in_words
 from ..schema import AgainstStart, Changes, RegionComparison, Results, write_results
+from ..seeds import methods_of
 from .charts import TIP, WIDTH, CaptionedFigure
 from .figures import appendix_figures, method_figures, overview_figures
 from .region_figures import region_figures
@@ -31,7 +32,7 @@ def draw_report(results: Results, regions: RegionComparison | None, out: Path, o
     of_regions = list(region_figures(regions)) if regions else []
     sections: dict[str | None, list[CaptionedFigure]] = {
         None: [*overview_figures(results)],
-        **{name: [*method_figures(results, name)] for name in results["models"][1:]},
+        **{name: [*method_figures(results, name)] for name in results["patching"]},
         BASE: [*appendix_figures(results)],
     }
     for name, figures in sections.items():
@@ -93,7 +94,9 @@ def write_page(path: Path, results: Results, pictures: dict[str | None, list[dic
         "loading": loaded_in_words(results["settings"]["loaded"]),
         "rows": [_summary(results, name) for name in adapters],
         "overview": pictures[None],
-        "methods": {name: pictures[name] for name in adapters},
+        "methods": {name: pictures[name] for name in results["patching"]},
+        "several_seeds": len(methods_of(adapters)) < len(adapters),
+        "seeds": results["seeds"],
         "appendix": pictures[BASE],
         "number": lambda value, digits=2: "" if value is None else f"{value:.{digits}f}",
     }
@@ -132,7 +135,7 @@ def _agreements(as_llm_mri: Changes | None, centred: Changes | None) -> list[str
 
 def _summary(results: Results, name: str) -> dict:
     """One fine-tune in the table at the head of the page."""
-    restored = results["patching"][name]["restored"]
+    restored = results["patching"][name]["restored"] if name in results["patching"] else []
     half = next((layer for layer, share in enumerate(restored) if share is not None and share >= 0.5), None)
     started = results["against_start"].get(name)
     of_base = _extremes(results["drift"][name], results["cka"][name], results["kl"][name]["from_base"])
