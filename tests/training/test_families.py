@@ -1,44 +1,131 @@
 """A model that knows the mazes by heart is right on them, whatever its family's chat template does."""
 
+import functools
+import shutil
+
 import pytest
 
+from ascii_maze import Maze, lm_eval_path, score_path
 from ascii_maze.evaluation.run import evaluate
+from ascii_maze.models.loading import load_tokenizer
+from ascii_maze.models.portable import save_portable
+from dataset_builder.build import build
+from dataset_builder.load import load_mazes
 
-from .conftest import settings
-from .families import save_model
+from .by_heart import MAZES, learn, one_thread, train_further
+from .conftest import history
+from .families import tokenizer_of
 
-# An empty thought before the answer; no system role; a prompt that is no prefix of the whole; a date, a trimmed maze.
-UNLIKE = ("qwen3", "gemma", "deepseek_r1_distill", "llama3_2")
+# Unlike each other: an empty thought before the answer; no system role; a prompt that is no prefix of the whole; a
+# date, and a maze without the blanks at its edges; nothing odd; no end of a turn; channels; a thought that is opened.
+UNLIKE = ("qwen3", "gemma", "deepseek_r1_distill", "llama3_2", "phi3", "glm4moe", "gptoss", "nemotron_3_nano")
+FURTHER = ("qwen3", "gemma", "deepseek_r1_distill", "llama3_2", "gptoss")
 
 
 @pytest.fixture(scope="module")
 def mazes(tmp_path_factory):
-    from dataset_builder.build import build
-    from dataset_builder.config import BuildConfig
-
     out = tmp_path_factory.mktemp("by-heart") / "ascii-maze"
-    build(BuildConfig(name="by-heart", sizes={"3x3": 1}, generators={"depth_first": 1}, splits={"train": 24}), out)
+    build(MAZES, out)
     return out
 
 
-@pytest.mark.parametrize("family", UNLIKE)
-def test_what_is_known_by_heart_is_right(family, mazes, train, tmp_path):
-    model = save_model(family, tmp_path / family)
-    words = settings(
-        mazes,
-        tmp_path / "sft",
-        model_name_or_path=model,
-        dtype="float32",
-        bf16="false",
-        use_peft="false",
-        load_in_4bit="false",
-        max_steps=120,
-        per_device_train_batch_size=24,
-        learning_rate=3e-3,
-        save_strategy="no",
-        max_length=2048,
-        logging_steps=50,
+@pytest.fixture(scope="module")
+def learnt(mazes, tmp_path_factory):
+    """Family -> the folder of a model with its template that knows the mazes; each is made once."""
+    return functools.cache(lambda family: learn(family, mazes, tmp_path_factory.mktemp(family)))
+
+
+@pytest.fixture(scope="module")
+def preferring(mazes, learnt, tmp_path_factory):
+    """Family -> the folder of an adapter on that model, after a step of DPO."""
+    return functools.cache(
+        lambda family: train_further("dpo", mazes, learnt(family), tmp_path_factory.mktemp(family) / "dpo")
     )
-    train("recipes/sft.yaml", words)
-    results = evaluate({"sft": str(tmp_path / "sft")}, str(mazes), ["train"], tmp_path / "evaluation", baselines=False)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    with one_thread():
+        yield
+
+
+@pytest.mark.parametrize("family", UNLIKE)
+def test_what_is_known_by_heart_is_right(family, mazes, learnt, tmp_path):
+    results = evaluate({"sft": str(learnt(family))}, str(mazes), ["train"], tmp_path, baselines=False)
     assert results["models"]["sft"]["train"]["valid"] >= 0.95
+
+
+@pytest.mark.parametrize("family", FURTHER)
+def test_rollouts_of_grpo_are_rewarded(family, mazes, learnt, tmp_path):
+    out = train_further("grpo", mazes, learnt(family), tmp_path / "grpo", num_generations=2, temperature=0.5)
+    (step,) = (line for line in history(out) if "reward" in line)
+    assert step["rewards/validity/mean"] >= 0.9
+    assert step["rewards/format/mean"] >= 0.9
+
+
+@pytest.mark.parametrize("family", FURTHER)
+def test_dpo_prefers_what_is_known(family, preferring):
+    (step,) = (line for line in history(preferring(family)) if "loss" in line)
+    assert step["logps/chosen"] > step["logps/rejected"]
+    assert step["logps/chosen"] > -3  # of a whole answer: it is what the model knows, with nothing before or after
+
+
+@pytest.mark.parametrize("family", FURTHER)
+def test_pairs_of_its_own_answers_choose_what_is_known(family, learnt, tmp_path):
+    from dataset_builder.on_policy import replace_preferences
+
+    build(MAZES, tmp_path / "ascii-maze")
+    record = replace_preferences(MAZES, tmp_path / "ascii-maze", str(learnt(family)), 16, lambda *_: None)
+    assert record["rows"]["preference/train"] > 0
+    from datasets import load_dataset
+
+    for row in load_dataset(str(tmp_path / "ascii-maze"), "preference", split="train"):
+        assert row["chosen"][0]["content"] == " ".join(Maze.from_ascii(row["maze"]).solve())
+        assert not score_path(row["maze"], row["rejected"]).optimal
+
+
+@pytest.mark.parametrize("family", FURTHER)
+def test_lm_evaluation_harness_asks_a_base_as_an_evaluation_does(family, mazes, learnt, tmp_path):
+    """What learnt, with its family's own template, as bases come, and a tokenizer that `tokens --save` writes."""
+    lm_eval = pytest.importorskip("lm_eval")
+    from lm_eval.tasks import TaskManager
+
+    base, tokenizer = shutil.copytree(learnt(family), tmp_path / "base"), tmp_path / "tokenizer"
+    tokenizer_of(family).save_pretrained(base)
+    save_portable(load_tokenizer(str(base)), tokenizer)
+    task = tmp_path / "by_heart.yaml"
+    task.write_text(f"include: {lm_eval_path()}/ascii_maze.yaml\ntask: by_heart\ntest_split: train\n")
+    found = lm_eval.simple_evaluate(
+        model="hf",
+        model_args={"pretrained": str(base), "tokenizer": str(tokenizer), "dtype": "float32"},
+        tasks=[str(task)],
+        task_manager=TaskManager(include_path=lm_eval_path(), metadata={"dataset": str(mazes)}),
+        gen_kwargs={"max_gen_toks": 24},
+        apply_chat_template=True,
+        batch_size=24,
+        device="cpu",
+        bootstrap_iters=0,
+    )
+    assert found["results"]["by_heart"]["valid,none"] >= 0.95
+
+
+@pytest.mark.parametrize("family", FURTHER)
+def test_the_mri_reads_where_it_decides(family, mazes, learnt, preferring, tmp_path):
+    """At the token before each move the base already expects that move."""
+    import torch
+
+    from ascii_maze.mri.models import find_adapters, load_models
+    from ascii_maze.mri.positions import locate_walks
+
+    models = load_models(find_adapters(str(learnt(family)), {"dpo": str(preferring(family))}))
+    rows = load_mazes(str(mazes), "train", None)
+    models.switch("base")
+    right = []
+    for walk in locate_walks(rows, models.tokenizer, seed=0):
+        with torch.inference_mode():
+            logits = models.model(input_ids=torch.from_numpy(walk.ids)[None]).logits[0]
+        expected = logits[walk.moves].argmax(dim=-1)
+        right += (expected == torch.from_numpy(walk.ids)[walk.moves + 1]).tolist()
+        assert models.tokenizer.decode(walk.ids[walk.start]).strip("\n# ") == "S"
+        assert models.tokenizer.decode(walk.ids[walk.goal]).strip("\n# ") == "G"
+    assert sum(right) / len(right) >= 0.95

@@ -1,0 +1,138 @@
+"""Every chat template for text that TRL ships: a small random model learns 24 mazes by heart with it, then is asked.
+
+    python benchmarks/families.py                  # adds the lines that are missing to benchmarks/FAMILIES.md
+    python benchmarks/families.py qwen3 gemma      # makes these again
+
+A model that knows the mazes and is wrong on some has a template that training and evaluation read otherwise. Beside
+that stands what the template by itself would do to our conversations. Each line is written as it is made, and a run
+that was interrupted makes those that are missing.
+"""
+
+import argparse
+import platform
+import re
+import shutil
+import sys
+import tempfile
+import time
+from itertools import takewhile
+from pathlib import Path
+
+from ascii_maze.errors import AsciiMazeError
+from ascii_maze.files import write_text
+from ascii_maze.mazes.prompts import PLAIN, Message, prompt_messages
+from ascii_maze.metrics.path_validity.scoring import opened_thought
+from ascii_maze.models.templates import PINNED_DATE, render, take_apart
+from ascii_maze.packages import versions
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.training.families import FAMILIES, tokenizer_of
+
+PAGE = Path(__file__).with_name("FAMILIES.md")
+HEADER = "| template | valid | steps | CPU, s | what it would do by itself |\n|---|---|---|---|---|\n"
+OPEN, ANSWER = "  S \n  # \n G  ", "R D D L"  # no wall at the map's edges: blanks may be trimmed
+ABOUT = """# Chat templates of families
+
+`python benchmarks/families.py`: a random model of two layers learns 24 mazes of 3x3 by heart with each template,
+through `recipes/sft.yaml`, and `evaluate` asks it for them. `valid`: share of right walks, strictly read. Then what
+the template by itself would do to our conversations, and what `ascii_maze/models/templates.py` therefore sees to.
+Names in `_training` are TRL's variants for training. TRL {trl}, transformers {transformers}; {machine}.
+
+"""
+
+
+def by_itself(family: str) -> list[str]:
+    """What a family's own template does to rules, map and answer, in words."""
+    own = tokenizer_of(family)
+    did, talk = [], prompt_messages(OPEN)
+    try:
+        prompt = render(own, talk, add_generation_prompt=True)
+    except AsciiMazeError:
+        did.append("refuses the system role")
+        talk = [{"role": "user", "content": f"{PLAIN.system_prompt}\n\n{OPEN}"}]
+        prompt = render(own, talk, add_generation_prompt=True)
+    if PLAIN.system_prompt not in prompt:
+        did.append("leaves out the rules")
+    if OPEN not in prompt:
+        did.append("trims the map")
+    if any(PINNED_DATE.strftime(form) in prompt for form in ("%d %b %Y", "%Y-%m-%d")):
+        did.append("writes today's date")
+    did += around_the_answer(own, talk, prompt)
+    plain, thinking = take_apart(own)[:2]
+    if plain.opening != thinking.opening:
+        did.append("asked to think, says so in its first words")
+    if plain.before_answer != thinking.before_answer:
+        opened = opened_thought(thinking.before_answer)
+        did.append(f"asked to think, {f'opens {shown(opened)}' if opened else 'leaves the thought to the model'}")
+    return did
+
+
+def around_the_answer(own, talk: list[Message], prompt: str) -> list[str]:
+    """What it writes between a prompt and an answer, and after that."""
+    whole = render(own, [*talk, {"role": "assistant", "content": ANSWER}])
+    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(prompt, whole)))
+    before, _, after = whole[common:].rpartition(ANSWER)
+    did = []
+    if prompt[common:]:
+        did.append(f"ends a prompt in {shown(prompt[common:])}, which the whole has not")
+    if before:
+        did.append(f"writes {shown(before)} before the answer")
+    if not any(token.content in after for token in own.added_tokens_decoder.values()):
+        did.append("writes no end of an answer")
+    return did
+
+
+def shown(text: str) -> str:
+    """A text in a cell of Markdown."""
+    return "`" + text.replace("\n", "\\n").replace("|", "\\|") + "`"
+
+
+def measure(family: str, dataset: Path, folder: Path) -> tuple[float, int, float]:
+    """How often it is right on what it knows, after how many steps, and the seconds of processor for both."""
+    from ascii_maze.evaluation.run import evaluate
+    from tests.training.by_heart import WHOLE, learn
+
+    began = time.process_time()
+    run = learn(family, dataset, folder)
+    results = evaluate({"sft": str(run)}, str(dataset), ["train"], folder / "evaluation", baselines=False)
+    return results["models"]["sft"]["train"]["valid"], WHOLE["max_steps"], time.process_time() - began
+
+
+def lines_of(page: Path) -> dict[str, str]:
+    """Template -> its line."""
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    return {match[1]: match[0] for match in re.finditer(r"^\| (\w+) \| \d.*\|$", text, flags=re.M)}
+
+
+def write_page(lines: dict[str, str]) -> None:
+    """Write the page with the lines that there are, in the order of their names."""
+    machine = f"{platform.machine()}, one thread, Python {platform.python_version()}"
+    about = ABOUT.format(machine=machine, **versions(["trl", "transformers"]))
+    write_text(PAGE, about + HEADER + "".join(lines[name] + "\n" for name in sorted(lines)))
+
+
+def main() -> None:
+    """Make the lines that are asked for, or all that are missing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("families", nargs="*", choices=[[], *FAMILIES])
+    named = parser.parse_args().families
+    lines = lines_of(PAGE)
+    from dataset_builder.build import build
+    from tests.training.by_heart import MAZES, one_thread
+
+    with tempfile.TemporaryDirectory() as work, one_thread():
+        dataset = Path(work) / "ascii-maze"
+        build(MAZES, dataset)
+        for family in named or [name for name in FAMILIES if name not in lines]:
+            folder = Path(work) / family
+            valid, steps, seconds = measure(family, dataset, folder)
+            shutil.rmtree(folder)
+            said = "; ".join(by_itself(family)) or "nothing that matters"
+            lines[family] = f"| {family} | {valid:.3f} | {steps} | {seconds:.1f} | {said} |"
+            print(lines[family], flush=True)
+            write_page(lines)
+    write_page(lines)
+
+
+if __name__ == "__main__":
+    main()
