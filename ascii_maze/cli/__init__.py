@@ -19,6 +19,7 @@ from . import (
     evaluate,
     merge,
     mri,
+    play,
     prompts,
     push,
     show,
@@ -29,7 +30,7 @@ from . import (
 
 # In the order of `--help`.
 COMMANDS = (
-    *(build, train, merge, evaluate, prompts, tokens, mri, annotate, agreement),
+    *(build, train, merge, evaluate, prompts, tokens, mri, annotate, agreement, play),
     *(study, show, convert, push, doctor),
 )
 

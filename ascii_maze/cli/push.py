@@ -19,12 +19,14 @@ app = typer.Typer()
     "ascii-maze push environment --repo ORG/ascii-maze-env"
 )
 def push(
-    kind: Annotated[str, typer.Argument(help="dataset, adapter, model, metric, environment or report.")],
+    kind: Annotated[str, typer.Argument(help="dataset, adapter, model, metric, environment, space or report.")],
     repo: Annotated[str, typer.Option(help="Repository, ORG/NAME; created if missing.")],
     path: Annotated[
         Path | None,
         typer.Argument(
-            parser=named_path, help="Folder that a command has written; an environment's is part of the package."
+            parser=named_path,
+            help="Folder that a command has written; an environment's is part of the package, and a space "
+            "takes adapters from one.",
         ),
     ] = None,
     public: Annotated[bool, typer.Option("--public", help="Make the repository public; default: private.")] = False,

@@ -4,13 +4,17 @@ Each is an entry of `KINDS`: which files its folder must have, which are sent, a
 are sent. A new kind is a new entry, and a function if its files have to be changed.
 """
 
+import importlib.metadata
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from dataset_builder.schema import RECORD, parse_record
 
+from ..configuration import read_yaml_mapping
 from ..errors import UsageError
 from .adapter import prepare_adapter
 from .content import Content, Wishes, parse_json, read, read_json, sha256, to_json
@@ -154,6 +158,35 @@ def prepare_environment(folder: Path, contents: dict[str, Content], wishes: Wish
     return {**modules, "Dockerfile": (folder / "Dockerfile").read_bytes(), "README.md": card.encode()}
 
 
+# Of the packages, what the page of `play` runs on.
+OF_THE_PAGE = (".py", ".html", ".js", ".css", ".jinja", ".json", ".safetensors", ".yaml")
+
+
+def prepare_space(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
+    """The page of `play` with the packages that it runs on, so that it needs no release; and the adapters of a folder.
+
+    What an adapter's recipe and metrics say of this machine's paths is cut.
+    """
+    space = PACKAGE / "preferences" / "space"
+    sent = {file.name: file.read_bytes() for file in sorted(space.iterdir()) if file.suffix in (".py", ".md")}
+    for package in (PACKAGE, PACKAGE.parent / "dataset_builder"):
+        files = (file for file in sorted(package.rglob("*")) if file.suffix in OF_THE_PAGE and file.is_file())
+        sent |= {
+            file.relative_to(PACKAGE.parent).as_posix(): file.read_bytes()
+            for file in files
+            if space not in file.parents
+        }
+    required = [line for line in importlib.metadata.requires("ascii-maze") or [] if "extra ==" not in line]
+    sent["requirements.txt"] = "".join(f"{line}\n" for line in sorted(required)).encode()
+    for path in contents:
+        if path.endswith(".json"):
+            sent[path] = to_json(without_local_paths(parse_json(contents, path)))
+        elif path.endswith(".yaml"):
+            values = without_local_paths(read_yaml_mapping(folder / path))
+            sent[path] = yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode()
+    return sent
+
+
 def shipped_folder(kind: str) -> Path:
     """The folder of a kind that the package brings along.
 
@@ -230,6 +263,17 @@ KINDS = {
         prepare=prepare_environment,
         space_sdk="docker",
         shipped="integrations/openenv",
+    ),
+    "space": Kind(
+        repo_type="space",
+        needs=(),
+        suffixes=(".safetensors", ".json", ".jinja", ".yaml"),
+        folders=("*",),
+        card_keys=("title", "sdk", "tags"),
+        made_by="ascii-maze train",
+        prepare=prepare_space,
+        space_sdk="gradio",
+        shipped="preferences/space",
     ),
     "report": Kind(
         repo_type="space",

@@ -170,7 +170,7 @@ def check_folder(kind: str, folder: Path, repo: str) -> None:
         raise UsageError(f"{folder} is not finished; run the `{spec.made_by}` that began it again")
     missing = _missing(spec, folder, repo)
     if missing:
-        others = [name for name, other in KINDS.items() if not _missing(other, folder, repo)]
+        others = [name for name, other in KINDS.items() if other.needs and not _missing(other, folder, repo)]
         hint = f"it looks like a {others[0]}: push {others[0]}" if others else f"`{spec.made_by}` makes one"
         raise UsageError(f"{folder} is not a finished {kind}, it lacks {', '.join(missing)}; {hint}")
 
