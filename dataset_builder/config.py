@@ -223,7 +223,8 @@ def _check_train_only(values: dict[str, Any], where: str) -> None:
     given = values.get("train_only", [])
     if not isinstance(given, list):
         raise UsageError(f"{where}: 'train_only' must be a list of sizes, or of generators with sizes")
-    known = {*values["sizes"], *(f"{name} {size}" for name in values["generators"] for size in values["sizes"])}
+    generators = (*values["generators"], *values.get("unseen_generators", {}))
+    known = {*values["sizes"], *(f"{name} {size}" for name in generators for size in values["sizes"])}
     for name in given:
         if name not in known:
             raise UsageError(

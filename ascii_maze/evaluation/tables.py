@@ -106,6 +106,40 @@ def reading_rows(results: Results) -> list[tuple[str, ...]]:
     return table
 
 
+PLANNING_HEADER = ("split", "model", "easy", "shortest on easy", "hard", "shortest on hard", "at decisions", "where")
+PLANNING_EXPLAINED = (
+    "A maze is `hard` if no rule that plans nothing walks it by a shortest path (greedy, either hand on the wall, "
+    "straight on), else `easy`. `at decisions`: moves that bring the goal nearer, where one way does and another does "
+    "not; `where`: the same where the greedy rule is right / where it is wrong."
+)
+
+
+def planning_rows(results: Results) -> list[tuple[str, ...]]:
+    """Of each split and model, shortest paths on easy and on hard mazes, and right moves at decisions, in per cent."""
+    table: list[tuple[str, ...]] = []
+    for name, by_split in results["models"].items():
+        for split, summary in by_split.items():
+            # Results of an earlier version, and mazes without a path, know neither.
+            found = results["analysis"].get(name, {}).get(split)
+            parts = found["by"].get("solved_by") if found else None
+            decisions = summary.get("decisions")
+            if not parts or not decisions:
+                continue
+            strata = [
+                cell
+                for part in ("easy", "hard")
+                for cell in ((str(parts[part]["n"]), _share(parts[part]["optimal"])) if part in parts else ("0", ""))
+            ]
+            where = " / ".join(_share(decisions[part]["right"]) for part in ("greedy_right", "greedy_wrong"))
+            table.append((split, name, *strata, _share(decisions["right"]), where))
+    return table
+
+
+def _share(rate: float | None) -> str:
+    """A rate in per cent; empty for none."""
+    return "" if rate is None else f"{100 * rate:.1f}"
+
+
 def thought_rows(results: Results) -> list[tuple[str, ...]]:
     """Of each split and model that thinks before it answers, how long and how true its thoughts are, in per cent."""
     table: list[tuple[str, ...]] = []
@@ -172,6 +206,8 @@ def render_markdown(results: Results) -> str:
             f"{test['only_b']} "
             f"(exact McNemar, Holm-corrected p = {test['p_holm']:.2g}{_ratio_text(test)})"
         )
+    if planning := planning_rows(results):
+        lines += ["", "## Planning", "", *_markdown(PLANNING_HEADER, planning), "", PLANNING_EXPLAINED]
     lines += [
         "",
         "## Two readings",

@@ -52,6 +52,10 @@ def test_baselines_alone(dataset, tmp_path):
     strata = results["analysis"]["greedy"]["test"]["by"]["solved_by"]
     assert sum(cell["n"] for cell in strata.values()) == 12
     assert strata.get("hard", {"optimal": 0})["optimal"] == 0
+    planning = report.partition("## Planning")[2]
+    row = next(line for line in planning.splitlines() if line.startswith("| test | greedy | "))
+    assert row.endswith(" | 100.0 / 0.0 |")
+    assert row.startswith(f"| test | greedy | {strata['easy']['n']} | {100 * strata['easy']['optimal']:.1f} | ")
 
 
 def test_baselines_are_the_same_every_time(dataset, tmp_path):
