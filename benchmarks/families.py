@@ -123,7 +123,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work, one_thread():
         dataset = Path(work) / "ascii-maze"
         build(MAZES, dataset)
-        for family in named or [name for name in FAMILIES if name not in lines]:
+        missing = sorted(set(FAMILIES) - set(lines), key=lambda name: (name.endswith("_training"), name))
+        for family in named or missing:
             folder = Path(work) / family
             valid, steps, seconds = measure(family, dataset, folder)
             shutil.rmtree(folder)
