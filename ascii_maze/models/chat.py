@@ -107,19 +107,25 @@ def read_answers(tokenizer, answers: Sequence[Sequence[int]], ends: Sequence[int
         opened: from `thought_of_prompts`; what was written continues that thought.
     """
     kept = [list(takewhile(lambda token: token not in ends, tokens)) for tokens in answers]
-    marks = special_marks(tokenizer)
+    marks = special_marks(tokenizer, ends)
     if not marks:
         return [opened + text for text in tokenizer.batch_decode(kept, skip_special_tokens=True)]
     return [opened + _decode_with(tokenizer, tokens, marks) for tokens in kept]
 
 
-def special_marks(tokenizer) -> dict[int, str]:
-    """Special tokens of which marks of thoughts are made, and which decoding would leave out: token -> text."""
-    added = tokenizer.added_tokens_decoder.items()
-    return {
+def special_marks(tokenizer, ends: Sequence[int]) -> dict[int, str]:
+    """Special tokens of which marks of thoughts are made, and which decoding would leave out: token -> text.
+
+    Args:
+        ends: from `turn_ends`; what ends an answer is no mark, such as Phi's `<|end|>`.
+    """
+    special = {
         number: token.content
-        for number, token in added
-        if token.special and any(token.content in mark for pair in THOUGHTS for mark in pair)
+        for number, token in tokenizer.added_tokens_decoder.items()
+        if token.special and token.content.strip() and number not in ends
+    }
+    return {
+        number: text for number, text in special.items() if any(text in mark for pair in THOUGHTS for mark in pair)
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..errors import AsciiMazeError, UsageError
 from ..files import is_ours, output_folder, write_text
 from ..mazes.prompts import prompt_messages
-from .chat import NOTE, render_prompt, special_marks, written_after_a_turn
+from .chat import NOTE, render_prompt, special_marks, turn_ends, written_after_a_turn
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 _MAZE = "#####\n#S  #\n### #\n#G  #\n#####"
@@ -50,7 +50,7 @@ def save_portable(tokenizer, folder: Path) -> list[Path]:
     asked, found = (render_prompt(one, prompt_messages(_MAZE)) for one in (tokenizer, again))
     if found != asked or again(asked)["input_ids"] != tokenizer(asked, add_special_tokens=False)["input_ids"]:
         raise AsciiMazeError(f"{of} makes other tokens of a maze")
-    marks = special_marks(tokenizer)
+    marks = special_marks(tokenizer, turn_ends(tokenizer))
     if again.decode(list(marks), skip_special_tokens=True) != tokenizer.decode(list(marks)):
         raise AsciiMazeError(f"{of} loses the marks of thoughts")
     return [folder / name for name in FILES]
@@ -59,7 +59,7 @@ def save_portable(tokenizer, folder: Path) -> list[Path]:
 def _contents(tokenizer) -> dict[str, str]:
     """The text of `FILES`."""
     backend = json.loads(tokenizer.backend_tokenizer.to_str())
-    marks, end = special_marks(tokenizer), written_after_a_turn(tokenizer)
+    marks, end = special_marks(tokenizer, turn_ends(tokenizer)), written_after_a_turn(tokenizer)
     for token in backend["added_tokens"]:
         token["special"] = token["special"] and token["id"] not in marks
     backend |= {"post_processor": None, "truncation": None, "padding": None}

@@ -57,9 +57,12 @@ def test_marks_survive_the_decoding_of_others(name, written, tmp_path):
     assert parse_moves(decoded) == "RD"
 
 
-def test_an_answer_ends_where_the_family_ends_it(tmp_path):
-    save_portable(family("qwen3"), tmp_path)
-    assert AutoTokenizer.from_pretrained(tmp_path).eos_token == "<|im_end|>"
+@pytest.mark.parametrize(("name", "end"), [("qwen3", "<|im_end|>"), ("phi3", "<|end|>"), ("gptoss", "<|return|>")])
+def test_an_answer_ends_where_the_family_ends_it(name, end, tmp_path):
+    save_portable(family(name), tmp_path)
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    assert theirs.eos_token == end
+    assert theirs.decode(theirs(f"R D{end}")["input_ids"], skip_special_tokens=True) == "R D"
 
 
 def test_it_may_be_saved_again_and_the_embedded_model_s_too(tmp_path):
