@@ -30,6 +30,12 @@ def grouped(table: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return sorted(table, key=lambda row: order[row[0], row[1]])
 
 
+def by_split_first(table: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The rows of a table with those of one split together, in the order in which splits first occur."""
+    splits = [row[0] for row in table]
+    return sorted(table, key=lambda row: splits.index(row[0]))
+
+
 def sample_rows(results: Results) -> list[tuple[str, ...]]:
     """Of results with several samples, pass@k and the majority vote in per cent, under a header; nothing without."""
     table: list[tuple[str, ...]] = []
@@ -103,7 +109,7 @@ def reading_rows(results: Results) -> list[tuple[str, ...]]:
                 parsed, valid = summary["parsed_lenient"], summary["valid_lenient"]
                 rates = (summary["parsed"], parsed, summary["valid"], valid)
                 table.append((split, name, *(f"{100 * rate:.1f}" for rate in rates)))
-    return table
+    return by_split_first(table)
 
 
 PLANNING_HEADER = ("split", "model", "easy", "shortest on easy", "hard", "shortest on hard", "at decisions", "where")
@@ -132,7 +138,7 @@ def planning_rows(results: Results) -> list[tuple[str, ...]]:
             ]
             where = " / ".join(_share(decisions[part]["right"]) for part in ("greedy_right", "greedy_wrong"))
             table.append((split, name, *strata, _share(decisions["right"]), where))
-    return table
+    return by_split_first(table)
 
 
 def _share(rate: float | None) -> str:

@@ -12,6 +12,7 @@ from ascii_maze.evaluation import run as evaluation
 from ascii_maze.evaluation.answers import majority
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import Prediction, read_results
+from ascii_maze.evaluation.tables import reading_rows
 from ascii_maze.files import MARK
 from ascii_maze.metrics.path_validity.scoring import PathScore
 from dataset_builder.load import load_mazes
@@ -196,3 +197,10 @@ def test_results_of_something_else_are_one_line(tmp_path, text):
     with pytest.raises(UsageError, match=r"results.json") as caught:
         read_results(tmp_path / "results.json")
     assert "\n" not in str(caught.value)
+
+
+def test_readings_stand_by_split(dataset, tmp_path):
+    results = evaluate({}, str(dataset), ["test", "test_larger"], tmp_path, limit=3)
+    splits = [row[0] for row in reading_rows(results)]
+    assert splits == sorted(splits)
+    assert len(splits) == 2 * len(results["models"])
