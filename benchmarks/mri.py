@@ -2,13 +2,16 @@
 
     python benchmarks/mri.py extraction --prompts 3500 --rounds 3
     python benchmarks/mri.py report --mazes 1000 --adapter sft=outputs/tiny/sft --adapter orpo=outputs/tiny/orpo
+    python benchmarks/mri.py report --mazes 100 --base HuggingFaceTB/SmolLM2-135M-Instruct --random 5
 
 `extraction`: the embedded model, float32, reads the same prompts; llm-mri keeps the first token of each, ours the last
 token of the prompt (`last_prompt`), and, in a third row, every named position of prompt and answer. Each measurement
 is a process of its own; the seconds are those of the extraction alone, model and prompts being read and tokenised in
 it, and the peak is the whole process's. `--sizes` sets how long the prompts are, and how unlike: llm-mri pads them all
 to the longest.
-`report`: `ascii-maze mri` from start to end, as a process of its own, on 4x4 and 5x5 depth-first mazes.
+`report`: what `ascii-maze mri` does from start to end, in a process of its own, on 4x4 and 5x5 depth-first mazes; the
+seconds and the processors' seconds of every stage, and the peak. `--random` puts so many LoRAs of rank 8 with random
+weights on the 4-bit base, for what a report costs where nothing has been trained.
 """
 
 import argparse
@@ -19,7 +22,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from dataset_builder.build import build
@@ -67,6 +69,43 @@ with tempfile.TemporaryDirectory() as folder:
     extract(as_models(model, tokenizer, []), walks, Path(folder){positions})
 seconds = time.perf_counter() - begun
 """
+ADAPTERS = """
+import json, sys
+from pathlib import Path
+import torch
+from peft import LoraConfig, get_peft_model
+from trl import ModelConfig
+from ascii_maze.models.loading import load_base
+from ascii_maze.models.sources import settle_name
+base, count, folder = settle_name(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+torch.manual_seed(0)
+lora = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+model = get_peft_model(load_base(ModelConfig(model_name_or_path=base, dtype="float32")), lora)
+model.peft_config["default"].base_model_name_or_path = base
+recipe = {"method": "sft", "model_name_or_path": base, "dtype": "float32", "load_in_4bit": True, "use_peft": True}
+for number in range(count):
+    for name, weight in model.named_parameters():
+        if "lora_" in name:
+            weight.data.normal_(std=0.01)
+    model.save_pretrained(folder / f"random-{number}", save_embedding_layers=False)
+    (folder / f"random-{number}" / "recipe.yaml").write_text(json.dumps(recipe))
+"""
+REPORT = """
+import json, resource, sys, time
+from pathlib import Path
+from ascii_maze.launch import prepare_process
+prepare_process()
+from ascii_maze.mri.run import write_report
+base, adapters, dataset, limit, out = json.loads(sys.argv[1])
+last, stages = [time.perf_counter(), time.process_time()], {}
+def on_progress(what, done, total):
+    now = [time.perf_counter(), time.process_time()]
+    stages[what] = [one + after - before for one, after, before in zip(stages.get(what, [0, 0]), now, last)]
+    last[:] = now
+    print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)
+write_report(base, adapters, dataset, "test", Path(out), limit, 0, on_progress)
+print(json.dumps([stages, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+"""
 WAYS = {
     "llm-mri": THEIRS,
     "ours, one position": OURS.format(positions=', positions=["last_prompt"]'),
@@ -107,16 +146,27 @@ def measure_extraction(prompts: int, rounds: int, sizes: list[str]) -> None:
         print(f"| {way} | {speed} | {peak / 1e3:,.0f} | {peak / large:.2f} |")
 
 
-def measure_report(mazes: int, adapters: list[str]) -> None:
-    """Print how long the report takes."""
+def measure_report(mazes: int, base: str, adapters: dict[str, str], random: int) -> None:
+    """Print a table of what each stage of the report takes.
+
+    Args:
+        random: further adapters, of random weights.
+    """
     with tempfile.TemporaryDirectory() as folder:
         data = make_dataset(Path(folder) / "data", mazes, ["4x4", "5x5"])
-        named = [word for adapter in adapters for word in ("--adapter", adapter)]
-        where = ["--dataset", str(data), "--limit", str(mazes), "--out", str(Path(folder) / "mri")]
-        begun = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "ascii_maze", "mri", "--base", "tiny", *named, *where], check=True)
-        seconds = time.perf_counter() - begun
-    print(f"base and {len(adapters)} adapters on {mazes} mazes: {seconds:.0f} s")
+        if random:
+            subprocess.run([sys.executable, "-c", ADAPTERS, base, str(random), folder], check=True)
+            adapters = {**adapters, **{f"random-{n}": f"{folder}/random-{n}" for n in range(random)}}
+        what = [base, adapters, str(data), mazes, f"{folder}/mri"]
+        command = [sys.executable, "-c", REPORT, json.dumps(what)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    stages, peak = json.loads(done.stdout.splitlines()[-1])
+    of_models = [stages.pop(name) for name in ("base", *adapters)]
+    rows = {"reading, with loading": [sum(column) for column in zip(*of_models)], **stages}
+    print("| stage | seconds | processors' seconds |\n|---|---|---|")
+    for name, (seconds, busy) in {**rows, "all": [sum(column) for column in zip(*rows.values())]}.items():
+        print(f"| {name} | {seconds:.0f} | {busy:.0f} |")
+    print(f"\n{base} and {len(adapters)} adapters on {mazes} mazes; peak {peak / 1e6:.1f} GB")
 
 
 def main() -> None:
@@ -129,13 +179,16 @@ def main() -> None:
     extraction.add_argument("--sizes", nargs="+", default=["4x4", "5x5"])
     report = commands.add_parser("report")
     report.add_argument("--mazes", type=int, default=1_000)
-    report.add_argument("--adapter", action="append", required=True, metavar="NAME=FOLDER")
+    report.add_argument("--base", default="tiny")
+    report.add_argument("--adapter", action="append", default=[], metavar="NAME=FOLDER")
+    report.add_argument("--random", type=int, default=0, help="adapters of random weights")
     arguments = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores", file=sys.stderr)
     if arguments.command == "extraction":
         measure_extraction(arguments.prompts, arguments.rounds, arguments.sizes)
     else:
-        measure_report(arguments.mazes, arguments.adapter)
+        named = dict(word.split("=", 1) for word in arguments.adapter)
+        measure_report(arguments.mazes, arguments.base, named, arguments.random)
 
 
 if __name__ == "__main__":

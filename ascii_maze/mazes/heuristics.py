@@ -6,6 +6,7 @@ told apart by `solved_by`, and decisions by whether the greedy rule would get th
 solved_by(maze) == ("greedy", "left_hand")     # each of these walks a shortest path; () marks a hard maze
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..metrics.path_validity.maze import GOAL, START, WALL, Maze
@@ -81,19 +82,30 @@ def decisions_of(maze: Maze, moves: str) -> Decisions:
     not. After a wrong turn in a maze without loops there is none until the walker has come back. A move against a
     wall or straight back is a wrong one.
     """
-    ground, steps, left = maze.ground, _steps(maze), _moves_left(maze)
-    here, before, counts = ground.index(START), "", [0, 0, 0, 0]
-    for move in moves:
-        onward = _onward(maze, here, before)
-        right = [way for way in onward if here in left and left[here + steps[way]] < left[here]]
+    counts = [0, 0, 0, 0]
+    for here, move, onward, right in _choices(maze, moves):
         if right and len(right) < len(onward):
             against = _greedy_move(maze, here, onward) not in right
             for place, counted in enumerate((True, move in right, against, against and move in right)):
                 counts[place] += counted
+    return Decisions(*counts)
+
+
+def are_decisions(maze: Maze, moves: str) -> list[bool]:
+    """Which moves of a legal walk are decisions; see `decisions_of`."""
+    return [bool(right) and len(right) < len(onward) for _, _, onward, right in _choices(maze, moves)]
+
+
+def _choices(maze: Maze, moves: str) -> Iterator[tuple[int, str, list[str], list[str]]]:
+    """Along a walk, to its first illegal move: the place, the move, the ways that do not turn back, the right ones."""
+    ground, steps, left = maze.ground, _steps(maze), _moves_left(maze)
+    here, before = ground.index(START), ""
+    for move in moves:
+        onward = _onward(maze, here, before)
+        yield here, move, onward, [way for way in onward if here in left and left[here + steps[way]] < left[here]]
         here, before = here + steps[move], move
         if ground[here] == WALL:
             break
-    return Decisions(*counts)
 
 
 def _steps(maze: Maze) -> dict[str, int]:

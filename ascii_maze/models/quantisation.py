@@ -1,35 +1,49 @@
 """What 4-bit weights need to be trained rightly, and to generate fast on a CPU."""
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def dequantise_once_for_generation(model) -> None:
-    """Give a 4-bit model a `generate` that dequantises its weights once, where bitsandbytes does so for every token.
+    """Give a 4-bit model a `generate` that dequantises its weights once; see `dequantised`."""
+    generate = model.generate
 
-    On a CPU that is most of the time a small model takes to generate. The numbers are the same; while it lasts the
-    weights take their full size.
+    @functools.wraps(generate)
+    def generate_dequantised(*args, **kwargs):
+        with dequantised(model):
+            return generate(*args, **kwargs)
+
+    model.generate = generate_dequantised
+
+
+@contextmanager
+def dequantised(model) -> Iterator[None]:
+    """While it lasts, a model's 4-bit weights are dequantised once, where bitsandbytes does so at every call.
+
+    On a CPU that is most of the time a small model takes to generate, and much of what it takes to read a small
+    batch. The numbers are the same; the weights take their full size. A block inside another changes nothing.
     """
-    from bitsandbytes.functional import dequantize_4bit
-    from bitsandbytes.nn import Linear4bit
+    try:
+        from bitsandbytes.functional import dequantize_4bit
+        from bitsandbytes.nn import Linear4bit
+    except ImportError:
+        yield
+        return
     from torch.nn.functional import linear
-
-    generate, layers = model.generate, [module for module in model.modules() if isinstance(module, Linear4bit)]
 
     def plain(layer):
         weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(layer.compute_dtype or model.dtype)
         return lambda x: linear(x.to(weight.dtype), weight, layer.bias).to(x.dtype)
 
-    @functools.wraps(generate)
-    def generate_dequantised(*args, **kwargs):
+    layers = [m for m in model.modules() if isinstance(m, Linear4bit) and "forward" not in vars(m)]
+    for layer in layers:
+        layer.forward = plain(layer)
+    try:
+        yield
+    finally:
         for layer in layers:
-            layer.forward = plain(layer)
-        try:
-            return generate(*args, **kwargs)
-        finally:
-            for layer in layers:
-                del layer.forward
-
-    model.generate = generate_dequantised
+            del layer.forward
 
 
 def keep_trainable_on_cpu(model) -> None:

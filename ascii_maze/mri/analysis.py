@@ -16,7 +16,7 @@ from ..errors import AsciiMazeError, UsageError
 from ..terminal import OnProgress
 from .activations import Activations, extract
 from .labels import cell_labels, move_labels
-from .lens import divergence, next_token_kl, read_out
+from .lens import divergence, mean_at, next_token_kl, read_out
 from .models import BASE, Models
 from .positions import TokenisedWalk
 from .probes import probe
@@ -32,12 +32,13 @@ DRIFT_POSITIONS = ("start", "goal", "maze_mean", "last_prompt", "moves")
 # Mazes that are compared pairwise: more change little, and the time grows quadratically.
 CKA_MAZES = 2_000
 RSA_MAZES = 500
-# What is probed: question -> (position, label).
-QUESTIONS = {
-    "next move": ("moves", "next_move"),
-    "distance to the goal": ("moves", "distance"),
-    "on a shortest path": ("cells", "on_path"),
-    "wall to the north": ("cells", "wall_north"),
+# What is probed: question -> (position, label, and the label that says of which rows; None for all).
+QUESTIONS: dict[str, tuple[str, str, str | None]] = {
+    "next move": ("moves", "next_move", None),
+    "next move at decisions": ("moves", "next_move", "decision"),
+    "distance to the goal": ("moves", "distance", None),
+    "on a shortest path": ("cells", "on_path", None),
+    "wall to the north": ("cells", "wall_north", None),
 }
 # Layers probed in parallel, each held in memory.
 THREADS = min(8, os.cpu_count() or 1)
@@ -151,7 +152,7 @@ def seed_measures(
         "Procrustes": lambda a, b: [likeness(*states(a, b, layer))["procrustes"] for layer in layers],
         "1 - RSA": unlike("rsa"),
         "1 - cosine of the updates": turned,
-        "KL": lambda a, b: [sum(next_token_kl(models, activations, a, b)) / 2],
+        "KL": lambda a, b: [float(next_token_kl(models, activations, a, b).mean())],
     }
 
 
@@ -177,18 +178,24 @@ def compare_precisions(
     return {
         "drift": drift_by_layer(pairs),
         "cka": [likeness(*pair)["cka"] for pair in pairs],
-        "kl": divergence(before, after)[0],
+        "kl": float(divergence(before, after)[:, 0].mean()),
     }
 
 
 def compare_starts(
-    models: Models, activations: Activations, starts: Mapping[str, str], regions: Regions, on_progress: OnProgress
+    models: Models,
+    activations: Activations,
+    starts: Mapping[str, str],
+    regions: Regions,
+    decisions: np.ndarray,
+    on_progress: OnProgress,
 ) -> dict[str, AgainstStart]:
     """What every fine-tune changed in the fine-tune that it started from.
 
     Args:
         starts: fine-tune -> its start.
         regions: with the changes of these pairs, if there are any.
+        decisions: bool (moves,), where the walker has a choice.
     """
     found: dict[str, AgainstStart] = {}
     for done, (name, start) in enumerate(starts.items(), 1):
@@ -196,14 +203,18 @@ def compare_starts(
             likeness(*(activations.read(model, layer, HEADLINE) for model in (start, name)))
             for layer in range(activations.layers)
         ]
-        from_start, to_fine_tune = next_token_kl(models, activations, start, name)
+        nats = next_token_kl(models, activations, start, name)
         found[name] = AgainstStart(
             start=start,
             drift_by_position=drift_by_position(activations, start, name),
             cka=[one["cka"] for one in alike],
             procrustes=[one["procrustes"] for one in alike],
             rsa=[one["rsa"] for one in alike],
-            kl={"from_start": from_start, "to_fine_tune": to_fine_tune},
+            kl={
+                "from_start": float(nats[:, 0].mean()),
+                "to_fine_tune": float(nats[:, 1].mean()),
+                "from_start_at_decisions": mean_at(nats[:, 0], decisions),
+            },
             weights=[only(Update, update) for update in updates(models, name, start)],
             as_llm_mri=regions.as_llm_mri.get((start, name)),
             centred=regions.centred.get((start, name)),
@@ -234,14 +245,17 @@ def ask_probes(
     # A probe is too small for several BLAS threads; several probes at once fill the cores.
     with threadpool_limits(1), warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore", ConvergenceWarning)  # close to the optimum is good enough
-        for question, (position, label) in QUESTIONS.items():
-            values, mazes = labels[position][label], labels[position]["maze"]
+        for question, (position, label, only_where) in QUESTIONS.items():
+            of_position = labels[position]
+            where = np.flatnonzero(of_position[only_where]) if only_where else np.arange(len(of_position["maze"]))
+            values, mazes = of_position[label][where], of_position["maze"][where]
             if len(np.unique(values)) < 2:
-                missing[f"the probe of '{question}'"] = f"one answer only, {values[0]}, in all of these mazes"
+                answer = f"one answer only, {values[0]}," if len(values) else "nothing to ask"
+                missing[f"the probe of '{question}'"] = f"{answer} in all of these mazes"
                 continue
             try:
                 for name in names:
-                    ask = partial(_probe_layer, activations, name, position, values, mazes, seed)
+                    ask = partial(_probe_layer, activations, name, position, where, values, mazes, seed)
                     found[name][question] = list(pool.map(ask, range(activations.layers)))
                     on_progress("probes", next(done), steps)
             except AsciiMazeError as error:  # of the labels, so it strikes the first model as it would all
@@ -250,9 +264,16 @@ def ask_probes(
 
 
 def _probe_layer(
-    activations: Activations, model: str, position: str, labels: np.ndarray, mazes: np.ndarray, seed: int, layer: int
+    activations: Activations,
+    model: str,
+    position: str,
+    where: np.ndarray,
+    labels: np.ndarray,
+    mazes: np.ndarray,
+    seed: int,
+    layer: int,
 ) -> Probe:
-    return probe(activations.read(model, layer, position), labels, mazes, seed)
+    return probe(activations.read(model, layer, position)[where], labels, mazes, seed)
 
 
 def find_regions(

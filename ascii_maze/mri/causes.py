@@ -1,6 +1,7 @@
 """What a fine-tune's change does, layer by layer: the base answers with the fine-tune's states after one layer."""
 
 from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -11,10 +12,19 @@ from .models import BASE, Models
 from .positions import TokenisedWalk
 from .reading import Recording, record
 from .schema import Patching, Share
+from .weights import randomised
 
 # Mazes that patched models answer, once per adapter and layer; and those whose next moves are counted.
 PATCHED_WALKS = 100
 PATCHED_READS = 24
+RESAMPLES = 1_000
+
+
+class Controls(TypedDict):
+    """Two of the numbers of `schema.Patching`."""
+
+    above_half: Share | None
+    random_to_half: Share | None
 
 
 def valid_share(right: np.ndarray) -> Share:
@@ -32,6 +42,7 @@ def patch_layers(
     walks: Sequence[TokenisedWalk],
     solved: dict[str, np.ndarray],
     option: str,
+    seed: int,
     on_progress: OnProgress,
 ) -> dict[str, Patching]:
     """How much validity is restored by patching a fine-tune's hidden states into the base, at one layer at a time.
@@ -40,11 +51,13 @@ def patch_layers(
         names: of the adapters.
         solved: model -> bool (n,), of its own answers.
         option: which layers; see `layers.wanted_layers`.
+        seed: of the resampled mazes and of the random updates.
 
     Returns:
         For each adapter `layers`, those that were patched, and per layer, None at the others, `valid`, `valid_ci` and
         `restored`, the share of the way from the base's validity to the fine-tune's (None where these are equal);
-        `base`, `fine_tune`, `mazes`; and `accuracy`, see `patching.patched_accuracy`, with `reads`, the mazes of that.
+        `base`, `fine_tune`, `mazes`; `half` and what belongs to it, see `schema.Patching`; and `accuracy`, see
+        `patching.patched_accuracy`, with `reads`, the mazes of that.
     """
     few, rows, walks = walks[:PATCHED_READS], rows[:PATCHED_WALKS], walks[:PATCHED_WALKS]
     last = len(models.layers)
@@ -56,11 +69,14 @@ def patch_layers(
         base, own = solved[BASE][: len(rows)], solved[name][: len(rows)]
         answer = Patched(models, name, rows, walks, base, own)
         shares: dict[int, Share] = {}
+        right: dict[int, np.ndarray] = {}
         for layer in _in_turn(wanted, shares, last):
-            shares[layer] = valid_share(answer(layer))
+            right[layer] = answer(layer)
+            shares[layer] = valid_share(right[layer])
             on_progress("patching", rank * each + len(shares), steps)
         accuracy = patching.patched_accuracy(models, name, few, sorted(shares))
         on_progress("patching", (rank + 1) * each, steps)
+        half, half_ci = half_back(base, own, right, seed)
         by_layer = [shares.get(layer) for layer in range(last + 1)]
         start, end = float(base.mean()), float(own.mean())
         found[name] = Patching(
@@ -70,11 +86,60 @@ def patch_layers(
             valid=[share and share["valid"] for share in by_layer],
             valid_ci=[share and share["valid_ci"] for share in by_layer],
             restored=[(one["valid"] - start) / (end - start) if one and end != start else None for one in by_layer],
+            half=half,
+            half_ci=half_ci,
+            **_controls(models, name, half if half_ci else None, rows, walks, seed),
             accuracy=accuracy,
             mazes=len(rows),
             reads=len(few),
         )
     return found
+
+
+def half_back(
+    base: np.ndarray, own: np.ndarray, right: dict[int, np.ndarray], seed: int
+) -> tuple[int | None, list[int] | None]:
+    """The first layer by which half of the gain in validity is back, and its 95 % interval over resampled mazes.
+
+    Args:
+        base: bool (mazes,), which ones the base solves; `own`, which the fine-tune.
+        right: layer -> which are solved with the fine-tune's states after it.
+
+    Returns:
+        None where the fine-tune solves no more than the base, and no interval where it does not in 2.5 % of resamples.
+    """
+    layers, count = sorted(right), len(base)
+    table = np.array([base, own, *(right[layer] for layer in layers)], dtype=float)
+    weights = np.random.default_rng([seed, 2]).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+
+    def first_half(means: np.ndarray) -> int | None:
+        start, end, *by_layer = means
+        if end <= start:
+            return None
+        return next((layer for layer, mean in zip(layers, by_layer) if mean - start >= (end - start) / 2), None)
+
+    half = first_half(table.mean(axis=1))
+    drawn = [first_half(means) for means in weights @ table.T / count]
+    known = [layer for layer in drawn if layer is not None]
+    if half is None or len(known) < 0.975 * RESAMPLES:
+        return half, None
+    low, high = np.percentile(known, [2.5, 97.5], method="nearest")
+    return half, [int(low), int(high)]
+
+
+def _controls(
+    models: Models, name: str, half: int | None, rows: Sequence[dict], walks: Sequence[TokenisedWalk], seed: int
+) -> Controls:
+    """Whether the gain needs the layers up to one, and whether any change of them would do."""
+    if not half:  # at the embedding there is nothing below, and nothing to leave out
+        return {"above_half": None, "random_to_half": None}
+    above = patching.partial_answers(models, name, range(half + 1, len(models.layers) + 2), rows, walks)
+    with randomised(models, name, seed):
+        random = patching.partial_answers(models, name, range(half + 1), rows, walks)
+    return {
+        "above_half": valid_share(patching.solved(rows, above)),
+        "random_to_half": valid_share(patching.solved(rows, random)),
+    }
 
 
 def _in_turn(wanted: Sequence[int] | None, shares: dict[int, Share], last: int) -> Iterator[int]:

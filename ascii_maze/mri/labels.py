@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..mazes.heuristics import are_decisions
 from ..metrics.path_validity.maze import MOVES, WALL, Maze
 from .positions import TokenisedWalk
 
@@ -35,12 +36,23 @@ def move_labels(rows: Sequence[dict], walks: Sequence[TokenisedWalk]) -> dict[st
     """One value per move of every solution, for the walker before that move, in the order of the activations.
 
     Returns:
-        `next_move`, `distance` and `junction` as in `maze_labels`, and `maze` (int64, which maze it is); all of
-        length (sum of moves).
+        `next_move`, `distance` and `junction` as in `maze_labels`; `decision` (bool, some way onward is right and some
+        is not; see `mazes.heuristics.decisions_of`); `repeats` (bool, it is the move before again); and `maze` (int64,
+        which maze it is); all of length (sum of moves).
     """
     steps = [(*step, index) for index, (row, walk) in enumerate(zip(rows, walks)) for step in _along(row, walk)]
     names = ("next_move", "distance", "junction", "maze")
-    return {name: np.array(column) for name, column in zip(names, zip(*steps))}
+    decision = [mark for row, walk in zip(rows, walks) for mark in _decisions(row, walk)]
+    repeats = [move == before for walk in walks for before, move in zip(f" {walk.path}", walk.path)]
+    return {
+        **{name: np.array(column) for name, column in zip(names, zip(*steps))},
+        "decision": np.array(decision),
+        "repeats": np.array(repeats),
+    }
+
+
+def _decisions(row: dict, walk: TokenisedWalk) -> list[bool]:
+    return are_decisions(Maze.from_ascii(row["maze"]), walk.path)
 
 
 def cell_labels(rows: Sequence[dict], walks: Sequence[TokenisedWalk]) -> dict[str, np.ndarray]:

@@ -23,13 +23,17 @@ def logit_lens(
     models: Models,
     activations: Activations,
     walks: Sequence[TokenisedWalk],
+    decisions: np.ndarray,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Lens]:
     """For each model and layer, the probability of the right move where it is decided.
 
+    Args:
+        decisions: bool (moves,), where the walker has a choice.
+
     Returns:
-        model -> `probability`, the mean over moves, and `first`, the share of moves that are the likeliest token; both
-        per layer.
+        model -> `probability`, the mean over moves, and `first`, the share of moves that are the likeliest token; and
+        the same at decisions, NaN where there are none; all per layer.
     """
     import torch
 
@@ -37,26 +41,32 @@ def logit_lens(
     lens: dict[str, Lens] = {}
     for name in activations.models:
         models.switch(name)
-        mine = lens[name] = {"probability": [], "first": []}
+        mine = lens[name] = {"probability": [], "first": [], "probability_at_decisions": [], "first_at_decisions": []}
         for layer in range(activations.layers):
-            probability = first = 0.0
+            probability, first = np.zeros(len(targets)), np.zeros(len(targets), dtype=bool)
             for rows, logits in read_out(models, activations.read(name, layer, "moves")):
                 aim = targets[rows, None].to(logits.device)
-                probability += float(logits.softmax(-1).gather(-1, aim).sum())
-                first += float((logits.argmax(-1, keepdim=True) == aim).sum())
-            mine["probability"].append(probability / len(targets))
-            mine["first"].append(first / len(targets))
+                probability[rows] = logits.softmax(-1).gather(-1, aim)[:, 0].cpu().numpy()
+                first[rows] = (logits.argmax(-1, keepdim=True) == aim)[:, 0].cpu().numpy()
+            mine["probability"].append(float(probability.mean()))
+            mine["first"].append(float(first.mean()))
+            mine["probability_at_decisions"].append(mean_at(probability, decisions))
+            mine["first_at_decisions"].append(mean_at(first, decisions))
         if on_progress:
             on_progress("logit lens", len(lens), len(activations.models))
     return lens
 
 
-def next_token_kl(models: Models, activations: Activations, reference: str, name: str) -> tuple[float, float]:
-    """Kullback-Leibler divergence in nats of the next token where moves are decided, mean over moves.
+def mean_at(values: np.ndarray, where: np.ndarray) -> float:
+    """The mean of values (n,) at a mask (n,); NaN where that is empty."""
+    return float(values[where].mean()) if where.any() else float("nan")
 
-    Returns:
-        KL(name || reference), what the penalty of RLHF counts where the reference is the start, though on the policy's
-        own answers; and KL(reference || name). Exactly 0 where nothing differs.
+
+def next_token_kl(models: Models, activations: Activations, reference: str, name: str) -> np.ndarray:
+    """Kullback-Leibler divergence in nats of the next token where each move is decided, float64 (moves, 2).
+
+    The columns are KL(name || reference), what the penalty of RLHF counts where the reference is the start, though on
+    the policy's own answers; and KL(reference || name). Exactly 0 where nothing differs.
     """
     last = activations.layers - 1
     before, after = activations.read(reference, last, "moves"), activations.read(name, last, "moves")
@@ -66,15 +76,16 @@ def next_token_kl(models: Models, activations: Activations, reference: str, name
     return divergence(own, (logits.log_softmax(-1).cpu() for _, logits in read_out(models, after)))
 
 
-def divergence(before: Iterable, after: Iterable) -> tuple[float, float]:
-    """KL(after || before) and KL(before || after), means over rows, of log-probabilities (rows, vocabulary)."""
+def divergence(before: Iterable, after: Iterable) -> np.ndarray:
+    """KL(after || before) and KL(before || after) of log-probabilities, parts of (rows, vocabulary): (rows, 2)."""
+    import torch
     from torch.nn.functional import kl_div
 
-    sums, count = np.zeros(2), 0
-    for one, two in zip(before, after, strict=True):
-        sums += [float(kl_div(x, y, reduction="sum", log_target=True)) for x, y in ((one, two), (two, one))]
-        count += len(one)
-    return float(sums[0] / count), float(sums[1] / count)
+    parts = [
+        torch.stack([kl_div(x, y, reduction="none", log_target=True).sum(-1) for x, y in ((one, two), (two, one))], 1)
+        for one, two in zip(before, after, strict=True)
+    ]
+    return torch.cat(parts).double().numpy()
 
 
 def read_out(models: Models, hidden: np.ndarray) -> Iterator[tuple[slice, Any]]:

@@ -20,7 +20,19 @@ from .activations import Activations, states_at
 from .lens import read_out
 from .models import BASE, Models
 from .positions import TokenisedWalk
-from .reading import Batch, Prefix, Recording, patch_prefix, read, record, starting_after
+from .reading import (
+    BATCH,
+    Batch,
+    Prefix,
+    Recording,
+    batches,
+    cut_prefix,
+    patch_prefix,
+    read,
+    read_prefix,
+    record,
+    starting_after,
+)
 from .schema import Accuracy
 
 # Which positions are patched: those before the answer's first move is decided, or those from there on.
@@ -52,6 +64,21 @@ def patched_answers(
         for index, each in zip(batch.chosen, _read_on(models, batch, layer, batch.states[layer], prefix)):
             right[index] = each
     models.switch(recorded.name, range(layer + 1))
+    return _answers(models, rows, walks, right)
+
+
+def partial_answers(
+    models: Models, name: str, stages: range, rows: Sequence[dict], walks: Sequence[TokenisedWalk]
+) -> list[str]:
+    """Greedy answers of the base with an adapter in some layers only; see `Models.switch`."""
+    models.switch(name, stages)
+    ids, cut = cut_prefix(models, walks)
+    prefix, right = read_prefix(models, ids), [np.zeros(0, dtype=bool)] * len(walks)
+    for chosen, tokens, mask in batches(cut, BATCH):
+        last: deque = deque(maxlen=1)
+        read(models, tokens, mask, prefix, lambda site, here, hidden, last=last: last.append(hidden))
+        for index, each in zip(chosen, _judge(models, [cut[index] for index in chosen], last[0])):
+            right[index] = each
     return _answers(models, rows, walks, right)
 
 

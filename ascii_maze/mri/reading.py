@@ -16,6 +16,8 @@ from ..models.shared_prefix import SHORTEST, TOLERANCE, backbone_of, disagreemen
 from .models import Models, watching
 from .positions import TokenisedWalk
 
+BATCH = 64  # walks
+
 
 class Prefix(NamedTuple):
     """What all walks begin with, as one model reads it.
@@ -170,7 +172,7 @@ def read(
         )
 
 
-def record(models: Models, name: str, walks: Sequence[TokenisedWalk], batch_size: int = 64) -> Recording:
+def record(models: Models, name: str, walks: Sequence[TokenisedWalk], batch_size: int = BATCH) -> Recording:
     """Every state of one model on walks, whose prefix is read once."""
     models.switch(name)
     ids, cut = cut_prefix(models, walks)

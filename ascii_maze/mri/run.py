@@ -7,7 +7,7 @@ or, if the run is killed, by the next one. A finished report then replaces the p
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import AsciiMazeError, UsageError
 from ..files import UNFINISHED, is_ours, move_inside, output_folder, remove_inside
 from ..models.chat import AS_IT_IS, Chat, describe_reading
+from ..models.quantisation import dequantised
 from ..models.sources import describe, settle_name
 from ..packages import PACKAGES, versions
 from ..terminal import OnProgress
@@ -33,9 +34,9 @@ from .analysis import (
     seed_measures,
 )
 from .causes import patch_layers, valid_share
-from .labels import maze_labels
+from .labels import maze_labels, move_labels
 from .layers import AUTO, wanted_layers
-from .lens import logit_lens, next_token_kl
+from .lens import logit_lens, mean_at, next_token_kl
 from .models import BASE, Models, find_adapters, load_models, load_unquantised
 from .positions import TokenisedWalk, locate_walks
 from .report.page import draw_report
@@ -43,6 +44,7 @@ from .rows import load_rows
 from .schema import (
     Alignment,
     Divergence,
+    Moves,
     Quantisation,
     RegionComparison,
     RegionNumbers,
@@ -132,7 +134,9 @@ def write_report(
             wanted_layers(layers, len(models.layers))  # refused now, and not after all else
             plain = partial(load_unquantised, models, next(iter(sources.values())))
             load_plain = plain if settings["loaded"]["quantisation"] else None
-            measured = measure(models, rows, settings, scratch / "activations", on_progress, starts, load_plain)
+            on_cpu = models.model.device.type == "cpu"  # elsewhere it would cost memory and win nothing
+            with dequantised(models.model) if on_cpu else nullcontext():
+                measured = measure(models, rows, settings, scratch / "activations", on_progress, starts, load_plain)
             measured.results["missing"] |= unknown
             draw_report(*measured, scratch / "report", on_progress)
             publish(scratch / "report", out)
@@ -183,6 +187,8 @@ def measure(
     activations = extract(models, walks, folder / "all", on_progress=on_progress)
     quantisation, without_plain = find_quantisation(models, load_plain, walks, activations, folder / "plain")
     solved = walk_mazes(models, activations, rows, walks, on_progress)
+    steps = move_labels(rows, walks)
+    decisions = steps["decision"]
     shown = first_seeds(models.names[1:])  # of each method; the others are floors
     probes, unasked = ask_probes(activations, [BASE, *shown], rows, walks, seed, on_progress)
     changed = {name: updates(models, name) for name in models.names[1:]}
@@ -197,15 +203,16 @@ def measure(
         answers={name: valid_share(right) for name, right in solved.items()},
         **compare_similarity(activations, on_progress),
         probes=probes,
-        lens=logit_lens(models, activations, walks, on_progress),
-        kl={name: base_divergence(models, activations, name) for name in models.names[1:]},
-        against_start=compare_starts(models, activations, starts, regions, on_progress),
+        moves=count_moves(steps),
+        lens=logit_lens(models, activations, walks, decisions, on_progress),
+        kl={name: base_divergence(models, activations, name, decisions) for name in models.names[1:]},
+        against_start=compare_starts(models, activations, starts, regions, decisions, on_progress),
         quantisation=quantisation,
         weights={name: [only(Update, update) for update in found] for name, found in changed.items()},
         overlaps=overlaps(changed),
         cosines=[*align(changed, BASE, len(models.layers)), *align_siblings(models, starts)],
         seeds=compare_seeds(models.names[1:], {**seed_measures(models, activations, changed), **regions.apart}),
-        patching=patch_layers(models, shown, rows, walks, solved, settings["patch layers"], on_progress),
+        patching=patch_layers(models, shown, rows, walks, solved, settings["patch layers"], seed, on_progress),
         regions=first["models"] if first else {},
         regions_by_label={label: only(RegionNumbers, found) for label, found in regions.by_label.items()},
         regions_centred={name: regions.centred[BASE, name] for name in models.names[1:] if regions.centred},
@@ -213,6 +220,16 @@ def measure(
         settings=settings,
     )
     return Measured(results, first)
+
+
+def count_moves(steps: dict[str, np.ndarray]) -> Moves:
+    """What is asked along the solutions, of the labels of their moves."""
+    return {
+        "moves": len(steps["decision"]),
+        "decisions": int(steps["decision"].sum()),
+        "repeating": float(steps["repeats"].mean()),
+        "repeating_at_decisions": mean_at(steps["repeats"], steps["decision"]),
+    }
 
 
 def align_siblings(models: Models, starts: Mapping[str, str]) -> list[Alignment]:
@@ -224,10 +241,14 @@ def align_siblings(models: Models, starts: Mapping[str, str]) -> list[Alignment]
     return found
 
 
-def base_divergence(models: Models, activations: Activations, name: str) -> Divergence:
+def base_divergence(models: Models, activations: Activations, name: str, decisions: np.ndarray) -> Divergence:
     """How far an adapter's next moves are from the base's; see `lens.next_token_kl`."""
-    from_base, to_fine_tune = next_token_kl(models, activations, BASE, name)
-    return {"from_base": from_base, "to_fine_tune": to_fine_tune}
+    nats = next_token_kl(models, activations, BASE, name)
+    return {
+        "from_base": float(nats[:, 0].mean()),
+        "to_fine_tune": float(nats[:, 1].mean()),
+        "from_base_at_decisions": mean_at(nats[:, 0], decisions),
+    }
 
 
 def find_quantisation(

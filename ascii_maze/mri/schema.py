@@ -67,13 +67,30 @@ class Lens(TypedDict):
 
     probability: list[float]
     first: list[float]
+    probability_at_decisions: list[float]
+    first_at_decisions: list[float]
+
+
+class Moves(TypedDict):
+    """The moves of all solutions, and what repeating the move before gets right: most moves need no decision.
+
+    Attributes:
+        decisions: moves where some way onward is right and some is not.
+        repeating: share of moves that are the move before again.
+    """
+
+    moves: int
+    decisions: int
+    repeating: float
+    repeating_at_decisions: float
 
 
 class Divergence(TypedDict):
-    """Kullback-Leibler divergence of the next token, nats per move; see `lens.next_token_kl`."""
+    """Kullback-Leibler divergence of the next token, nats, mean over moves and over decisions; see `lens`."""
 
     from_base: float
     to_fine_tune: float
+    from_base_at_decisions: float
 
 
 class StartDivergence(TypedDict):
@@ -81,6 +98,7 @@ class StartDivergence(TypedDict):
 
     from_start: float
     to_fine_tune: float
+    from_start_at_decisions: float
 
 
 class Update(TypedDict):
@@ -179,6 +197,10 @@ class Patching(TypedDict):
 
     Attributes:
         layers: that were patched; the lists per layer have None at the others.
+        half: the first of them that restores half of the gain; None where the fine-tune solves no more than the base.
+        half_ci: 95 % of it over resampled mazes; None where the gain is not larger than chance.
+        above_half: validity of the base with the adapter in the layers above that one only: whether the gain needs it.
+        random_to_half: validity with random updates of the same norms up to it: whether any change would do.
     """
 
     base: float
@@ -187,6 +209,10 @@ class Patching(TypedDict):
     valid: list[float | None]
     valid_ci: list[list[float] | None]
     restored: list[float | None]
+    half: int | None
+    half_ci: list[int] | None
+    above_half: Share | None
+    random_to_half: Share | None
     accuracy: Accuracy
     mazes: int
     reads: int
@@ -300,6 +326,7 @@ class Results(Similarity):
         unchanged: adapters that change no activation.
         answers: model -> how many of its own answers are valid.
         probes: model -> question -> per layer.
+        moves: what is asked of a model along the solutions.
         lens: model -> what each layer would answer.
         kl: adapter -> divergence from the base and to it.
         against_start: adapter that started from another of these -> what it changed in that.
@@ -322,6 +349,7 @@ class Results(Similarity):
     unchanged: list[str]
     answers: dict[str, Share]
     probes: dict[str, dict[str, list[Probe]]]
+    moves: Moves
     lens: dict[str, Lens]
     kl: dict[str, Divergence]
     against_start: dict[str, AgainstStart]

@@ -1,7 +1,8 @@
 """What an adapter adds to the base's weights: how much, in how many directions, and which of them adapters share."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -63,6 +64,31 @@ def _product(module, name: str, start: str) -> tuple[np.ndarray, np.ndarray]:
     if len(left) == 2 and np.array_equal(left[0], -left[1]) and np.array_equal(*right):
         b[:] = 0.0  # equal updates differ by nothing, and not by a rounding error
     return b, a
+
+
+@contextmanager
+def randomised(models: Models, name: str, seed: int) -> Iterator[None]:
+    """While it lasts, each update of an adapter is a random one of the same rank and Frobenius norm."""
+    import torch
+    from peft.tuners.lora import LoraLayer
+
+    rng = torch.Generator().manual_seed(seed)
+    kept = []
+    for module in models.model.modules():
+        if not isinstance(module, LoraLayer) or name not in module.lora_B:
+            continue
+        pair = [module.lora_A[name].weight, module.lora_B[name].weight]
+        kept += [(weight, weight.data) for weight in pair]
+        a, b = (torch.randn(weight.shape, generator=rng) for weight in pair)
+        norm = float((pair[1].detach().float() @ pair[0].detach().float()).norm())
+        b *= norm / float((b @ a).norm())
+        for weight, drawn in zip(pair, (a, b)):
+            weight.data = drawn.to(weight)
+    try:
+        yield
+    finally:
+        for weight, data in kept:
+            weight.data = data
 
 
 def factor(b: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

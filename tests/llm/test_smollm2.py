@@ -68,4 +68,4 @@ def test_it_is_looked_into_on_ten_mazes(tuned, mazes, tmp_path):
     found = compare_similarity(activations, lambda *done: None)
     assert len(found["drift"]["sft"]) == 31
     assert all(math.isfinite(value) for value in found["drift"]["sft"])
-    assert min(next_token_kl(models, activations, "base", "sft")) > 0
+    assert next_token_kl(models, activations, "base", "sft").mean(axis=0).min() > 0

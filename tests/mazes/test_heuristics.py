@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 
 from ascii_maze import Maze, generate_mazes
 from ascii_maze.mazes.baselines import BASELINES
-from ascii_maze.mazes.heuristics import RULES, TURNS, Decisions, decisions_of, follow_greed, follow_turns, solved_by
+from ascii_maze.mazes.heuristics import (
+    RULES,
+    TURNS,
+    Decisions,
+    are_decisions,
+    decisions_of,
+    follow_greed,
+    follow_turns,
+    solved_by,
+)
 from ascii_maze.metrics.path_validity.scoring import score_moves
 
 from ..metrics.test_maze import maps
@@ -74,3 +83,4 @@ def test_on_a_shortest_path_every_decision_is_right(text):
     found = decisions_of(maze, maze.solve() or "")
     assert found.made == found.right
     assert found.against_greedy == found.right_against_greedy
+    assert sum(are_decisions(maze, maze.solve() or "")) == found.made

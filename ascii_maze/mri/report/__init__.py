@@ -1,6 +1,7 @@
 """The report as files: figures (PNG and SVG), tables (CSV), report.html and mri.json, from numbers alone.
 
 page              `draw_report`: everything, into a folder
+findings          what the tests say, in words
 figures           every figure but those of regions, made of `charts`: heatmaps, lines, bars
 region_figures    figures of regions and graphs, made of `panels`
 tables            every number as rows

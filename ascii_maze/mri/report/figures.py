@@ -119,9 +119,19 @@ def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
         "logit_lens",
         None,
         "Probability of the right next move if each layer were the last (logit lens), mean over the moves of the "
-        "solutions: where it rises, the move is decided.",
+        "solutions: where it rises, the move is decided." + _repeating(results["moves"]["repeating"]),
         lines({name: of["probability"] for name, of in results["lens"].items()}, "probability", low=0),
     )
+    if results["moves"]["decisions"]:
+        yield CaptionedFigure(
+            "logit_lens_at_decisions",
+            None,
+            f"The same at {results['moves']['decisions']} of {results['moves']['moves']} moves, the decisions: "
+            "some way onward is right and some is not." + _repeating(results["moves"]["repeating_at_decisions"]),
+            lines(
+                {name: of["probability_at_decisions"] for name, of in results["lens"].items()}, "probability", low=0
+            ),
+        )
     yield CaptionedFigure(
         "next_token_kl",
         None,
@@ -134,7 +144,7 @@ def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
             yield CaptionedFigure(f"probe_{question.replace(' ', '_')}", None, *_probe(results, question))
     if results["overlaps"]:
         yield CaptionedFigure("subspace_overlap", None, *_overlap(results))
-    if results["cosines"]:
+    if any(cell["whole"] is not None for cell in results["cosines"]):
         yield CaptionedFigure("cosine", None, *_cosines(results))
 
 
@@ -213,6 +223,10 @@ def appendix_figures(results: Results) -> Iterator[CaptionedFigure]:
     )
 
 
+def _repeating(share: float) -> str:
+    return f" Repeating the move before would be right in {share:.0%} of them."
+
+
 def _which_layers(results: Results) -> str:
     """Of a deep model, why dots are missing."""
     if all(len(of["layers"]) == results["layers"] for of in results["patching"].values()):
@@ -235,7 +249,11 @@ def _probe(results: Results, question: str) -> tuple[str, "Figure"]:
         f"Probe, {question}: {measure} of a linear probe on held-out mazes, with bootstrapped 95 % intervals; what "
         "exceeds the dotted control, trained on shuffled labels, can be read from that layer."
     )
-    figure = lines(scores, measure, intervals=intervals, dashed={"control": control})
+    key = {"next move": "repeating", "next move at decisions": "repeating_at_decisions"}.get(question)
+    level = (results["moves"][key], "the move before again") if key else None  # type: ignore[literal-required]
+    if question == "on a shortest path":
+        caption += " It is read at the cell's token, when the map below it has not been seen."
+    figure = lines(scores, measure, intervals=intervals, dashed={"control": control}, level=level)
     if measure == "r2":
         figure.axes[0].set_ylim(bottom=max(-0.5, figure.axes[0].get_ylim()[0]))
     return caption, figure

@@ -18,6 +18,7 @@ from ..schema import AgainstStart, Changes, RegionComparison, Results, write_res
 from ..seeds import methods_of
 from .charts import TIP, WIDTH, CaptionedFigure
 from .figures import appendix_figures, method_figures, overview_figures
+from .findings import LANGUAGES, findings
 from .region_figures import region_figures
 from .tables import tables, to_csv
 
@@ -95,6 +96,7 @@ def write_page(path: Path, results: Results, pictures: dict[str | None, list[dic
         "rows": [_summary(results, name) for name in adapters],
         "overview": pictures[None],
         "methods": {name: pictures[name] for name in results["patching"]},
+        "findings": {language: findings(results, language) for language in LANGUAGES},
         "several_seeds": len(methods_of(adapters)) < len(adapters),
         "seeds": results["seeds"],
         "appendix": pictures[BASE],
@@ -135,8 +137,6 @@ def _agreements(as_llm_mri: Changes | None, centred: Changes | None) -> list[str
 
 def _summary(results: Results, name: str) -> dict:
     """One fine-tune in the table at the head of the page."""
-    restored = results["patching"][name]["restored"] if name in results["patching"] else []
-    half = next((layer for layer, share in enumerate(restored) if share is not None and share >= 0.5), None)
     started = results["against_start"].get(name)
     of_base = _extremes(results["drift"][name], results["cka"][name], results["kl"][name]["from_base"])
     return {
@@ -149,7 +149,7 @@ def _summary(results: Results, name: str) -> dict:
         if started
         else of_base,
         "of_base": of_base if started else None,
-        "half": half,
+        "half": results["patching"].get(name),
         "regions_of_start": _agreements(*_changes(results, name, started)),
         "regions_of_base": _agreements(*_changes(results, name, None)) if started else None,
         "unchanged": name in results["unchanged"],

@@ -65,6 +65,7 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
             for name, of in results["lens"].items()
             for layer in layers
         ],
+        "moves": [results["moves"]],
         "next_token_kl": [
             {"model": name, **of, **(results["against_start"][name]["kl"] if name in results["against_start"] else {})}
             for name, of in results["kl"].items()

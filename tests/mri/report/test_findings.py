@@ -1,0 +1,68 @@
+"""What the page says first follows from the tests."""
+
+import pytest
+
+from ascii_maze.mri.report.findings import LANGUAGES, findings
+
+
+def agreement(p: float) -> dict:
+    return {"edges": {"p": p}, "regions": {"p": 1.0}}
+
+
+def results_of(p: float = 0.01, half_ci=(1, 2), seeds=(), unchanged=()) -> dict:
+    share = {"valid": 0.5, "valid_ci": [0.4, 0.6]}
+    return {
+        "models": ["base", "sft", "dpo"],
+        "unchanged": list(unchanged),
+        "drift": {"sft": [0.0, 0.3, 0.2], "dpo": [0.0, 0.9, 0.2]},
+        "regions_centred": {"sft": agreement(p), "dpo": agreement(0.01)},
+        "against_start": {
+            "dpo": {
+                "start": "sft",
+                "centred": agreement(0.5),
+                "drift_by_position": {"last_prompt": {"relative": [0.0, 0.01, 0.05]}},
+            }
+        },
+        "quantisation": {"drift": {"relative": [0.0, 0.07, 0.1]}},
+        "patching": {
+            name: {
+                "half": 1,
+                "half_ci": half_ci and list(half_ci),
+                "above_half": share,
+                "random_to_half": share,
+                "base": 0.4,
+                "fine_tune": 0.9,
+                "mazes": 100,
+            }
+            for name in ("sft", "dpo")
+        },
+        "seeds": list(seeds),
+    }
+
+
+def test_a_fine_tune_is_told_from_its_start_by_the_test_and_from_nothing_else():
+    sft, dpo, luck = findings(results_of(), "en")
+    assert "sft groups the mazes differently from base (regions and edges, centred: p 0.02)" in sft
+    assert "layer 1, by 0.30 of their norm (quantisation alone: 0.10)" in sft
+    assert "layer 1 (95 %: 1 to 2)" in sft
+    assert "dpo is not shown to group the mazes differently from sft" in dpo
+    assert "layer 2, by 0.05" in dpo
+    assert "may be luck" in luck
+    assert "is not shown" in findings(results_of(p=0.03), "en")[0]
+
+
+def test_without_a_gain_there_is_nothing_to_locate():
+    assert "no gain to locate" in findings(results_of(half_ci=None), "en")[0]
+    assert findings(results_of(unchanged=["sft"]), "en")[0] == "sft: its update is zero, and nothing changes."
+
+
+def test_seeds_are_said_with_the_smallest_p_that_they_can_reach():
+    seeds = [{"a": "sft", "b": "dpo", "measure": "drift", "p": 1 / 3, "smallest_p": 1 / 3}]
+    assert findings(results_of(seeds=seeds), "en")[-1].endswith("p 0.33, where no less than 0.33 is possible.")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_says_the_same_numbers(language):
+    english = [[c for c in line if c.isdigit()] for line in findings(results_of(), "en")]
+    other = [[c for c in line if c.isdigit()] for line in findings(results_of(), language)]
+    assert english == other
