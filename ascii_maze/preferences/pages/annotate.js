@@ -40,8 +40,8 @@ async function send(path, sent) {
     $("error").hidden = true;
   } catch (error) {
     fail(error);
-    for (const side of document.querySelectorAll(".chosen")) side.classList.remove("chosen");
   } finally {
+    for (const marked of document.querySelectorAll(".chosen")) marked.classList.remove("chosen");
     busy = false;
   }
 }
@@ -92,7 +92,7 @@ function show(place) {
 
 function choose(choice) {
   if (!current?.question || busy) return;
-  document.querySelector(`.side[data-choice="${choice}"]`)?.classList.add("chosen");
+  for (const marked of document.querySelectorAll(`[data-choice="${choice}"]`)) marked.classList.add("chosen");
   send("api/answer", { number: current.number, question: current.question.id, choice, seconds: (performance.now() - since) / 1000 });
 }
 
@@ -170,6 +170,7 @@ for (const { keys, choice, label } of CHOICES) {
   const button = element("button", { type: "button" }, element("kbd", { textContent: keys[0] }), ` ${label}`);
   button.querySelector("kbd").setAttribute("aria-hidden", "true");
   button.setAttribute("aria-keyshortcuts", keys.join(" "));
+  button.dataset.choice = choice;
   button.addEventListener("click", () => choose(choice));
   $("choices").append(button);
 }

@@ -249,6 +249,7 @@ function choose(box) {
 async function begin() {
   limits = await post("api/models");
   $("generator").append(...limits.generators.map((name) => element("option", { value: name, textContent: name.replaceAll("_", " ") })));
+  $("generator").value = "depth_first";
   for (const name of ["width", "height"]) $(name).max = limits.most_cells;
   [...limits.models, ...limits.guides].forEach((name, k) => {
     const guide = limits.guides.includes(name);
