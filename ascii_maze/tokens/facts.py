@@ -52,7 +52,7 @@ class Facts(TypedDict):
         tokens_per_move: of the answer.
         moves_alike: whether the first move is the token that it is later on.
         around: what the template writes before rules, maze and answer, and after the answer.
-        thinking: what stands before an answer with `enable_thinking`; None where that changes nothing.
+        thinking: what of `around` is otherwise with `enable_thinking`, and how.
         own_template: what is wrong with the tokenizer's own chat template, which is therefore replaced; None for none.
         round_trip: what goes wrong on the whole way; None where the answer comes back.
     """
@@ -72,7 +72,7 @@ class Facts(TypedDict):
     tokens_per_move: float
     moves_alike: bool
     around: dict[str, str]
-    thinking: str | None
+    thinking: dict[str, str]
     own_template: str | None
     round_trip: str | None
 
@@ -130,8 +130,10 @@ def look(name: str, tokenizer, own, prompt: list[Message], maze: Maze) -> Facts:
     tokens = cut(tokenizer, text + answer)
     of_maze, of_answer = _within(tokens, text.rfind(shown), shown), _within(tokens, len(text), answer)
     pieces = take_apart(tokenizer)
-    plain, thoughtful = pieces.plain, pieces.thinking
-    around = {"rules": plain.opening, "maze": plain.between, "answer": plain.before_answer, "end": pieces.end}
+    around, thinking = (
+        {"rules": prompt.opening, "maze": prompt.between, "answer": prompt.before_answer}
+        for prompt in (pieces.plain, pieces.thinking)
+    )
     moves = [token["id"] for token in of_answer if token["text"].strip() == of_answer[0]["text"].strip()]
     return {
         "model": name,
@@ -148,8 +150,8 @@ def look(name: str, tokenizer, own, prompt: list[Message], maze: Maze) -> Facts:
         "aligned": aligned_columns(of_maze, shown),
         "tokens_per_move": len(of_answer) / len(path),
         "moves_alike": len(set(moves)) == 1,
-        "around": around,
-        "thinking": thoughtful.before_answer if thoughtful != plain else None,
+        "around": {**around, "end": pieces.end},
+        "thinking": {place: text for place, text in thinking.items() if text != around[place]},
         "own_template": _own_problem(own, prompt, answer),
         "round_trip": problem_of(tokenizer, prompt, answer),
     }

@@ -113,8 +113,8 @@ def _around(facts: Facts):
     before = {"rules": "before the rules", "maze": "before the maze", "answer": "before the answer", "end": "after it"}
     for key, name in before.items():
         table.add_row(_plain(name, "dim"), _plain(_quoted(facts["around"][key])))
-    thinking = "no change" if facts["thinking"] is None else f"before the answer: {_quoted(facts['thinking'])}"
-    table.add_row(_plain("enable_thinking", "dim"), _plain(thinking))
+    thinking = "; ".join(f"{before[place]}: {_quoted(text)}" for place, text in facts["thinking"].items())
+    table.add_row(_plain("enable_thinking", "dim"), _plain(thinking or "no change"))
     return table
 
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from ascii_maze import Maze, prompt_messages
 from ascii_maze.cli import app
 from ascii_maze.models.chat import Chat
+from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.models.sources import TINY
 from ascii_maze.models.templates import set_chat_template
 from ascii_maze.tokens.facts import aligned_columns, cut, look
@@ -41,16 +42,17 @@ def test_the_embedded_model_reads_characters_and_moves():
     assert [token["text"] for token in facts["answer"]][:2] == ["R", " R"]
     assert not facts["moves_alike"]
     assert facts["rules"] == []
-    assert (facts["own_template"], facts["round_trip"], facts["thinking"]) == (None, None, None)
+    assert (facts["own_template"], facts["round_trip"], facts["thinking"]) == (None, None, {})
 
 
 @pytest.mark.parametrize(
     ("family", "chat", "own", "thinking"),
     [
-        ("qwen3", Chat(), "puts .* before the answer", "assistant\n"),
-        ("qwen3_5_think", Chat(thinking=True), "trims the maze|puts .* before|no prefix", "<think>\n"),
-        ("gemma", Chat(), "fails: .*System role not supported", None),
-        (None, Chat("plain"), "has no chat template", None),
+        ("qwen3", Chat(), "puts .* before the answer", {"answer": "assistant\n"}),
+        ("qwen3_5_think", Chat(thinking=True), "trims the maze|puts .* before|no prefix", {"answer": "<think>\n"}),
+        ("gemma4", Chat(), "goes on after the end", {"rules": "<|think|>\n"}),
+        ("gemma", Chat(), "fails: .*System role not supported", {}),
+        (None, Chat("plain"), "has no chat template", {}),
     ],
 )
 def test_what_is_wrong_with_a_template_and_what_thinking_does(family, chat, own, thinking):
@@ -58,8 +60,8 @@ def test_what_is_wrong_with_a_template_and_what_thinking_does(family, chat, own,
 
     facts = facts_of(family, chat)
     assert re.search(own, facts["own_template"])
-    assert (facts["thinking"] or "").endswith(thinking or "")
-    assert (facts["thinking"] is None) == (thinking is None)
+    assert set(facts["thinking"]) == set(thinking)
+    assert all(text.endswith(thinking[place]) for place, text in facts["thinking"].items())
     assert "".join(token["text"] for token in facts["maze"]) == WALLED
     assert (facts["round_trip"] is None) == (chat.thinking is None)  # plain answers close no thought
 
@@ -79,8 +81,10 @@ def test_the_command_prints_the_facts_as_json(tmp_path):
     folder = save_model("qwen2_5", tmp_path / "model")
     file = tmp_path / "maze.txt"
     file.write_text(WALLED)
-    done = CliRunner().invoke(app, ["tokens", str(folder), "--maze", str(file), "--json"], catch_exceptions=False)
+    words = ["tokens", str(folder), "--maze", str(file), "--json", "--save", str(tmp_path / "saved")]
+    done = CliRunner().invoke(app, words, catch_exceptions=False)
     facts = json.loads(done.stdout)
+    assert AutoTokenizer.from_pretrained(tmp_path / "saved").chat_template == load_tokenizer(str(folder)).chat_template
     assert facts["maze_text"] == WALLED
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert [token["text"] for token in facts["answer"]] == [token["text"] for token in cut(tokenizer, "R R D D L L")]
