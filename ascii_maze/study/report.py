@@ -186,7 +186,7 @@ def _drift_of(started: dict) -> list[float | None]:
 
 def _first_of_start(of_base: str, of_start: str | None) -> str:
     """A cell: against what a fine-tune started from, and in brackets, where that is another, against the base."""
-    return f"{of_start} ({of_base} from base)" if of_start else of_base
+    return f"{of_start} ({of_base} from base)" if of_start and of_base else of_start or of_base
 
 
 def _extreme(by_layer: list[float | None], which: Callable) -> str:

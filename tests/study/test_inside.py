@@ -13,13 +13,19 @@ REGIONS = {
     "edges_gained": 3,
     "edges_lost": 1,
     "edges_kept": 40,
-    "edges": {ALL: {"across_halves": 0.512, "noise_floor": 0.75}},
-    "regions": {ALL: {"across_halves": 0.25, "noise_floor": 0.333}},
+    "edges": {ALL: {"agreement": 0.512, "expected": 0.75, "p": 0.01}},
+    "regions": {ALL: {"agreement": 0.25, "expected": 0.333, "p": 0.5}},
+}
+STARTED = {
+    "start": "sft@3",
+    "drift_by_position": {"last_prompt": {"relative": [0.0, 0.01, 0.05]}},
+    "cka": [None, 0.99, 0.98],
 }
 MRI = {
-    "drift": {"sft": [0.0, 0.5, 0.25], "dpo": [None, 0.125, 0.75]},
-    "cka": {"sft": [None, 0.9, 0.95], "dpo": [None, None, None]},
-    "regions": {"sft": REGIONS},
+    "drift": {"sft@3": [0.0, 0.5, 0.25], "sft@4": [0.0, 0.25, 0.125], "dpo@3": [None, 0.125, 0.75]},
+    "cka": {"sft@3": [None, 0.9, 0.95], "sft@4": [None, 0.8, 0.85], "dpo@3": [None, None, None]},
+    "regions": {"sft@3": REGIONS},
+    "against_start": {"dpo@3": STARTED},
 }
 RESULTS = {
     "models": {
@@ -34,19 +40,28 @@ RESULTS = {
 def test_what_changed_inside_stands_beside_what_changed_outside_with_the_same_seed():
     assert inside_rows(RESULTS) == [
         {
-            "name": "sft",
+            "name": "sft@3",
             "valid": "65.4",
             "drift": "0.500 at layer 1",
             "cka": "0.900 at layer 1",
             "edges": "+3 -1 =40",
-            "edges_agree": "0.51 (0.75)",
-            "regions_agree": "0.25 (0.33)",
+            "edges_agree": "0.51, 0.75 expected, p 0.01",
+            "regions_agree": "0.25, 0.33 expected, p 0.5",
         },
-        {  # trained, but neither evaluated nor cut into regions, and no layer has a CKA
-            "name": "dpo",
+        {
+            "name": "sft@4",
+            "valid": "74.6",
+            "drift": "0.250 at layer 1",
+            "cka": "0.800 at layer 1",
+            "edges": "",
+            "edges_agree": "",
+            "regions_agree": "",
+        },
+        {  # from SFT; neither evaluated nor cut into regions, and no layer has a CKA with the base's
+            "name": "dpo@3",
             "valid": "",
-            "drift": "0.750 at layer 2",
-            "cka": "",
+            "drift": "0.050 at layer 2 (0.750 at layer 2 from base)",
+            "cka": "0.980 at layer 2",
             "edges": "",
             "edges_agree": "",
             "regions_agree": "",
@@ -66,14 +81,14 @@ def histories() -> dict[str, list[dict]]:
 @pytest.mark.parametrize(
     ("draw", "values", "said"),
     [
-        (inside_figure, {key: {"sft": MRI["drift"]["sft"], "dpo": MRI["drift"]["dpo"]} for key in ("drift", "cka")},
+        (inside_figure, dict.fromkeys(("drift", "cka"), MRI["drift"]),
          {"sft", "dpo", "layer (0: embedding)", "likeness to the base (CKA)"}),
         (reward_figure, histories(), {"rlhf", "grpo", "reward", "truly valid, per cent", "step"}),
         (learning_figure, histories(), {"rlhf", "grpo", "tokens read, thousands"}),
     ],
 )  # fmt: skip
 def test_figures_name_what_they_draw_and_are_the_same_every_time(draw, values, said):
-    colours = colours_of([*values, *MRI["drift"]], {"base"})
+    colours = colours_of([*values, "sft", "dpo"], {"base"})
     drawn = draw(values, colours)
     assert said <= set(re.findall(r">([^<>\n]+)</text>", drawn))
     assert draw(values, colours) == drawn
