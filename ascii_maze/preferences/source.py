@@ -18,7 +18,7 @@ from ..errors import UsageError, reason
 from ..evaluation.schema import read_results
 from ..mazes.baselines import BASELINES
 from ..mazes.prompts import PLAIN, Message, format_answer, prompt_messages, style_of
-from ..metrics.path_validity.maze import GOAL, OPEN, START, Maze
+from ..metrics.path_validity.maze import GOAL, MOVES, OPEN, START, Maze
 from ..metrics.path_validity.scoring import parse_moves, read_maze
 from ..metrics.path_validity.svg import follow
 from .collection import Answer, Mode, Question, drawn, question_id
@@ -196,10 +196,23 @@ def _gold(tasks: Sequence[Task], held_out: set[str], mode: Mode, seed: int) -> l
 
 
 def walk_through_wall(maze: Maze) -> str | None:
-    """A straight walk from S to G that heeds no wall, if a wall is in its way; else None."""
-    down, right = maze.goal[0] - maze.start[0], maze.goal[1] - maze.start[1]
-    vertical, horizontal = ("D" if down > 0 else "U") * abs(down), ("R" if right > 0 else "L") * abs(right)
-    for moves in (vertical + horizontal, horizontal + vertical):
-        if follow(maze, moves).crash:
-            return moves
-    return None
+    """A shortest path that at one place cuts through a wall to the open ground behind it, and goes on from there.
+
+    Which place is drawn from the maze; None where no wall on the path has open ground behind it.
+    """
+    path, positions = maze.solve() or "", follow(maze, maze.solve() or "").positions
+    cuts = [
+        (count, move, behind)
+        for count, (row, column) in enumerate(positions[:-1])
+        for move, (down, right) in MOVES.items()
+        for behind in [(row + 2 * down, column + 2 * right)]
+        if not maze.is_open(row + down, column + right) and behind in maze.distances
+    ]
+    if not cuts:
+        return None
+    count, move, here = min(cuts, key=lambda cut: drawn(maze, cut))
+    moves = path[:count] + 2 * move
+    while here != maze.goal:
+        onward, here = min(maze.neighbours(*here), key=lambda step: maze.distances[step[1]])
+        moves += onward
+    return moves

@@ -55,9 +55,13 @@ def test_gold_is_a_shortest_path_against_a_walk_through_a_wall(dataset):
         assert scores[1 - question.best].wall_hits
 
 
-def test_a_straight_walk_without_a_wall_in_its_way_is_no_mistake():
+def test_a_walk_through_a_wall_cuts_once_and_then_arrives():
     assert walk_through_wall(Maze.from_ascii("#####\n#S G#\n#####")) is None
     assert walk_through_wall(Maze.from_ascii("#####\n#S#G#\n#   #\n#####")) == "RR"
+    for maze in generate_mazes("wilson", 5, 5, 20, 0):
+        score = score_path(maze, walk_through_wall(maze))
+        assert (score.valid, score.legal) == (False, False)
+        assert score.wall_hits >= 1
 
 
 def test_samples_of_one_model_are_compared_and_walks_that_differ_come_first(tmp_path, mazes):
