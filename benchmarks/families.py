@@ -37,6 +37,7 @@ ABOUT = """# Chat templates of families
 through `recipes/sft.yaml`, and `evaluate` asks it for them. `valid`: share of right walks, strictly read. Then what
 the template by itself would do to our conversations, and what `ascii_maze/models/templates.py` therefore sees to.
 Names in `_training` are TRL's variants for training. TRL {trl}, transformers {transformers}; {machine}.
+Here stand {done} of {all} templates; the same command adds the others.
 
 """
 
@@ -107,7 +108,8 @@ def lines_of(page: Path) -> dict[str, str]:
 def write_page(lines: dict[str, str]) -> None:
     """Write the page with the lines that there are, in the order of their names."""
     machine = f"{platform.machine()}, one thread, Python {platform.python_version()}"
-    about = ABOUT.format(machine=machine, **versions(["trl", "transformers"]))
+    counts = {"done": len(lines), "all": len(FAMILIES)}
+    about = ABOUT.format(machine=machine, **counts, **versions(["trl", "transformers"]))
     write_text(PAGE, about + HEADER + "".join(lines[name] + "\n" for name in sorted(lines)))
 
 
