@@ -16,7 +16,7 @@ from .journal import Event, mend, read_journals
 from .journal import withdraw as withdraw_answers
 from .opening import Wishes, asked_for, open_collection
 from .report import write_agreement
-from .serving import Serving, serve, wait_until_stopped
+from .serving import Serving, free_port, serve, wait_until_stopped
 from .simulation import annotators, simulate
 
 
@@ -79,6 +79,7 @@ def annotate(folder: Path, wishes: Wishes, where: Where, on_ready: Callable[[Ope
         AsciiMazeError: see `opened` and `serving.serve`.
     """
     require(*PAGES, *STATISTICS)
+    free_port(where.host, where.port)  # before a folder is begun that nobody can answer
     with opened(folder, wishes) as ready:
         serving = serve(annotate_page(ready.collector), *where)
         try:
