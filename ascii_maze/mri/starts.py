@@ -7,7 +7,6 @@ from typing import Any
 from ..files import read_json
 from ..models.adapter_config import fetch
 from ..models.sources import Source
-from .models import BASE
 
 
 def find_starts(sources: Mapping[str, Source]) -> tuple[dict[str, str], dict[str, str]]:
@@ -34,11 +33,6 @@ def find_starts(sources: Mapping[str, Source]) -> tuple[dict[str, str], dict[str
                 f"it started from {recorded}, which is not among the adapters; give --adapter NAME={recorded}, too"
             )
     return starts, missing
-
-
-def reference_of(name: str, starts: Mapping[str, str]) -> str:
-    """What an adapter is compared with first: its start, else the base."""
-    return starts.get(name, BASE)
 
 
 def _recorded(source: Source) -> str | None:
