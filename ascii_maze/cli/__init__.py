@@ -24,13 +24,14 @@ from . import (
     push,
     show,
     study,
+    sweep,
     tokens,
     train,
 )
 
 # In the order of `--help`.
 COMMANDS = (
-    *(build, train, merge, evaluate, prompts, tokens, mri, annotate, agreement, play),
+    *(build, train, sweep, merge, evaluate, prompts, tokens, mri, annotate, agreement, play),
     *(study, show, convert, push, doctor),
 )
 

@@ -1,0 +1,267 @@
+"""Search the settings of one recipe: Optuna proposes, a trial trains, validation decides.
+
+The proposals are by the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) after `RANDOM` random ones;
+the recipe as it stands is the first. The search's random numbers are derived anew for each trial from the seed and the
+trial's number, so an interrupted sweep proposes what an uninterrupted one would have. Trials stand in Optuna's SQLite
+file; one that was interrupted, killed too, resumes from its checkpoint with the settings that it had.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AsciiMazeError, UsageError
+from ..files import output_folder
+from ..methods import METHODS
+from ..recipe import Budget, Recipe, check_recipe, load_recipe
+from ..run_metrics import RunMetrics, read_metrics
+from ..study.inputs import digest_of
+from ..study.plan import OUT, RECIPE, Stage, outside
+from ..study.runner import Progress, run_stages
+from .report import SweepRecord, TrialRecord, write_report
+from .spaces import Range, Space, holds
+
+if TYPE_CHECKING:
+    import optuna
+
+SEARCH, STORAGE = "search", "trials.db"  # a folder, and in it Optuna's file
+RANDOM = 5  # trials before the estimator proposes
+OnProgress = Callable[[list[Progress]], None]
+SETTINGS = "settings"  # of the sweep, in Optuna's storage
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is searched, and how.
+
+    Attributes:
+        recipe: its path, as given.
+        words: overrides of all trials, `--key value`.
+        space: what varies.
+        trials: how many.
+        budget: of each, as `tokens=200000`.
+        outcome: what is to be large, as the training logs it after `eval_`, at the end of a run.
+        seed: of the search; each trial has the recipe's own.
+    """
+
+    recipe: str
+    words: tuple[str, ...]
+    space: Space
+    trials: int
+    budget: str
+    outcome: str
+    seed: int = 0
+
+    def load(self) -> Recipe:
+        """The recipe with the overrides and the budget."""
+        return load_recipe(self.recipe, [*self.words, "--budget", self.budget])
+
+
+def outcome_of(method: str) -> str:
+    """What is to be large: walks by a shortest path, and of a reward model the pairs that it judges rightly."""
+    return "pair_accuracy" if METHODS[method].scores else "optimal"
+
+
+def check_sweep(sweep: Sweep) -> None:
+    """See that all trials can be what they are meant to be, before the first.
+
+    Raises:
+        UsageError: no budget, too few trials, a setting that the recipe does not have, or one that all trials are
+            given; no evaluation in training, or one on a test split.
+    """
+    recipe = sweep.load()
+    try:
+        Budget.parse(sweep.budget)
+    except ValueError as error:
+        raise UsageError(f"--budget: {error}") from error
+    if sweep.trials < 2:
+        raise UsageError(f"--trials is {sweep.trials}; a sweep compares two or more")
+    given = {word.lstrip("-").partition("=")[0] for word in sweep.words if word.startswith("--")}
+    if both := sorted(given & sweep.space.keys()):
+        raise UsageError(f"'{both[0]}' is varied, and cannot be set for all trials too; leave out --{both[0]}")
+    split = str(recipe.values.get("dataset_test_split", "validation"))
+    if split.startswith("test"):
+        raise UsageError(f"settings are not chosen on '{split}'; set dataset_test_split to validation")
+    if str(recipe.values.get("eval_strategy", "no")) == "no":
+        raise UsageError("the recipe does not evaluate (eval_strategy: no), so no trial could be told from another")
+    edges = [{key: allowed[place] for key, allowed in sweep.space.items()} for place in (0, 1)]
+    for values in edges:
+        check_recipe(load_recipe(sweep.recipe, [*sweep.words, *_words(values)]))
+
+
+def search(sweep: Sweep, out: Path, on_progress: OnProgress | None = None) -> SweepRecord:
+    """Run the trials that have not been run; sweep.json and its figure are written after each.
+
+    Raises:
+        UsageError: see `check_sweep`; or the folder holds another sweep.
+        AsciiMazeError: a trial has failed before any has succeeded; Optuna is not installed; another sweep runs there.
+    """
+    if find_spec("optuna") is None:
+        raise AsciiMazeError("optuna must be installed for a sweep: pip install 'ascii-maze[sweep]'")
+    check_sweep(sweep)
+    with output_folder(out):  # it is ours from here on
+        pass
+    with output_folder(out / SEARCH):  # one search at a time; the trials lock the whole folder
+        return _search(sweep, out, on_progress)
+
+
+def _search(sweep: Sweep, out: Path, on_progress: OnProgress | None) -> SweepRecord:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study, recipe = _open(sweep, out), sweep.load()
+    progress: list[Progress] = []
+    for number in range(sweep.trials):
+        settings = _settings_of(study, sweep, number)
+        stage = stage_of(sweep, recipe, out, number, settings)
+        trial = study.trials[number]
+        if trial.state.is_finished():
+            progress.append(Progress(stage, "kept", trial.user_attrs["seconds"], trial.user_attrs["note"]))
+            continue
+        (mine,) = run_stages([stage], out, on_progress=_after(progress, on_progress))
+        progress.append(mine)
+        _tell(study, trial, mine, out, sweep.outcome)
+        record = record_of(sweep, recipe, study)
+        write_report(record, out)
+        if not mine.finished and record["best"] is None:
+            raise AsciiMazeError(f"{stage.name} failed: {mine.note}; see {out / 'stages' / stage.name}.log")
+    record = record_of(sweep, recipe, study)
+    write_report(record, out)
+    return record
+
+
+def _after(earlier: list[Progress], on_progress: OnProgress | None) -> OnProgress | None:
+    """What tells of one trial, telling of those before it too."""
+    before = [*earlier]
+    return on_progress and (lambda running: on_progress([*before, *running]))
+
+
+def stage_of(sweep: Sweep, recipe: Recipe, out: Path, number: int, settings: dict[str, Any]) -> Stage:
+    """A trial as a stage: `ascii-maze train RECIPE`, in a folder of its own."""
+    words = [*sweep.words, "--budget", sweep.budget, *_words(settings), "--output_dir", f"{OUT}/trial-{number}"]
+    return Stage(
+        name=f"trial-{number}",
+        command=("train", RECIPE, *words),
+        product=Path(f"trial-{number}", "metrics.json"),
+        names={OUT: str(out), RECIPE: sweep.recipe},
+        inputs=(recipe.to_yaml(),),
+        reads=tuple(outside(recipe.values)),
+        modules=("ascii_maze.launch", f"ascii_maze.training.{recipe.method}"),
+        keeps_names=True,
+        note=", ".join(f"{key} {value}" for key, value in settings.items()),
+    )
+
+
+def _words(values: dict[str, Any]) -> list[str]:
+    return [word for key, value in values.items() for word in (f"--{key}", _text(value))]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _open(sweep: Sweep, out: Path) -> "optuna.Study":
+    """The search in Optuna's storage, new or as it was left."""
+    import optuna
+
+    recipe = sweep.load()
+    reads = {name: digest_of(name) for name in outside(recipe.values)}
+    parts = [recipe.to_yaml(), repr(sweep.space), sweep.outcome, sweep.seed, reads]
+    file = out / SEARCH / STORAGE
+    identity = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    try:
+        storage = optuna.storages.RDBStorage(f"sqlite:///{file}")
+        study = optuna.create_study(storage=storage, study_name="sweep", direction="maximize", load_if_exists=True)
+    except Exception as error:  # SQLAlchemy's, of a file that is no database or cannot be written
+        raise AsciiMazeError(f"{file} cannot be used: {' '.join(str(error).split())[:120]}") from error
+    if study.user_attrs.setdefault(SETTINGS, identity) != identity:
+        raise UsageError(f"{out} holds a sweep of another recipe, space, budget, seed or dataset; give another --out")
+    study.set_user_attr(SETTINGS, identity)
+    if not study.trials and holds(sweep.space, recipe.values):
+        study.enqueue_trial({key: recipe.values[key] for key in sweep.space})
+    return study
+
+
+def _settings_of(study: "optuna.Study", sweep: Sweep, number: int) -> dict[str, Any]:
+    """The settings of a trial: those it had where it has begun, else what is proposed now."""
+    import optuna
+
+    trials = study.trials
+    if number < len(trials) and trials[number].state != optuna.trial.TrialState.WAITING:
+        return dict(trials[number].params)
+    derived = int.from_bytes(hashlib.sha256(f"{sweep.seed}:{number}".encode()).digest()[:4])
+    study.sampler = optuna.samplers.TPESampler(seed=derived, n_startup_trials=RANDOM)
+    return dict(study.ask({key: _distribution(allowed) for key, allowed in sweep.space.items()}).params)
+
+
+def _distribution(allowed: Range | tuple) -> "optuna.distributions.BaseDistribution":
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if not isinstance(allowed, Range):
+        return CategoricalDistribution(allowed)
+    if allowed.is_whole:
+        return IntDistribution(int(allowed.low), int(allowed.high), log=allowed.log)
+    return FloatDistribution(allowed.low, allowed.high, log=allowed.log)
+
+
+def _tell(study: "optuna.Study", trial, mine: Progress, out: Path, outcome: str) -> None:
+    """Record what came of a trial."""
+    from optuna.trial import Trial, TrialState
+
+    value, tokens, note = None, 0, mine.note
+    if mine.finished:
+        metrics = read_metrics(out / mine.stage.product.parent)
+        value, tokens, note = last_outcome(metrics, outcome), metrics["tokens"], ""
+    running = Trial(study, trial._trial_id)
+    for key, figure in {"tokens": tokens, "seconds": round(mine.seconds, 3), "note": note}.items():
+        running.set_user_attr(key, figure)
+    study.tell(trial.number, value, TrialState.COMPLETE if mine.finished else TrialState.FAIL)
+
+
+def last_outcome(metrics: RunMetrics, outcome: str) -> float:
+    """The outcome at the end of a run.
+
+    Raises:
+        UsageError: the run has not logged it.
+    """
+    key = f"eval_{outcome}"
+    found = [line[key] for line in metrics["history"] if key in line]
+    if not found:
+        known = sorted({name for line in metrics["history"] for name in line if name.startswith("eval_")})
+        raise UsageError(f"the training logged no {key}; of these one can be the outcome: {', '.join(known)}")
+    return float(found[-1])
+
+
+def record_of(sweep: Sweep, recipe: Recipe, study: "optuna.Study") -> SweepRecord:
+    """What sweep.json says."""
+    trials = [
+        TrialRecord(
+            number=trial.number,
+            settings=dict(trial.params),
+            outcome=trial.value,
+            state=trial.state.name.lower(),
+            tokens=trial.user_attrs.get("tokens", 0),
+            seconds=trial.user_attrs.get("seconds", 0.0),
+            note=trial.user_attrs.get("note", ""),
+        )
+        for trial in study.trials[: sweep.trials]
+    ]
+    done = [trial for trial in trials if trial["outcome"] is not None]
+    best = max(done, key=lambda trial: (trial["outcome"], -trial["number"]), default=None)
+    return SweepRecord(
+        recipe=sweep.recipe,
+        method=recipe.method,
+        words=list(sweep.words),
+        space={key: list(allowed) for key, allowed in sweep.space.items()},
+        budget=sweep.budget,
+        outcome=sweep.outcome,
+        split=str(recipe.values.get("dataset_test_split", "validation")),
+        mazes=recipe.values.get("eval_limit"),
+        seed=sweep.seed,
+        trials=trials,
+        best=best and best["number"],
+    )

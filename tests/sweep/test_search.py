@@ -1,0 +1,182 @@
+"""The search itself, with a training that is a formula; and once with a real one."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.files import output_folder
+from ascii_maze.run_metrics import RunMetrics, write_metrics
+from ascii_maze.study.runner import Progress
+from ascii_maze.sweep import search as module
+from ascii_maze.sweep.report import command_of
+from ascii_maze.sweep.search import Sweep, check_sweep, last_outcome, search
+from ascii_maze.sweep.spaces import Range
+
+SPACE = {"learning_rate": Range(1e-4, 1e-1, True), "lora_r": (8, 16, 32)}
+
+
+def a_sweep(**changes) -> Sweep:
+    values = {"recipe": "recipes/tiny/sft.yaml", "words": (), "space": SPACE, "trials": 8, "budget": "steps=2"}
+    return Sweep(**{**values, "outcome": "optimal", **changes})
+
+
+def metrics_of(outcome: float) -> RunMetrics:
+    return RunMetrics(
+        method="sft",
+        base_model="tiny",
+        steps=2,
+        samples=8,
+        tokens=100,
+        seconds=1.0,
+        peak_memory_bytes=1,
+        device="cpu",
+        history=[{"step": 1, "eval_optimal": 0.0}, {"step": 2, "eval_optimal": outcome, "eval_valid": 1.0}],
+    )
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Trainings that were asked for; each does better the nearer its learning rate is to 0.01, and worse with 8."""
+    asked: list[dict] = []
+
+    def run(stages, out, on_progress=None):
+        (stage,) = stages
+        words = list(stage.words(set()))
+        values = {key: float(words[words.index(f"--{key}") + 1]) for key in SPACE}
+        asked.append({"name": stage.name, **values})
+        if values["learning_rate"] > 0.09:
+            return [Progress(stage, "failed", 1.0, "the loss is nan")]
+        rate = 1 - abs(values["learning_rate"] - 0.01) - 0.1 * (values["lora_r"] == 8)
+        (out / stage.name).mkdir(exist_ok=True)
+        write_metrics(out / stage.name, metrics_of(rate))
+        return [Progress(stage, "done", 1.0)]
+
+    monkeypatch.setattr(module, "run_stages", run)
+    return asked
+
+
+def test_the_recipe_is_the_first_trial_and_the_best_is_the_largest_outcome(trained, tmp_path):
+    record = search(a_sweep(), tmp_path / "out")
+    assert trained[0] == {"name": "trial-0", "learning_rate": 1e-3, "lora_r": 32}
+    assert [trial["number"] for trial in record["trials"]] == list(range(8))
+    assert {trial["state"] for trial in record["trials"]} <= {"complete", "fail"}
+    best = record["trials"][record["best"]]
+    assert best["outcome"] == max(trial["outcome"] or 0 for trial in record["trials"])
+    assert json.loads((tmp_path / "out" / "sweep.json").read_text()) == record
+    assert (tmp_path / "out" / "sweep.svg").read_text().count('<g id="axes_') == 2
+    assert f"--learning_rate {best['settings']['learning_rate']}" in command_of(record)
+
+
+def test_an_interrupted_sweep_proposes_what_an_uninterrupted_one_does(trained, tmp_path, monkeypatch):
+    whole = search(a_sweep(), tmp_path / "whole")
+    run, calls = module.run_stages, []
+
+    def interrupted(stages, out, on_progress=None):
+        calls.append(stages[0].name)
+        if len(calls) in (1, 4):
+            raise KeyboardInterrupt
+        return run(stages, out, on_progress)
+
+    monkeypatch.setattr(module, "run_stages", interrupted)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            search(a_sweep(), tmp_path / "parts")
+    record = search(a_sweep(), tmp_path / "parts")
+    assert calls[:5] == ["trial-0", "trial-0", "trial-1", "trial-2", "trial-2"]
+    assert [trial["settings"] for trial in record["trials"]] == [trial["settings"] for trial in whole["trials"]]
+    assert record["trials"] == whole["trials"]
+
+
+def test_more_trials_go_on_and_fewer_are_a_part(trained, tmp_path):
+    few = search(a_sweep(trials=3), tmp_path / "out")
+    more = search(a_sweep(trials=5), tmp_path / "out")
+    assert len(trained) == 5
+    assert more["trials"][:3] == few["trials"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"budget": "steps=3"}, {"space": {**SPACE, "lora_r": (8, 32)}}, {"outcome": "valid"}]
+)
+def test_a_folder_holds_one_sweep(trained, tmp_path, change):
+    search(a_sweep(trials=2), tmp_path / "out")
+    before = len(trained)
+    with pytest.raises(UsageError, match="another --out"):
+        search(a_sweep(trials=2, **change), tmp_path / "out")
+    assert len(trained) == before
+
+
+def test_a_failed_trial_costs_itself_alone_and_says_why(trained, tmp_path):
+    space = {"learning_rate": (1e-3, 0.095), "lora_r": (16, 32)}
+    record = search(a_sweep(space=space), tmp_path / "out")
+    failed = [trial for trial in record["trials"] if trial["state"] == "fail"]
+    assert failed
+    assert {trial["note"] for trial in failed} == {"the loss is nan"}
+    assert {trial["outcome"] for trial in failed} == {None}
+    assert record["best"] == 0
+
+
+def test_where_the_first_fails_it_ends(trained, tmp_path):
+    with pytest.raises(AsciiMazeError, match="trial-0 failed: the loss is nan"):
+        search(
+            a_sweep(words=("--learning_rate", "0.095"), space={"lora_r": (16, 32), "seed": (0, 1)}), tmp_path / "out"
+        )
+
+
+def test_a_file_that_is_no_database(trained, tmp_path):
+    (tmp_path / "out" / "search").mkdir(parents=True)
+    (tmp_path / "out" / "search" / "trials.db").write_text("not a database, " * 100)
+    with pytest.raises(AsciiMazeError, match=r"trials\.db cannot be used"):
+        search(a_sweep(), tmp_path / "out")
+
+
+def test_two_at_once_in_a_folder(trained, tmp_path):
+    with output_folder(tmp_path / "out" / "search"), pytest.raises(AsciiMazeError, match="another"):
+        search(a_sweep(), tmp_path / "out")
+    assert not trained
+
+
+# Each line: what is asked, and what its error says.
+REFUSED = [
+    ({"trials": 1}, "two or more"),
+    ({"words": ("--lora_r", "8")}, "'lora_r' is varied"),
+    ({"words": ("--dataset_test_split", "test")}, "not chosen on 'test'"),
+    ({"words": ("--dataset_test_split", "test_larger")}, "not chosen on 'test_larger'"),
+    ({"words": ("--eval_strategy", "no")}, "does not evaluate"),
+    ({"space": {"no_such_key": (1, 2)}}, "no_such_key"),
+    ({"space": {"lora_r": ("many", "few")}}, "lora_r"),
+    ({"budget": "tokens=none"}, "budget"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), REFUSED)
+def test_what_could_not_be_compared_is_refused_before_the_first_trial(change, said):
+    with pytest.raises(UsageError, match=said):
+        check_sweep(a_sweep(**change))
+
+
+def test_an_outcome_that_was_not_logged():
+    assert last_outcome(metrics_of(0.25), "optimal") == 0.25
+    with pytest.raises(UsageError, match="eval_optimal, eval_valid"):
+        last_outcome(metrics_of(0.25), "accuracy")
+
+
+@pytest.mark.slow
+def test_two_real_trials(dataset, tmp_path):
+    space = tmp_path / "spaces.yaml"
+    space.write_text("sft: {learning_rate: [1.0e-3, 2.0e-3], lora_r: [8, 32]}")
+    words = ["--out", tmp_path / "out", "--trials", "2", "--budget", "steps=1", "--space", space, "--json"]
+    words += ["--dataset_name", dataset, "--eval_limit", "2", "--per_device_train_batch_size", "4"]
+    command = [sys.executable, "-m", "ascii_maze", "sweep", "recipes/tiny/sft.yaml", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    record = json.loads(done.stdout)
+    assert [trial["state"] for trial in record["trials"]] == ["complete", "complete"]
+    assert all(trial["tokens"] > 0 and 0 <= trial["outcome"] <= 1 for trial in record["trials"])
+    assert record["trials"][0]["settings"] == {"learning_rate": 1e-3, "lora_r": 32}
+    for number, trial in enumerate(record["trials"]):
+        assert (tmp_path / "out" / f"trial-{number}" / "adapter_model.safetensors").is_file()
+        resolved = (tmp_path / "out" / f"trial-{number}" / "recipe.yaml").read_text()
+        assert f"lora_r: {trial['settings']['lora_r']}" in resolved
