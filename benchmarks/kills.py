@@ -40,7 +40,7 @@ DATASET = {
     "sizes": ["4x4"],
     "larger_sizes": ["5x5"],
     "generators": ["depth_first"],
-    "splits": {"train": 120, "validation": 8, "test": 16, "test_larger": 8},
+    "splits": {"train": 120, "validation": 8, "test": 24, "test_larger": 8},
 }
 TRAINING = {
     "budget": "tokens=4000",

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ascii_maze.errors import AsciiMazeError, UsageError, reason
 from ascii_maze.references import HUB_FORM, find_reference
@@ -77,13 +78,21 @@ def limited_rows(rows, limit: int | None):
     Strata are generator, size and whether a rule solves the maze. Where rows do not say the last, as those of datasets
     that are split by maze, they are the first rows.
     """
+    rows, count = limited_first(rows, limit)
+    return first_rows(rows, count)
+
+
+def limited_first(rows, limit: int | None) -> tuple[Any, int]:
+    """All rows of a split, those of `limited_rows` before the others, and how many these are."""
     if limit is None or limit >= len(rows) or not set(STRATA) <= set(rows.column_names):
-        return first_rows(rows, limit)
+        return rows, min(limit or len(rows), len(rows))
     strata: dict[tuple, list[int]] = {}
     for place, values in enumerate(zip(*(rows[name] for name in STRATA))):
         *kind, solved_by = values
         strata.setdefault((*kind, solved_by == ""), []).append(place)
-    return rows.select(sorted(place for places in _shares(list(strata.values()), limit) for place in places))
+    chosen = sorted(place for places in _shares(list(strata.values()), limit) for place in places)
+    others = sorted(set(range(len(rows))) - set(chosen))
+    return rows.select([*chosen, *others]), len(chosen)
 
 
 def _shares(strata: list[list[int]], limit: int) -> list[list[int]]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from dataset_builder.load import limited_rows, load_split
+from dataset_builder.load import limited_first, load_split
 
 from ..errors import UsageError
 from ..files import UNFINISHED, output_folder
@@ -85,8 +85,7 @@ def evaluate(
     with output_folder(out):
         check_replaceable(out)
         pinned = pin(dataset, "dataset")
-        loaded = {split: limited_rows(load_split(pinned, split, columns=COLUMNS), limit) for split in splits}
-        asked = {split: (rows, len(rows)) for split, rows in loaded.items()}
+        asked = {split: limited_first(load_split(pinned, split, columns=COLUMNS), limit) for split in splits}
         known = survey(dataset, asked)
         questions = Questions(asked, known.largest, known.styles, decoding, max_new_tokens, steps)
         models, respondents = find_respondents(models, questions, base, unquantised_base, chat)

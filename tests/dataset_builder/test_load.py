@@ -1,7 +1,7 @@
 import datasets
 import pytest
 
-from dataset_builder.load import first_rows, limited_rows
+from dataset_builder.load import first_rows, limited_first, limited_rows
 
 
 def rows_of(kinds):
@@ -21,6 +21,15 @@ def test_a_limit_takes_of_every_stratum_its_share(limit, counts):
     kinds = [tuple(row.values()) for row in found]
     assert tuple(kinds.count(kind) for kind in (HARD, EASY, LARGE)) == counts
     assert kinds == [LARGE] * counts[2] + [EASY] * counts[1] + [HARD] * counts[0]  # in their order
+
+
+def test_the_rows_that_a_limit_leaves_out_stand_behind_it():
+    rows = rows_of([LARGE] * 10 + [EASY] * 30 + [HARD] * 60).add_column("place", list(range(100)))
+    found, count = limited_first(rows, 10)
+    assert count == 10
+    assert found["place"][:10] == limited_rows(rows, 10)["place"]
+    assert sorted(found["place"]) == list(range(100))
+    assert found["place"][10:] == sorted(found["place"][10:])
 
 
 def test_without_strata_or_with_room_for_all_the_first_rows_are_taken():
