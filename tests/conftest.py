@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -99,3 +100,13 @@ def names_in(code) -> set[str]:
     """The names that a function and those inside it look up."""
     inner = [names_in(constant) for constant in code.co_consts if inspect.iscode(constant)]
     return set(code.co_names).union(*inner)
+
+
+@pytest.fixture(autouse=True)
+def gradients_stay_on():
+    """A test that leaves torch without gradients fails, and not a later one of its process that trains."""
+    yield
+    if torch := sys.modules.get("torch"):
+        was_on = torch.is_grad_enabled()
+        torch.set_grad_enabled(True)
+        assert was_on

@@ -74,7 +74,7 @@ def ask_dataset_of_recipe(text):
     from ascii_maze.training.data import load_rows
 
     script = SimpleNamespace(dataset_name=text, dataset_config="sft", dataset_train_split="train")
-    load_rows(SimpleNamespace(script=script, run=SimpleNamespace(train_limit=None)), ("prompt",))
+    load_rows(SimpleNamespace(script=script, run=SimpleNamespace(train_limit=None, dataset_mix=None)), ("prompt",))
 
 
 def ask_mri(text):

@@ -32,9 +32,12 @@ def asked(dataset) -> Collection:
     return new_collection(Wishes(str(dataset), limit=40, gold_share=0.1, repeat_share=0.1))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """Debian's Chromium, driven by Playwright; where it is missing these tests are skipped, and in CI they fail."""
+    """Debian's Chromium, driven by Playwright; where it is missing these tests are skipped, and in CI they fail.
+
+    Of a module, and no longer: while Playwright is at work it runs an event loop, in which others cannot run theirs.
+    """
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         said = "no Chromium on this machine; `apt-get install chromium` adds it"

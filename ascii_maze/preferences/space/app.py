@@ -6,6 +6,7 @@
 import os
 from pathlib import Path
 
+from ascii_maze.errors import printable
 from ascii_maze.preferences.play_app import play_page
 from ascii_maze.preferences.players import Players, default_models
 from ascii_maze.preferences.serving import serve, wait_until_stopped
@@ -16,7 +17,7 @@ def main() -> None:
     players = Players(default_models(Path(__file__).resolve().parent))
     host, port = os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"), int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     serving = serve(play_page(players), host, port)
-    print(f"{serving.url}: {', '.join(players.names)}", flush=True)
+    print(printable(f"{serving.url}: {', '.join(players.names)}"), flush=True)
     try:
         wait_until_stopped(lambda: None)
     finally:

@@ -34,7 +34,7 @@ def take_steps(recipe: Path, work: Path, decay: tuple[int, bool] | None, out: Pa
 
     run = Run(read_recipe(recipe), work, decay)
     if not rank():
-        print(f"from step {run.step} to {run.end}", flush=True)
+        print(f"from step {run.step:d} to {run.end:d}", flush=True)
     for line in pretrain(run):
         print(json.dumps(line), flush=True)
     if out and not rank():
