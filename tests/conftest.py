@@ -107,6 +107,5 @@ def gradients_stay_on():
     """A test that leaves torch without gradients fails, and not a later one of its process that trains."""
     yield
     if torch := sys.modules.get("torch"):
-        was_on = torch.is_grad_enabled()
-        torch.set_grad_enabled(True)
-        assert was_on
+        assert torch.is_grad_enabled()
+        assert not torch.is_inference_mode_enabled()

@@ -94,8 +94,9 @@ def read_out(models: Models, hidden: np.ndarray) -> Iterator[tuple[slice, Any]]:
     """
     import torch
 
-    with torch.inference_mode():
-        for first in range(0, len(hidden), ROWS):
-            rows = slice(first, first + ROWS)
-            states = torch.from_numpy(hidden[rows]).to(models.model.device, models.model.dtype)
-            yield rows, models.head(models.norm(states)).float()
+    for first in range(0, len(hidden), ROWS):
+        rows = slice(first, first + ROWS)
+        states = torch.from_numpy(hidden[rows]).to(models.model.device, models.model.dtype)
+        with torch.inference_mode():  # not around the yield: of two such iterators in turns, one would leave it on
+            logits = models.head(models.norm(states)).float()
+        yield rows, logits
