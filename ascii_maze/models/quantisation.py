@@ -21,8 +21,8 @@ def dequantise_once_for_generation(model) -> None:
 def dequantised(model) -> Iterator[None]:
     """While it lasts, a model's 4-bit weights are dequantised once, where bitsandbytes does so at every call.
 
-    On a CPU that is most of the time a small model takes to generate, and much of what it takes to read a small
-    batch. The numbers are the same; the weights take their full size. A block inside another changes nothing.
+    On a CPU that is most of the time a small model takes to generate. The numbers are the same; the
+    weights take their full size. A block inside another changes nothing.
     """
     try:
         from bitsandbytes.functional import dequantize_4bit

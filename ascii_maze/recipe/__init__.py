@@ -10,7 +10,7 @@ A recipe holds `method:`, the fields of that method's TRL config, of TRL's Model
 from .arguments import Arguments, Budget, RunArguments
 from .checks import check_recipe, parse_model, parse_recipe, with_numbers
 from .errors import RecipeError
-from .reading import Recipe, find_recipe, load_recipe, load_resolved, parse_overrides, shipped_recipes
+from .reading import Recipe, find_recipe, load_recipe, load_resolved, override_words, parse_overrides, shipped_recipes
 from .rules import ENVIRONMENT, LAUNCHER_KEY, REFUSED_KEYS
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "find_recipe",
     "load_recipe",
     "load_resolved",
+    "override_words",
     "parse_model",
     "parse_overrides",
     "parse_recipe",

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,17 @@ def parse_overrides(words: list[str]) -> dict[str, Any]:
         else:
             values[key].append(_number_or_text(word))
     return {key: "true" if not words else words[0] if len(words) == 1 else words for key, words in values.items()}
+
+
+def override_words(values: Mapping[str, Any]) -> list[str]:
+    """Keys and values as the words that `parse_overrides` reads: a list as several, truth as YAML has it."""
+    return [word for key, value in values.items() for word in (f"--{key}", *_value_words(value))]
+
+
+def _value_words(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [word for inner in value for word in _value_words(inner)]
+    return [str(value).lower() if isinstance(value, bool) else str(value)]
 
 
 def _number_or_text(word: str) -> int | float | str:

@@ -17,7 +17,7 @@ from dataset_builder.config import load_config
 from ..configuration import parse_weights
 from ..errors import UsageError
 from ..methods import METHODS
-from ..recipe import Recipe, check_recipe, find_recipe, load_recipe
+from ..recipe import Recipe, check_recipe, find_recipe, load_recipe, override_words
 from .launchers import ACCELERATE, launch_words
 from .pairs import planned_pairs
 from .settings import PREDECESSORS, Study
@@ -126,7 +126,7 @@ def check_recipes(study: Study) -> None:
     Raises:
         UsageError: a key that a recipe's method does not have, or a value of the wrong type.
     """
-    words = [word for key, value in study.overrides.items() for word in (f"--{key}", *_words(value))]
+    words = override_words(study.overrides)
     for name, path in study.recipes.items():
         try:
             check_recipe(load_recipe(path, words))
@@ -228,7 +228,7 @@ def _train(
         command=(
             *(() if runs_file else ("train",)),
             RECIPE,
-            *(word for key, value in values.items() for word in (f"--{key}", *_words(value))),
+            *override_words(values),
         ),
         product=seed.folder / name / "metrics.json",
         names={**here, RECIPE: str(find_recipe(file)) if runs_file else file, ACCELERATE: str(config)},
@@ -242,12 +242,6 @@ def _train(
         minutes=study.minutes.get(name),
         note=expectation(file),
     )
-
-
-def _words(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [word for inner in value for word in _words(inner)]
-    return [str(value).lower() if isinstance(value, bool) else str(value)]
 
 
 def outside(values: dict[str, Any]) -> list[str]:

@@ -1,12 +1,14 @@
 """What a sweep leaves behind: sweep.json with every trial, and a figure of the outcome over each setting."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
 from ..files import write_text
 from ..plots import COLOURS, GREY, SETTINGS, svg_of
+from ..recipe import override_words
 
 
 class TrialRecord(TypedDict):
@@ -99,8 +101,4 @@ def command_of(record: SweepRecord) -> str:
     best = next((trial for trial in record["trials"] if trial["number"] == record["best"]), None)
     if best is None:
         return ""
-    words = [
-        f"--{key} {str(value).lower() if isinstance(value, bool) else value}"
-        for key, value in best["settings"].items()
-    ]
-    return " ".join(["ascii-maze train", record["recipe"], *record["words"], *words])
+    return shlex.join(["ascii-maze", "train", record["recipe"], *record["words"], *override_words(best["settings"])])

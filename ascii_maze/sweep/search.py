@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AsciiMazeError, UsageError
 from ..files import output_folder
 from ..methods import METHODS
-from ..recipe import Budget, Recipe, check_recipe, load_recipe
+from ..recipe import Budget, Recipe, check_recipe, load_recipe, override_words
 from ..run_metrics import RunMetrics, read_metrics
 from ..study.inputs import digest_of
 from ..study.plan import OUT, RECIPE, Stage, outside
@@ -88,9 +88,10 @@ def check_sweep(sweep: Sweep) -> None:
         raise UsageError(f"settings are not chosen on '{split}'; set dataset_test_split to validation")
     if str(recipe.values.get("eval_strategy", "no")) == "no":
         raise UsageError("the recipe does not evaluate (eval_strategy: no), so no trial could be told from another")
-    edges = [{key: allowed[place] for key, allowed in sweep.space.items()} for place in (0, 1)]
-    for values in edges:
-        check_recipe(load_recipe(sweep.recipe, [*sweep.words, *_words(values)]))
+    choices = {key: allowed[:2] if isinstance(allowed, Range) else allowed for key, allowed in sweep.space.items()}
+    for place in range(max(map(len, choices.values()))):
+        values = {key: given[place % len(given)] for key, given in choices.items()}
+        check_recipe(load_recipe(sweep.recipe, [*sweep.words, *override_words(values)]))
 
 
 def search(sweep: Sweep, out: Path, on_progress: OnProgress | None = None) -> SweepRecord:
@@ -142,7 +143,14 @@ def _after(earlier: list[Progress], on_progress: OnProgress | None) -> OnProgres
 
 def stage_of(sweep: Sweep, recipe: Recipe, out: Path, number: int, settings: dict[str, Any]) -> Stage:
     """A trial as a stage: `ascii-maze train RECIPE`, in a folder of its own."""
-    words = [*sweep.words, "--budget", sweep.budget, *_words(settings), "--output_dir", f"{OUT}/trial-{number}"]
+    words = [
+        *sweep.words,
+        "--budget",
+        sweep.budget,
+        *override_words(settings),
+        "--output_dir",
+        f"{OUT}/trial-{number}",
+    ]
     return Stage(
         name=f"trial-{number}",
         command=("train", RECIPE, *words),
@@ -154,14 +162,6 @@ def stage_of(sweep: Sweep, recipe: Recipe, out: Path, number: int, settings: dic
         keeps_names=True,
         note=", ".join(f"{key} {value}" for key, value in settings.items()),
     )
-
-
-def _words(values: dict[str, Any]) -> list[str]:
-    return [word for key, value in values.items() for word in (f"--{key}", _text(value))]
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _open(sweep: Sweep, out: Path) -> "optuna.Study":

@@ -147,6 +147,7 @@ REFUSED = [
     ({"words": ("--eval_strategy", "no")}, "does not evaluate"),
     ({"space": {"no_such_key": (1, 2)}}, "no_such_key"),
     ({"space": {"lora_r": ("many", "few")}}, "lora_r"),
+    ({"space": {"lora_r": (8, 16, "many")}}, "lora_r"),
     ({"budget": "tokens=none"}, "budget"),
 ]
 
