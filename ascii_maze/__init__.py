@@ -3,6 +3,8 @@
 from .metrics.path_validity.maze import Maze, MazeError
 from .metrics.path_validity.scoring import PathScore, score_path
 
+__version__ = "0.2.0"
+
 __all__ = [
     "Maze",
     "MazeBatch",

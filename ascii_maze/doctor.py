@@ -92,7 +92,7 @@ def check_packages() -> list[Check]:
     about = importlib.metadata.metadata(NAME)
     requirements = [Requirement(line) for line in about.get_all("Requires-Dist") or []]
     checks: dict[str, Check] = {}
-    for extra in ("", *(set(about.get_all("Provides-Extra") or []) - {"dev"})):
+    for extra in ("", *(name for name in about.get_all("Provides-Extra") or [] if name != "dev")):
         for requirement in requirements:
             if requirement.name not in {NAME, *checks} and asked_for(requirement, extra):
                 purpose = f"extra '{extra}'" if extra else "everything"

@@ -3,6 +3,8 @@
 import importlib.metadata
 from collections.abc import Iterable
 
+from . import __version__
+
 # What trains, generates and scores; a record names those of them that are installed.
 PACKAGES = (
     "ascii-maze",
@@ -24,9 +26,12 @@ PACKAGES = (
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Package -> version, of those that are installed."""
+    """Package -> version, of those that are installed; of ascii-maze, the version of the code that runs."""
     installed = {}
     for name in packages:
+        if name == "ascii-maze":
+            installed[name] = __version__
+            continue
         try:
             installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

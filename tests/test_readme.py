@@ -17,6 +17,7 @@ import pytest
 import typer
 import yaml
 
+import ascii_maze
 from ascii_maze.cli import app
 from ascii_maze.recipe import find_recipe, load_recipe
 
@@ -141,13 +142,19 @@ def test_links_lead_somewhere(page):
 
 def test_version_and_licence_are_the_same_everywhere():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["dynamic"] == ["version"]  # which hatchling reads from the package
+    version = ascii_maze.__version__
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors", "type"} <= citation.keys()
     assert citation["title"] == project["name"]
     assert citation["license"] == project["license"]
-    assert str(citation["version"]) == project["version"]
-    versions = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)
-    assert next(version for version in versions if version != "Unreleased") == project["version"]
+    assert str(citation["version"]) == version
+    server = yaml.safe_load((ROOT / "ascii_maze" / "integrations" / "openenv" / "openenv.yaml").read_text())
+    assert server["version"] == version
+    releases = re.findall(r"^## \[(.+?)\](?: - (\S+))?$", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)
+    newest, date = next(release for release in releases if release[0] != "Unreleased")
+    assert newest == version
+    assert date == str(citation["date-released"])
 
 
 def test_the_map_of_the_code_names_every_module():

@@ -5,9 +5,11 @@ Heavy imports stay inside the commands.
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from .. import __version__
 from ..errors import AsciiMazeError, Interrupted, one_line
 from ..metrics.path_validity.maze import MazeError
 from . import (
@@ -44,6 +46,24 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and exit, where it is asked for."""
+    if wanted:
+        print(f"ascii-maze {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 for command in COMMANDS:
     app.registered_commands += command.app.registered_commands
 
