@@ -8,7 +8,7 @@ OUT ?= outputs/demo
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
-.PHONY: setup demo test test-fast llm style quality coverage cards
+.PHONY: setup demo test test-fast llm style quality coverage cards release-check
 .DEFAULT_GOAL := demo
 
 setup: $(VENV)/.ready
@@ -50,3 +50,8 @@ coverage: setup
 # The cards of what is released, from model_cards/released.json; RUNS=outputs/methods/seed-0 measures first.
 cards: setup
 	$(BIN)/python model_cards/make.py $(if $(RUNS),--runs $(RUNS))
+
+# The wheel and the source archive in dist/, as a stranger gets them: looked at, installed into empty environments, tried
+# from outside of this checkout, also by uvx; with a software bill of materials. Ten minutes, and the package registry.
+release-check:
+	$(PYTHON) tests/release/check.py
