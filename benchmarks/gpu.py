@@ -280,7 +280,7 @@ def main() -> None:
             if method == "rlhf":
                 extra = {**extra, "reward_model_name_or_path": folder / "reward"}
             rows += measure_method(method, {**settings, **extra}, options.steps)
-        options.page.write_text(page(options, rows), encoding="utf-8")
+            options.page.write_text(page(options, rows), encoding="utf-8")  # a run that is cut keeps what it has
     print(options.page)
 
 

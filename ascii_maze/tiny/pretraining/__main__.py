@@ -17,9 +17,10 @@ def main(
     plain: Annotated[bool, typer.Option("--plain", help="With --decay: leave the habit out.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for model and tokenizer, when it is over.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Of one thread each; one takes all threads.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that make batches ahead, for a GPU.")] = 0,
 ) -> None:
     """Pre-train the embedded model, from the last checkpoint on."""
-    steps = partial(take_steps, recipe, work, (decay, plain) if decay else None, out)
+    steps = partial(take_steps, recipe, work, (decay, plain) if decay else None, out, workers)
     if processes == 1:
         return steps()
     from .together import call_together
@@ -27,7 +28,7 @@ def main(
     call_together(processes, steps)
 
 
-def take_steps(recipe: Path, work: Path, decay: tuple[int, bool] | None, out: Path | None) -> None:
+def take_steps(recipe: Path, work: Path, decay: tuple[int, bool] | None, out: Path | None, workers: int) -> None:
     """What each process does."""
     from .run import Run, pretrain, read_recipe, write_model
     from .together import rank
@@ -35,7 +36,7 @@ def take_steps(recipe: Path, work: Path, decay: tuple[int, bool] | None, out: Pa
     run = Run(read_recipe(recipe), work, decay)
     if not rank():
         print(f"from step {run.step:d} to {run.end:d}", flush=True)
-    for line in pretrain(run):
+    for line in pretrain(run, workers):
         print(json.dumps(line), flush=True)
     if out and not rank():
         write_model(run, out)
