@@ -53,7 +53,7 @@ from .choose import (
 )
 from .config import BuildConfig, Kind
 from .rows import PLANNING_FACTS, tables
-from .schema import CONFIGS, BuildRecord
+from .schema import BuildRecord
 from .staging import (
     VERSIONED,
     complete_interrupted,
@@ -69,6 +69,7 @@ ROW_GROUP = 10_000
 # Columns with few values; a dictionary of any other would be larger than the column.
 DICTIONARY = (
     *("generator", "width", "height", *Facts._fields, *PLANNING_FACTS, "rejected_kind"),
+    *("observation", "walker", "tools", "completion.list.element.name"),
     *(f"{messages}.list.element.role" for messages in ("prompt", "completion", "chosen", "rejected")),
 )
 
@@ -286,7 +287,7 @@ def finish(config: BuildConfig, out: Path) -> BuildRecord:
         "config": asdict(config),
         "seed": config.seed,
         "versions": versions(VERSIONED),
-        "rows": {f"{name}/{split}": count for name in CONFIGS for split, count in rows.items()},
+        "rows": {f"{name}/{split}": count for name in config.configs for split, count in rows.items()},
         "files": {path: sha for _, part_record in records for path, sha in sorted(part_record["files"].items())},
         "shared_between_splits": shared,
     }

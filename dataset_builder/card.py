@@ -15,7 +15,7 @@ from ascii_maze.mazes.rejected import KINDS
 from ascii_maze.templating import render
 
 from .config import ANY_LENGTH, BuildConfig, quotas
-from .schema import CONFIGS, BuildRecord
+from .schema import BuildRecord
 
 PURPOSES = {
     "train": "to train on",
@@ -65,10 +65,10 @@ def _head(config: BuildConfig, record: BuildRecord, locate: Callable[[str], Path
 
     # `datasets` keeps what it has read of a folder under the folder's name and a hash of this head, not of the files.
     # With the files' digest in the head, a rebuilt dataset is not mistaken for its predecessor.
-    digests = {name: hashlib.sha256() for name in CONFIGS}
+    digests = {name: hashlib.sha256() for name in config.configs}
     for path, sha256 in record["files"].items():
         digests[path.split("/")[0]].update(f"{path} {sha256}\n".encode())
-    splits = {name: [split for split in config.splits if record["rows"][f"{name}/{split}"]] for name in CONFIGS}
+    splits = {name: [split for split in config.splits if record["rows"][f"{name}/{split}"]] for name in config.configs}
     data = DatasetCardData(
         pretty_name=config.name,
         license="apache-2.0",
@@ -83,10 +83,10 @@ def _head(config: BuildConfig, record: BuildRecord, locate: Callable[[str], Path
                 **({"default": True} if name == "sft" else {}),
                 "data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits[name]],
             }
-            for name in CONFIGS
+            for name in config.configs
         ],
     )
-    data.dataset_info = [_info(name, splits[name], record, locate) for name in CONFIGS]
+    data.dataset_info = [_info(name, splits[name], record, locate) for name in config.configs]
     return data.to_yaml().rstrip()
 
 
@@ -113,6 +113,8 @@ def _feature(field) -> dict:
 
     if pyarrow.types.is_list(field.type):
         return {"name": field.name, "list": [_feature(part) for part in field.type.value_type]}
+    if pyarrow.types.is_struct(field.type):
+        return {"name": field.name, "struct": [_feature(part) for part in field.type]}
     return {"name": field.name, "dtype": str(field.type)}
 
 

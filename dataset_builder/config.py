@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ascii_maze.configuration import check_keys, read_yaml_mapping
+from ascii_maze.environment.demonstrations import FORMS, parse_kind
 from ascii_maze.errors import UsageError, did_you_mean
 from ascii_maze.mazes.generators import ENDPOINTS, GENERATORS
 from ascii_maze.mazes.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle
@@ -17,6 +18,9 @@ from ascii_maze.mazes.reasoning import REASONING
 from ascii_maze.mazes.rejected import KINDS
 from ascii_maze.mazes.splits import SPLIT_BY
 from ascii_maze.metrics.path_validity.maze import STYLES
+
+from .schema import CONFIGS as CONFIGS_OF_ALL
+from .schema import STEPS
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 # Each split takes only mazes whose mark falls to the one named here (`ascii_maze.mazes.splits`).
@@ -61,6 +65,9 @@ class BuildConfig:
         language, maze_style, answer_style: of the prompts; see `ascii_maze.mazes.prompts.PromptStyle`.
         styles: maze styles where there are several, in place of `maze_style`: each row has one of them.
         reasoning: what is thought before the answer; see `ascii_maze.mazes.reasoning`.
+        steps: what is in sight and who walks in config `steps`, such as `window:2 depth_first`; by default there is no
+            such config.
+        turns: how walks of `steps` are written, one of `ascii_maze.environment.demonstrations.FORMS`.
         seed: of everything.
     """
 
@@ -79,10 +86,17 @@ class BuildConfig:
     answer_style: str = "letters"
     styles: dict[str, float] = field(default_factory=dict)
     reasoning: dict[str, float] = field(default_factory=lambda: {"none": 1})
+    steps: dict[str, float] = field(default_factory=dict)
+    turns: str = "text"
     split_by: str = "maze"
     difficulty: dict[str, float] = field(default_factory=dict)
     train_only: list[str] = field(default_factory=list)
     seed: int = 0
+
+    @property
+    def configs(self) -> tuple[str, ...]:
+        """The configs of the dataset."""
+        return (*CONFIGS_OF_ALL, STEPS) if self.steps else CONFIGS_OF_ALL
 
     @property
     def shown(self) -> dict[str, float]:
@@ -161,7 +175,7 @@ def load_config(name: str, seed: int | None = None, limit: int | None = None) ->
 def _checked(values: dict[str, Any], where: str) -> BuildConfig:
     check_keys(values, BuildConfig, where)
     values = {**values, "name": _name(values["name"], where), "splits": _row_counts(values["splits"], where)}
-    optional = ("larger_sizes", "unseen_generators", "styles", "difficulty")
+    optional = ("larger_sizes", "unseen_generators", "styles", "difficulty", "steps")
     for key in (entry.name for entry in dataclasses.fields(BuildConfig) if entry.type == dict[str, float]):
         if key in values and not (key in optional and values[key] == {}):
             values[key] = _weights(values[key], f"{where}: '{key}'")
@@ -178,8 +192,9 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
         ("answer_style", "answer style", ANSWER_STYLES),
         ("split_by", "way to split", SPLIT_BY),
         ("difficulty", "difficulty", DIFFICULTIES),
+        ("turns", "form of turns", FORMS),
     ):
-        given, single = values.get(key, {}), ("language", "maze_style", "answer_style", "split_by")
+        given, single = values.get(key, {}), ("language", "maze_style", "answer_style", "split_by", "turns")
         for name in [str(given)] if key in single and key in values else given:
             if name not in known:
                 expected = did_you_mean(name, known) or f"; expected one of {', '.join(known)}"
@@ -191,6 +206,8 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
             raise UsageError(f"{where}: braid '{share}' must be a share of dead ends, 0-1")
     for lengths in values.get("path_lengths", {}):
         parse_lengths(lengths, where)
+    for name in values.get("steps", {}):
+        parse_kind(name, f"{where}: 'steps'")
     _check_train_only(values, where)
     if not _is_whole(values.get("seed", 0)):
         raise UsageError(f"{where}: 'seed' must be a whole number, not {values['seed']!r}")

@@ -21,7 +21,9 @@ from ascii_maze.metrics.path_validity.maze import Facts, MazeError
 from .choose import Chosen
 from .config import BuildConfig, Kind
 from .reasoned import OTHERS, answers, others_of, search, think
+from .schema import STEPS
 from .styled import draw, show, texts
+from .walked import walked
 
 FACTS = ("id", "maze", "solution", "generator", "width", "height", *Facts._fields)
 # Beside them in datasets that are split by layout; older ones have the bytes that they had.
@@ -54,6 +56,10 @@ def tables(config: BuildConfig, kinds: list[Kind], chosen: Chosen) -> Iterator[t
     pairs = {"prompt": prompt, "chosen": right, "rejected": wrong, "rejected_kind": column["rejected_kind"]}
     yield "preference", pyarrow.table({**pairs, **facts})
     yield "prompts", pyarrow.table({"prompt": prompt, **facts})
+    if config.steps:
+        names = [list(config.steps)[number] for number in column["walk"].to_pylist()]
+        walks = walked(column["maze"].to_pylist(), names, column["walk_key"].to_pylist(), config.turns)
+        yield STEPS, pyarrow.table({**walks, **facts})
 
 
 def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints: np.ndarray) -> pyarrow.Table:
@@ -84,6 +90,10 @@ def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints:
         "rejected": _answers(worse, worse_offsets, mazes, style),
         "rejected_kind": pyarrow.array(list(KINDS)).take(pyarrow.array(kinds)),
     }
+    if config.steps:
+        columns["walk"] = pyarrow.array(draw(config.steps, "steps", config.seed, kind, fingerprints))
+        keys = kernels.item_keys(config.seed, "walk", kind.width, kind.height, fingerprints)
+        columns["walk_key"] = pyarrow.array(keys)
     return pyarrow.table(columns)
 
 

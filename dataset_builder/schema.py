@@ -13,9 +13,10 @@ from ascii_maze.errors import UsageError
 from ascii_maze.files import write_text
 
 RECORD = "build.json"
-# The configs of a dataset, each a folder of parquet files.
+# The configs of a dataset, each a folder of parquet files; and the one that some have beside them.
 CONFIGS = ("mazes", "sft", "preference", "prompts")
-_FILE = re.compile(rf"(?:{'|'.join(CONFIGS)})/\w+-\d+-of-\d+\.parquet", re.ASCII)
+STEPS = "steps"
+_FILE = re.compile(rf"(?:{'|'.join((*CONFIGS, STEPS))})/\w+-\d+-of-\d+\.parquet", re.ASCII)
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 

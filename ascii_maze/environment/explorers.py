@@ -28,26 +28,21 @@ _BACK = MappingProxyType({"U": "D", "D": "U", "L": "R", "R": "L"})
 _CLOCKWISE = "URDL"
 
 
-class Explorer(Protocol):
-    """Takes its turns one after the other."""
-
-    def turn(self, text: str) -> str:
-        """The next turn, after what the environment said."""
-
-
 class Memory:
     """What a walker of single moves knows of its maze: where it is, and which places it has seen to be open or wall.
 
     Attributes:
         here: (down, right) of the start.
         open: place -> whether it is open; absent: not known.
-        goal: its place, once it has been seen or told.
+        plain: places that it has seen not to be the goal, or has been to.
+        goal: its place, once it has been seen.
         last: the newest move that did not meet a wall.
     """
 
     def __init__(self) -> None:
         self.here: Place = (0, 0)
         self.open: dict[Place, bool] = {(0, 0): True}
+        self.plain: set[Place] = {(0, 0)}
         self.goal: Place | None = None
         self.last: str | None = None
         self._tried: str | None = None
@@ -64,12 +59,17 @@ class Memory:
 
     def read(self, text: str) -> None:
         """Take in what the environment said of the last move, and what is seen now."""
-        lines = text.split("\n")
         if self._tried:
-            there, wall = self.beside(self._tried), lines[0] == "wall"
+            there, wall = self.beside(self._tried), text.split("\n")[0] == "wall"
             self.open[there] = not wall
             if not wall:
                 self.here, self.last = there, self._tried
+                self.plain.add(there)
+        self.look(text)
+
+    def look(self, text: str) -> None:
+        """Take in what is seen from here."""
+        lines = text.split("\n")
         picture = [line for line in lines if set(line) <= {WALL, " ", "S", GOAL, HERE} and line]
         rows = (row for row, line in enumerate(picture) if HERE in line)
         if (row := next(rows, None)) is not None:
@@ -79,6 +79,12 @@ class Memory:
                 for move in MOVES:
                     self.open[self.beside(move)] = move in line.removeprefix("open: ").split()
 
+    def knows(self, move: str) -> bool:
+        """Whether a move leads to an open place that is not the goal, and all four neighbours of it are known."""
+        place = self.beside(move)
+        known = place in self.plain and self.open.get(place, False)
+        return known and all(self.beside(onward, place) in self.open for onward in MOVES)
+
     def _see(self, picture: list[str], row: int, column: int) -> None:
         for down, line in enumerate(picture, -row):
             for right, symbol in enumerate(line, -column):
@@ -86,10 +92,25 @@ class Memory:
                 self.open[place] = symbol != WALL
                 if symbol == GOAL:
                     self.goal = place
+                else:
+                    self.plain.add(place)
 
     def hopeful(self) -> list[str]:
         """The moves from here that are not known to meet a wall."""
         return [move for move in MOVES if self.open.get(self.beside(move), True)]
+
+
+class Explorer(Protocol):
+    """Takes its turns one after the other.
+
+    Attributes:
+        memory: what it knows of its maze.
+    """
+
+    memory: Memory
+
+    def turn(self, text: str) -> str:
+        """The next turn, after what the environment said."""
 
 
 class RandomWalk:

@@ -1,6 +1,7 @@
 """The rules of a walk step by step as a system message, and the first observation as the user's."""
 
 from types import MappingProxyType
+from typing import Any
 
 from ..mazes.prompts import Message
 from .env import LONGEST_MOVE, MazeEnv
@@ -27,6 +28,25 @@ _BY_TOOLS = (
     "Make one tool call in each turn: move(direction, steps) with direction U up, D down, L left or R right, and "
     f"steps from 1 to {LONGEST_MOVE}; a wall stops you. look() shows it again, stop() gives up. At the goal the walk "
     "is over."
+)
+
+
+def _tool(name: str, does: str, **parameters: dict[str, Any]) -> dict[str, Any]:
+    needed = [parameter for parameter, schema in parameters.items() if "default" not in schema]
+    schema = {"type": "object", "properties": parameters, "required": needed}
+    return {"type": "function", "function": {"name": name, "description": does, "parameters": schema}}
+
+
+# What a model is told of the tools, as JSON schemas.
+TOOLS = (
+    _tool(
+        "move",
+        "Go so many steps, or as far as a wall lets you.",
+        direction={"type": "string", "enum": ["U", "D", "L", "R"], "description": "up, down, left or right"},
+        steps={"type": "integer", "minimum": 1, "maximum": LONGEST_MOVE, "default": 1, "description": "how many"},
+    ),
+    _tool("look", "What is seen, once more; it takes a turn."),
+    _tool("stop", "Give up."),
 )
 
 
