@@ -5,7 +5,7 @@ The file is written last, so a run whose folder has it is finished.
 
 import json
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 from .errors import UsageError
 from .files import read_json, write_text
@@ -18,6 +18,24 @@ class GGUFFile(TypedDict):
 
     file: str
     sha256: str
+
+
+class OwnAnswers(TypedDict):
+    """What the model itself answered before a run, whose rows are made of it; see `training.own_answers`.
+
+    Attributes:
+        mazes: that it was asked.
+        answers: that it gave, to all of them.
+        rows: that these make.
+        tokens: prompts and answers, as often as they were sampled.
+        seconds: of sampling, those before an interruption included.
+    """
+
+    mazes: int
+    answers: int
+    rows: int
+    tokens: int
+    seconds: float
 
 
 class RunMetrics(TypedDict):
@@ -39,6 +57,7 @@ class RunMetrics(TypedDict):
         dataset: from `training.data.identify_rows`.
         budget: as in the recipe, `tokens=300000`.
         chat: how the model reads conversations, see `models.chat.Reading`, and the `ends` of its answers, as tokens.
+        own_answers: of a run whose rows are the model's own; `tokens` and `seconds` have none of them, see `spent`.
         versions: of the packages.
     """
 
@@ -58,7 +77,22 @@ class RunMetrics(TypedDict):
     dataset: NotRequired[dict[str, Any]]
     budget: NotRequired[str | None]
     chat: NotRequired[dict[str, Any]]
+    own_answers: NotRequired[OwnAnswers]
     versions: NotRequired[dict[str, str]]
+
+
+class Spent(NamedTuple):
+    """What a run has read and taken, sampling before its training included."""
+
+    tokens: int
+    seconds: float
+
+
+def spent(metrics: RunMetrics) -> Spent:
+    """The cost of a run, by which it is compared with others."""
+    own = metrics.get("own_answers")
+    before = Spent(own["tokens"], own["seconds"]) if own else Spent(0, 0.0)
+    return Spent(metrics["tokens"] + before.tokens, metrics["seconds"] + before.seconds)
 
 
 def read_metrics(folder: Path) -> RunMetrics:

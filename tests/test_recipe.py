@@ -34,7 +34,9 @@ def test_shipped_tiny_recipe_extends_the_real_one():
 
 STEPS = "recipes/grpo_steps.yaml"  # GRPO once more, step by step
 # Methods once more, as controls: of what they start from, of their reward, of the adapter.
-CONTROLS = tuple(f"recipes/tiny/{name}.yaml" for name in ("sft_twice", "grpo_random", "sft_full"))
+CONTROLS = tuple(
+    f"recipes/tiny/{name}.yaml" for name in ("sft_twice", "rft", "dpo_on_policy", "grpo_random", "sft_full")
+)
 RECIPES = [name for name, path in shipped_recipes().items() if LAUNCHER_KEY in path.read_text()]
 
 

@@ -49,6 +49,13 @@ class RunArguments:
             "demo=0.8,preferences=0.2; evaluations are of dataset_name."
         },
     )
+    own_answers: int | None = field(
+        default=None,
+        metadata={
+            "help": "Train on the model's own answers, so many of them sampled for each row before the run: SFT on "
+            "those that are right, DPO, KTO and ORPO on a right one and a worse one. The budget counts them."
+        },
+    )
     train_limit: int | None = field(
         default=None, metadata={"help": "Train on the first so many rows of the split; all of them by default."}
     )

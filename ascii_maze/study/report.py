@@ -24,7 +24,7 @@ from .figures import (
     rates_figure,
     reward_figure,
 )
-from .results import best_rule, evaluation_of, metrics_of, seed_folder
+from .results import best_rule, evaluation_of, history_of, metrics_of, seed_folder
 from .schema import Contrast, MeanRates, StudyResults, write_results
 from .settings import Study, to_yaml
 from .view import clock
@@ -220,7 +220,7 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
     models = results["models"]
     colours = colours_of([*models, *(name for name in study.recipes if name not in models)], {"base", *BASELINES})
     histories: dict[str, Sequence[dict]] = {
-        name: metrics["history"]
+        name: history_of(metrics)
         for name in study.recipes
         if (metrics := metrics_of(study, out, study.seeds[0], name)) and not METHODS[metrics["method"]].scores
     }

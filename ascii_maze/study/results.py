@@ -20,7 +20,7 @@ from ..methods import METHODS
 from ..mri.schema import read_results as read_mri
 from ..packages import versions
 from ..recipe import Recipe, load_recipe
-from ..run_metrics import RunMetrics, read_metrics
+from ..run_metrics import RunMetrics, read_metrics, spent
 from .contrasts import Outcomes, read_outcomes, study_contrasts
 from .findings import findings, unequal_terms
 from .pairs import chain_of, planned_pairs, start_of
@@ -215,15 +215,17 @@ def cost(
         chain: metrics.json of the runs that it rests on, None where it is missing.
         values: of its recipe.
     """
-    known = [metrics, *(run for run in chain.values() if run is not None)]
+    mine = spent(metrics)
+    known = [mine, *(spent(run) for run in chain.values() if run is not None)]
     whole = None not in chain.values()
     return Cost(
         seed=seed,
         method=metrics["method"],
         steps=metrics["steps"],
         samples=metrics["samples"],
-        tokens=metrics["tokens"],
-        seconds=metrics["seconds"],
+        tokens=mine.tokens,
+        sampled_tokens=mine.tokens - metrics["tokens"],
+        seconds=round(mine.seconds, 3),
         peak_memory_bytes=metrics["peak_memory_bytes"],
         device=metrics["device"],
         mazes=mazes_seen(metrics, values.get("num_generations", NUM_GENERATIONS)),
@@ -231,13 +233,23 @@ def cost(
         selected_on=values.get("dataset_test_split"),
         start=start,
         chain=list(chain),
-        chain_tokens=sum(run["tokens"] for run in known) if whole else None,
-        chain_seconds=sum(run["seconds"] for run in known) if whole else None,
+        chain_tokens=sum(run.tokens for run in known) if whole else None,
+        chain_seconds=round(sum(run.seconds for run in known), 3) if whole else None,
     )
 
 
+def history_of(metrics: RunMetrics) -> list[dict[str, Any]]:
+    """What a run logged, with tokens that count those of its own answers, which were sampled before."""
+    before = spent(metrics).tokens - metrics["tokens"]
+    return [{**line, "tokens": line["tokens"] + before} if "tokens" in line else line for line in metrics["history"]]
+
+
 def mazes_seen(metrics: RunMetrics, generations: int) -> int | None:
-    """Distinct mazes of a run, at most: those of the rows that it read, one for each group of generations."""
+    """Distinct mazes of a run, at most: those of the rows that it read, one for each group of generations; or those on
+    which the model was asked for answers of its own.
+    """
+    if own := metrics.get("own_answers"):
+        return own["mazes"]
     rows = metrics.get("dataset", {}).get("rows")
     if rows is None:
         return None

@@ -117,6 +117,7 @@ class Cost(TypedDict):
     """What a run took; None where its metrics.json does not say.
 
     Attributes:
+        tokens: that it read, those of its own answers included, which are `sampled_tokens`; likewise `seconds`.
         mazes: distinct ones that it trained on, at most.
         budget: of the recipe, `tokens=200000`.
         selected_on: the split that its recipe validates on.
@@ -131,6 +132,7 @@ class Cost(TypedDict):
     steps: int | None
     samples: int | None
     tokens: int | None
+    sampled_tokens: int
     seconds: float | None
     peak_memory_bytes: int | None
     device: str | None

@@ -18,7 +18,7 @@ class TrialRecord(TypedDict):
         settings: of those that the sweep varies.
         outcome: 0-1 on validation, at the end of the run; None where it has not ended, or failed.
         state: `complete`, `fail`, `running` or `waiting`, as Optuna names them.
-        tokens: read in training.
+        tokens: read in sampling and training.
         note: why it failed.
     """
 

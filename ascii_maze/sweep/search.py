@@ -18,7 +18,7 @@ from ..errors import AsciiMazeError, UsageError
 from ..files import output_folder
 from ..methods import METHODS
 from ..recipe import Budget, Recipe, check_recipe, load_recipe, override_words
-from ..run_metrics import RunMetrics, read_metrics
+from ..run_metrics import RunMetrics, read_metrics, spent
 from ..study.inputs import digest_of
 from ..study.plan import OUT, RECIPE, Stage, outside
 from ..study.runner import Progress, run_stages
@@ -215,7 +215,7 @@ def _tell(study: "optuna.Study", trial, mine: Progress, out: Path, outcome: str)
     value, tokens, note = None, 0, mine.note
     if mine.finished:
         metrics = read_metrics(out / mine.stage.product.parent)
-        value, tokens, note = last_outcome(metrics, outcome), metrics["tokens"], ""
+        value, tokens, note = last_outcome(metrics, outcome), spent(metrics).tokens, ""
     running = Trial(study, trial._trial_id)
     for key, figure in {"tokens": tokens, "seconds": round(mine.seconds, 3), "note": note}.items():
         running.set_user_attr(key, figure)

@@ -11,7 +11,7 @@ from ..models.chat import describe_reading, turn_ends
 from ..models.gguf import identify_gguf
 from ..packages import versions
 from ..recipe import Recipe
-from ..run_metrics import RunMetrics, write_metrics
+from ..run_metrics import OwnAnswers, RunMetrics, write_metrics
 
 # Counted since the process started, which differs in a resumed run; `tokens` counts all.
 SINCE_START = {"train_loss", "num_tokens", "eval_num_tokens"}
@@ -24,11 +24,12 @@ PANELS = {
 }
 
 
-def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> RunMetrics:
+def collect_metrics(recipe: Recipe, trainer, dataset: dict, own: OwnAnswers | None = None) -> RunMetrics:
     """Gather what metrics.json holds: what the run cost, and every figure it logged.
 
     Args:
         dataset: from `data.identify_rows`.
+        own: what the model itself has answered before, where the rows are made of that.
     """
     import resource
     import sys
@@ -64,6 +65,8 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict) -> RunMetrics:
         "versions": versions(),
         "history": history,
     }
+    if own:
+        metrics["own_answers"] = own
     if trainer.shared:
         metrics["tokens_computed"] = trainer.computed
     return metrics

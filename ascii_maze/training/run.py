@@ -6,6 +6,7 @@ without it is not a finished run.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -21,7 +22,7 @@ from ..models.quantisation import restore_weights, trained_weights
 from ..models.shared_prefix import without_adapter
 from ..models.templates import read_template
 from ..recipe import Arguments, Budget, Recipe, RunArguments
-from ..run_metrics import read_metrics
+from ..run_metrics import OwnAnswers, read_metrics
 from . import method_module
 from .chain import check_predecessors
 from .checkpoints import checkpoints, newest_intact, remove_checkpoints, trim_log
@@ -47,6 +48,7 @@ from .folder import (
 )
 from .heads import project_labelled_alone
 from .outcome import check_disk, collect_metrics, gather_weights, save
+from .own_answers import check_own_answers, own_rows
 from .preflight import describe, prove_round_trip, rows_per_step, steps_for_tokens
 from .publish import check_destination, publish, take_destination
 from .sharing import share_prefixes
@@ -108,6 +110,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     out = check_place(training.output_dir)
     first_process = training.process_index == 0
     check_predecessors(arguments.run)
+    if arguments.run.own_answers:
+        check_own_answers(recipe.method, arguments.run.own_answers)
     destination = take_destination(arguments)
     if first_process and destination:
         check_destination(destination)
@@ -127,6 +131,13 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
                 publish(out, destination)
         return out
     tokenizer = load_tokenizer_to_train(arguments.model, arguments.run.adapter_name_or_path, chat_of(arguments.run))
+    own: OwnAnswers | None = None
+    answered: dict[str, str] = {}
+    if arguments.run.own_answers and not dry_run:
+        with output_folder(out) if first_process else nullcontext():
+            read = what_is_read(arguments, tokenizer)
+            train_rows, digest, own = own_rows(recipe.method, arguments, train_rows, tokenizer, read, out)
+        answered["own_answers"] = digest
     lengths = measure_lengths(train_rows, tokenizer)
     check_lengths(train_rows, lengths, tokenizer, training, method.generates)
     with refusals(recipe):
@@ -134,7 +145,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     if method.generates:  # the recipe's is for the answer; a thought has room of its own
         training.max_completion_length += how_read(tokenizer).thinking_tokens + thought_room(train_rows, tokenizer)
     with refusals(recipe), nothing_made(out):
-        trainer = make_trainer(recipe, arguments, train_rows, eval_rows, tokenizer, lengths)
+        trainer = make_trainer(recipe, arguments, train_rows, eval_rows, tokenizer, lengths, own)
     trained = sum(p.numel() * p.element_size() for p in trainer.model.parameters() if p.requires_grad)
     check_disk(out, trained, training.save_total_limit or 3)
     if first_process:
@@ -145,10 +156,10 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         if first_process:
             if overwrite:
                 clear_run(out)
-            check_start(out, start._replace(reads=what_is_read(arguments, tokenizer)))
+            check_start(out, start._replace(reads={**what_is_read(arguments, tokenizer), **answered}))
         trainer.accelerator.wait_for_everyone()
         train(trainer, recipe, out, train_rows)
-        metrics = collect_metrics(recipe, trainer, start.dataset)
+        metrics = collect_metrics(recipe, trainer, start.dataset, own)
         weights = gather_weights(trainer)
         if first_process:
             with full_disk_in_one_line(out):
@@ -188,11 +199,23 @@ def refusals(recipe: Recipe) -> Iterator[None]:
         raise AsciiMazeError(f"{recipe.path.name} cannot be trained: {reason(error)}") from error
 
 
-def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, tokenizer, lengths: Lengths):
+def make_trainer(
+    recipe: Recipe,
+    arguments: Arguments,
+    train_rows,
+    eval_rows,
+    tokenizer,
+    lengths: Lengths,
+    own: OwnAnswers | None = None,
+):
     """Make the trainer of the recipe's method, with its model, rows and callbacks.
 
+    Args:
+        own: what the model has answered before, where the rows are made of that.
+
     Raises:
-        UsageError: the recipe asks for walks step by step or a random reward, and its method is not GRPO.
+        UsageError: the recipe asks for walks step by step or a random reward, and its method is not GRPO; or sampling
+            has used up the budget.
     """
     training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
     if recipe.method != "grpo" and (extra.stepwise or extra.max_moves or extra.random_reward):
@@ -200,7 +223,7 @@ def make_trainer(recipe: Recipe, arguments: Arguments, train_rows, eval_rows, to
     if extra.stepwise and extra.random_reward:
         raise UsageError("'random_reward' is for walks written as a whole; leave it or 'stepwise' out")
     training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
-    budget = Budget.parse(extra.budget) if extra.budget else None
+    budget = what_is_left(Budget.parse(extra.budget), own) if extra.budget else None
     if budget and budget.unit == "steps":
         cap_steps(training, budget.amount)
     if extra.early_stopping_patience is not None:
@@ -254,6 +277,23 @@ def end_at_turns(model, tokenizer, training) -> None:
     model.generation_config.eos_token_id = ends  # it is saved with a whole model, too
     if getattr(training, "use_vllm", False):
         training.generation_kwargs = {"stop_token_ids": ends, **(training.generation_kwargs or {})}
+
+
+def what_is_left(budget: Budget, own: OwnAnswers | None) -> Budget:
+    """What of a budget is left for training once the model's own answers are sampled.
+
+    Raises:
+        UsageError: nothing.
+    """
+    if own is None or budget.unit == "steps":
+        return budget
+    used = own["tokens"] if budget.unit == "tokens" else math.ceil(own["seconds"])
+    if used >= budget.amount:
+        raise UsageError(
+            f"sampling {own['answers']:,} own answers took {used:,} of the budget of {budget.amount:,} {budget.unit} "
+            "and leaves nothing to train with; lower train_limit or own_answers, or raise the budget"
+        )
+    return Budget(budget.unit, budget.amount - used)
 
 
 def cap_steps(training, steps: int) -> None:

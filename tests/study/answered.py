@@ -19,6 +19,8 @@ SKILL = {
     "dpo": {0: 0.8, 1: 0.9},
     "grpo": {0: 0.9, 1: 0.85},
 }
+# Of the run `dpo`, as if its pairs were of its start's own walks.
+OWN_ANSWERS = {"mazes": 40, "answers": 160, "rows": 31, "tokens": 70_000, "seconds": 11.5}
 STUDY = Study(
     "demo",
     "tiny",
@@ -54,6 +56,7 @@ def run_metrics(name: str, seed: int) -> dict:
         "device": "cpu",
         "budget": "tokens=200000",
         "dataset": {"rows": 500},
+        **({"own_answers": OWN_ANSWERS} if name == "dpo" else {}),
         "history": [{"step": 0, "tokens": 0, "eval_valid": 0.1}, {"step": 10, "tokens": 900, "eval_valid": 0.8}],
     }
 

@@ -10,7 +10,7 @@ import pytest
 from ascii_maze.study.report import write_report
 from ascii_maze.study.results import gather
 
-from .answered import SPLITS, STUDY, answer_study
+from .answered import OWN_ANSWERS, SPLITS, STUDY, answer_study
 
 PAIRS = [("sft", "base"), ("dpo", "sft"), ("grpo", "sft"), ("grpo", "dpo")]
 RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed", "parsed_lenient", "valid_lenient")
@@ -216,12 +216,15 @@ def test_costs_along_the_chain(studied):
                 json.loads((out / f"seed-{cost['seed']}" / run / "metrics.json").read_text())
                 for run in (name, *rests[name])
             ]
-            for key in ("method", "steps", "samples", "tokens", "seconds", "peak_memory_bytes", "device", "budget"):
+            for key in ("method", "steps", "samples", "peak_memory_bytes", "device", "budget"):
                 assert cost[key] == runs[0][key]
             assert (cost["start"], cost["chain"]) == (starts[name], rests[name])
-            assert cost["chain_tokens"] == sum(run["tokens"] for run in runs)
-            assert cost["chain_seconds"] == sum(run["seconds"] for run in runs)
-            assert cost["mazes"] == min(500, 640 // (8 if name == "grpo" else 1))
+            for key in ("tokens", "seconds"):
+                sampled = OWN_ANSWERS[key] if name == "dpo" else 0
+                assert cost[key] == runs[0][key] + sampled
+                assert cost[f"chain_{key}"] == sum(run[key] for run in runs) + sampled
+            assert cost["sampled_tokens"] == cost["tokens"] - runs[0]["tokens"]
+            assert cost["mazes"] == (40 if name == "dpo" else min(500, 640 // (8 if name == "grpo" else 1)))
             assert cost["selected_on"] == "validation"
 
 
