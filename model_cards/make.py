@@ -30,8 +30,8 @@ ROOT = HERE.parent
 FACTS = HERE / "released.json"
 TINY, METRIC = ROOT / "ascii_maze" / "tiny", ROOT / "ascii_maze" / "metrics" / "path_validity"
 BASE, DATASET = "ORG/ascii-maze-tiny", "ORG/ascii-maze-demo"
-# What a run of the benchmark sets beside its recipe.
-OF_THE_RUN = ("seed", "dataset_name", "output_dir", "adapter_name_or_path", "reward_model_name_or_path")
+# What a run of the benchmark sets beside its recipe, or finds on its machine.
+OF_THE_RUN = ("seed", "dataset_name", "output_dir", "adapter_name_or_path", "reward_model_name_or_path", "report_to")
 RATES = ("n", "valid", "valid_ci", "optimal", "legal", "reaches_goal", "parsed")
 LOGGED = ("step", "loss", "reward", "rewards/validity/mean")
 

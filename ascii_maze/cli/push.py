@@ -45,6 +45,10 @@ def push(
             "Output folder of `evaluate` or `mri`, for an adapter's card; default: those beside it. Repeatable."
         ),
     ] = None,
+    collection: Annotated[
+        str | None,
+        typer.Option(help="Title of a collection of the repository's owner that it is added to; created if missing."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be sent, and stop; needs no network.")
     ] = False,
@@ -52,7 +56,10 @@ def push(
 ) -> None:
     """Publish a folder on the Hub in one atomic commit; files that are there already are not sent again."""
     from ..hub import plan_push, shipped_folder
+    from ..hub.collections import add_to_collection, check_title
 
+    if collection is not None:
+        check_title(collection)
     plan = plan_push(
         kind,
         path or shipped_folder(kind),
@@ -69,6 +76,8 @@ def push(
         print(json.dumps(plan.to_dict()) if as_json else printable(plan.to_text()))
         return
     pushed = push_plan(plan, as_json)
+    if collection is not None:
+        pushed["collection"] = add_to_collection(collection, repo, plan.spec.repo_type, private=not public)
     print(json.dumps(pushed) if as_json else printable(pushed_lines(pushed)))
 
 
@@ -90,4 +99,5 @@ def pushed_lines(pushed: dict) -> str:
     return (
         f"{done if changed else 'the repository is up to date; no commit made'}\n"
         f"{pushed['url']} ({visibility}), commit {pushed['commit']}"
+        + (f"\ncollection: {pushed['collection']}" if "collection" in pushed else "")
     )

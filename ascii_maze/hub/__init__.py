@@ -4,6 +4,7 @@ kinds.py        what can be published, and how its files are changed for publica
 shipment.py     a folder -> the files, card and checks of a push, offline
 push.py         the one commit; retry.py: what is retried, and errors in one line
 rules.py        the Hub's rules for metadata; secrets.py, local_paths.py: what is never published
+benchmark.py    eval.yaml of a dataset, and the ids of its tasks
 cards.py        the card of an adapter; evidence.py, model_index.py: the results in it
 """
 

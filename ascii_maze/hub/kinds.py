@@ -16,6 +16,7 @@ from dataset_builder.schema import RECORD, parse_record
 
 from ..configuration import read_yaml_mapping
 from ..errors import UsageError
+from . import benchmark
 from .adapter import prepare_adapter
 from .content import Content, Wishes, parse_json, read, read_json, sha256, to_json
 from .local_paths import cut, cut_page, texts_of, without_local_paths
@@ -55,7 +56,7 @@ class Kind:
 
 
 def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
-    """The card with the repository's name in its snippets, and build.json without local paths.
+    """The card with the repository's name in its snippets, eval.yaml, and build.json without local paths.
 
     The parquet files must be those that build.json lists.
 
@@ -75,6 +76,9 @@ def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     card = read(contents["README.md"]).decode()
     name = record["config"].get("name")
     prepared = {"README.md": card.replace(f'load_dataset("{name}"', f'load_dataset("{wishes.repo}"').encode()}
+    if benchmark.FILE not in contents:
+        splits = [split for split in record["config"]["splits"] if record["rows"].get(f"prompts/{split}")]
+        prepared[benchmark.FILE] = benchmark.render_eval_yaml(str(name), wishes.repo, splits).encode()
     if "preferences_from" in record:
         prepared[RECORD] = to_json(without_local_paths(record))
     return prepared

@@ -1,6 +1,7 @@
 """Results of `evaluate` in the Hub's formats: `model-index` of a card, and `.eval_results/*.yaml`."""
 
 from ..evaluation.schema import LENIENT_RATES, RATES, Results
+from .benchmark import is_task, task_id
 
 METRIC = "path_validity"
 
@@ -52,7 +53,7 @@ def eval_results(
     date: str | None = None,
     source_url: str | None = None,
 ) -> list[dict]:
-    """The content of a file in `.eval_results`: the validity on each split, a task of the dataset.
+    """The content of a file in `.eval_results`: the validity on each split that is a task of the dataset.
 
     See https://huggingface.co/docs/hub/eval-results.
 
@@ -74,6 +75,8 @@ def eval_results(
 
     entries = []
     for split, summary in results["models"][model].items():
+        if not is_task(split):
+            continue
         low, high = summary["valid_ci"]
         notes = (
             f"share of valid paths, 95 % interval {low:.4f} - {high:.4f}, {summary['n']} mazes, "
@@ -84,7 +87,7 @@ def eval_results(
         entries.append(
             EvalResultEntry(
                 dataset_id=dataset_id,
-                task_id=split,
+                task_id=task_id(split),
                 value=round(summary["valid"], 4),
                 dataset_revision=revision,
                 date=date,

@@ -80,7 +80,7 @@ def explain(error: Exception, where: str, endpoint: str) -> str:
     status = response.status_code if response is not None else None
     said = getattr(cause, "server_message", None) or str(cause) or type(cause).__name__
     if isinstance(cause, OfflineModeIsEnabled):
-        return "HF_HUB_OFFLINE is set, so nothing can be pushed; unset it"
+        return "HF_HUB_OFFLINE is set, so the Hub cannot be reached; unset it"
     if isinstance(cause, GatedRepoError):
         return f"{where} is gated and this account has no access to it; request access on its page"
     if status == 401:
@@ -98,7 +98,9 @@ def explain(error: Exception, where: str, endpoint: str) -> str:
     if _is_dropped(cause) or (status or 0) >= 500:
         tried = f"the Hub at {endpoint} did not answer after {TRIES} tries ({status or said})"
         return f"{tried}; run the same command again to send what is missing"
-    return f"pushing to {where} failed: {said}"
+    if status == 402:
+        return f"the Hub asks for payment before it takes {where}; see the account's billing page ({said})"
+    return f"{where}: the Hub refused ({said})" if response is not None else f"{where}: {said}"
 
 
 def effective_token(api: "HfApi") -> str | None:

@@ -1,10 +1,11 @@
-"""What a recipe leaves to the machine that it runs on: where its base is to be had, precision, rows at once.
+"""What a recipe leaves to the machine that it runs on: its base, precision, rows at once, and a tracker.
 
 What was decided stands in the resolved recipe, and in words in its notes, which the plan prints. A key that a recipe
 sets stays as it is, but for the batches, which `cpu_batch_size` cuts: a step reads the same rows all the same.
 """
 
 import dataclasses
+import importlib.util
 from typing import Any
 
 from ..models.devices import Device, precision_for
@@ -21,7 +22,7 @@ def settle(recipe: Recipe, device: Device) -> Recipe:
     Raises:
         AsciiMazeError: the base is a folder with several GGUF files, or one that cannot be read.
     """
-    for decide in (settle_base, settle_precision, settle_batches):
+    for decide in (settle_base, settle_precision, settle_batches, settle_tracker):
         values, note = decide(recipe.values, device)
         recipe = dataclasses.replace(recipe, values={**recipe.values, **values}, notes=(*recipe.notes, *note))
     return dataclasses.replace(recipe, values={key: v for key, v in recipe.values.items() if key != "cpu_batch_size"})
@@ -77,6 +78,24 @@ def settle_batches(values: dict[str, Any], device: Device) -> Decision:
         "per_device_eval_batch_size": min(evaluated, most),
     }
     return changes, [f"memory: {each} rows at once, {rows * batches} a step all the same (cpu_batch_size)"]
+
+
+def settle_tracker(values: dict[str, Any], device: Device) -> Decision:
+    """Where `report_to` is `auto`, follow the run with Trackio if that is installed, else not at all.
+
+    Trackio keeps a run on this machine; nothing goes to the Hub unless the recipe names a Space, `trackio_space_id`.
+    """
+    if values.get("report_to") not in AUTO:
+        return {}, []
+    if importlib.util.find_spec("trackio") is None:
+        return {"report_to": "none"} if values.get("report_to") else {}, []
+    project = values.get("project", "ascii-maze")
+    space = values.get("trackio_space_id")
+    changes = {"report_to": "trackio", "project": project}
+    if not space:
+        changes["trackio_static_space_id"] = False  # which Trackio would otherwise make of a run that is pushed
+    where = f"and on {space}" if space else f"on this machine; `trackio show --project {project}`"
+    return changes, [f"tracker: Trackio, {where}"]
 
 
 def _is_true(value: Any) -> bool:

@@ -5,7 +5,8 @@
         api = HfApi(endpoint=hub.url, token="hf_...")
 
 It keeps a log of requests, and goes wrong on demand: `hub.fault("POST", "/commit/", status=503)`. Large files come by
-git's protocol or by xet, as the client likes. It knows of no pull requests, discussions, searches or jobs.
+git's protocol or by xet, as the client likes. A job is taken down and not run: `hub.jobs` has what was asked, and
+`hub.job_log` and `hub.job_stage` what becomes of it. It knows of no pull requests, discussions or searches.
 """
 
 import base64
@@ -80,6 +81,9 @@ class HubServer(ThreadingHTTPServer):
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
         self.fired = 0  # faults that have happened
+        self.jobs: list[dict] = []
+        self.job_log, self.job_stage = ["a line"], "COMPLETED"
+        self.collections: dict[str, dict] = {}
         self._lock = threading.Lock()
 
     @property
@@ -318,6 +322,57 @@ class Handler(BaseHTTPRequestHandler):
             "siblings": [{"rfilename": path} for path in sorted(commit.files)],
         }
         self.reply(200, {**body, "sdk": repo.sdk} if repo.sdk else body)
+
+    # Jobs and collections
+
+    def create_job(self, namespace: str) -> None:
+        """Take a job down, as if it had started at once."""
+        if self.user is None or self.user.role != "write" or namespace not in (self.user.name, *self.user.orgs):
+            raise HubError(403, "no permission to run jobs")
+        spec = json.loads(self.body)
+        job = {**spec, "id": f"job{len(self.server.jobs)}", "owner": {"id": "1", "name": namespace, "type": "user"}}
+        job["status"] = {"stage": "RUNNING"}
+        self.server.jobs.append(job)
+        self.reply(200, {**job, "secrets": dict.fromkeys(job.get("secrets", {}), "")})
+
+    def job(self, namespace: str, name: str) -> None:
+        job = self.named_job(name)
+        self.reply(200, {**job, "status": {"stage": self.server.job_stage, "message": None}, "secrets": {}})
+
+    def named_job(self, name: str) -> dict:
+        found = [job for job in self.server.jobs if job["id"] == name]
+        if self.user is None or not found:
+            raise HubError(404, "no such job")
+        return found[0]
+
+    def job_logs(self, namespace: str, name: str) -> None:
+        self.named_job(name)
+        events = [{"data": line, "timestamp": DATE} for line in ["===== Job started", *self.server.job_log]]
+        body = "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()
+        self.reply(200, body, {"Content-Type": "text/event-stream"})
+
+    def create_collection(self) -> None:
+        asked = json.loads(self.body)
+        slug = f"{asked['namespace']}/{asked['title'].lower().replace(' ', '-')}-{'0' * 24}"
+        if slug in self.server.collections:
+            return self.reply(409, {"error": "exists already", "slug": slug})
+        self.server.collections[slug] = {**self.collection_base(slug), **asked, "position": 0, "items": []}
+        self.reply(200, self.server.collections[slug])
+
+    def collection_base(self, slug: str) -> dict:
+        owner = {"name": slug.split("/")[0], "type": "org"}
+        return {"slug": slug, "lastUpdated": DATE, "gating": False, "owner": owner, "theme": "blue", "upvotes": 0}
+
+    def collection(self, slug: str) -> None:
+        self.reply(200, self.server.collections[slug])
+
+    def add_to_collection(self, slug: str) -> None:
+        found, item = self.server.collections[slug], json.loads(self.body)["item"]
+        there = any(other["id"] == item["id"] for other in found["items"])
+        if there:
+            raise HubError(409, "this item is there already")
+        found["items"].append({"_id": f"i{len(found['items'])}", **item, "position": len(found["items"])})
+        self.reply(200, found)
 
     # Revisions
 
@@ -576,6 +631,12 @@ ROUTES = [
         ("DELETE", "/api/repos/delete", Handler.delete_repo),
         ("GET", "/api/(models|datasets|spaces)", Handler.list_repos),
         ("POST", "/api/validate-yaml", Handler.validate_yaml),
+        ("POST", "/api/jobs/([^/]+)", Handler.create_job),
+        ("GET", "/api/jobs/([^/]+)/([^/]+)", Handler.job),
+        ("GET", "/api/jobs/([^/]+)/([^/]+)/logs", Handler.job_logs),
+        ("POST", "/api/collections", Handler.create_collection),
+        ("GET", "/api/collections/([^/]+/[^/]+)", Handler.collection),
+        ("POST", "/api/collections/([^/]+/[^/]+)/items", Handler.add_to_collection),
         ("PUT", f"{_REPO}/settings", Handler.settings),
         ("GET", f"{_REPO}/refs", Handler.refs),
         ("GET", f"{_REPO}/commits/([^/]+)", Handler.commits),

@@ -6,7 +6,7 @@ import shutil
 import pyarrow.parquet
 import pytest
 
-from .conftest import EXPIRED, REPO, STRANGER, WRITE
+from .conftest import EXPIRED, ORG, REPO, STRANGER, WRITE
 
 LOAD = """
 import json, sys
@@ -139,3 +139,18 @@ def test_a_file_s_name_does_not_steer_the_terminal(builds, run, tmp_path):
     assert (shown.returncode, "\x1b" in shown.stdout + shown.stderr) == (0, False)
     assert "\\x1b]0;taken over\\x07.json" in shown.stdout
     assert "\\x1b[2J.exe" in shown.stdout
+
+
+def test_a_push_adds_to_a_collection_once(hub, run, builds):
+    words = ["-m", "ascii_maze", "push", "dataset", builds.first, "--repo", REPO, "--collection", "ASCII Maze"]
+    for _ in range(2):
+        done = run(*words)
+        assert done.returncode == 0, done.stderr
+        assert "/collections/" in done.stdout.splitlines()[-1]
+    ((slug, collection),) = hub.collections.items()
+    assert slug.startswith(f"{ORG}/ascii-maze-")
+    assert collection["private"]
+    assert [(item["id"], item["type"]) for item in collection["items"]] == [(REPO, "dataset")]
+    refused = run(*words[:-1], " ")
+    assert refused.returncode == 2
+    assert "title has 1 to 60 characters" in refused.stderr

@@ -26,7 +26,9 @@ def files(api, repo=REPO, kind="dataset", revision="main"):
 
 
 def built(folder):
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != MARK}
+    """What a push sends of a dataset: all of its files, and eval.yaml."""
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != MARK}
+    return files | {"eval.yaml"}
 
 
 def test_a_dataset_goes_in_one_commit_and_is_private(hub, api, push, builds, tmp_path):

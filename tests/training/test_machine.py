@@ -51,7 +51,8 @@ def test_what_a_recipe_says_itself_stays():
     words = [word for key, value in said.items() for word in (f"--{key}", value)]
     assert said.items() <= settle(load_recipe("recipes/sft.yaml", words), TURING).values.items()
     tiny = load_recipe("recipes/tiny/sft.yaml")
-    assert settle(tiny, CPU).values == {key: value for key, value in tiny.values.items() if key != "cpu_batch_size"}
+    kept = {key: value for key, value in tiny.values.items() if key not in ("cpu_batch_size", "report_to")}
+    assert settle(tiny, CPU).values == {**kept, "report_to": "none"}
 
 
 @pytest.mark.parametrize(
@@ -93,3 +94,20 @@ def test_the_plan_names_the_file_that_stands_in(tmp_path, monkeypatch):
     assert settled.notes[1].startswith(f"base: {packaged.FILE} (sha256 ")
     pinned = load_recipe("recipes/sft.yaml", ["--model_revision", "v1"])
     assert settle(pinned, CPU).values["model_name_or_path"] == packaged.HUB_ID
+
+
+def test_trackio_follows_a_run_where_it_is_installed_and_publishes_nothing_by_itself(monkeypatch):
+    recipe = load_recipe("recipes/sft.yaml")
+    assert recipe.values["report_to"] == "auto"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert settle(recipe, AMPERE).values["report_to"] == "none"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "trackio")
+    alone = settle(recipe, AMPERE)
+    wanted = {"report_to": "trackio", "project": "ascii-maze", "trackio_static_space_id": False}
+    assert wanted.items() <= alone.values.items()
+    assert alone.notes[-1] == "tracker: Trackio, on this machine; `trackio show --project ascii-maze`"
+    shared = settle(load_recipe("recipes/sft.yaml", ["--trackio_space_id", "org/runs", "--project", "mine"]), AMPERE)
+    assert "trackio_static_space_id" not in shared.values
+    assert shared.values["project"] == "mine"
+    assert shared.notes[-1] == "tracker: Trackio, and on org/runs"
+    assert settle(load_recipe("recipes/sft.yaml", ["--report_to", "wandb"]), AMPERE).values["report_to"] == "wandb"
