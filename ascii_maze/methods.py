@@ -5,8 +5,12 @@ imported when a class is asked for.
 """
 
 import importlib
+import importlib.metadata
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from .errors import AsciiMazeError
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,24 @@ class Method:
 
 
 def _load(place: str) -> type:
+    """A class of TRL's, `module:NAME`; if it has left an experimental module, that of the stable ones.
+
+    Raises:
+        AsciiMazeError: this TRL has no such class.
+    """
     module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)
+    for where in dict.fromkeys((module, "trl")):
+        try:
+            return getattr(importlib.import_module(where), name)
+        except AttributeError:
+            continue
+        except ModuleNotFoundError as error:
+            if not (error.name or "").startswith("trl."):
+                raise
+    asked = next(line for line in importlib.metadata.requires("ascii-maze") or ["trl"] if re.match(r"trl\b", line))
+    raise AsciiMazeError(
+        f"TRL {importlib.metadata.version('trl')} has no {name} in {module}; pip install '{asked}' has it"
+    )
 
 
 ANSWERS, PAIRS, MAZES = ("prompt", "completion"), ("prompt", "chosen", "rejected"), ("prompt", "maze")

@@ -81,14 +81,14 @@ def settle_batches(values: dict[str, Any], device: Device) -> Decision:
 
 
 def settle_tracker(values: dict[str, Any], device: Device) -> Decision:
-    """Where `report_to` is `auto`, follow the run with Trackio if that is installed, else not at all.
+    """Where `report_to` is left out or `auto`, follow the run with Trackio if that is installed, else not at all.
 
     Trackio keeps a run on this machine; nothing goes to the Hub unless the recipe names a Space, `trackio_space_id`.
     """
     if values.get("report_to") not in AUTO:
         return {}, []
     if importlib.util.find_spec("trackio") is None:
-        return {"report_to": "none"} if values.get("report_to") else {}, []
+        return {"report_to": "none"}, []
     project = values.get("project", "ascii-maze")
     space = values.get("trackio_space_id")
     changes = {"report_to": "trackio", "project": project}
