@@ -32,7 +32,8 @@ def test_shipped_tiny_recipe_extends_the_real_one():
     assert not any(key.startswith("if ") or key == "extends" for key in recipe.values)
 
 
-STEPS = "recipes/grpo_steps.yaml"  # GRPO once more, step by step
+# SFT and GRPO once more, step by step.
+STEPS = tuple(f"recipes/{where}{method}_steps.yaml" for where in ("", "tiny/") for method in ("sft", "grpo"))
 # Methods once more, as controls: of what they start from, of their reward, of the adapter.
 CONTROLS = tuple(
     f"recipes/tiny/{name}.yaml" for name in ("sft_twice", "rft", "dpo_on_policy", "grpo_random", "sft_full")
@@ -42,7 +43,7 @@ RECIPES = [name for name, path in shipped_recipes().items() if LAUNCHER_KEY in p
 
 def test_every_method_has_a_recipe_for_a_real_model_and_for_the_embedded_one():
     of_methods = [f"recipes/{where}{method}.yaml" for where in ("", "tiny/") for method in METHODS]
-    assert sorted(RECIPES) == sorted([*of_methods, STEPS, *CONTROLS])
+    assert sorted(RECIPES) == sorted([*of_methods, *STEPS, *CONTROLS])
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -53,9 +54,9 @@ def test_every_shipped_recipe_is_yaml_and_python_and_passes_its_own_check(name):
     assert f"accelerate launch {name}" in text.split("if __name__")[0]
     recipe = load_recipe(name, ["--bf16", "false"])  # whether a card has bfloat16 is not the recipe's mistake
     if name not in CONTROLS:
-        method = f"{recipe.method}{'_steps' * (name == STEPS)}"
+        method = f"{recipe.method}{'_steps' * (name in STEPS)}"
         assert name == f"recipes/{'tiny/' if 'tiny/' in name else ''}{method}.yaml"
-    assert (recipe.values.get("stepwise") is not None) == (name == STEPS)
+    assert (recipe.values.get("stepwise") is not None) == (name in STEPS)
     assert recipe.values["output_dir"] == name.replace("recipes", "outputs").removesuffix(".yaml")
     arguments = parse_recipe(recipe)
     assert arguments.model.load_in_4bit == arguments.model.use_peft == ("full" not in name)

@@ -6,7 +6,7 @@ tokenised and masked by the trainer, decoded, and parsed by the scorer.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..mazes.prompts import Message
 from ..metrics.path_validity.scoring import opened_thought, parse_moves
@@ -22,17 +22,21 @@ class Taught(NamedTuple):
         answer: what the dataset teaches.
         prompt_ids: tokens that carry no loss.
         answer_ids: tokens that do.
+        calls: tool calls, where the answer is one.
+        tools: their JSON schemas.
     """
 
     prompt: list[Message]
     answer: str
     prompt_ids: list[int]
     answer_ids: list[int]
+    calls: list[dict[str, Any]] | None = None
+    tools: list[dict[str, Any]] | None = None
 
 
 def find_problem(tokenizer, taught: Taught) -> str | None:
     """What the template or the tokenizer does to a conversation that it must not do, in words; None for nothing."""
-    text = render_prompt(tokenizer, taught.prompt)
+    text = render_prompt(tokenizer, taught.prompt, **({"tools": taught.tools} if taught.tools else {}))
     of_template = f"the chat template of '{tokenizer.name_or_path}'"
     problem = _prompt_problem(tokenizer, taught, text) or _answer_problem(tokenizer, taught, text)
     return problem and f"{of_template} {problem}"
@@ -73,6 +77,8 @@ def _answer_problem(tokenizer, taught: Taught, text: str) -> str | None:
     if end is None:
         return "writes no token that ends an answer: a model would never learn to stop"
     (read,) = read_answers(tokenizer, [taught.answer_ids], ends, opened)
+    if taught.calls:
+        return _calls_problem(tokenizer, taught, read)
     if parse_moves(read) != parse_moves(taught.answer):
         return _misread(read, taught.answer, opened)
     if read != taught.answer and not (opened and _same_but_for_blanks(read, taught.answer)):
@@ -80,6 +86,15 @@ def _answer_problem(tokenizer, taught: Taught, text: str) -> str | None:
     if rest := taught.answer_ids[end + 1 :]:
         return f"goes on after the end of an answer with {tokenizer.decode(rest)!r}, and the loss is of that too"
     return None
+
+
+def _calls_problem(tokenizer, taught: Taught, read: str) -> str | None:
+    """What is wrong with a tool call as it is written, by the tokenizer's own reading where it has one."""
+    if getattr(tokenizer, "response_template", None) is not None:
+        found = tokenizer.parse_response(taught.answer_ids, prefix=taught.prompt_ids).get("tool_calls")
+        return None if found == taught.calls else f"makes {read[:60]!r} of a tool call, which is read back as {found}"
+    words = [call["function"]["name"] for call in taught.calls or ()]
+    return None if all(word in read for word in words) else f"makes {read[:60]!r} of a tool call"
 
 
 def _misread(read: str, answer: str, opened: str) -> str:

@@ -29,6 +29,7 @@ from .chat import AS_IT_IS, THINKING_TOKENS, Chat, Reading, how_read, note_readi
 # What a template that writes the date is told; Llama's own template falls back on this day too.
 PINNED_DATE = datetime.datetime(2024, 7, 26)
 _DATE_CALL = re.compile(r"strftime_now\((['\"])(.*?)\1\)")
+_MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
 # What no maze, no answer and no template contains, and what templates have no reason to change.
 _RULES, _MAZE, _ANSWER, _NEXT, _EDGES = "Zrules0Z", "Zmaze0Z", "Zanswer0Z", "Znext0Z", "  Zedges0Z \n # "
 # Where a template has no place for the rules, they go in front of the maze.
@@ -176,7 +177,34 @@ def _with_rules(tokenizer, bare_opening: str, answer: list[dict[str, str]], **op
     return Prompt(opening, bare_opening, between, before)
 
 
-def flat_template(pieces: Pieces, thinking: bool = False) -> str:
+def marked_template(tokenizer) -> str:
+    """The tokenizer's template with `{% generation %}` around all that a model writes: each answer, with its end.
+
+    It renders the same text; TRL and transformers make of the marks a mask for the loss.
+
+    Raises:
+        UsageError: the template has no marks and renders several turns in a way that cannot be taken apart.
+    """
+    own = tokenizer.get_chat_template()
+    if _MARK.search(own):
+        return own
+    pieces = take_apart(tokenizer)
+    marked = flat_template(pieces, how_read(tokenizer).thinking, _up_to_token(tokenizer, pieces.next_turn))
+    rules, asked = _say("system", _RULES), [_say("user", _EDGES), _say("assistant", _ANSWER), _say("user", _NEXT)]
+    for talk in ([rules, *asked], [rules, *asked, _say("assistant", "Zlast0Z")]):
+        asks = len(talk) == 4
+        whole = render(tokenizer, talk, add_generation_prompt=asks)
+        if whole != tokenizer.apply_chat_template(
+            talk, chat_template=marked, tokenize=False, add_generation_prompt=asks
+        ):
+            raise UsageError(
+                f"the chat template of '{tokenizer.name_or_path}' does not say which tokens of several turns are the "
+                "model's; give --chat-template plain, or the path of a Jinja file with {% generation %}"
+            )
+    return marked
+
+
+def flat_template(pieces: Pieces, thinking: bool = False, marked_end: str | None = None) -> str:
     """The Jinja template of constants that puts these pieces around any conversation of ours, multi-turn ones too.
 
     A prompt with its generation prompt is then a prefix of the whole conversation, by construction. Where it opens a
@@ -184,6 +212,7 @@ def flat_template(pieces: Pieces, thinking: bool = False) -> str:
 
     Args:
         thinking: what holds where `enable_thinking` is not given.
+        marked_end: what ends an answer before another message; `{% generation %}` then marks answers with their ends.
     """
     plain, thoughtful, end, next_turn = pieces.plain, pieces.thinking, _literal(pieces.end), _literal(pieces.next_turn)
     opening, bare, between, start = (_chosen(*either) for either in zip(plain, thoughtful))
@@ -196,13 +225,20 @@ def flat_template(pieces: Pieces, thinking: bool = False) -> str:
     if tag := opened_thought(thoughtful.before_answer):
         opens = f"thinks and loop.last and message.content.startswith({_literal(tag)})"
         content = f"(message.content[{len(tag)}:].lstrip('\\n') if {opens} else message.content)"
+    end = end if pieces.end else "eos_token"
+    answer = f"{{{{- {turn} + {content} + ({end} if loop.last else {next_turn}) }}}}"
+    if marked_end is not None:
+        within, after = _literal(marked_end), _literal(pieces.next_turn.removeprefix(marked_end))
+        answer = (
+            f"{{{{- {turn} }}}}{{% generation %}}{{{{- {content} + ({end} if loop.last else {within}) }}}}"
+            f"{{% endgeneration %}}{{{{- '' if loop.last else {after} }}}}"
+        )
     return (
         f"{choice}{{%- if messages[0].role == 'system' %}}{{{{- {rules} }}}}{{%- set turns = messages[1:] %}}"
         f"{{%- else %}}{{{{- {bare} }}}}{{%- set turns = messages %}}{{%- endif %}}"
         "{%- for message in turns %}"
         "{%- if message.role == 'assistant' %}"
-        f"{{{{- {turn} + {content} + "
-        f"({end if pieces.end else 'eos_token'} if loop.last else {next_turn}) }}}}"
+        f"{answer}"
         "{%- else %}{{- message.content }}{%- endif %}"
         "{%- endfor %}"
         f"{{%- if add_generation_prompt %}}{{{{- {start} }}}}{{%- endif %}}"

@@ -90,7 +90,10 @@ class RunArguments:
     )
     stepwise: str | None = field(
         default=None,
-        metadata={"help": "For GRPO: walk step by step and see full, window:RADIUS, local or none, +goal or not."},
+        metadata={
+            "help": "For GRPO and SFT: walk step by step and see full, window:RADIUS, local or none, +goal or not; "
+            "of config `steps` SFT takes these walks."
+        },
     )
     max_moves: int | None = field(
         default=None, metadata={"help": "With stepwise: moves of a walk; twice the open positions by default."}

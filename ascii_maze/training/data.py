@@ -31,16 +31,18 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
     if not script.dataset_name:
         raise UsageError("no 'dataset_name'; give a folder that `ascii-maze build` made, or a Hub id")
     name, config, train = script.dataset_name, script.dataset_config, script.dataset_train_split
+    seen = run.stepwise if "completion" in columns else None
     if run.dataset_mix is None:
-        train_rows = load_split(name, train, config, columns)
+        train_rows = rows_in_sight(load_split(name, train, config, columns), seen)
     else:
         weights = parse_weights("dataset_mix", run.dataset_mix)
-        parts = {part: load_split(part, train, config, columns) for part in weights}
+        parts = {part: rows_in_sight(load_split(part, train, config, columns), seen) for part in weights}
         train_rows = mix(parts, weights, columns, arguments.training.seed)
     train_rows = first_rows(train_rows, run.train_limit)
     if arguments.training.eval_strategy == "no":
         return train_rows, None
-    eval_rows = first_rows(load_split(name, script.dataset_test_split, config, columns), run.eval_limit)
+    eval_rows = rows_in_sight(load_split(name, script.dataset_test_split, config, columns), seen)
+    eval_rows = first_rows(eval_rows, run.eval_limit)
     shared = overlap(train_rows, eval_rows)
     if shared:
         raise AsciiMazeError(
@@ -48,6 +50,23 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
             "or mirrored; the figures would mean nothing: choose another --dataset_test_split"
         )
     return train_rows, eval_rows
+
+
+def rows_in_sight(rows, observation: str | None):
+    """Of the walks of config `steps` those with one observation; all rows where none is named, or of another config.
+
+    Raises:
+        UsageError: there is no such walk.
+    """
+    if observation is None or "observation" not in rows.column_names:
+        return rows
+    names = rows["observation"][:]
+    kept = rows.select([place for place, name in enumerate(names) if name == observation])
+    if not len(kept):
+        raise UsageError(
+            f"no walk of the dataset sees '{observation}'; set --stepwise to one of {', '.join(sorted(set(names)))}"
+        )
+    return kept
 
 
 def identify_rows(script, rows, dataset_mix: str | None = None) -> dict:
@@ -126,8 +145,13 @@ def conversations(row: dict) -> list[list[dict]]:
 
 
 def messages_of(rows):
-    """The columns of messages of a dataset's rows."""
-    return rows.select_columns([name for name in ("prompt", *ANSWERS) if name in rows.column_names])
+    """The columns of messages of a dataset's rows, and of the tools that they call."""
+    return rows.select_columns([name for name in ("prompt", *ANSWERS, "tools") if name in rows.column_names])
+
+
+def tools_of(row: dict) -> dict:
+    """What a template is told of the tools that a row's messages call."""
+    return {"tools": json.loads(row["tools"])} if row.get("tools") else {}
 
 
 def by_characters(rows) -> list[int]:
@@ -156,10 +180,10 @@ def measure_lengths(rows, tokenizer, sample: int = 512) -> Lengths:
     kept, by_length = messages_of(rows), by_characters(rows)
 
     def tokens(indices) -> list[list[int]]:
-        return [
-            [len(tokenizer.apply_chat_template(talk, tokenize=True, return_dict=False)) for talk in conversations(row)]
-            for row in kept.select(indices)
-        ]
+        def length(talk: list[dict], row: dict) -> int:
+            return len(tokenizer.apply_chat_template(talk, return_dict=False, **tools_of(row)))
+
+        return [[length(talk, row) for talk in conversations(row)] for row in kept.select(indices)]
 
     even, long = tokens(range(0, len(kept), max(1, len(kept) // sample))), tokens(by_length[-64:])
     longest = sorted(max(talks) for talks in even)
@@ -177,7 +201,13 @@ def check_lengths(rows, lengths: Lengths, tokenizer, training, generates: bool) 
         UsageError: `max_length` is below the longest row, or `max_completion_length` below the longest shortest path.
     """
     limit, most = getattr(training, "max_length", None), lengths.most
-    if limit is not None and most > limit:
+    turns = turns_in(rows)
+    if turns > 1 and not training.assistant_only_loss:
+        raise UsageError(
+            f"rows have up to {turns} turns of the model, and the loss would be of all that it is told between them: "
+            "set --assistant_only_loss true"
+        )
+    if limit is not None and most > limit and turns < 2:  # the first turns of a walk are worth as much as all
         raise UsageError(
             f"max_length is {limit} and the longest row has {most} tokens; a truncated maze teaches nothing: "
             f"set --max_length {most}"
@@ -191,6 +221,16 @@ def check_lengths(rows, lengths: Lengths, tokenizer, training, generates: bool) 
             )
 
 
+def turns_in(rows) -> int:
+    """The most turns that a model has in a completion of some rows; 0 where there are none."""
+    if "completion" not in rows.column_names:
+        return 0
+    import pyarrow.compute as compute
+
+    messages = compute.max(compute.list_value_length(rows.with_format("arrow")[:]["completion"])).as_py()
+    return (messages + 1) // 2
+
+
 def thought_room(rows, tokenizer) -> int:
     """How many tokens a thought may take before the answer, in the style of the rows that takes most of them; 0 where
     none thinks. A search of their largest maze has room.
@@ -202,17 +242,18 @@ def thought_room(rows, tokenizer) -> int:
     return max(thought_budget(tokenizer, largest, style) for style in thinking)
 
 
-def check_positions(model, lengths: Lengths, rollout: int) -> None:
+def check_positions(model, longest: int, rollout: int) -> None:
     """Refuse rows that are longer than the model's positions.
 
     Args:
+        longest: tokens of the longest row, as it is read.
         rollout: most tokens that the model adds to a row.
 
     Raises:
         UsageError: the longest row and the rollout have more tokens than the model has positions.
     """
     most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    needed = lengths.most + rollout
+    needed = longest + rollout
     if most and needed > most:
         raise UsageError(
             f"the model reads {most} tokens at most and this run needs {needed}; take a model of more positions, or a "

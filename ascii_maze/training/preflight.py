@@ -9,7 +9,7 @@ from ..models.chat import how_read, render_prompt
 from ..models.round_trip import find_problem
 from ..recipe import Recipe
 from .data import Lengths, by_characters
-from .tokenised import parts_of, taught_by
+from .tokenised import Part, parts_of, taught_by
 
 PROVEN = 7  # random rows that go the whole way before a run
 
@@ -113,17 +113,26 @@ def example_lines(tokenizer, row: dict) -> list[str]:
     parts = parts_of(row)
     if not parts:
         return ["example, the model completes:", render_prompt(tokenizer, row["prompt"])]
-    first = parts[0]
-    if first.prompt_ids is None:
-        named = [("the larger reward for", first.answer_ids), ("the smaller for", parts[1].answer_ids)]
+    if parts[0].prompt_ids is None:
+        named = [("the larger reward for", parts[0].answer_ids), ("the smaller for", parts[1].answer_ids)]
+    elif parts[0].side == "completion" and "label" not in row:
+        named = _turns_named(parts)
     else:
-        name = {"completion": "loss on"}.get(first.side, first.side)
-        if "label" in row:
-            name = "desirable" if row["label"] else "undesirable"
-        named = [("no loss on", first.prompt_ids), (name, first.answer_ids)]
+        name = ("desirable" if row["label"] else "undesirable") if "label" in row else parts[0].side
+        named = [("no loss on", parts[0].prompt_ids), (name, parts[0].answer_ids)]
         named += [(part.side, part.answer_ids) for part in parts[1:]]
     lines = [line for name, ids in named for line in (f"{name}:", tokenizer.decode(ids))]
     return [f"example, {lines[0]}", *lines[1:]]
+
+
+def _turns_named(parts: list[Part]) -> list[tuple[str, list[int]]]:
+    """What a model is told and what it is to answer, turn by turn."""
+    named, read = [], 0
+    for part in parts:
+        assert part.prompt_ids is not None
+        named += [("no loss on", part.prompt_ids[read:]), ("loss on", part.answer_ids)]
+        read = len(part.prompt_ids) + len(part.answer_ids)
+    return named
 
 
 def _is_4bit(parameter) -> bool:

@@ -52,6 +52,7 @@ from .own_answers import check_own_answers, own_rows
 from .preflight import describe, prove_round_trip, rows_per_step, steps_for_tokens
 from .publish import check_destination, publish, take_destination
 from .sharing import share_prefixes
+from .tokenised import columns_of
 from .validity import measure_validity
 from .watch import LossError
 
@@ -214,12 +215,14 @@ def make_trainer(
         own: what the model has answered before, where the rows are made of that.
 
     Raises:
-        UsageError: the recipe asks for walks step by step or a random reward, and its method is not GRPO; or sampling
-            has used up the budget.
+        UsageError: the recipe asks for walks step by step or a random reward, which its method does not know; or
+            sampling has used up the budget.
     """
     training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
-    if recipe.method != "grpo" and (extra.stepwise or extra.max_moves or extra.random_reward):
-        raise UsageError("'stepwise', 'max_moves' and 'random_reward' are for method grpo; leave them out")
+    if recipe.method != "grpo" and extra.random_reward:
+        raise UsageError("'random_reward' is for method grpo; leave it out")
+    if recipe.method not in ("grpo", "sft") and (extra.stepwise or extra.max_moves):
+        raise UsageError("'stepwise' and 'max_moves' are for methods sft and grpo; leave them out")
     if extra.stepwise and extra.random_reward:
         raise UsageError("'random_reward' is for walks written as a whole; leave it or 'stepwise' out")
     training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
@@ -234,9 +237,10 @@ def make_trainer(
     if not method.scores:
         end_at_turns(model, tokenizer, training)
     rollout = training.max_completion_length if method.generates else 0
-    check_positions(model, lengths, rollout)
+    longest = min(lengths.most, getattr(training, "max_length", None) or lengths.most)
+    check_positions(model, longest, rollout)
     weights = trained_weights(model)
-    columns = list(method.columns)
+    columns = columns_of(recipe.method, train_rows)
     tasks = eval_rows and list(
         {maze: (prompt, maze) for prompt, maze in zip(eval_rows["prompt"], maze_texts(eval_rows))}.values()
     )
@@ -252,7 +256,7 @@ def make_trainer(
     )
     restore_weights(trainer.model, weights)
     project_labelled_alone(without_adapter(trainer.model))
-    trainer.sharing = share_prefixes(trainer, extra.shared_prefix, lengths.most + rollout)
+    trainer.sharing = share_prefixes(trainer, extra.shared_prefix, longest + rollout)
     if budget and budget.unit == "tokens":
         cap_steps(training, steps_for_tokens(trainer, budget.amount, lengths, len(train_rows)))
     if budget:

@@ -1,4 +1,12 @@
-"""Supervised fine-tuning: cross-entropy on the tokens of the right completion (Ouyang et al., 2022, step 1)."""
+"""Supervised fine-tuning: cross-entropy on the tokens of the right completion (Ouyang et al., 2022, step 1).
+
+With TRL's `assistant_only_loss`, as for walks step by step, of all that follows the prompt only the model's own turns
+count, each with the token that ends it.
+"""
+
+import copy
+
+from ..models.templates import marked_template
 
 
 def make_trainer(trainer_class: type, run, **arguments):
@@ -11,4 +19,21 @@ def make_trainer(trainer_class: type, run, **arguments):
     """
     from .watch import watched
 
+    arguments["processing_class"] = marking_turns(arguments["args"], arguments["processing_class"])
     return watched(trainer_class)(**arguments)
+
+
+def marking_turns(args, tokenizer):
+    """The tokenizer, or with `assistant_only_loss` a copy whose template says which tokens are the model's.
+
+    Args:
+        args: TRL's config; of any method.
+
+    Raises:
+        UsageError: its template cannot be made to say that.
+    """
+    if not getattr(args, "assistant_only_loss", False):
+        return tokenizer
+    marking = copy.deepcopy(tokenizer)
+    marking.chat_template = marked_template(tokenizer)
+    return marking

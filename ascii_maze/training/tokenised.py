@@ -5,15 +5,18 @@ the few attributes that they read; tests compare the result with that of a real 
 """
 
 import copy
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any, NamedTuple
 
+from ..errors import UsageError
 from ..mazes.prompts import format_answer, style_of
 from ..methods import METHODS
 from ..metrics.path_validity.maze import Maze
 from ..models.round_trip import Taught
+from .sft import marking_turns
 
 
 class Part(NamedTuple):
@@ -31,13 +34,24 @@ class Part(NamedTuple):
 
 
 def parts_of(row: dict[str, Any]) -> list[Part]:
-    """The conversations in a row as a trainer of TRL's has tokenised it; none in one of prompts alone."""
+    """The conversations in a row as a trainer of TRL's has tokenised it; none in one of prompts alone.
+
+    A row of several turns of the model has a part for each, with all that stands before it.
+    """
     if "labels" in row:
-        return [Part("completion", *_masked(row["input_ids"], row["labels"]))]
+        ids, runs = row["input_ids"], _labelled(row["labels"])
+        return [Part("completion", ids[:start], ids[start:end]) for start, end in runs]
     sides = [side for side in ("completion", "chosen", "rejected") if f"{side}_ids" in row or f"{side}_labels" in row]
     if sides and f"{sides[0]}_labels" in row:
         return [Part(side, *_masked(row[f"{side}_input_ids"], row[f"{side}_labels"])) for side in sides]
     return [Part(side, row.get("prompt_ids"), row[f"{side}_ids"]) for side in sides]
+
+
+def _labelled(labels: list[int]) -> list[tuple[int, int]]:
+    """First and last place, the last not included, of each run of tokens with loss."""
+    counts = [label != -100 for label in labels]
+    edges = [place for place, (before, here) in enumerate(pairwise([False, *counts, False])) if before != here]
+    return list(zip(edges[::2], edges[1::2]))
 
 
 def _masked(ids: list[int], labels: list[int]) -> tuple[list[int], list[int]]:
@@ -75,8 +89,12 @@ def _no_progress_bars() -> Iterator[None]:
 
 
 def _conversations(method: str, args, tokenizer, rows) -> Iterator[Taught]:
-    columns = rows.select_columns(list(METHODS[method].columns))
+    columns = rows.select_columns(columns_of(method, rows))
     tokenised = tokenise(method, args, tokenizer, columns)
+    if method == "sft":
+        for row, talk in zip(tokenised, columns):
+            yield from _turns(row, talk, args)
+        return
     # KTO takes the sides of a pair apart, and has them in columns of its own.
     messages = tokenised if method == "kto" else columns
     for row, talk in zip(tokenised, messages):
@@ -86,6 +104,33 @@ def _conversations(method: str, args, tokenizer, rows) -> Iterator[Taught]:
                 asked = tokenizer.apply_chat_template(talk["prompt"], add_generation_prompt=True, return_dict=False)
                 prompt_ids, answer_ids = _parted(asked, answer_ids)
             yield Taught(talk["prompt"], talk[part.side][-1]["content"], prompt_ids, answer_ids)
+
+
+def _turns(row: dict[str, Any], talk: dict[str, Any], args) -> Iterator[Taught]:
+    """What each turn of the model in a row teaches; a row that is cut at `max_length` may lack the last ones."""
+    messages, tools = [*talk["prompt"], *talk["completion"]], talk.get("tools")
+    answers = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+    answers = [place for place in answers if place >= len(talk["prompt"])]
+    cut = args.max_length is not None and len(row["input_ids"]) >= args.max_length
+    parts = parts_of(row)
+    if cut and len(answers) > 1:
+        parts, answers = parts[:-1], answers[: len(parts) - 1]
+    if len(parts) != len(answers):
+        raise UsageError(
+            f"the loss is of {len(parts)} stretches of a row in which the model has {len(answers)} turns; "
+            "set --assistant_only_loss true"
+        )
+    for part, place in zip(parts, answers):
+        assert part.prompt_ids is not None
+        content, calls = messages[place]["content"], messages[place].get("tool_calls")
+        asked = messages[:place]
+        yield Taught(asked, content, part.prompt_ids, part.answer_ids, calls, json.loads(tools) if tools else None)
+
+
+def columns_of(method: str, rows) -> list[str]:
+    """The columns of a dataset's rows that a method's trainer reads."""
+    tools = ["tools"] if method == "sft" and "tools" in rows.column_names else []
+    return [*METHODS[method].columns, *tools]
 
 
 def tokenise(method: str, args, tokenizer, rows):
@@ -98,6 +143,7 @@ def tokenise(method: str, args, tokenizer, rows):
     trainer = _uninitialised(trainer_class, _tokenizer=tokenizer, chat_template=None, calculate_KL=False)
     if method == "sft":
         trainer.completion_only_loss = args.completion_only_loss is not False
+        tokenizer = marking_turns(args, tokenizer)
         return trainer._prepare_dataset(rows, tokenizer, args, False, None, "train")
     return trainer._prepare_dataset(rows, tokenizer, args, "train")
 

@@ -1,0 +1,68 @@
+"""A walk as an object whose public methods are the tools of a model, and nothing else: what TRL's GRPO takes.
+
+    GRPOTrainer(..., environment_factory=maze_tools("window:2"), train_dataset=rows)   # rows with prompt and maze
+
+TRL offers a model every public method but `reset` and `get_reward`, and calls `reset` with a row of the dataset. The
+tokenizer needs a chat template for tools and a `response_template`, as the embedded model's has.
+"""
+
+from .env import MazeEnv
+from .observations import Observation
+
+
+class MazeTools:
+    """One walk after the other, by tool calls; see `MazeEnv`, of which TRL would show a model more.
+
+    Attributes:
+        env: of the present walk.
+    """
+
+    observation: Observation
+    max_moves: int | None = None
+
+    def reset(self, maze: str, **row) -> str:
+        """Begin a walk; what is seen is appended to the user's message."""
+        self.env = MazeEnv(maze, self.observation, self.max_moves)
+        return self.env.first
+
+    def get_reward(self) -> float:
+        """The reward of the walk, 0 to 1.9."""
+        return self.env.result().reward
+
+    def move(self, direction: str, steps: int = 1) -> str:
+        """Go so many steps, or as far as a wall lets you.
+
+        Args:
+            direction: U, D, L or R
+            steps: how many, 1 by default
+
+        Returns:
+            What happened, and what is seen.
+        """
+        return self.env.move(direction, steps)
+
+    def look(self) -> str:
+        """What is seen, once more; it takes a turn.
+
+        Returns:
+            What is seen.
+        """
+        return self.env.look()
+
+    def stop(self) -> str:
+        """Give up.
+
+        Returns:
+            That the walk is over.
+        """
+        return self.env.stop()
+
+
+def maze_tools(observation: str = "window:2", max_moves: int | None = None) -> type[MazeTools]:
+    """The class of environments of one observation.
+
+    Raises:
+        UsageError: there is no such observation.
+    """
+    settings = {"observation": Observation.parse(observation), "max_moves": max_moves}
+    return type("MazeTools", (MazeTools,), settings)
