@@ -43,6 +43,14 @@ def mri(
             "10 points there, up to 9: elsewhere the curve is flat within its intervals."
         ),
     ] = "auto",
+    cause_mazes: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Mazes on which single heads and MLPs are patched, one by one: the more, the longer it takes, "
+            "and the narrower the intervals; 0 leaves it out.",
+        ),
+    ] = 16,
     chat_template: ChatTemplate = None,
     as_json: Json = False,
 ) -> None:
@@ -55,7 +63,9 @@ def mri(
         from ..mri.run import write_report
 
         with progress(quiet=as_json) as on_progress:
-            results = write_report(base, named, dataset, split, out, limit, seed, on_progress, chat, patch_layers)
+            results = write_report(
+                base, named, dataset, split, out, limit, seed, on_progress, chat, patch_layers, cause_mazes
+            )
     if as_json:
         print(printable((out / "mri.json").read_text(encoding="utf-8")))
         return

@@ -8,9 +8,10 @@ Inside, imports point downward, and a test holds it:
 run                                              measure, then draw
 report/                                          figures, tables, page; runs no model
 analysis                                         every number of the report; draws nothing
-causes                                           what patched models answer
+causes, component_effects                        what patched models answer, layer by layer; and head by head
 regions/                                         llm-mri's regions and graphs, corrected
 similarity, probes, lens, weights, patching      one idea each, on arrays or on the models
+components, odds, intervals                      what heads and MLPs add; how sure a model is of right moves
 starts, seeds, layers                            what a fine-tune is compared with; which layers are patched
 labels, activations                              what is known of each maze and move; hidden states on disk
 reading                                          models run over walks, nothing computed twice

@@ -34,10 +34,12 @@ from .analysis import (
     seed_measures,
 )
 from .causes import patch_layers, valid_share
+from .component_effects import find_components
 from .labels import maze_labels, move_labels
 from .layers import AUTO, wanted_layers
 from .lens import logit_lens, mean_at, next_token_kl
 from .models import BASE, Models, find_adapters, load_models, load_unquantised
+from .odds import first_moves
 from .positions import TokenisedWalk, locate_walks
 from .report.page import draw_report
 from .rows import load_rows
@@ -57,6 +59,8 @@ from .seeds import compare_seeds, first_seeds
 from .starts import find_starts
 from .weights import align, overlaps, updates
 
+# Mazes on which single heads and MLPs are patched, which takes the more time the more there are.
+CAUSE_MAZES = 16
 # The parts of a report. Where there is an mri.json, the others are there and of the same run.
 REPORT = ("figures", "tables", "report.html", "mri.json")
 
@@ -84,6 +88,7 @@ def write_report(
     on_progress: OnProgress | None = None,
     chat: Chat = AS_IT_IS,
     layers: str = AUTO,
+    cause_mazes: int = CAUSE_MAZES,
 ) -> Results:
     """Compare adapters with their base, and write report.html, figures, tables and mri.json.
 
@@ -97,6 +102,7 @@ def write_report(
         on_progress: called with what is being done, steps done and steps in all.
         chat: how the models read conversations; by default as their tokenizers say.
         layers: that are patched; see `layers.wanted_layers`.
+        cause_mazes: on how many mazes single heads and MLPs are patched; 0 leaves that out.
 
     Returns:
         What mri.json holds.
@@ -121,6 +127,7 @@ def write_report(
         "limit": limit,
         "seed": seed,
         "patch layers": layers,
+        "cause mazes": cause_mazes,
         "decoding": "greedy",
         "read at": HEADLINE,
         "versions": versions([*PACKAGES, "llm-mri"]),
@@ -195,6 +202,9 @@ def measure(
     pairs = [*((BASE, name) for name in models.names[1:]), *((start, name) for name, start in starts.items())]
     regions = find_regions(activations, maze_labels(rows, walks, solved), pairs, seed, on_progress)
     first = next(iter(regions.by_label.values()), None)
+    few = walks[: settings["cause mazes"]]
+    compared = [(starts.get(name, BASE), name) for name in shown if few]
+    parts, unfound = find_components(models, compared, few, first_moves(decisions, few), seed, on_progress)
     results = Results(
         models=models.names,
         layers=activations.layers,
@@ -213,10 +223,11 @@ def measure(
         cosines=[*align(changed, BASE, len(models.layers)), *align_siblings(models, starts)],
         seeds=compare_seeds(models.names[1:], {**seed_measures(models, activations, changed), **regions.apart}),
         patching=patch_layers(models, shown, rows, walks, solved, settings["patch layers"], seed, on_progress),
+        components=parts,
         regions=first["models"] if first else {},
         regions_by_label={label: only(RegionNumbers, found) for label, found in regions.by_label.items()},
         regions_centred={name: regions.centred[BASE, name] for name in models.names[1:] if regions.centred},
-        missing={**unasked, **regions.missing, **without_plain},
+        missing={**unasked, **regions.missing, **without_plain, **unfound},
         settings=settings,
     )
     return Measured(results, first)

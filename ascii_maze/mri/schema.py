@@ -218,6 +218,55 @@ class Patching(TypedDict):
     reads: int
 
 
+class Effect(TypedDict):
+    """What patching one component does to the log odds of right moves, nats.
+
+    Attributes:
+        estimate: by attribution patching.
+        exact: by patching it; None where only the estimate was made.
+        ci: 95 % of that over mazes.
+    """
+
+    estimate: float
+    exact: float | None
+    ci: list[float] | None
+
+
+class ComponentEffect(TypedDict):
+    """One head (from 0 on), or the MLP (None), of a decoder layer; see `component_effects`.
+
+    Attributes:
+        into: the reference gains with the fine-tune's component.
+        out: the fine-tune loses with the reference's component.
+    """
+
+    layer: int
+    head: int | None
+    into: Effect
+    out: Effect
+
+
+class Components(TypedDict):
+    """Every head and MLP of a fine-tune, patched alone; see `component_effects.compare_components`.
+
+    Attributes:
+        reference: the base, or the fine-tune that it started from.
+        gap: log odds of right moves at decisions, the fine-tune's minus the reference's, nats.
+        gap_ci: 95 % over mazes.
+        agreement: `into` and `out` -> Spearman's correlation of estimate and truth; None where one does not vary.
+        patched: how many components were patched in truth: all, or those of the largest estimates.
+    """
+
+    model: str
+    reference: str
+    gap: float
+    gap_ci: list[float]
+    agreement: dict[str, float | None]
+    patched: int
+    mazes: int
+    parts: list[ComponentEffect]
+
+
 class Agreement(TypedDict):
     """Edges or regions of a fine-tune against the base's; see `regions.edges.compare_models`."""
 
@@ -309,6 +358,7 @@ Settings = TypedDict(
         "limit": int | None,
         "seed": int,
         "patch layers": str,
+        "cause mazes": int,
         "decoding": str,
         "read at": str,
         "versions": dict[str, str],
@@ -336,6 +386,7 @@ class Results(Similarity):
         cosines: every two adapters' updates from the base, and those from a start that they share.
         seeds: tests of two methods against the seeds of each; none where there is one seed.
         patching: adapter -> what its states do in the base.
+        components: heads and MLPs of fine-tunes against what they started from.
         regions: adapter -> the regions under the first way to label; nothing where there are none.
         regions_by_label: way to label -> regions of all models.
         regions_centred: adapter -> regions and edges against the base's, each model centred on its own mean.
@@ -359,6 +410,7 @@ class Results(Similarity):
     cosines: list[Alignment]
     seeds: list[SeedTest]
     patching: dict[str, Patching]
+    components: list[Components]
     regions: dict[str, ModelRegions]
     regions_by_label: dict[str, RegionNumbers]
     regions_centred: dict[str, Changes]

@@ -4,8 +4,9 @@ import pytest
 
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.mri.activations import SITES, extract
+from ascii_maze.mri.components import Part, change_of, output_projection, run_with, tap
 from ascii_maze.mri.models import as_models, watching
-from ascii_maze.mri.reading import read, record, starting_after
+from ascii_maze.mri.reading import batches, read, record, starting_after
 
 LAYERS = 3
 COMMON = {"vocab_size": 64, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
@@ -92,6 +93,24 @@ def test_a_model_can_start_from_the_states_of_a_layer(family, walks):
         with starting_after(family, layer, batch.states[layer]):
             read(family, batch.ids, batch.mask, None, lambda site, here, hidden, seen=seen: seen.append(hidden))
         torch.testing.assert_close(seen[-1], batch.states[-1], atol=0, rtol=0)
+
+
+def test_heads_are_found_in_their_layer_s_projection(family, walks):
+    import torch
+
+    if type(family.layers[0]).__name__ == "OPTDecoderLayer":
+        pytest.skip("its MLP is no module")
+    _, ids, mask = next(batches(walks, 2))
+    taps = []
+    for name in ("base", "one"):
+        family.switch(name)
+        taps.append(tap(family, ids, mask))
+        given, weight = taps[-1].heads[0], taps[-1].weights[0]
+        projection = output_projection(family.layers[0])
+        with torch.inference_mode():
+            torch.testing.assert_close(given @ weight, projection(given) - projection(0 * given))
+    states = run_with(family, Part(1, 0), change_of(Part(1, 0), taps[0], taps[1]), taps[1], ids, mask)
+    assert not torch.equal(states, taps[1].states[-1])
 
 
 def test_attention_and_mlp_are_read_where_they_are_modules(family, walks, tmp_path):

@@ -35,7 +35,8 @@ def count(*arguments):
 if what == "move_inside":
     move = run.move_inside
     run.move_inside = lambda *arguments: count() or move(*arguments)
-run.write_report(base, adapters, dataset, "test", Path(out), mazes, seed, count if what == "on_progress" else None)
+watch = count if what == "on_progress" else None
+run.write_report(base, adapters, dataset, "test", Path(out), mazes, seed, watch, cause_mazes=2)
 """
 
 
@@ -60,7 +61,7 @@ def report(adapters, dataset):
         patch.setattr("ascii_maze.mri.causes.PATCHED_WALKS", 2)
         patch.setattr("ascii_maze.mri.causes.PATCHED_READS", 2)
         yield lambda out, on_progress=None: write_report(
-            "tiny", {"random": adapters["random"]}, str(dataset), "test", out, MAZES, SEED, on_progress
+            "tiny", {"random": adapters["random"]}, str(dataset), "test", out, MAZES, SEED, on_progress, cause_mazes=2
         )
 
 

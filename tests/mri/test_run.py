@@ -20,7 +20,7 @@ FILES = ("adapter_config.json", "adapter_model.safetensors")
 def report(adapters, dataset, tmp_path_factory):
     """The folder of a report on both."""
     out = tmp_path_factory.mktemp("mri")
-    write_report("tiny", adapters, str(dataset), "train", out, limit=60, seed=5)
+    write_report("tiny", adapters, str(dataset), "train", out, limit=60, seed=5, cause_mazes=4)
     return out
 
 
@@ -53,6 +53,8 @@ def test_an_adapter_of_zeros_changes_nothing_anywhere(numbers):
     assert {update["norm"] for update in numbers["weights"]["zero"]} == {0.0}
     patched = numbers["patching"]["zero"]
     assert set(patched["valid"]) == {patched["base"]}
+    parts = next(of for of in numbers["components"] if of["model"] == "zero")
+    assert {part[way]["exact"] for part in parts["parts"] for way in ("into", "out")} <= {0.0, None}
     edges = numbers["regions"]["zero"]
     assert edges["edges_gained"] == edges["edges_lost"] == 0
     assert edges["edges_kept"] > 0

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..models import BASE
 from ..schema import Changes, Patching, Results
 from ..seeds import methods_of
+from .component_figures import largest
 
 ALPHA = 0.05
 LANGUAGES = ("en", "pt")
@@ -44,7 +45,7 @@ def _of_one(results: Results, name: str, say: dict[str, str]) -> list[str]:
     quantised = results["quantisation"]
     beside = say["quantised"].format(drift=max(quantised["drift"]["relative"])) if quantised else ""
     words.append(say["most"].format(layer=drift.index(max(drift)), drift=max(drift), beside=beside))
-    return [*words, *_of_place(results["patching"][name], say)]
+    return [*words, *_of_place(results["patching"][name], say), *_of_parts(results, name, say)]
 
 
 def _of_place(patching: Patching, say: dict[str, str]) -> Sequence[str]:
@@ -60,6 +61,17 @@ def _of_place(patching: Patching, say: dict[str, str]) -> Sequence[str]:
             )
         )
     return words
+
+
+def _of_parts(results: Results, name: str, say: dict[str, str]) -> Sequence[str]:
+    """The head or MLP that does most, where the fine-tune is surer of right moves than what it started from."""
+    of = next((of for of in results["components"] if of["model"] == name), None)
+    if of is None or of["gap_ci"][0] <= 0.0:
+        return []
+    part = largest(of)
+    place = say["mlp" if part["head"] is None else "head"].format(**part)
+    numbers = {"into": part["into"]["exact"], "out": part["out"]["exact"], "gap": of["gap"], "count": len(of["parts"])}
+    return [say["part"].format(place=place, reference=of["reference"], **numbers)]
 
 
 def _of_seeds(results: Results, say: dict[str, str]) -> list[str]:
@@ -81,6 +93,10 @@ _ENGLISH = {
     "half": "Half of its gain over the base is back with its states after layer {layer} (95 %: {low} to {high}).",
     "control": "With its update in the layers above that one only, {above:.0%} of the mazes are solved; with a random "
     "update of the same size up to it, {random:.0%} (base {base:.0%}, whole fine-tune {own:.0%}).",
+    "head": "head {head} of layer {layer}",
+    "mlp": "the MLP of layer {layer}",
+    "part": "Of {count} heads and MLPs {place} does most: alone it moves {reference} by {into:+.2f} of {gap:+.2f} "
+    "nats of log odds of right moves, and without it the fine-tune loses {out:+.2f}.",
     "luck": "There is no second seed of two methods: what tells methods apart here may be luck.",
     "seeds": "{a} and {b} against their seeds, by drift: p {p:.2g}, where no less than {smallest_p:.2g} is possible.",
 }
@@ -95,6 +111,10 @@ _PORTUGUESE = {
     "half": "Metade do ganho sobre a base volta com os seus estados após a camada {layer} (95 %: {low} a {high}).",
     "control": "Com a sua atualização só nas camadas acima dela, {above:.0%} dos labirintos são resolvidos; com uma "
     "aleatória do mesmo tamanho até ela, {random:.0%} (base {base:.0%}, fine-tuning inteiro {own:.0%}).",
+    "head": "a cabeça {head} da camada {layer}",
+    "mlp": "o MLP da camada {layer}",
+    "part": "De {count} cabeças e MLPs, {place} faz mais: sozinha desloca {reference} em {into:+.2f} de {gap:+.2f} "
+    "nats das chances (log) dos movimentos certos, e sem ela o fine-tuning perde {out:+.2f}.",
     "luck": "Não há segunda semente de dois métodos: o que distingue os métodos aqui pode ser sorte.",
     "seeds": "{a} e {b} contra as suas sementes, pela deriva: p {p:.2g}, sendo {smallest_p:.2g} o menor possível.",
 }

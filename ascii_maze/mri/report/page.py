@@ -17,6 +17,7 @@ from ..regions.edges import ALL, agreement_in_words
 from ..schema import AgainstStart, Changes, RegionComparison, Results, write_results
 from ..seeds import methods_of
 from .charts import TIP, WIDTH, CaptionedFigure
+from .component_figures import component_figures
 from .figures import appendix_figures, method_figures, overview_figures
 from .findings import LANGUAGES, findings
 from .region_figures import region_figures
@@ -33,7 +34,7 @@ def draw_report(results: Results, regions: RegionComparison | None, out: Path, o
     of_regions = list(region_figures(regions)) if regions else []
     sections: dict[str | None, list[CaptionedFigure]] = {
         None: [*overview_figures(results)],
-        **{name: [*method_figures(results, name)] for name in results["patching"]},
+        **{name: [*method_figures(results, name), *component_figures(results, name)] for name in results["patching"]},
         BASE: [*appendix_figures(results)],
     }
     for name, figures in sections.items():

@@ -79,6 +79,7 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
             for role, accuracy in (("prompt", of["accuracy"]["prompt"]), ("answer", of["accuracy"]["answer"]))
             for layer in of["layers"]
         ],
+        "components": list(_components(results)),
         "regions": list(_leaves(results["regions_by_label"])),
     }
 
@@ -117,6 +118,16 @@ def _patching(results: Results) -> Iterator[dict]:
             plain = {"valid": of["valid"][layer], "low": low, "high": high, "restored": of["restored"][layer]}
             cell = {"model": name, "layer": layer, **plain}
             yield {**cell, BASE: of["base"], "fine_tune": of["fine_tune"], "mazes": of["mazes"]}
+
+
+def _components(results: Results) -> Iterator[dict]:
+    for of in results["components"]:
+        for part in of["parts"]:
+            cell = {"model": of["model"], "reference": of["reference"], "layer": part["layer"], "head": part["head"]}
+            for way, effect in (("into", part["into"]), ("out", part["out"])):
+                low, high = effect["ci"] or (None, None)
+                plain = {"estimate": effect["estimate"], "exact": effect["exact"], "low": low, "high": high}
+                yield {**cell, "way": way, **plain}
 
 
 def _leaves(value, path: tuple[str, ...] = ()) -> Iterator[dict]:

@@ -9,6 +9,16 @@ def agreement(p: float) -> dict:
     return {"edges": {"p": p}, "regions": {"p": 1.0}}
 
 
+def components(name: str, reference: str, gap: float) -> dict:
+    effect = {"estimate": 0.7, "exact": 0.75, "ci": [0.5, 1.0]}
+    none = {"estimate": 0.9, "exact": None, "ci": None}
+    parts = [
+        {"layer": 2, "head": 1, "into": effect, "out": {**effect, "exact": 0.5}},
+        {"layer": 2, "head": None, "into": none, "out": none},
+    ]
+    return {"model": name, "reference": reference, "gap": gap, "gap_ci": [gap - 0.1, gap + 0.1], "parts": parts}
+
+
 def results_of(p: float = 0.01, half_ci=(1, 2), seeds=(), unchanged=()) -> dict:
     share = {"valid": 0.5, "valid_ci": [0.4, 0.6]}
     return {
@@ -36,6 +46,7 @@ def results_of(p: float = 0.01, half_ci=(1, 2), seeds=(), unchanged=()) -> dict:
             }
             for name in ("sft", "dpo")
         },
+        "components": [components("sft", "base", 2.0), components("dpo", "sft", -0.5)],
         "seeds": list(seeds),
     }
 
@@ -47,6 +58,8 @@ def test_a_fine_tune_is_told_from_its_start_by_the_test_and_from_nothing_else():
     assert "layer 1 (95 %: 1 to 2)" in sft
     assert "dpo is not shown to group the mazes differently from sft" in dpo
     assert "layer 2, by 0.05" in dpo
+    assert "Of 2 heads and MLPs head 1 of layer 2 does most: alone it moves base by +0.75 of +2.00 nats" in sft
+    assert "heads and MLPs" not in dpo
     assert "may be luck" in luck
     assert "is not shown" in findings(results_of(p=0.03), "en")[0]
 
