@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 from ..environment.env import MazeEnv
 from ..environment.explorers import EXPLORERS
 from ..environment.walks import TURN, Walk, walk_all
-from ..errors import AsciiMazeError, UsageError
+from ..errors import UsageError
 from ..files import write_text
 from ..mazes.baselines import open_positions
 from ..mazes.prompts import Message
 from ..metrics.path_validity.scoring import read_maze
 from ..models.chat import how_read, render_prompt
-from ..models.engines import Engine, load_engine
+from ..models.engines import load_engine
 from ..models.generation import Decoding, answer_budget
 from ..models.sources import Source
+from ..models.turns import within_context
 
 SHORTEST = "shortest_path"
 STEP_BASELINES = (*EXPLORERS, SHORTEST)  # the bound last, as in every table
@@ -71,40 +72,20 @@ def open_walker(name: str, respondent: Source | None, questions: Any, folder: Pa
 
     def walk(rows: list[dict], start: str, on_progress: Callable[[int], None]) -> list[list[Walk]]:
         envs = [stepwise.start(row["maze"]) for row in rows for _ in range(decoding.samples)]
+        converse = engine.converse and engine.converse()
 
         def ask(talks: Sequence[list[Message]], turn: int) -> list[str]:
-            shown = [within_context(engine, talk, budget) for talk in talks]
+            shown = [within_context(engine.tokenizer, engine.context, talk, budget) for talk in talks]
             seed = hashlib.blake2b(f"{decoding.seed}/{start}/{turn}".encode(), digest_size=6).digest()
             seeded = Decoding(1, decoding.temperature, int.from_bytes(seed), decoding.batch_size)
+            if converse:  # a conversation is the same list from turn to turn
+                return converse([id(talk) for talk in talks], shown, budget, seeded)
             return [answer for (answer,) in engine.complete(shown, budget, seeded, lambda done: None)]
 
         walks = walk_all(envs, ask, lambda done: on_progress(done // decoding.samples))
         return [walks[place : place + decoding.samples] for place in range(0, len(walks), decoding.samples)]
 
     return walk
-
-
-def within_context(engine: Engine, talk: list[Message], budget: int) -> list[Message]:
-    """The conversation without so many of its oldest exchanges that it and the next turn fit what the model reads.
-
-    Raises:
-        AsciiMazeError: not even the rules and the newest observation fit.
-    """
-    if engine.context is None:
-        return talk
-    rules, said = talk[:1], talk[1:]
-    while _tokens(engine, [*rules, *said]) + budget > engine.context:
-        if len(said) == 1:
-            raise AsciiMazeError(
-                f"the model reads {engine.context} tokens, and no observation fits beside a turn of {budget}; "
-                "give a smaller --max-new-tokens, or a smaller --stepwise window"
-            )
-        said = said[2:]
-    return [*rules, *said]
-
-
-def _tokens(engine: Engine, talk: list[Message]) -> int:
-    return len(engine.tokenizer(render_prompt(engine.tokenizer, talk), add_special_tokens=False)["input_ids"])
 
 
 def baseline_walk(name: str, row: dict, stepwise: Stepwise) -> Walk:

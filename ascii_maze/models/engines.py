@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..mazes.prompts import Message
 from .adapters import read_weights
 from .chat import describe_reading
-from .generation import Decoding, complete
+from .generation import Decoding, complete, conversing
 from .loading import load_source
 from .sources import Source, describe, find_model
 
@@ -45,12 +45,15 @@ class Engine(NamedTuple):
         facts: what results.json says of it: engine, base, revision, dtype, quantisation, device, and how it reads
             conversations.
         context: tokens that it reads at most, answer included; None where its config does not say.
+        converse: a function that begins conversations, see `generation.conversing`; None where `complete` itself
+            remembers what it has read.
     """
 
     tokenizer: Any
     complete: Callable[[Sequence[list[Message]], int, Decoding, Callable[[int], None]], list[list[str]]]
     facts: dict[str, Any]
     context: int | None
+    converse: Callable[[], Callable] | None = None
 
 
 def load_engine(name: str | Source) -> Engine:
@@ -77,4 +80,5 @@ def load_engine(name: str | Source) -> Engine:
         return complete(model, tokenizer, prompts, max_new_tokens, decoding, on_progress)
 
     facts = {"engine": "transformers", **describe(source), "chat": describe_reading(tokenizer)}
-    return Engine(tokenizer, answer_here, facts, getattr(model.config, "max_position_embeddings", None))
+    context = getattr(model.config, "max_position_embeddings", None)
+    return Engine(tokenizer, answer_here, facts, context, lambda: conversing(model, tokenizer))

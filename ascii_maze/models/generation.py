@@ -1,6 +1,6 @@
 """Prompts -> completions, greedy or sampled, by transformers."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..mazes.baselines import open_positions
@@ -10,8 +10,9 @@ from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import opened_thought
 from .chat import how_read, read_answers, render_prompt, turn_ends
 from .shared_prefix import sharing
+from .turns import Memory, can_keep
 
-FIRST_STAGE = 8  # tokens, see `_generate`
+FIRST_STAGE = 8  # tokens, see `generate_tokens`
 
 
 class Decoding(NamedTuple):
@@ -127,12 +128,14 @@ def complete(
     max_new_tokens: int,
     decoding: Decoding = GREEDY,
     on_progress: Callable[[int], None] | None = None,
+    memory: tuple[Memory, Sequence[Hashable]] | None = None,
 ) -> list[list[str]]:
     """Completions of each prompt, in the order of the prompts.
 
     Args:
         prompts: chat messages, without an answer.
         on_progress: called with the number of prompts done so far.
+        memory: what was read of these conversations in earlier turns, and the name of each; of each one completion.
 
     Returns:
         For each prompt its `decoding.samples` completions.
@@ -142,15 +145,33 @@ def complete(
     samples, temperature, seed, batch_size = decoding
     if not temperature:
         how: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-        return _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, how)
+        return _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, how, memory)
     how = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0, "num_return_sequences": samples}
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
-        return _complete(model, tokenizer, prompts, max_new_tokens, max(1, batch_size // samples), on_progress, how)
+        batch_size = max(1, batch_size // samples)
+        return _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, how, memory)
 
 
-def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, decoding: dict) -> list[list[str]]:
+def conversing(model, tokenizer) -> Callable[[Sequence[Hashable], Sequence[list[Message]], int, Decoding], list[str]]:
+    """A function that completes conversations turn by turn, and reads of each only what is new, where it can.
+
+    Returns:
+        (names of the conversations, conversations, max_new_tokens, Decoding) -> the completion of each.
+    """
+    memory = Memory(model) if can_keep(model) else None
+
+    def converse(names, prompts, max_new_tokens, decoding) -> list[str]:
+        known = None if memory is None else (memory, names)
+        return [answer for (answer,) in complete(model, tokenizer, prompts, max_new_tokens, decoding, None, known)]
+
+    return converse
+
+
+def _complete(
+    model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, decoding: dict, memory=None
+) -> list[list[str]]:
     """Batches are made of prompts of like length, so that little is padding."""
     import torch
 
@@ -162,9 +183,18 @@ def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress
     with torch.inference_mode(), sharing(model, rows, decoding.get("num_return_sequences", 1)):
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
-            batch = tokenizer([texts[i] for i in indices], return_tensors="pt", padding=True, add_special_tokens=False)
-            batch = batch.to(model.device)
-            tokens = _generate(model, tokenizer, batch["input_ids"], batch["attention_mask"], max_new_tokens, decoding)
+            if memory:
+                names = [memory[1][i] for i in indices]
+                tokens = next_turns(
+                    model, tokenizer, memory[0], names, [rows[i] for i in indices], max_new_tokens, decoding
+                )
+            else:
+                batch = tokenizer(
+                    [texts[i] for i in indices], return_tensors="pt", padding=True, add_special_tokens=False
+                ).to(model.device)
+                tokens = generate_tokens(
+                    model, tokenizer, batch["input_ids"], batch["attention_mask"], max_new_tokens, decoding
+                )
             # A thought that the prompt opens is part of what was written, or nobody could tell it from the answer.
             answers = read_answers(tokenizer, tokens, ends, opened_thought(texts[indices[0]]))
             each = len(answers) // len(indices)
@@ -175,16 +205,41 @@ def _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress
     return completions
 
 
-def _generate(model, tokenizer, tokens, mask, max_new_tokens: int, decoding: dict) -> list[list[int]]:
+def next_turns(
+    model, tokenizer, memory: Memory, names: Sequence[Hashable], rows: list[list[int]], most: int, decoding: dict
+) -> list[list[int]]:
+    """New tokens of each conversation, of which only those are read that the memory has not kept.
+
+    Args:
+        rows: their tokens.
+        most: new tokens of each.
+        decoding: arguments of `model.generate`, `eos_token_id` among them.
+    """
+    tokens, mask, cache = memory.take(names, rows, tokenizer.pad_token_id)
+
+    def keep(row: int, ids, columns, cache, place: int) -> None:
+        memory.keep(names[row], ids[columns].tolist(), columns, cache, place)
+
+    return generate_tokens(model, tokenizer, tokens, mask, most, decoding, cache, keep)
+
+
+def generate_tokens(
+    model, tokenizer, tokens, mask, max_new_tokens: int, decoding: dict, cache=None, keep: Callable | None = None
+) -> list[list[int]]:
     """New tokens of each row: `model.generate`, in stages after which the rows that have ended are left out.
 
     A few endless answers would otherwise cost as much as if all were as long. Stages are of 8, 8, 16, 32 tokens...
+
+    Args:
+        cache: of the first tokens of all rows.
+        keep: called for each row that has ended, with its number, the tokens of its batch's row, a mask of those that
+            are its own, the cache, and its place there.
     """
     import torch
 
     # Several processes with sharded weights must call `generate` equally often.
     alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
-    width, cache = tokens.shape[1], None
+    width = tokens.shape[1]
     answers: dict[int, list[int]] = {}
     ends = torch.as_tensor(decoding["eos_token_id"], device=tokens.device)
     rows = torch.arange(len(tokens) * decoding.get("num_return_sequences", 1))
@@ -207,10 +262,14 @@ def _generate(model, tokenizer, tokens, mask, max_new_tokens: int, decoding: dic
         answers |= {
             row: tokens[place, width:].tolist() for place, row in enumerate(rows.tolist()) if not running[place]
         }
+        mask = mask.repeat_interleave(len(tokens) // len(mask), dim=0)
+        mask = torch.cat([mask, mask.new_ones(len(mask), tokens.shape[1] - mask.shape[1])], dim=1)
+        for place, row in enumerate(rows.tolist()):
+            if keep and not running[place]:
+                keep(row, tokens[place], mask[place].bool(), cache, place)
         if not running.any():
             return [answers[row] for row in sorted(answers)]
-        mask = mask.repeat_interleave(len(tokens) // len(mask), dim=0)
-        mask = torch.cat([mask, mask.new_ones(len(mask), tokens.shape[1] - mask.shape[1])], dim=1)[running]
+        mask = mask[running]
         tokens, rows = tokens[running], rows[running.cpu()]
         cache.batch_select_indices(running.nonzero().squeeze(1))
         decoding = {**decoding, "num_return_sequences": 1}

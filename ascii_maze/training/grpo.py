@@ -15,11 +15,12 @@ def make_trainer(trainer_class: type, run, args, train_dataset, processing_class
     from .watch import watched
 
     if run.stepwise:
+        from .rollouts import turn_by_turn
         from .steps import step_arguments
 
         rows = {"train_dataset": train_dataset, "eval_dataset": arguments.pop("eval_dataset")}
         walks = step_arguments(run, {**rows, "processing_class": processing_class})
-        return watched(trainer_class)(args=args, **walks, **arguments)
+        return watched(turn_by_turn(trainer_class))(args=args, **walks, **arguments)
     names = list(Terms._fields)
     if thinks(train_dataset, processing_class):
         args.reward_weights = [*(args.reward_weights or [1.0] * len(names)), *(0.0 for _ in THOUGHT_FIGURES)]

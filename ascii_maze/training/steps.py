@@ -8,7 +8,7 @@ After the goal TRL asks for one turn more, which ends the conversation.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..environment.env import MazeEnv
 from ..environment.episode import ENDS
@@ -16,8 +16,10 @@ from ..environment.observations import Observation
 from ..environment.prompts import step_rules
 from ..environment.walks import TURN, walk_all
 from ..errors import UsageError
+from ..mazes.prompts import Message
 from ..mazes.terms import Terms
-from ..models.generation import answer_budget, generate
+from ..models.generation import GREEDY, answer_budget, conversing
+from ..models.turns import within_context
 
 TOOL = "turn"
 # Calls of our tool become what was written, its answers a user's message; of any other, name and arguments are shown.
@@ -158,12 +160,16 @@ def measure_steps(trainer, mazes: list[str], run, batch_size: int = 64) -> dict[
     from trl.models.utils import unwrap_model_for_generation
 
     tokenizer, envs = trainer.processing_class, [MazeEnv(maze, run.stepwise, run.max_moves) for maze in mazes]
-    budget = answer_budget(tokenizer, TURN)
+    budget, decoding = answer_budget(tokenizer, TURN), GREEDY._replace(batch_size=batch_size)
     with unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator) as model:
         model.eval()
-        walks = walk_all(
-            envs, lambda talks, turn: generate(model, tokenizer, talks, budget, batch_size), lambda done: None
-        )
+        converse, context = conversing(model, tokenizer), getattr(model.config, "max_position_embeddings", None)
+
+        def ask(talks: Sequence[list[Message]], turn: int) -> list[str]:
+            shown = [within_context(tokenizer, context, talk, budget) for talk in talks]
+            return converse([id(talk) for talk in talks], shown, budget, decoding)
+
+        walks = walk_all(envs, ask, lambda done: None)
     episodes = [walk.episode for walk in walks]
     figures: dict[str, list[float]] = {
         "valid": [episode.score.valid for episode in episodes],

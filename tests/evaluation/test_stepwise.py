@@ -22,12 +22,13 @@ from ascii_maze.evaluation.output import WRITTEN
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import read_results
 from ascii_maze.evaluation.show import from_predictions
-from ascii_maze.evaluation.stepwise import STEP_BASELINES, within_context
+from ascii_maze.evaluation.stepwise import STEP_BASELINES
 from ascii_maze.evaluation.walks import STEP_COLUMNS, seen_in, walk_svg, without_bumps
 from ascii_maze.hub.evidence import find_evidence
 from ascii_maze.metrics.path_validity.scoring import FIELDS, parse_moves
 from ascii_maze.models.engines import Engine
 from ascii_maze.models.loading import load_tokenizer
+from ascii_maze.models.turns import within_context
 
 MAP = "#######\n#S    #\n# ### #\n# #G  #\n#######"
 KILLED = """
@@ -181,18 +182,18 @@ def test_several_samples_are_walks_of_their_own(dataset, tmp_path, monkeypatch):
 
 
 def test_the_oldest_exchanges_are_forgotten_first():
-    engine = Scripted(None, context=60).engine
+    tokenizer = load_tokenizer("tiny")
     talk = [{"role": "system", "content": "rules"}, {"role": "user", "content": "#@ #"}]
     for number in range(9):
         talk += [{"role": "assistant", "content": "R " * (number + 1)}, {"role": "user", "content": "#" * 5}]
-    kept = within_context(engine, talk, 10)
+    kept = within_context(tokenizer, 60, talk, 10)
     assert kept[0] == talk[0]
     assert kept[1:] == talk[-len(kept) + 1 :]
     assert kept[1]["role"] == "user"
     assert 4 <= len(kept) < len(talk)
-    assert within_context(engine._replace(context=None), talk, 10) == talk
+    assert within_context(tokenizer, None, talk, 10) == talk
     with pytest.raises(AsciiMazeError, match="no observation fits beside a turn of 59"):
-        within_context(engine, talk, 59)
+        within_context(tokenizer, 60, talk, 59)
 
 
 def test_walks_of_different_lengths_end_each_in_its_turn():

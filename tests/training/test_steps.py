@@ -12,6 +12,7 @@ from ascii_maze.environment.prompts import step_prompt
 from ascii_maze.errors import UsageError
 from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.models.templates import set_chat_template
+from ascii_maze.training import rollouts as rollouts_of_turns
 from ascii_maze.training.steps import TOOL, reading_turns, walk_tool
 
 from .conftest import settings
@@ -101,7 +102,7 @@ def test_grpo_walks_step_by_step_with_the_loss_on_the_turns_of_the_model(dataset
         rollouts.append((trainer.processing_class, *made[:3], [one.env for one in trainer.environments]))
         return made
 
-    monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", write)
+    monkeypatch.setattr(rollouts_of_turns._TurnByTurn, "_generate_single_turn", write)
     monkeypatch.setattr(GRPOTrainer, "_generate", watched)
     words = settings(
         dataset,

@@ -269,3 +269,64 @@ def test_a_model_is_shown_the_tools_and_nothing_else():
     assert tool.get_reward() == 0.0
     with pytest.raises(UsageError, match="no observation"):
         maze_tools("everything")
+
+
+def test_rollouts_turn_by_turn_are_what_whole_conversations_give(model, tmp_path, monkeypatch):
+    """Greedily, so that what is drawn depends on what is read alone; and no turn is longer than an evaluation's."""
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM
+    from trl import GRPOConfig, GRPOTrainer
+
+    from ascii_maze.environment.walks import TURN
+    from ascii_maze.models.generation import answer_budget
+    from ascii_maze.training import rollouts
+    from ascii_maze.training.steps import step_rows, walk_tool
+
+    mazes = generate_mazes("depth_first", 3, 3, 2, 0).to_ascii()
+    plain, made = build_tokenizer(1024), []
+    generate = GRPOTrainer._generate
+
+    def watched(trainer, prompts):
+        all_of_it = generate(trainer, prompts)
+        made.append(all_of_it[:3])
+        return all_of_it
+
+    def run(keeps):
+        monkeypatch.setattr(rollouts, "can_keep", lambda model: keeps)
+        trainer = rollouts.turn_by_turn(GRPOTrainer)(
+            AutoModelForCausalLM.from_pretrained(model),
+            args=GRPOConfig(
+                str(tmp_path / str(keeps)),
+                num_generations=2,
+                per_device_train_batch_size=4,
+                max_completion_length=150,
+                generation_kwargs={"do_sample": False, "max_new_tokens": answer_budget(plain, TURN)},
+                use_cpu=True,
+                report_to="none",
+            ),
+            reward_funcs=[lambda environments, **columns: [0.0 for _ in environments]],
+            train_dataset=step_rows(Dataset.from_list([{"maze": maze} for maze in mazes]), "window:1"),
+            processing_class=reading_turns(plain),
+            environment_factory=walk_tool("window:1", 5),
+            peft_config=LoraConfig(target_modules="all-linear"),
+        )
+        rows = [row for row in trainer.train_dataset for _ in range(2)]
+        trainer.model.eval()
+        trainer._generate_and_score_completions(rows)
+
+    monkeypatch.setattr(GRPOTrainer, "_generate", watched)
+    run(True)
+    run(False)
+    kept, whole = made
+    assert kept == whole
+    turns = [run for ids, mask in zip(kept[1], kept[2]) for run in turns_of(ids, mask)]
+    assert len(turns) > 4
+    assert max(map(len, turns)) <= answer_budget(plain, TURN)
+
+
+def turns_of(ids, mask):
+    """The model's turns among the tokens of a rollout."""
+    for counts, pairs in itertools.groupby(zip(ids, mask), key=lambda pair: pair[1]):
+        if counts:
+            yield [token for token, _ in pairs]

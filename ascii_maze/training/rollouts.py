@@ -1,0 +1,83 @@
+"""Rollouts of several turns in TRL's GRPO, drawn as an evaluation draws them: a turn ends where it would end there,
+and reads only what has come since the last.
+
+TRL would give every turn the room of a whole conversation, so that one endless turn holds up a batch, and would read
+each conversation again in every turn.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..environment.walks import TURN
+from ..models.generation import answer_budget, next_turns
+from ..models.shared_prefix import sharing
+from ..models.turns import Memory, can_keep
+
+if TYPE_CHECKING:
+    from trl import GRPOTrainer as _Trainer
+else:
+    _Trainer = object
+
+
+def turn_by_turn(trainer_class: type) -> type:
+    """Extend GRPO's trainer class; what vLLM draws, or several processes, stays TRL's."""
+    return type(trainer_class.__name__, (_TurnByTurn, trainer_class), {})
+
+
+class _TurnByTurn(_Trainer):
+    """The methods that `turn_by_turn` puts before those of a trainer."""
+
+    walks: Memory | None = None
+    names: dict[int, list[int]]
+
+    def _generate(self, prompts: list):
+        model = self.accelerator.unwrap_model(self.model_wrapped)
+        own = not (self.use_vllm or self.use_transformers_continuous_batching) and self.accelerator.num_processes == 1
+        self.walks, self.names = Memory(model) if own and can_keep(model) else None, {}
+        try:
+            return super()._generate(prompts)
+        finally:
+            self.walks, self.names = None, {}  # the weights will be others
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *args, **kwargs):
+        if self.walks is None:
+            return super()._generate_single_turn(prompt_ids, *args, **kwargs)
+        import torch
+        from trl.models.utils import unwrap_model_for_generation
+
+        names, room = self._named(prompt_ids), min(answer_budget(self._tokenizer, TURN), self.max_completion_length)
+        with (
+            unwrap_model_for_generation(
+                self.model_wrapped,
+                self.accelerator,
+                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+            ) as model,
+            torch.no_grad(),
+            sharing(model, prompt_ids),
+        ):
+            turns = next_turns(model, self._tokenizer, self.walks, names, prompt_ids, room, self._how())
+        ended = [_to_end(turn, self.eos_token_ids) for turn in turns]
+        self.names = {name: [*ids, *turn] for name, ids, turn in zip(names, prompt_ids, ended)}
+        return ended, None
+
+    def _named(self, rows: list[list[int]]) -> list[int]:
+        """The number of each conversation: those that go on are in the order of the turn before."""
+        if not self.names:
+            return list(range(len(rows)))
+        before, names = iter(self.names.items()), list[int]()
+        for row in rows:
+            found = (name for name, ids in before if row[: len(ids)] == ids)
+            names.append(next(found, -1 - len(names)))  # one that is not known is read as a whole
+        return names
+
+    def _how(self) -> dict[str, Any]:
+        """How tokens are drawn, as arguments of `model.generate`."""
+        names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+        drawn = {**{name: getattr(self.args, name) for name in names}, **(self.args.generation_kwargs or {})}
+        drawn.pop("max_new_tokens", None)
+        return {"do_sample": True, "eos_token_id": self.eos_token_ids, **drawn}
+
+
+def _to_end(tokens: list[int], ends: Sequence[int]) -> list[int]:
+    """A turn up to the token that ends it, that one included."""
+    return tokens[: next((place for place, token in enumerate(tokens) if token in ends), len(tokens)) + 1]

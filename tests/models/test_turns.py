@@ -1,0 +1,109 @@
+"""Conversations turn by turn: only what is new is read, and the answers are those of the whole conversation."""
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
+
+from ascii_maze import generate_mazes
+from ascii_maze.environment.env import MazeEnv
+from ascii_maze.environment.walks import walk_all
+from ascii_maze.models.generation import Decoding, complete, conversing
+from ascii_maze.models.turns import Memory, can_keep
+from ascii_maze.tiny.pretraining.vocabulary import VOCABULARY, build_tokenizer
+
+BUDGET = 12
+SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2}
+
+
+@pytest.fixture(scope="module")
+def walker():
+    """A random model that is large enough to say different things of different conversations."""
+    torch.manual_seed(0)
+    config = LlamaConfig(vocab_size=len(VOCABULARY), **SIZES, num_hidden_layers=2, initializer_range=0.3)
+    model = LlamaForCausalLM(config)
+    return model.eval(), build_tokenizer(1024)
+
+
+def walks(walker, converse, seed=None):
+    """Eight episodes by a model, the texts of which do not depend on whether the walls were met."""
+    envs = [MazeEnv(maze, "window:2", 9) for maze in generate_mazes("depth_first", 3, 3, 8, 0)]
+    asked = []
+
+    def ask(talks, turn):
+        decoding = Decoding(1, 0.0 if seed is None else 1.0, 10 * (seed or 0) + turn, 3)
+        answers = converse([id(talk) for talk in talks], talks, BUDGET, decoding)
+        asked.extend(answers)
+        return answers
+
+    made = walk_all(envs, ask, lambda done: None)
+    return [walk.talk for walk in made], asked
+
+
+def anew(walker):
+    """Reads every conversation as a whole."""
+    return lambda names, talks, budget, decoding: [one for (one,) in complete(*walker, talks, budget, decoding)]
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_the_answers_are_those_of_whole_conversations(walker, seed):
+    ours, said = walks(walker, conversing(*walker), seed)
+    theirs, _ = walks(walker, anew(walker), seed)
+    assert ours == theirs
+    assert len(set(said)) > 4
+    assert max(map(len, ours)) > 6
+
+
+def test_what_was_read_is_not_read_again(walker, monkeypatch):
+    model, _ = walker
+    forward, read = model.model.forward, []
+
+    def counted(input_ids, **kwargs):
+        read.append(input_ids.numel())
+        return forward(input_ids=input_ids, **kwargs)
+
+    monkeypatch.setattr(model.model, "forward", counted)
+    walks(walker, conversing(*walker))
+    kept, read[:] = sum(read), []
+    walks(walker, anew(walker))
+    assert kept < 0.6 * sum(read)
+
+
+def test_without_room_everything_is_read_again_and_the_answers_stay(walker, monkeypatch):
+    whole = walks(walker, anew(walker))
+    for room in (0, 20_000):
+        monkeypatch.setattr("ascii_maze.models.generation.Memory", lambda model, room=room: Memory(model, room))
+        assert walks(walker, conversing(*walker)) == whole
+
+
+def test_a_conversation_that_has_lost_its_beginning_is_read_from_there(walker):
+    """What is forgotten for lack of context, or written in other tokens than it was answered in."""
+    converse = conversing(*walker)
+    talk = [{"role": "user", "content": "#####"}, {"role": "assistant", "content": "R"}]
+    talks = [[*talk, {"role": "user", "content": content}] for content in ("moved 1", "# G", "@")]
+    for cut in (talks, [one[2:] for one in talks], [[*one, *talk[::-1]] for one in talks]):
+        assert converse([0, 1, 2], cut, BUDGET, Decoding()) == anew(walker)([0, 1, 2], cut, BUDGET, Decoding())
+
+
+def test_a_memory_keeps_to_its_room_and_forgets_what_it_gives(walker):
+    model, _ = walker
+    memory = Memory(model, 10**6)
+    tokens, mask, cache = memory.take(["a", "b"], [[1, 2, 3], [1, 2]], 0)
+    assert cache is None
+    assert tokens.tolist() == [[1, 2, 3], [0, 1, 2]]
+    out = model(tokens, attention_mask=mask, use_cache=True)
+    for place, name in enumerate("ab"):
+        ids = tokens[place][mask[place].bool()].tolist()
+        memory.keep(name, ids, mask[place].bool(), out.past_key_values, place)
+    assert memory.used == sum(one.bytes for one in memory.kept.values()) > 0
+    tokens, mask, cache = memory.take(["b", "a", "c"], [[1, 2, 5], [1, 2, 9, 4], [7]], 0)
+    assert (memory.used, memory.kept) == (0, {})
+    assert cache.get_seq_length() == 2
+    assert tokens.tolist() == [[1, 2, 0, 5], [1, 2, 9, 4], [0, 0, 0, 7]]
+    assert mask.tolist() == [[1, 1, 0, 1], [1, 1, 1, 1], [0, 0, 0, 1]]
+
+
+def test_models_of_other_caches_keep_nothing(walker):
+    model, _ = walker
+    assert can_keep(model)
+    sliding = MistralConfig(vocab_size=99, **SIZES, num_hidden_layers=1, sliding_window=8)
+    assert not can_keep(MistralForCausalLM(sliding))
