@@ -8,7 +8,7 @@ Inside, imports point downward, and a test holds it:
 run                                              measure, then draw
 report/                                          figures, tables, page; runs no model
 analysis                                         every number of the report; draws nothing
-causes, component_effects                        what patched models answer, layer by layer; and head by head
+causes, component_effects, mixing                what models answer when patched, by layer or by head, or mixed
 regions/                                         llm-mri's regions and graphs, corrected
 similarity, probes, lens, weights, patching      one idea each, on arrays or on the models
 components, odds, intervals                      what heads and MLPs add; how sure a model is of right moves

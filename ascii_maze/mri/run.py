@@ -38,6 +38,7 @@ from .component_effects import find_components
 from .labels import maze_labels, move_labels
 from .layers import AUTO, wanted_layers
 from .lens import logit_lens, mean_at, next_token_kl
+from .mixing import mix_adapters
 from .models import BASE, Models, find_adapters, load_models, load_unquantised
 from .odds import first_moves
 from .positions import TokenisedWalk, locate_walks
@@ -59,7 +60,7 @@ from .seeds import compare_seeds, first_seeds
 from .starts import find_starts
 from .weights import align, overlaps, updates
 
-# Mazes on which single heads and MLPs are patched, which takes the more time the more there are.
+# Mazes on which single heads and MLPs are patched and adapters mixed, which takes the more time the more there are.
 CAUSE_MAZES = 16
 # The parts of a report. Where there is an mri.json, the others are there and of the same run.
 REPORT = ("figures", "tables", "report.html", "mri.json")
@@ -102,7 +103,7 @@ def write_report(
         on_progress: called with what is being done, steps done and steps in all.
         chat: how the models read conversations; by default as their tokenizers say.
         layers: that are patched; see `layers.wanted_layers`.
-        cause_mazes: on how many mazes single heads and MLPs are patched; 0 leaves that out.
+        cause_mazes: on how many mazes single heads and MLPs are patched, and adapters mixed; 0 leaves that out.
 
     Returns:
         What mri.json holds.
@@ -205,6 +206,10 @@ def measure(
     few = walks[: settings["cause mazes"]]
     compared = [(starts.get(name, BASE), name) for name in shown if few]
     parts, unfound = find_components(models, compared, few, first_moves(decisions, few), seed, on_progress)
+    cosines = align(changed, BASE, len(models.layers))
+    mixtures, unmixed = mix_adapters(
+        models, cosines if few else [], shown, rows[: len(few)], few, first_moves(decisions, few), seed, on_progress
+    )
     results = Results(
         models=models.names,
         layers=activations.layers,
@@ -220,14 +225,15 @@ def measure(
         quantisation=quantisation,
         weights={name: [only(Update, update) for update in found] for name, found in changed.items()},
         overlaps=overlaps(changed),
-        cosines=[*align(changed, BASE, len(models.layers)), *align_siblings(models, starts)],
+        cosines=[*cosines, *align_siblings(models, starts)],
         seeds=compare_seeds(models.names[1:], {**seed_measures(models, activations, changed), **regions.apart}),
         patching=patch_layers(models, shown, rows, walks, solved, settings["patch layers"], seed, on_progress),
         components=parts,
+        mixtures=mixtures,
         regions=first["models"] if first else {},
         regions_by_label={label: only(RegionNumbers, found) for label, found in regions.by_label.items()},
         regions_centred={name: regions.centred[BASE, name] for name in models.names[1:] if regions.centred},
-        missing={**unasked, **regions.missing, **without_plain, **unfound},
+        missing={**unasked, **regions.missing, **without_plain, **unfound, **unmixed},
         settings=settings,
     )
     return Measured(results, first)

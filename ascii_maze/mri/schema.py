@@ -267,6 +267,35 @@ class Components(TypedDict):
     parts: list[ComponentEffect]
 
 
+class Mixed(Share):
+    """A mixture of adapters: its validity, and its log odds of right moves at decisions, nats."""
+
+    log_odds: float
+    log_odds_ci: list[float]
+
+
+class Mixture(TypedDict):
+    """Two adapters mixed; see `mixing.mix_two`.
+
+    Attributes:
+        a: an adapter; `b` is another.
+        parts: that b has in each mixture of the line, 0 to 1; a has the rest.
+        line: the mixtures; the middle one is the average.
+        barrier: how far the log odds sink below the straight line between the ends, at most, nats.
+        barrier_ci: 95 % of it over mazes, at that point.
+        ties: the two merged by TIES.
+    """
+
+    a: str
+    b: str
+    parts: list[float]
+    line: list[Mixed]
+    barrier: float
+    barrier_ci: list[float]
+    ties: Mixed
+    mazes: int
+
+
 class Agreement(TypedDict):
     """Edges or regions of a fine-tune against the base's; see `regions.edges.compare_models`."""
 
@@ -387,6 +416,7 @@ class Results(Similarity):
         seeds: tests of two methods against the seeds of each; none where there is one seed.
         patching: adapter -> what its states do in the base.
         components: heads and MLPs of fine-tunes against what they started from.
+        mixtures: of two adapters, along the line between them and merged.
         regions: adapter -> the regions under the first way to label; nothing where there are none.
         regions_by_label: way to label -> regions of all models.
         regions_centred: adapter -> regions and edges against the base's, each model centred on its own mean.
@@ -411,6 +441,7 @@ class Results(Similarity):
     seeds: list[SeedTest]
     patching: dict[str, Patching]
     components: list[Components]
+    mixtures: list[Mixture]
     regions: dict[str, ModelRegions]
     regions_by_label: dict[str, RegionNumbers]
     regions_centred: dict[str, Changes]

@@ -68,7 +68,7 @@ def heatmap(
     high = max(numbers.max(initial=-np.inf) if high is None else high, low + 1e-9)
     colour = colormaps["PuOr_r" if signed else "viridis_r" if reverse else "viridis"]
     scale = Normalize(low, high)
-    figure, panel = _figure(0.8 + 0.32 * len(rows), frame=False)
+    figure, panel = new_figure(0.8 + 0.32 * len(rows), frame=False)
     for row, column in np.ndindex(values.shape):
         value = float(values[row, column])
         if not np.isfinite(value):
@@ -103,7 +103,7 @@ def lines(
         intervals: error bars, low and high for each point.
         level: a horizontal line, and its name.
     """
-    figure, panel = _figure(2.7)
+    figure, panel = new_figure(2.7)
     colours = colours_of(series, {BASE})
     for rank, (name, column) in enumerate(series.items()):
         values = np.array(column, dtype=float)
@@ -140,7 +140,7 @@ def count_in_wholes(panel: "Axes") -> None:
 
 def bars(values: Mapping[str, float], measure: str) -> "Figure":
     """One bar per name, with its number beside it."""
-    figure, panel = _figure(0.7 + 0.32 * len(values), frame=False)
+    figure, panel = new_figure(0.7 + 0.32 * len(values), frame=False)
     colours = colours_of(values, {BASE})
     for row, (name, value) in enumerate(values.items()):
         panel.barh(row, value, color=colours[name], height=0.6)[0].set_gid(f"{TIP}{name}: {value:.4g}")
@@ -155,7 +155,8 @@ def _short(value: float) -> str:
     return "0" if value == 0 else f"{value:.2f}" if abs(value) < 99.5 else f"{value:.0f}"
 
 
-def _figure(height: float, frame: bool = True) -> tuple["Figure", "Axes"]:
+def new_figure(height: float, frame: bool = True) -> tuple["Figure", "Axes"]:
+    """A figure of the report's width, `height` in inches, and its panel; without a frame, also without its lines."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

@@ -20,6 +20,7 @@ from .charts import TIP, WIDTH, CaptionedFigure
 from .component_figures import component_figures
 from .figures import appendix_figures, method_figures, overview_figures
 from .findings import LANGUAGES, findings
+from .mixture_figures import mixture_figures
 from .region_figures import region_figures
 from .tables import tables, to_csv
 
@@ -33,7 +34,7 @@ def draw_report(results: Results, regions: RegionComparison | None, out: Path, o
     """
     of_regions = list(region_figures(regions)) if regions else []
     sections: dict[str | None, list[CaptionedFigure]] = {
-        None: [*overview_figures(results)],
+        None: [*overview_figures(results), *mixture_figures(results)],
         **{name: [*method_figures(results, name), *component_figures(results, name)] for name in results["patching"]},
         BASE: [*appendix_figures(results)],
     }

@@ -80,6 +80,7 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
             for layer in of["layers"]
         ],
         "components": list(_components(results)),
+        "mixtures": list(_mixtures(results)),
         "regions": list(_leaves(results["regions_by_label"])),
     }
 
@@ -128,6 +129,13 @@ def _components(results: Results) -> Iterator[dict]:
                 low, high = effect["ci"] or (None, None)
                 plain = {"estimate": effect["estimate"], "exact": effect["exact"], "low": low, "high": high}
                 yield {**cell, "way": way, **plain}
+
+
+def _mixtures(results: Results) -> Iterator[dict]:
+    for of in results["mixtures"]:
+        points = [*(("line", part, point) for part, point in zip(of["parts"], of["line"])), ("ties", None, of["ties"])]
+        for how, part, point in points:
+            yield {"a": of["a"], "b": of["b"], "how": how, "part_of_b": part, **point}
 
 
 def _leaves(value, path: tuple[str, ...] = ()) -> Iterator[dict]:

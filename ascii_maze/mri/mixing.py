@@ -1,0 +1,144 @@
+"""What lies between two adapters: validity along the line from one update to the other, and of the two merged.
+
+Where the loss does not rise along the line, the two are linearly connected: one basin, and their average works
+(Frankle et al., 2020; Wortsman et al., 2022). The middle of the line is their average. TIES (Yadav et al., 2023) keeps
+the largest entries of each update, and of these the ones whose sign prevails.
+
+Updates are mixed, and not their factors: with weights of a half, `linear` of PEFT's `add_weighted_adapter` makes of
+an adapter and itself twice that adapter, and `ties` half of it. So a line is of `cat`, and TIES is `ties_svd` with
+weights of 1, whose mean is over what is kept.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from ..errors import AsciiMazeError
+from ..terminal import OnProgress
+from . import patching
+from .causes import valid_share
+from .intervals import mean_intervals
+from .models import Models
+from .odds import asked_moves, read_log_odds
+from .positions import TokenisedWalk
+from .schema import Alignment, Mixed, Mixture
+
+POINTS = 9
+# The share of entries that TIES keeps, that of the paper.
+DENSITY = 0.2
+# Pairs that are looked into at most.
+PAIRS = 3
+MIXED = "+mixed"  # which no adapter of a report can be called
+
+
+@contextmanager
+def mixed(models: Models, weights: Mapping[str, float], ties: float | None = None) -> Iterator[str]:
+    """While it lasts, there is an adapter whose update is that of others, added up or merged.
+
+    Args:
+        weights: adapter -> the factor of its update; one adapter or more.
+        ties: the share of entries that TIES keeps; None adds the updates up. Merged updates have the rank of all
+            together, and what is beyond that is left out.
+
+    Yields:
+        Its name.
+
+    Raises:
+        AsciiMazeError: an adapter is more than a product of two factors (DoRA).
+    """
+    import torch
+    from peft.tuners.lora import LoraLayer
+
+    configs = [models.model.peft_config[name] for name in weights]
+    if any(config.use_dora for config in configs):
+        raise AsciiMazeError("adapters with DoRA have a magnitude besides their update, and are not mixed")
+    how: dict = {"combination_type": "cat"}
+    if ties is not None:
+        rank = sum(config.r for config in configs)
+        how = {"combination_type": "ties_svd", "density": ties, "svd_rank": rank, "svd_full_matrices": False}
+    with torch.random.fork_rng(devices=[]), torch.no_grad():  # PEFT fills it with random numbers first
+        models.model.add_weighted_adapter(list(weights), list(weights.values()), MIXED, **how)
+    try:
+        for module in models.model.modules():
+            if isinstance(module, LoraLayer) and MIXED in module.scaling:
+                module.scaling[MIXED] = 1.0  # which PEFT's is, but for rank-stabilised adapters
+        yield MIXED
+    finally:
+        models.switch(next(iter(weights)))  # PEFT warns of an active adapter that is deleted
+        models.model.delete_adapter(MIXED)
+
+
+def mix_adapters(
+    models: Models,
+    cosines: Sequence[Alignment],
+    names: Sequence[str],
+    rows: Sequence[dict],
+    walks: Sequence[TokenisedWalk],
+    decisions: np.ndarray,
+    seed: int,
+    on_progress: OnProgress,
+) -> tuple[list[Mixture], dict[str, str]]:
+    """Mixtures of the pairs of adapters whose updates point apart most, at most `PAIRS` of them.
+
+    Args:
+        cosines: of `weights.align`; those of zero updates are left out.
+        names: of the adapters that may be mixed.
+        rows: that are walked; `walks` are theirs.
+        decisions: bool (moves,), where the walker has a choice.
+        seed: of the resampled mazes.
+
+    Returns:
+        Of each pair; and {what is missing: why}.
+    """
+    known = {(one["a"], one["b"]): one["whole"] for one in cosines if one["whole"] is not None}
+    pairs = sorted((pair for pair in itertools.combinations(names, 2) if pair in known), key=lambda pair: known[pair])
+    asked, found = asked_moves(walks, decisions), []
+    try:
+        for done, (a, b) in enumerate(pairs[:PAIRS], 1):
+            found.append(mix_two(models, a, b, rows, walks, asked, seed))
+            on_progress("mixtures", done, len(pairs[:PAIRS]))
+    except AsciiMazeError as error:
+        return [], {"mixtures of adapters": str(error)}
+    return found, {}
+
+
+def mix_two(
+    models: Models,
+    a: str,
+    b: str,
+    rows: Sequence[dict],
+    walks: Sequence[TokenisedWalk],
+    asked: Sequence[np.ndarray],
+    seed: int,
+) -> Mixture:
+    """`POINTS` mixtures of two adapters, from the first to the second, and the two merged by TIES."""
+
+    def answer(weights: Mapping[str, float], ties: float | None = None) -> tuple[Mixed, np.ndarray]:
+        with mixed(models, weights, ties) as name:
+            models.switch(name)
+            odds = read_log_odds(models, walks, asked)
+            everywhere = range(len(models.layers) + 2)
+            right = patching.solved(rows, patching.partial_answers(models, name, everywhere, rows, walks))
+        return {
+            **valid_share(right),
+            "log_odds": float(odds.mean()),
+            "log_odds_ci": mean_intervals(odds[None], seed)[0],
+        }, odds
+
+    parts = np.linspace(0, 1, POINTS)
+    points = [answer({a: 1 - part, b: part}) for part in parts]
+    table = np.array([odds for _, odds in points])
+    below = (1 - parts[:, None]) * table[0] + parts[:, None] * table[-1] - table
+    deepest = int(below.mean(axis=1).argmax())
+    return Mixture(
+        a=a,
+        b=b,
+        parts=parts.tolist(),
+        line=[point for point, _ in points],
+        barrier=float(below[deepest].mean()),
+        barrier_ci=mean_intervals(below[deepest][None], seed)[0],
+        ties=answer({a: 1.0, b: 1.0}, DENSITY)[0],
+        mazes=len(rows),
+    )
