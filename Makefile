@@ -8,7 +8,7 @@ OUT ?= outputs/demo
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
-.PHONY: setup demo test test-fast llm style quality coverage cards release-check
+.PHONY: setup demo test test-fast test-ranges docs llm style quality coverage cards release-check
 .DEFAULT_GOAL := demo
 
 setup: $(VENV)/.ready
@@ -36,6 +36,15 @@ llm: setup
 # What neither trains nor starts a process (tests/conftest.py marks the others), for while you work.
 test-fast: setup
 	$(PYTEST) -m 'not slow'
+
+# The oldest and the newest versions that pyproject.toml allows, each in an environment of its own, with a fast part of
+# the tests. A quarter of an hour, and the package registry.
+test-ranges:
+	$(PYTHON) tests/ranges/run.py
+
+# The documentation site into site/, without a network; any warning is an error.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 style: setup
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -15,6 +15,7 @@ __all__ = [
     "lm_eval_path",
     "load_model",
     "metric_path",
+    "path_reward",
     "prompt_messages",
     "score_path",
 ]
@@ -40,6 +41,7 @@ _LATE = {
     "MazeEnv": "environment.env",
     "generate_mazes": "mazes.generators",
     "load_model": "models.loading",
+    "path_reward": "training.rewards",
     "prompt_messages": "mazes.prompts",
 }
 

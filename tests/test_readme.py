@@ -1,4 +1,4 @@
-"""What README.md and CONTRIBUTING.md print is done here, as far as it goes without a network or hours.
+"""What README.md, CONTRIBUTING.md and docs/ print is done here, as far as it goes without a network or hours.
 
 Python is run, and a comment that looks like a value is compared with what the line gives. Of a shell block every line
 must be known to `HOW`: it is run, run with a small `--limit`, or else read by the very parser that would run it.
@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -23,12 +24,15 @@ from ascii_maze.recipe import find_recipe, load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "README.pt-BR.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+DOCS = tuple(sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")))
 VALUE = re.compile(r"[\[({'\"\d-]|True|False|None|[A-Z]\w+\(")  # how a comment begins that is what the line gives
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """The fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), flags=re.S | re.M)
+    """The fenced blocks of a language, also those that are indented, as in a list."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, flags=re.S | re.M)
+    return [textwrap.dedent(block) for _, block in found]
 
 
 def commands(page: str) -> list[str]:
@@ -41,22 +45,39 @@ def commands(page: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where a user of the README stands, after `ascii-maze build demo --out ascii-maze`."""
+    """Where a user stands after `ascii-maze build demo --out ascii-maze`, and an evaluation of the baselines."""
+    from ascii_maze.evaluation.run import evaluate
     from dataset_builder.build import build
     from dataset_builder.config import load_config
 
     folder = tmp_path_factory.mktemp("readme")
     build(load_config("demo", limit=16), folder / "ascii-maze")
+    evaluate({}, str(folder / "ascii-maze"), ["test"], folder / "outputs" / "evaluation-small", limit=8)
     (folder / "ascii_maze").symlink_to(ROOT / "ascii_maze")
     return folder
 
 
-@pytest.mark.parametrize("block", blocks("README.md", "python"), ids=lambda block: block.splitlines()[0])
+def statements(block: str) -> list[str]:
+    """The statements of a block, each with its comment; a decorator stays with what it decorates."""
+    found = [""]
+    for part in re.split(r"\n(?=[^\s)\]}])", block.rstrip()):
+        if found[-1].startswith("@") and "\ndef " not in found[-1]:
+            found[-1] += f"\n{part}"
+        else:
+            found.append(part)
+    return found[1:]
+
+
+PYTHON = [block for page in ("README.md", *DOCS) for block in blocks(page, "python")]
+
+
+@pytest.mark.slow  # one of them trains a step
+@pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.splitlines()[0])
 def test_python_blocks_give_what_their_comments_say(block, folder, monkeypatch):
     monkeypatch.chdir(folder)
     namespace: dict = {}
     compared = doctest.OutputChecker()
-    for statement in re.split(r"\n(?=[^\s)\]}])", block.rstrip()):
+    for statement in statements(block):
         code, _, said = statement.partition("  # ")
         if not VALUE.match(said):  # prose, or no comment at all
             exec(compile(statement, "README.md", "exec"), namespace)  # noqa: S102, it is ours
@@ -109,8 +130,17 @@ def help_of(words: list[str]) -> None:
     subprocess.run([program, *words[1:], "--help"], check=True, capture_output=True)
 
 
+def known_program(words: list[str]) -> None:
+    """A program that is not run here: what it installs or runs must be ours, or named in pyproject.toml."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    packages = [word for word in words[2:] if not word.startswith("-") and "://" not in word]
+    names = {re.split(r"[\[=<>]", word)[0] for word in packages} if words[0] == "pip" else {"ascii-maze"}
+    assert all(name == "ascii-maze" or name in project for name in names)
+
+
 # The first that matches is what is done with a line.
 HOW = (
+    (r"(pip install|uvx|lighteval) ", known_program),
     (r"(lm-eval|inspect|python -m dataset_builder)", help_of),
     (r"make ", plan_of_make),
     (r"hf ", help_of),
@@ -124,7 +154,7 @@ HOW = (
 
 @pytest.mark.slow  # through HOW, where the look for processes does not reach
 @pytest.mark.parametrize(
-    "line", dict.fromkeys(line for page in ("README.md", "CONTRIBUTING.md") for line in commands(page))
+    "line", dict.fromkeys(line for page in ("README.md", "CONTRIBUTING.md", *DOCS) for line in commands(page))
 )
 def test_every_command_does_what_is_printed(line, folder, monkeypatch):
     monkeypatch.chdir(folder)
@@ -133,11 +163,29 @@ def test_every_command_does_what_is_printed(line, folder, monkeypatch):
     how(shlex.split(line))
 
 
-@pytest.mark.parametrize("page", PAGES)
+def written() -> list[str]:
+    """Every page of the project that is Markdown."""
+    found = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    return found or [*PAGES, *DOCS]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", without_code(page.read_text(encoding="utf-8")), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", written())
 def test_links_lead_somewhere(page):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
-    assert [target for target in targets if target and "://" not in target and not (ROOT / target).exists()] == []
+    text = without_code((ROOT / page).read_text(encoding="utf-8"))
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link and "{" not in link]
+    lost = []
+    for link in links:
+        name, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / name if name else ROOT / page
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            lost.append(link)
+    assert lost == []
 
 
 def test_version_and_licence_are_the_same_everywhere():

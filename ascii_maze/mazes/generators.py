@@ -115,7 +115,8 @@ def generate_mazes(
 
     Args:
         generator: one of `GENERATORS`.
-        width, height: size in cells; at least two cells in all.
+        width: size in cells; at least two cells in all.
+        height: likewise.
         count: how many.
         seed: any integer; two seeds share nothing.
         braid: share of dead ends opened, 0-1, so that there are loops.

@@ -16,6 +16,7 @@ With `WEIGHTS` every valid path earns more than any other; a test pins that.
 """
 
 import hashlib
+from typing import Any
 
 from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..mazes.reasoning import check_thought, thought_of
@@ -25,7 +26,16 @@ from ..metrics.path_validity.scoring import after_thought, completion_text, pars
 from ..models.chat import how_read, read_answers, thought_of_prompts, turn_ends
 from .data import styles_in
 
-__all__ = ["THOUGHT_FIGURES", "WEIGHTS", "Terms", "judge", "reward_function", "thinks", "thought_figures"]
+__all__ = [
+    "THOUGHT_FIGURES",
+    "WEIGHTS",
+    "Terms",
+    "judge",
+    "path_reward",
+    "reward_function",
+    "thinks",
+    "thought_figures",
+]
 
 THOUGHT_FIGURES = ("thought_length", "thought_true")
 
@@ -55,6 +65,24 @@ def judge(maze: Maze | str, completion: object, style: PromptStyle = PLAIN) -> T
     else:
         as_asked = written == f"<answer>{answer}</answer>" and thought_of(completion) is not None
     return Terms(1.0, 1 - score.excess_moves / len(moves), float(as_asked), progress)
+
+
+def path_reward(prompts: list, completions: list, maze: list[str], **columns: Any) -> list[float]:
+    """The reward of each completion, 0 to 1.9, for any trainer of TRL that takes `reward_funcs`.
+
+        GRPOTrainer(model, reward_funcs=ascii_maze.path_reward, train_dataset=rows)  # rows of config `prompts`
+
+    It is the sum of `judge`'s terms by `WEIGHTS`, as the GRPO recipe weighs them. It reads the texts that TRL decodes:
+    where special tokens are part of a thought, `recipes/grpo.yaml` reads the tokens themselves.
+
+    Args:
+        prompts: chat messages, whose rules say how an answer is to be written; or texts, for an answer in letters.
+        completions: chat messages, or texts.
+        maze: the column of that name.
+        columns: what else TRL passes, which is not read.
+    """
+    styles = [PLAIN if isinstance(prompt, str) else style_of(prompt) for prompt in prompts]
+    return [judge(text, answer, style).total() for text, answer, style in zip(maze, completions, styles)]
 
 
 def thought_figures(maze: Maze | str, completion: object) -> dict[str, float | None]:

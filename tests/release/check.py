@@ -39,7 +39,7 @@ recipes: {sft: recipes/tiny/sft.yaml, grpo: recipes/tiny/grpo.yaml}
 splits: [test]
 limit: 8
 mri_limit: 8
-overrides: {budget: {steps: 2}, eval_strategy: 'no'}
+overrides: {budget: steps=2, eval_strategy: 'no'}
 """
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from datasets import Dataset
 
+import ascii_maze
 from ascii_maze import Maze, generate_mazes
 from ascii_maze.mazes.baselines import random_walk
 from ascii_maze.mazes.prompts import PLAIN, PromptStyle, format_answer, format_completion, prompt_messages
@@ -183,3 +184,15 @@ def test_a_coin_says_nothing_of_the_walk_and_falls_the_same_way_in_a_resumed_run
     assert toss(prompts=[], completions=["L"] * 400, maze=mazes, trainer_state=step) == found
     assert coin(1)(prompts=[], completions=["R"] * 400, maze=mazes, trainer_state=step) != found
     assert toss(prompts=[], completions=["R"] * 400, maze=mazes, trainer_state=SimpleNamespace(global_step=4)) != found
+
+
+def test_the_reward_for_anybody_s_trainer_is_the_sum_that_the_recipe_weighs():
+    answers = ["R R D D L L", "R", "no idea"]
+    wanted = [judge(MAZE, answer).total() for answer in answers]
+    assert wanted[0] == pytest.approx(sum(WEIGHTS))
+    assert wanted[2] == 0
+    messages = [[{"role": "assistant", "content": answer}] for answer in answers]
+    prompts = [prompt_messages(MAZE)] * 3
+    for asked, completions in ((prompts, messages), (["Walk."] * 3, answers)):
+        given = ascii_maze.path_reward(prompts=asked, completions=completions, maze=[MAZE] * 3, id=["a", "b", "c"])
+        assert given == wanted
