@@ -13,7 +13,7 @@ LAYERS = (
     ("study",),
     ("preferences",),
     ("training",),
-    ("mri",),
+    ("mri", "forgetting"),
     ("hub",),
     ("evaluation", "integrations"),
     ("dataset_builder",),

@@ -19,6 +19,7 @@ from . import (
     convert,
     doctor,
     evaluate,
+    forgetting,
     merge,
     mri,
     play,
@@ -33,7 +34,7 @@ from . import (
 
 # In the order of `--help`.
 COMMANDS = (
-    *(build, train, sweep, merge, evaluate, prompts, tokens, mri, annotate, agreement, play),
+    *(build, train, sweep, merge, evaluate, prompts, tokens, mri, forgetting, annotate, agreement, play),
     *(study, show, convert, push, doctor),
 )
 

@@ -84,6 +84,15 @@ def count_tokens(tokenizer, text: str) -> int:
     return len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
+def tokens_read(tokenizer, prompts: Sequence[list[Message]], answers: Sequence[Sequence[str]]) -> int:
+    """Tokens of prompts and of the answers to each, with their ends; a prompt counts as often as it was answered."""
+    asked = sum(
+        len(given) * count_tokens(tokenizer, render_prompt(tokenizer, prompt))
+        for prompt, given in zip(prompts, answers)
+    )
+    return asked + sum(count_tokens(tokenizer, text) + 1 for given in answers for text in given)
+
+
 def answer_mazes(
     model,
     tokenizer,

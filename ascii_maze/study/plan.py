@@ -19,7 +19,7 @@ from ..errors import UsageError
 from ..methods import METHODS
 from ..recipe import Recipe, check_recipe, find_recipe, load_recipe, override_words
 from .launchers import ACCELERATE, launch_words
-from .pairs import planned_pairs
+from .pairs import BASE_NAME, planned_pairs, start_of
 from .settings import PREDECESSORS, Study
 
 # Stand in the words of a stage for what differs from place to place and changes no outcome: the study's folder, the
@@ -33,7 +33,7 @@ class Stage:
     """A command, and what has to be there before it runs.
 
     Attributes:
-        name: `build`, `train-sft`, `evaluate`, `mri`; `train-sft-1` where there are several seeds.
+        name: `build`, `train-sft`, `evaluate`, `forgetting`, `mri`; `train-sft-1` where there are several seeds.
         command: words of the command line, after `ascii-maze` where `launcher` is empty; with the placeholders above.
         product: the file that the command writes last, under the study's folder; all else is beside it.
         names: placeholder -> what it is here.
@@ -115,6 +115,8 @@ def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False) 
     for seed in seeds:
         stages += [_train(study, name, recipes[name], starts[name], seed, here, any_launcher) for name in order]
         stages.append(_evaluate(study, evaluated, seed, here))
+        if study.forgetting_limit:
+            stages.append(_forgetting(study, evaluated, starts, seed, here))
     if study.mri_limit:
         stages.append(_mri(study, evaluated, seeds, here))
     return stages
@@ -173,6 +175,34 @@ def _evaluate(study: Study, evaluated: list[str], seed: _Seed, here: dict[str, s
         reads=(study.base,),
         modules=("ascii_maze.launch", "ascii_maze.evaluation.run", "ascii_maze.evaluation.figures"),
         minutes=study.minutes.get("evaluate"),
+    )
+
+
+def _forgetting(
+    study: Study, evaluated: list[str], starts: dict[str, dict[str, str]], seed: _Seed, here: dict[str, str]
+) -> Stage:
+    uses: dict[str, tuple[str, ...]] = {}
+    for name in evaluated:
+        start = start_of(starts[name])
+        said = ("--start", f"{name}={start}") if start != BASE_NAME else ()
+        uses[f"train-{name}{seed.mark}"] = (f"{name}={OUT}/{seed.folder / name}", *said)
+    return Stage(
+        name=f"forgetting{seed.mark}",
+        command=(
+            "forgetting",
+            f"{BASE_NAME}={BASE}",
+            *("--dataset", f"{OUT}/dataset", "--out", f"{OUT}/{seed.folder / 'forgetting'}"),
+            *(word for split in study.splits for word in ("--split", split)),
+            *("--limit", str(study.forgetting_limit), "--batch-size", str(study.batch_size)),
+        ),
+        product=seed.folder / "forgetting" / "forgetting.json",
+        names=here,
+        needs=("build",),
+        uses=uses,
+        needs_one=True,
+        reads=(study.base,),
+        modules=("ascii_maze.launch", "ascii_maze.forgetting.run", "ascii_maze.forgetting.tables"),
+        minutes=study.minutes.get("forgetting"),
     )
 
 

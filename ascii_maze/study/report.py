@@ -8,6 +8,9 @@ from ..evaluation.gallery import walks_side_by_side
 from ..evaluation.schema import Results
 from ..evaluation.tables import loading_rows
 from ..files import write_text
+from ..forgetting.tables import HEADER as LOST
+from ..forgetting.tables import WORDS as LOST_WORDS
+from ..forgetting.tables import cells as lost_cells
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import FAILURES
 from ..methods import METHODS
@@ -60,6 +63,9 @@ def write_report(results: StudyResults, study: Study, out: Path) -> None:
         "contrasts": contrast_rows(results),
         "failed": [stage for stage in results["stages"] if stage["state"] in ("failed", "left out")],
         "inside": inside_rows(results),
+        "lost_header": LOST,
+        "lost": [lost_cells(name, found["mean"]) for name, found in results["forgetting"].items()],
+        "lost_words": LOST_WORDS,
         "splits": ", ".join(said for split, said in SPLITS.items() if split in study.splits),
         "commands": [stage["command"] for stage in results["stages"]],
         "seconds": clock(sum(stage["seconds"] for stage in results["stages"])),

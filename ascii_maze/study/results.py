@@ -15,6 +15,7 @@ from dataset_builder.schema import RECORD, read_record
 from ..evaluation.crossed import estimates
 from ..evaluation.schema import LENIENT_RATES, RATES, DecisionRate, DecisionRates, Rates, Results, read_results
 from ..evaluation.statistics import wilson
+from ..forgetting.schema import read_forgetting
 from ..mazes.baselines import BASELINES, UPPER_BOUND
 from ..methods import METHODS
 from ..mri.schema import read_results as read_mri
@@ -26,7 +27,7 @@ from .findings import findings, unequal_terms
 from .pairs import chain_of, planned_pairs, start_of
 from .plan import starts_of
 from .runner import Progress
-from .schema import Cost, MeanRates, RuleRate, SeedTest, SizeRate, StudyResults
+from .schema import Cost, Forgotten, MeanRates, RuleRate, SeedTest, SizeRate, StudyResults
 from .settings import Study
 
 NUM_GENERATIONS = 8  # TRL's, of a recipe that does not say
@@ -51,6 +52,7 @@ def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
         "unequal": unequal,
         "paired": {name: paired_against(name, start_of(starts[name]), evaluations) for name in study.recipes},
         "training": training,
+        "forgetting": forgotten(study, out),
         "mri": dict(read_mri(mri)) if (mri := out / "mri" / "mri.json").is_file() else {},
         "stages": [
             {
@@ -124,6 +126,27 @@ def over_seeds(evaluations: list[tuple[int, Results]], outcomes: Outcomes) -> di
                 decisions=add_decisions([cell["decisions"] for _, cell in cells]),
             )
     return models
+
+
+def forgotten(study: Study, out: Path) -> dict[str, Forgotten]:
+    """What each model has lost, over the seeds that have been measured."""
+    files = {seed: seed_folder(study, out, seed) / "forgetting" / "forgetting.json" for seed in study.seeds}
+    found = {seed: read_forgetting(file)["models"] for seed, file in files.items() if file.is_file()}
+    names = dict.fromkeys(name for models in found.values() for name in models)
+    results: dict[str, Forgotten] = {}
+    for name in names:
+        seeds = {str(seed): models[name] for seed, models in found.items() if name in models}
+        results[name] = {"mean": mean_of(list(seeds.values())), "seeds": seeds}
+    return results
+
+
+def mean_of(values: Sequence[Any]) -> Any:
+    """The mean of numbers, or of those that stand in the same places of several objects; else the first value."""
+    first = values[0]
+    if all(isinstance(value, dict) for value in values):
+        return {key: mean_of([value[key] for value in values]) for key in first}
+    numbers = all(isinstance(value, int | float) for value in values)
+    return mean(values) if numbers and len(set(values)) > 1 else first
 
 
 def best_rule(models: dict[str, dict[str, MeanRates]], split: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from ..evaluation.schema import DecisionRates
 from ..files import read_json, write_text
+from ..forgetting.schema import ModelForgetting
 
 
 class StageRecord(TypedDict):
@@ -145,6 +146,16 @@ class Cost(TypedDict):
     chain_seconds: float | None
 
 
+class Forgotten(TypedDict):
+    """What a model has lost: the mean over the seeds, and every seed's own; see `forgetting.schema.ModelForgetting`.
+
+    In the mean, what is no number is the first seed's.
+    """
+
+    mean: ModelForgetting
+    seeds: dict[str, ModelForgetting]
+
+
 class StageResult(TypedDict):
     """How a stage ended; `state` is one of `runner.Progress`."""
 
@@ -170,7 +181,8 @@ class StudyResults(TypedDict):
 
     `models` is by name and split; `contrasts` are the planned ones, then the exploratory; `findings` says in words
     what the planned ones show, `unequal` which of them compare runs that did not have the same means; `paired` is by
-    name, the other model and split, a test for each seed; `training` by name; `mri` is mri.json, empty without one.
+    name, the other model and split, a test for each seed; `training` by name; `forgetting` by name, empty where
+    that was not asked for; `mri` is mri.json, empty without one.
     """
 
     models: dict[str, dict[str, MeanRates]]
@@ -179,6 +191,7 @@ class StudyResults(TypedDict):
     unequal: list[str]
     paired: dict[str, dict[str, dict[str, list[SeedTest]]]]
     training: dict[str, list[Cost]]
+    forgetting: dict[str, Forgotten]
     mri: dict[str, Any]
     stages: list[StageResult]
     settings: Settings

@@ -21,7 +21,8 @@ DEMO = "recipes/tiny/study.yaml"
 # Keys of a recipe that name the output folder of another.
 PREDECESSORS = ("adapter_name_or_path", "reward_model_name_or_path")
 # Names that the folders and tables of a study use for something else, whatever their case: some disks ignore it.
-RESERVED = frozenset({"base", "dataset", "evaluation", "mri", "stages", *(name.casefold() for name in BASELINES)})
+FOLDERS = ("base", "dataset", "evaluation", "forgetting", "mri", "stages")
+RESERVED = frozenset({*FOLDERS, *(name.casefold() for name in BASELINES)})
 # Keys that are not for all recipes of a study, and what is meant instead.
 OF_THE_STUDY = {
     "seed": "name 'seeds'",
@@ -52,6 +53,7 @@ class Study:
         batch_size: answers generated at once in the evaluation.
         mri_split: whose mazes the MRI reads.
         mri_limit: how many of them; 0 for no MRI.
+        forgetting_limit: hard mazes that each model answers 64 times, to see what fine-tunes have lost; 0 for none.
         overrides: keys of every recipe, over what it says itself.
         starts_from: name -> key of its recipe -> the run of this study that it starts from. Needed only where the
             recipe names an output folder that several of the study's recipes write to.
@@ -61,7 +63,8 @@ class Study:
         variance: of a difference between two models, of `seeds`, `mazes` and `both` together with chance, for
             `--plan-power`; a study that was run has measured it.
         launcher: runs the training on many devices, such as `accelerate launch --num_processes 8`.
-        minutes: that a stage takes, by `build`, `evaluate`, `mri` or a recipe's name; for the estimate of time left.
+        minutes: that a stage takes, by `build`, `evaluate`, `forgetting`, `mri` or a recipe's name; for the estimate
+            of time left.
     """
 
     dataset: str
@@ -74,6 +77,7 @@ class Study:
     batch_size: int = 64
     mri_split: str = "test"
     mri_limit: int = 300
+    forgetting_limit: int = 0
     overrides: dict[str, Any] = field(default_factory=dict)
     starts_from: dict[str, dict[str, str]] = field(default_factory=dict)
     contrasts: list[list[str]] | None = None
@@ -217,6 +221,7 @@ EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "batch_size": ("a whole number above 0", _is_whole(1)),
     "mri_split": ("a split", _is_text),
     "mri_limit": ("a whole number, 0 for no MRI", _is_whole(0)),
+    "forgetting_limit": ("a whole number, 0 to measure nothing", _is_whole(0)),
     "overrides": ("a mapping of a recipe's keys to numbers, texts or lists of them", _is_mapping(_is_setting, KEY)),
     "starts_from": ("a mapping of names to mappings of a recipe's keys to names", _is_mapping(_is_mapping(_is_text))),
     "contrasts": ("a list of pairs of names", lambda value: value is None or _is_list(_is_list(_is_text))(value)),

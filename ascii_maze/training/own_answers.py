@@ -24,8 +24,7 @@ from ..files import read_json, remove_inside, write_text
 from ..methods import METHODS
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import score_path
-from ..models.chat import render_prompt
-from ..models.generation import Decoding, answer_mazes, count_tokens
+from ..models.generation import Decoding, answer_mazes, tokens_read
 from ..models.loading import load_model_to_train
 from ..recipe import Arguments
 from ..run_metrics import OwnAnswers
@@ -159,10 +158,9 @@ def _asker(arguments: Arguments, tokenizer, samples: int) -> Callable[[Any, int]
         # Another seed for every part, none of them another's neighbour.
         drawn = hashlib.blake2b(f"{seed}/{start}".encode(), digest_size=6).digest()
         answers = answer_mazes(model, tokenizer, asked, Decoding(samples, TEMPERATURE, int.from_bytes(drawn)))
-        prompts = sum(count_tokens(tokenizer, render_prompt(tokenizer, row["prompt"])) for row in asked)
-        written = sum(count_tokens(tokenizer, answer) + 1 for of_maze in answers for answer in of_maze)
+        tokens = tokens_read(tokenizer, rows["prompt"], answers)
         began, before = time.monotonic(), began
-        return Part(answers=answers, tokens=samples * prompts + written, seconds=round(began - before, 3))
+        return Part(answers=answers, tokens=tokens, seconds=round(began - before, 3))
 
     return ask
 

@@ -61,6 +61,34 @@ def run_metrics(name: str, seed: int) -> dict:
     }
 
 
+def lost(seed: int) -> dict:
+    """The models of a forgetting.json of answers that never were."""
+    return {
+        name: {
+            "pass_at": {
+                "mazes": 9,
+                "optimal": {"1": 0.3 + 0.2 * seed, "8": 0.5, "64": 0.75},
+                "valid": {"1": 0.4, "8": 0.6, "64": 0.8},
+            },
+            "loops": {"mazes": 3, "there": 4.0, "found": 2.0 + seed, "share": 0.5},
+            "divergence": (
+                name != "base"
+                and {
+                    "start": "base" if name == "sft" else "sft",
+                    "answers": 36,
+                    "forward": 1.25 + seed,
+                    "reverse": 0.5,
+                }
+            )
+            or None,
+            "habit": {"moves": 240, "right": 0.8 - 0.1 * seed},
+            "plain_text": None,
+            "cost": {"answers": 768, "tokens": 90_000 + seed, "seconds": 8.5},
+        }
+        for name in SKILL
+    }
+
+
 def answer_study(dataset: Path, out: Path) -> Path:
     """The folder of `STUDY` as its stages would leave it, without weights."""
     for seed in STUDY.seeds:
@@ -72,6 +100,8 @@ def answer_study(dataset: Path, out: Path) -> Path:
             lines = [json.dumps(row) for row in answers(dataset, name, seed)]
             Path(models[name]).write_text("\n".join(lines) + "\n")
         evaluate(models, str(dataset), SPLITS, folder / "evaluation")
+        (folder / "forgetting").mkdir()
+        (folder / "forgetting" / "forgetting.json").write_text(json.dumps({"models": lost(seed), "settings": {}}))
         for name in STUDY.recipes:
             (folder / name).mkdir()
             (folder / name / "metrics.json").write_text(json.dumps(run_metrics(name, seed)))

@@ -77,6 +77,19 @@ def test_a_study_of_a_base_out_of_reach_names_the_file_that_stands_in(tmp_path, 
     assert load_study(tmp_path / "my.yaml").base == str(packaged_model())
 
 
+def test_what_was_lost_is_measured_of_what_is_there_each_beside_its_start():
+    study = Study("demo", "tiny", CHAIN, ["test", "test_unseen"], forgetting_limit=50, seeds=[0, 3], mri_limit=0)
+    stages = {stage.name: stage for stage in plan(study, Path("out"))}
+    lost = stages["forgetting-3"]
+    assert lost.missing({"build"}) == list(lost.uses)
+    assert lost.shell({"build", "train-sft-3", "train-rlhf-3", "train-reward-3"}) == (
+        "ascii-maze forgetting base=tiny --dataset out/dataset --out out/seed-3/forgetting --split test "
+        "--split test_unseen --limit 50 --batch-size 64 sft=out/seed-3/sft rlhf=out/seed-3/rlhf --start rlhf=sft"
+    )
+    assert lost.product == Path("seed-3/forgetting/forgetting.json")
+    assert "mri" not in stages
+
+
 def test_a_look_inside_needs_one_adapter():
     mri = next(stage for stage in plan(Study("demo", "tiny", CHAIN, ["test"]), Path("out")) if stage.name == "mri")
     assert mri.missing({"build"}) == list(mri.uses)
@@ -159,6 +172,7 @@ def test_the_key_of_a_stage_hangs_on_its_command(tmp_path):
     assert changed(launcher="accelerate launch --num_processes 8") == {"train-sft", "evaluate", "mri"}
     assert changed(limit=7) == {"evaluate"}
     assert changed(mri_limit=7) == {"mri"}
+    assert changed(forgetting_limit=7) == set()
     assert changed(base="ORG/other") == {"train-sft", "evaluate", "mri"}
     assert changed(dataset="mazebench") == set(before)
     assert changed(minutes={"sft": 3}) == set()

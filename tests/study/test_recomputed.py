@@ -10,7 +10,7 @@ import pytest
 from ascii_maze.study.report import write_report
 from ascii_maze.study.results import gather
 
-from .answered import OWN_ANSWERS, SPLITS, STUDY, answer_study
+from .answered import OWN_ANSWERS, SPLITS, STUDY, answer_study, lost
 
 PAIRS = [("sft", "base"), ("dpo", "sft"), ("grpo", "sft"), ("grpo", "dpo")]
 RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed", "parsed_lenient", "valid_lenient")
@@ -226,6 +226,26 @@ def test_costs_along_the_chain(studied):
             assert cost["sampled_tokens"] == cost["tokens"] - runs[0]["tokens"]
             assert cost["mazes"] == (40 if name == "dpo" else min(500, 640 // (8 if name == "grpo" else 1)))
             assert cost["selected_on"] == "validation"
+
+
+def test_what_was_lost_is_the_mean_of_the_seeds(studied):
+    results, _, out = studied
+    assert list(results["forgetting"]) == ["base", "sft", "dpo", "grpo"]
+    for name, found in results["forgetting"].items():
+        assert found["seeds"] == {str(seed): lost(seed)[name] for seed in STUDY.seeds}
+        mean = found["mean"]
+        assert mean["pass_at"]["optimal"] == {"1": pytest.approx(0.4), "8": 0.5, "64": 0.75}
+        assert (mean["loops"]["found"], mean["habit"]["right"]) == (2.5, pytest.approx(0.75))
+        assert mean["cost"]["tokens"] == 90_000.5
+        start = {"base": None, "sft": "base"}.get(name, "sft")
+        assert mean["divergence"] == (
+            start and {"start": start, "answers": 36, "forward": pytest.approx(1.75), "reverse": 0.5}
+        )
+    row = "dpo | 40.0 | 50.0 | 75.0 | 2.5 (50) | 1.75 | 0.50 | habit 75.0"
+    assert f"| {row} |" in (out / "report.md").read_text()
+    page = (out / "report.html").read_text()
+    assert 'id="lost"' in page
+    assert "".join(f"<td>{cell}</td>" for cell in row.split(" | ")) in page
 
 
 def test_the_report_says_what_the_results_say(studied):

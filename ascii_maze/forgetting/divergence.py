@@ -1,0 +1,102 @@
+"""How far two models are apart on given answers, and what one makes of given text.
+
+The divergence of two models on an answer is the sum, over its tokens and its end, of the divergence of their whole
+distributions there. Over answers that the first model samples its mean is the divergence of the two as writers of
+answers, without bias, and it varies less than the log ratio of the answers alone.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from ..metrics.path_validity.scoring import opened_thought
+from ..models.chat import render_prompt
+from .questions import Said
+
+MOST_LOGITS = 2**25  # of a batch, in numbers
+WINDOW = 512  # tokens of a text that are read together
+SAMPLE = 200  # characters by which it is seen whether a tokenizer has words
+
+
+def divergences(one, other, tokenizer, said: Sequence[Said]) -> list[tuple[float, int]]:
+    """KL(one || other) on each answer, in nats, and over how many tokens.
+
+    Args:
+        one: a model; the answers are samples of it.
+        other: a model of the same vocabulary.
+        tokenizer: of both.
+    """
+    found = []
+    for (mine, _), (others, _) in zip(log_shares(one, tokenizer, said), log_shares(other, tokenizer, said)):
+        shares = mine.exp()
+        nats = (shares * (mine - others))[shares > 0].sum()  # a token that is never written adds nothing
+        found.append((float(nats), len(mine)))
+    return found
+
+
+def log_shares(model, tokenizer, said: Sequence[Said]) -> Iterator[tuple]:
+    """Of each answer the log probabilities at its tokens and its end, float32 (tokens + 1, vocabulary), and tokens."""
+    import torch
+
+    pairs = [_tokens_of(tokenizer, one) for one in said]
+    longest = max(len(prompt) + len(answer) for prompt, answer in pairs)
+    width = model.get_output_embeddings().weight.shape[0]
+    each = max(1, min(64, MOST_LOGITS // (longest * width)))
+    for start in range(0, len(pairs), each):
+        batch = pairs[start : start + each]
+        length = max(len(prompt) + len(answer) for prompt, answer in batch)
+        ids, mask = (
+            torch.zeros(len(batch), length, dtype=torch.long),
+            torch.zeros(len(batch), length, dtype=torch.long),
+        )
+        for row, (prompt, answer) in enumerate(batch):
+            ids[row, : len(prompt) + len(answer)] = torch.tensor(prompt + answer)
+            mask[row, : len(prompt) + len(answer)] = 1
+        with torch.inference_mode():
+            logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device)).logits
+        for row, (prompt, answer) in enumerate(batch):
+            mine = logits[row, len(prompt) - 1 : len(prompt) + len(answer)].float()
+            yield mine.log_softmax(-1).cpu(), answer
+
+
+def _tokens_of(tokenizer, said: Said) -> tuple[list[int], list[int]]:
+    """The tokens of a prompt and of the answer after it, without its end."""
+    prompt = render_prompt(tokenizer, said.prompt)
+    answer = said.answer.removeprefix(opened_thought(prompt))
+    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"] for text in (prompt, answer))
+
+
+def most_likely(model, tokenizer, said: Sequence[Said]) -> tuple[int, float]:
+    """How many tokens some answers have where there is a choice, and the share of them that a model finds likeliest.
+
+    Where an answer says of each move whether that was a choice, and a token is a move, the other moves do not count.
+    """
+    right = count = 0
+    for one, (shares, answer) in zip(said, log_shares(model, tokenizer, said)):
+        chosen = one.chosen if len(one.chosen) == len(answer) else (True,) * len(answer)
+        hits = [token == mine for token, mine, counts in zip(answer, shares.argmax(-1).tolist(), chosen) if counts]
+        right, count = right + sum(hits), count + len(hits)
+    return count, right / count if count else 0.0
+
+
+def reads(tokenizer, text: str) -> bool:
+    """Whether a tokenizer has tokens for a text, as that of the embedded model has not for words."""
+    text = text[:SAMPLE]
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return tokenizer.decode(ids, skip_special_tokens=False).strip() == text.strip()
+
+
+def perplexity(model, tokenizer, text: str) -> tuple[int, float]:
+    """How many tokens of a text are foretold, and a model's perplexity on them, in windows of `WINDOW` tokens."""
+    import torch
+
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", None) or WINDOW
+    width, total, count = min(WINDOW, most), 0.0, 0
+    for start in range(0, len(ids), width):
+        window = torch.tensor([ids[start : start + width]], device=model.device)
+        if window.shape[1] < 2:
+            continue
+        with torch.inference_mode():
+            shares = model(input_ids=window).logits[0, :-1].float().log_softmax(-1)
+        total -= float(shares.gather(1, window[0, 1:, None]).sum())
+        count += window.shape[1] - 1
+    return count, float(torch.tensor(total / count).exp())

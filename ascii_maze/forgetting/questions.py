@@ -1,0 +1,151 @@
+"""What is asked: hard mazes of a dataset, mazes with several shortest walks, walks by habit, and a plain text.
+
+All but the first are the same for every dataset whose mazes have one size; none is of a training split.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dataset_builder.load import load_split
+
+from ..errors import AsciiMazeError
+from ..mazes import kernels
+from ..mazes.generators import MazeBatch, mazes_at
+from ..mazes.heuristics import solved_by
+from ..mazes.prompts import Message, PromptStyle, format_answer, prompt_messages, style_of
+from ..mazes.splits import marks_of, split_of
+from ..metrics.path_validity.maze import MOVES, WALL, Maze
+from ..tiny.corpus import habitual_walks
+
+SEED = 20_250_107  # of the mazes that are made here
+BLOCK, BLOCKS = 256, 64  # mazes looked at for one with loops: so many at a time, so often
+BRAID = 0.5
+HABITS = 200  # walks
+LETTERS = "UDLR"
+BACK = {"U": "D", "D": "U", "L": "R", "R": "L"}
+# As the embedded model saw them in its pre-training: cells after which a walker gives up, and moves at most.
+PATIENCE, MOST_MOVES = (4, 5), 16
+TEXT = Path(__file__).with_name("plain_text.txt")
+
+
+class Asked(NamedTuple):
+    """A maze, how a model is asked for a walk, and how many shortest ones there are, where that matters."""
+
+    id: str
+    maze: str
+    prompt: list[Message]
+    walks: int = 1
+
+
+class Said(NamedTuple):
+    """A prompt and a given answer to it, and of each move, where that is known, whether there was a choice."""
+
+    prompt: list[Message]
+    answer: str
+    chosen: tuple[bool, ...] = ()
+
+
+class Questions(NamedTuple):
+    """All that is asked; `loops` and `habits` are empty where a dataset's mazes have no size in cells."""
+
+    hard: list[Asked]
+    loops: list[Asked]
+    habits: list[Said]
+
+
+def find_questions(dataset: str, splits: Sequence[str], limit: int) -> Questions:
+    """The first `limit` hard mazes of some splits, a quarter as many with loops, and walks by habit.
+
+    Raises:
+        AsciiMazeError: a split cannot be loaded, or none of its mazes is hard.
+    """
+    rows = list(hard_rows(dataset, splits, limit))
+    if not rows:
+        raise AsciiMazeError(
+            f"no maze of {', '.join(splits)} of '{dataset}' is hard: a rule that plans nothing walks each by a "
+            "shortest path; name other splits, or build a dataset with `difficulty` in its config, as `hard` has it"
+        )
+    hard = [Asked(row["id"], row["maze"], row["prompt"]) for row in rows]
+    width, height = rows[0].get("width"), rows[0].get("height")
+    if not width or not height:
+        return Questions(hard, [], [])
+    style = style_of(rows[0]["prompt"])
+    return Questions(hard, mazes_with_loops(width, height, max(1, limit // 4), style), habits(width, height, style))
+
+
+def hard_rows(dataset: str, splits: Sequence[str], limit: int) -> Iterator[dict[str, Any]]:
+    """Rows of mazes that no rule walks by a shortest path, at most so many, the first of each split."""
+    found = 0
+    for split in splits:
+        for row in load_split(dataset, split, columns=("id", "prompt", "maze")):
+            rules = row.get("solved_by")
+            if found < limit and (not solved_by(Maze.from_ascii(row["maze"])) if rules is None else rules == ""):
+                found += 1
+                yield row
+
+
+def held_out(width: int, height: int, start: int, braid: float = 0.0) -> tuple[MazeBatch, np.ndarray]:
+    """Mazes of test layouts, of a block of a sequence of their own, and their indices in it."""
+    indices = np.arange(start, start + BLOCK)
+    mazes = mazes_at("depth_first", width, height, indices, SEED, braid)
+    kept = np.array([split_of(int(mark), "layout") == "test" for mark in marks_of(mazes.open, mazes.ends, "layout")])
+    return MazeBatch(mazes.open[kept], mazes.ends[kept]), indices[kept]
+
+
+def mazes_with_loops(width: int, height: int, limit: int, style: PromptStyle) -> list[Asked]:
+    """At most so many mazes with two shortest walks or more."""
+    found: list[Asked] = []
+    for block in range(BLOCKS):
+        mazes, indices = held_out(width, height, block * BLOCK, BRAID)
+        for maze, index in zip(mazes, indices.tolist()):
+            if len(found) < limit and (walks := shortest_walks(maze)) > 1:
+                found.append(Asked(f"loops-{width}x{height}-{index}", str(maze), prompt_messages(maze, style), walks))
+        if len(found) == limit:
+            break
+    return found
+
+
+def shortest_walks(maze: Maze) -> int:
+    """How many shortest walks there are from S to G; 0 where there is none."""
+    left, walks = maze.distances, {maze.goal: 1}
+    for here in sorted(left, key=left.__getitem__)[1:]:
+        onward = ((here[0] + down, here[1] + right) for down, right in MOVES.values())
+        walks[here] = sum(walks[there] for there in onward if left.get(there) == left[here] - 1)
+    return walks.get(maze.start, 0)
+
+
+def habits(width: int, height: int, style: PromptStyle) -> list[Said]:
+    """Walks by the embedded model's habit: straight on, else right, else left, else back, and it gives up soon."""
+    said: list[Said] = []
+    for block in range(BLOCKS):
+        mazes, indices = held_out(width, height, block * BLOCK)
+        keys = kernels.item_keys(SEED, "habit", width, height, indices)
+        moves, _ = habitual_walks(mazes.open, mazes.ends, keys, MOST_MOVES, 0.0, *PATIENCE)
+        for maze, walk in zip(mazes, moves):
+            letters = "".join(LETTERS[move] for move in walk if move >= 0)
+            answer = format_answer(letters, style, maze.start)
+            said.append(Said(prompt_messages(maze, style), answer, tuple(are_choices(maze, letters))))
+        if len(said) >= HABITS:
+            break
+    return said[:HABITS]
+
+
+def are_choices(maze: Maze, walk: str) -> Iterator[bool]:
+    """Of each move of a legal walk, whether there were two ways or more, turning back aside."""
+    (row, column), before = maze.start, ""
+    for move in walk:
+        ways = [way for way, (down, right) in MOVES.items() if maze.rows[row + down][column + right] != WALL]
+        yield len([way for way in ways if way != BACK.get(before)]) > 1
+        row, column, before = row + MOVES[move][0], column + MOVES[move][1], move
+
+
+@cache
+def plain_text() -> tuple[str, str]:
+    """A text that has nothing to do with mazes, and its sha256."""
+    text = TEXT.read_text(encoding="utf-8")
+    return text, hashlib.sha256(text.encode()).hexdigest()

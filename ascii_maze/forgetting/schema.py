@@ -1,0 +1,108 @@
+"""What `forgetting` writes: forgetting.json, answers.parquet and divergences.parquet, as types."""
+
+import json
+from pathlib import Path
+from typing import Any, TypedDict
+
+from ..errors import UsageError
+from ..files import read_json, write_text
+
+NAME, ANSWERS, DIVERGENCES = "forgetting.json", "answers.parquet", "divergences.parquet"
+
+
+class PassAt(TypedDict):
+    """How often at least one of k answers to a hard maze is a shortest walk, or a valid one: k -> rate 0-1."""
+
+    mazes: int
+    optimal: dict[str, float]
+    valid: dict[str, float]
+
+
+class LoopWalks(TypedDict):
+    """Shortest walks in mazes that have several, all figures means over the mazes.
+
+    Attributes:
+        there: shortest walks that a maze has.
+        found: different ones among a model's answers.
+        share: of those there, or of the answers where these are fewer, how many are found, 0-1.
+    """
+
+    mazes: int
+    there: float
+    found: float
+    share: float
+
+
+class Divergence(TypedDict):
+    """How far a model is from its start, in nats an answer, mean over answers; see `divergence.divergences`.
+
+    Attributes:
+        answers: on which each is measured.
+        forward: KL(start || model) on the start's answers.
+        reverse: KL(model || start) on the model's own.
+    """
+
+    start: str
+    answers: int
+    forward: float
+    reverse: float
+
+
+class Habit(TypedDict):
+    """Moves of walks by the embedded model's old habit where there was a choice, and the share of them that a model
+    finds the most likely.
+    """
+
+    moves: int
+    right: float
+
+
+class PlainText(TypedDict):
+    """How well a model foretells a text that has nothing to do with mazes; `sha256` is the text's."""
+
+    tokens: int
+    perplexity: float
+    sha256: str
+
+
+class AskingCost(TypedDict):
+    """What asking one model took; `tokens` are those of prompts and answers, as often as they were sampled."""
+
+    answers: int
+    tokens: int
+    seconds: float
+
+
+class ModelForgetting(TypedDict):
+    """What is known of one model; None where it does not apply or there are no such mazes."""
+
+    pass_at: PassAt
+    loops: LoopWalks | None
+    divergence: Divergence | None
+    habit: Habit | None
+    plain_text: PlainText | None
+    cost: AskingCost
+
+
+class Forgetting(TypedDict):
+    """forgetting.json: the figures of each model by name, the first of which is the base, and what was asked."""
+
+    models: dict[str, ModelForgetting]
+    settings: dict[str, Any]
+
+
+def write_forgetting(out: Path, results: Forgetting) -> None:
+    """Write forgetting.json, which says that the folder is complete."""
+    write_text(out / NAME, json.dumps(results, indent=2))
+
+
+def read_forgetting(path: Path) -> Forgetting:
+    """Read forgetting.json.
+
+    Raises:
+        UsageError: it cannot be read, or is not what `forgetting` writes.
+    """
+    results = read_json(path)
+    if not isinstance(results.get("models"), dict) or not isinstance(results.get("settings"), dict):
+        raise UsageError(f"{path} is not from `ascii-maze forgetting`: expected models and settings in it")
+    return results  # type: ignore[return-value]
