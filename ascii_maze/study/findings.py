@@ -11,6 +11,13 @@ from ..evaluation.crossed import POWER
 from .schema import Contrast, Cost
 
 WORDS = {"optimal": "walks by a shortest path", "valid": "walks from S to G"}
+# Key of a sweep's record -> what it is, in words.
+TUNED: dict[Literal["trials", "settings", "budget", "selected_on"], str] = {
+    "trials": "the trials of their settings",
+    "settings": "how many settings were searched",
+    "budget": "the budget of a trial",
+    "selected_on": "the split on which trials were compared",
+}
 # Costs that differ by less are called the same.
 ALIKE = 1.1
 
@@ -71,9 +78,14 @@ def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]]
     """Which planned contrasts compare two fine-tunes that did not have the same means, a sentence each.
 
     Two runs of which one starts from the other are exempt from the same cost: what the second run adds is what such a
-    contrast asks for. Budgets and the split that settings were validated on must be the same for all.
+    contrast asks for. Budgets, the split that settings were validated on, and the trials that found them must be the
+    same for all.
     """
-    sentences = []
+    sentences = [
+        f"{name} does not have the settings that its sweep found best."
+        for name, costs in training.items()
+        if costs and (tuning := costs[0].get("tuning")) and not tuning["holds"]
+    ]
     for contrast in contrasts:
         one, two = training.get(contrast["a"], []), training.get(contrast["b"], [])
         if not contrast["planned"] or not one or not two:
@@ -82,6 +94,10 @@ def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]]
         for key, what in (("budget", "budget"), ("selected_on", "split to choose settings on")):
             if one[0].get(key) != two[0].get(key):
                 sentences.append(f"{a} and {b} differ in their {what}: {one[0].get(key)} and {two[0].get(key)}.")
+        for key, what in TUNED.items():
+            of = [tuning[key] if (tuning := costs[0].get("tuning")) else "none" for costs in (one, two)]
+            if of[0] != of[1]:
+                sentences.append(f"{a} and {b} differ in {what}: {of[0]} and {of[1]}.")
         related = a in two[0]["chain"] or b in one[0]["chain"]
         costs = [mean_tokens(costs) for costs in (one, two)]
         if not related and all(costs) and max(costs) > ALIKE * min(costs):

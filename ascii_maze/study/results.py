@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -29,6 +29,7 @@ from .plan import starts_of
 from .runner import Progress
 from .schema import Cost, Forgotten, MeanRates, RuleRate, SeedTest, SizeRate, StudyResults
 from .settings import Study
+from .tuning import Tuning, tuning_of
 
 NUM_GENERATIONS = 8  # TRL's, of a recipe that does not say
 
@@ -221,15 +222,21 @@ def costs_of(study: Study, out: Path, name: str, starts: dict[str, dict[str, str
     """
     rows = []
     chain, start, values = chain_of(name, starts), start_of(starts[name]), {**recipe.values, **study.overrides}
+    tuning = tuning_of(replace(recipe, values=values))
     for seed in study.seeds:
         found = [metrics_of(study, out, seed, other) for other in (name, *chain)]
         if found[0] is not None:
-            rows.append(cost(seed, found[0], start, dict(zip(chain, found[1:])), values))
+            rows.append(cost(seed, found[0], start, dict(zip(chain, found[1:])), values, tuning))
     return rows
 
 
 def cost(
-    seed: int, metrics: RunMetrics, start: str, chain: dict[str, RunMetrics | None], values: dict[str, Any]
+    seed: int,
+    metrics: RunMetrics,
+    start: str,
+    chain: dict[str, RunMetrics | None],
+    values: dict[str, Any],
+    tuning: Tuning | None,
 ) -> Cost:
     """What one run cost.
 
@@ -237,6 +244,7 @@ def cost(
         start: the model that it starts from.
         chain: metrics.json of the runs that it rests on, None where it is missing.
         values: of its recipe.
+        tuning: how these were chosen.
     """
     mine = spent(metrics)
     known = [mine, *(spent(run) for run in chain.values() if run is not None)]
@@ -254,6 +262,7 @@ def cost(
         mazes=mazes_seen(metrics, values.get("num_generations", NUM_GENERATIONS)),
         budget=metrics.get("budget"),
         selected_on=values.get("dataset_test_split"),
+        tuning=tuning,
         start=start,
         chain=list(chain),
         chain_tokens=sum(run.tokens for run in known) if whole else None,

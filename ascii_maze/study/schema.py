@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 from ..evaluation.schema import DecisionRates
 from ..files import read_json, write_text
 from ..forgetting.schema import ModelForgetting
+from .tuning import Tuning
 
 
 class StageRecord(TypedDict):
@@ -122,6 +123,7 @@ class Cost(TypedDict):
         mazes: distinct ones that it trained on, at most.
         budget: of the recipe, `tokens=200000`.
         selected_on: the split that its recipe validates on.
+        tuning: how its settings were chosen; None where no sweep says so.
         start: the model in the tables that it starts from.
         chain: the runs that it rests on, its start and reward model and what these rest on.
         chain_tokens: its own and those of `chain`; None where one of them is missing.
@@ -140,6 +142,7 @@ class Cost(TypedDict):
     mazes: int | None
     budget: str | None
     selected_on: str | None
+    tuning: Tuning | None
     start: str
     chain: list[str]
     chain_tokens: int | None

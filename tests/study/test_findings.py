@@ -111,3 +111,17 @@ def test_runs_that_had_unlike_means_are_named():
         "grpo and dpo differ in their budget: tokens=9 and tokens=1.",
         "grpo and dpo differ in their split to choose settings on: test and validation.",
     ]
+    record = {"trials": 12, "settings": 2, "budget": "tokens=1", "selected_on": "validation", "holds": True}
+    swept = {
+        "sft": cost(100, tuning=record),
+        "dpo": cost(200, ["sft"], tuning={**record, "trials": 30}),
+        "grpo": cost(205, ["sft"], tuning={**record, "holds": False}),
+    }
+    assert unequal_terms(contrasts, swept) == [
+        "grpo does not have the settings that its sweep found best.",
+        "dpo and sft differ in the trials of their settings: 30 and 12.",
+        "grpo and dpo differ in the trials of their settings: 12 and 30.",
+    ]
+    assert "grpo and dpo differ in how many settings were searched: none and 2." in unequal_terms(
+        contrasts, {**swept, "grpo": cost(205, ["sft"])}
+    )

@@ -228,6 +228,20 @@ def test_costs_along_the_chain(studied):
             assert cost["selected_on"] == "validation"
 
 
+def test_no_method_gains_from_its_place(studied):
+    """The same budget, the same trials, the same selection for every method: by what the study itself has recorded."""
+    results, _, _ = studied
+    walkers = {name: costs for name, costs in results["training"].items() if costs[0]["method"] != "reward"}
+    assert set(walkers) == {"sft", "dpo", "grpo"}
+    for key in ("budget", "selected_on"):
+        assert len({cost[key] for costs in walkers.values() for cost in costs}) == 1
+    tunings = [cost["tuning"] or {} for costs in walkers.values() for cost in costs]
+    for key in ("trials", "settings", "budget", "selected_on"):
+        assert len({tuning.get(key) for tuning in tunings}) == 1
+    assert all(tuning.get("holds", True) for tuning in tunings)
+    assert not [sentence for sentence in results["unequal"] if "tokens of all their training" not in sentence]
+
+
 def test_what_was_lost_is_the_mean_of_the_seeds(studied):
     results, _, out = studied
     assert list(results["forgetting"]) == ["base", "sft", "dpo", "grpo"]

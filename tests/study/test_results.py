@@ -14,6 +14,7 @@ from ascii_maze.study.plan import Stage, plan, starts_of
 from ascii_maze.study.results import best_rule, interval, mazes_seen, paired_against
 from ascii_maze.study.runner import Progress
 from ascii_maze.study.settings import load_study
+from ascii_maze.study.tuning import tuning_of
 from ascii_maze.study.view import around, clock, line_of, plan_lines, table_of, time_left
 
 
@@ -153,3 +154,6 @@ def test_no_walker_of_a_study_that_ships_has_another_budget_or_chooses_on_anothe
         assert len({values.get(key) for values in walkers}) == 1, key
     assert walkers[0]["budget"].startswith("tokens=")
     assert walkers[0]["dataset_test_split"] == "validation"
+    swept = [found for one in recipes.values() if not METHODS[one.method].scores and (found := tuning_of(one))]
+    assert len({(found["trials"], found["settings"], found["budget"], found["selected_on"]) for found in swept}) <= 1
+    assert all(found["holds"] for found in swept)

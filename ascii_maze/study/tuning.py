@@ -1,0 +1,81 @@
+"""How the settings of a recipe were chosen, by the record of its sweep that stands beside it.
+
+`ascii-maze sweep recipes/tiny/dpo.yaml --out FOLDER` leaves FOLDER/sweep.json; as recipes/tiny/sweeps/dpo.json it is
+the record of that recipe. A recipe without one that extends one with a record, and has the settings that were chosen
+there, rests on that.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypedDict
+
+from ..configuration import read_yaml_mapping
+from ..errors import UsageError
+from ..files import read_json
+from ..recipe import Recipe
+
+FOLDER = "sweeps"
+
+
+class Tuning(TypedDict):
+    """What a sweep spent on a recipe's settings.
+
+    Attributes:
+        recipe: whose record it is; another's than the one asked for where that rests on it.
+        trials: how many.
+        settings: how many of them were varied.
+        budget: of each trial, as `tokens=200000`.
+        selected_on: the split on which the best trial was chosen.
+        holds: whether the recipe has the settings of the best trial.
+    """
+
+    recipe: str
+    trials: int
+    settings: int
+    budget: str
+    selected_on: str
+    holds: bool
+
+
+def tuning_of(recipe: Recipe) -> Tuning | None:
+    """What the record says of a recipe's settings; None where there is none, or where it has others than its parent.
+
+    Raises:
+        UsageError: a record is not that of a sweep.
+    """
+    for path in with_parents(recipe.path):
+        file = path.parent / FOLDER / f"{path.stem}.json"
+        if not file.is_file():
+            continue
+        found = parse_record(file, path.stem, recipe.values)
+        return found if path == recipe.path or found["holds"] else None
+    return None
+
+
+def with_parents(path: Path) -> Iterator[Path]:
+    """A recipe and those that it extends, the nearest first."""
+    yield path
+    extends = read_yaml_mapping(path).get("extends") or []
+    for parent in [extends] if isinstance(extends, str) else extends:
+        yield from with_parents((path.parent / parent).resolve())
+
+
+def parse_record(file: Path, name: str, values: dict[str, Any]) -> Tuning:
+    """The record of a sweep, beside the values of a recipe.
+
+    Raises:
+        UsageError: it is not that of a sweep.
+    """
+    record = read_json(file)
+    try:
+        best = next(trial["settings"] for trial in record["trials"] if trial["number"] == record["best"])
+        return Tuning(
+            recipe=name,
+            trials=len(record["trials"]),
+            settings=len(record["space"]),
+            budget=record["budget"],
+            selected_on=record["split"],
+            holds=all(values.get(key) == value for key, value in best.items()),
+        )
+    except (KeyError, TypeError, StopIteration) as error:
+        raise UsageError(f"{file} is not the sweep.json of a sweep that has found settings; copy it again") from error
