@@ -29,7 +29,7 @@ from dataset_builder.build import build
 from dataset_builder.config import BuildConfig
 from dataset_builder.load import load_split
 
-from .conftest import history, settings
+from .conftest import history, interrupt_at, settings
 from .families import tokenizer_of
 
 FAMILIES = ("tiny", "qwen3", "llama3_2", "gemma", "deepseek_r1_distill", "plain")
@@ -330,3 +330,35 @@ def turns_of(ids, mask):
     for counts, pairs in itertools.groupby(zip(ids, mask), key=lambda pair: pair[1]):
         if counts:
             yield [token for token, _ in pairs]
+
+
+def test_an_interrupted_walk_resumes_as_if_it_had_not_been(runs, text_walks, model, tmp_path, monkeypatch):
+    """GRPO samples its walks; bit for bit, after an interruption in its third step."""
+    from ascii_maze.launch import train
+    from ascii_maze.training.run import JsonLog
+
+    def words(name):
+        return settings(
+            text_walks,
+            tmp_path / name,
+            model_name_or_path=model,
+            adapter_name_or_path=runs / "sft",
+            num_generations=4,
+            max_completion_length=100,
+            max_moves=3,
+            max_steps=3,
+            save_steps=1,
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JsonLog, "on_step_end", interrupt_at(3))
+        with pytest.raises(KeyboardInterrupt):
+            train("recipes/tiny/grpo_steps.yaml", words("interrupted"))
+    for name in ("interrupted", "whole"):
+        train("recipes/tiny/grpo_steps.yaml", words(name))
+    steps = [[line for line in history(tmp_path / name) if "loss" in line] for name in ("interrupted", "whole")]
+    assert len(steps[0]) == 3
+    resumed, whole = (
+        [{key: line[key] for key in ("step", "loss", "reward", "tokens")} for line in of] for of in steps
+    )
+    assert resumed == whole

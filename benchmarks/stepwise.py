@@ -1,0 +1,384 @@
+"""One-shot against step by step, on the same mazes and the same base: by what is seen, by size, with loop rates.
+
+    python benchmarks/stepwise.py                                               # the embedded model, three seeds
+    python benchmarks/stepwise.py --base HuggingFaceTB/SmolLM2-135M-Instruct    # that base and SFT, one seed
+    python benchmarks/stepwise.py --plan                                        # what is left to do, in how long
+
+Writes benchmarks/STEPWISE.md, with a section for each base that has been run. What has been run is not run again; a
+run or an evaluation that was interrupted goes on. Recipes are run as they stand, but for a budget of tokens for bases
+other than the embedded one.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from statistics import mean
+from typing import Any, NamedTuple
+
+HERE = Path(__file__).parent
+TINY = "tiny"
+SPLITS = ("test", "test_larger")
+ONCE = "at once"
+OBSERVATIONS = ("full", "window:2", "local", "none")
+
+
+COLUMNS = (
+    *("what is seen", "model", "arrives, %", "95 % of the first seed", "shortest, %", "SPL", "loop rate"),
+    *("bumps", "turns"),
+)
+
+
+class Run(NamedTuple):
+    """A training: its recipe, what is seen in it, what it starts from, and minutes on two cores for the two bases."""
+
+    recipe: str
+    seen: str | None = None
+    start: str | None = None
+    minutes: tuple[float, float] = (0, 0)
+
+
+RUNS = {
+    "sft": Run("sft", minutes=(1.5, 30)),
+    "sft_steps": Run("sft_steps", "window:2", minutes=(4, 40)),
+    "sft_local": Run("sft_steps", "local", minutes=(4, 40)),
+    "grpo_steps": Run("grpo_steps", "window:2", "sft_steps", minutes=(6, 0)),
+}
+# What is evaluated in which way: minutes of a model on two cores, for the two bases.
+EVALUATED = {
+    ONCE: ("base", "sft"),
+    "full": ("base",),
+    "window:2": ("base", "sft_steps", "grpo_steps"),
+    "local": ("base", "sft_local"),
+    "none": ("base",),
+}
+MINUTES = (1, 15)
+
+
+class Plan(NamedTuple):
+    """What is run of a base.
+
+    Attributes:
+        folder: of its runs and evaluations.
+        limit: mazes of each split.
+        overrides: of the recipes.
+    """
+
+    base: str
+    folder: Path
+    runs: dict[str, Run]
+    seeds: list[int]
+    limit: int | None
+    overrides: dict[str, Any]
+
+    @property
+    def is_tiny(self) -> bool:
+        """Whether the recipes are those of `recipes/tiny`."""
+        return self.base == TINY
+
+    def models(self, way: str, seed: int) -> dict[str, str]:
+        """The models that are evaluated in one way: name -> folder, or the base."""
+        names = [name for name in EVALUATED[way] if name == "base" or name in self.runs]
+        return {name: self.base if name == "base" else str(self.folder / f"seed-{seed}" / name) for name in names}
+
+
+def plan_of(options: argparse.Namespace) -> Plan:
+    """The plan for a base."""
+    folder = options.out / re.sub(r"\W+", "-", options.base).strip("-")
+    if options.base == TINY:
+        return Plan(TINY, folder, RUNS, options.seeds or [0, 1, 2], options.limit, {})
+    runs = {name: run for name, run in RUNS.items() if run.recipe != "grpo_steps"}
+    overrides = {"model_name_or_path": options.base, "budget": options.budget, "eval_strategy": "no"}
+    return Plan(options.base, folder, runs, options.seeds or [0], options.limit or 100, overrides)
+
+
+def steps_of(plan: Plan) -> Iterator[tuple[str, Path, float, Any]]:
+    """Everything that is run, in order: what it is, the file that says that it is done, minutes, a function."""
+    dataset = plan.folder.parent / "ascii-maze"
+    yield "dataset", dataset / "build.json", 0.3, partial(build, dataset)
+    which = 0 if plan.is_tiny else 1
+    for seed in plan.seeds:
+        for name, run in plan.runs.items():
+            done = plan.folder / f"seed-{seed}" / name / "metrics.json"
+            yield f"seed {seed}: {name}", done, run.minutes[which], partial(train, plan, seed, name, dataset)
+    for seed in plan.seeds:
+        for way in EVALUATED:
+            models = plan.models(way, seed)
+            if seed != plan.seeds[0]:  # the base is the same for every seed
+                models = {name: folder for name, folder in models.items() if name != "base"}
+            if models:
+                done = evaluation_of(plan, seed, way) / "results.json"
+                minutes = MINUTES[which] * len(models)
+                judged = partial(judge, plan, done, way, models, dataset)
+                yield f"seed {seed}: {way}", done, minutes, judged
+
+
+def evaluation_of(plan: Plan, seed: int, way: str) -> Path:
+    """The folder of an evaluation."""
+    return plan.folder / f"seed-{seed}" / f"evaluation-{re.sub(r'[^a-z0-9]+', '-', way)}"
+
+
+def build(dataset: Path) -> None:
+    """The dataset of all of it, `ascii-maze build demo`."""
+    from dataset_builder.build import build as build_dataset
+    from dataset_builder.config import load_config
+
+    build_dataset(load_config("demo"), dataset)
+
+
+def train(plan: Plan, seed: int, name: str, dataset: Path) -> None:
+    """One run."""
+    run, folder = plan.runs[name], plan.folder / f"seed-{seed}"
+    words = {"seed": seed, "dataset_name": dataset, "output_dir": folder / name, **plan.overrides}
+    if run.seen:
+        words["stepwise"] = run.seen
+    if run.start:
+        words["adapter_name_or_path"] = folder / run.start
+    recipe = f"recipes/{'tiny/' if plan.is_tiny else ''}{run.recipe}.yaml"
+    spelled = [str(word) for key, value in words.items() for word in (f"--{key}", value)]
+    command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", recipe, *spelled]
+    with (plan.folder / f"seed-{seed}-{name}.log").open("w") as log:
+        subprocess.run(command, stdout=log, stderr=log, check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+
+
+def judge(plan: Plan, done: Path, way: str, models: dict[str, str], dataset: Path) -> None:
+    """One evaluation."""
+    from ascii_maze.evaluation.run import evaluate
+
+    evaluate(
+        models,
+        str(dataset),
+        list(SPLITS),
+        done.parent,
+        plan.limit,
+        baselines=done.parent.parent.name == f"seed-{plan.seeds[0]}",
+        stepwise=None if way == ONCE else way,
+    )
+
+
+class Line(NamedTuple):
+    """A model, evaluated in one way, over the seeds.
+
+    Attributes:
+        cells: of each seed: split -> what results.json says of it.
+        loops: of each seed: split -> share of moves that were made before from the same place.
+    """
+
+    way: str
+    name: str
+    cells: list[dict]
+    loops: list[dict[str, float]]
+
+    def mean(self, split: str, value) -> float:
+        """The mean of a figure over the seeds."""
+        return mean(value(cells[split]) for cells in self.cells)
+
+
+def lines_of(plan: Plan) -> list[Line]:
+    """Every model in every way."""
+    found: dict[tuple[str, str], Line] = {}
+    for seed in plan.seeds:
+        for way in EVALUATED:
+            folder = evaluation_of(plan, seed, way)
+            if not (folder / "results.json").is_file():
+                continue
+            results, loops = json.loads((folder / "results.json").read_text()), loop_rates(folder)
+            for name, cells in results["models"].items():
+                line = found.setdefault((way, name), Line(way, name, [], []))
+                line.cells.append(cells)
+                line.loops.append(loops[name])
+    ways = list(EVALUATED)
+    return sorted(found.values(), key=lambda line: ways.index(line.way))
+
+
+def loop_rates(folder: Path) -> dict[str, dict[str, float]]:
+    """Model -> split -> mean share of a walk's moves that were made before from the same place."""
+    import pyarrow.parquet
+
+    from ascii_maze.environment.episode import retrace
+    from ascii_maze.metrics.path_validity.scoring import parse_moves, read_maze
+
+    shares: dict[str, dict[str, list[float]]] = {}
+    columns = ["model", "split", "maze", "completion"]
+    for row in pyarrow.parquet.read_table(folder / "predictions.parquet", columns=columns).to_pylist():
+        maze = read_maze(row["maze"])
+        moves = parse_moves(row["completion"], maze.start) or ""
+        loops = retrace(maze, moves)[1] if set(moves) <= set("UDLR") else 0
+        shares.setdefault(row["model"], {}).setdefault(row["split"], []).append(loops / max(1, len(moves)))
+    return {name: {split: mean(values) for split, values in of.items()} for name, of in shares.items()}
+
+
+def arrivals(folder: Path, name: str) -> dict[str, bool]:
+    """Maze -> whether a model arrives there, moves against walls allowed, on the test split."""
+    import pyarrow.parquet
+
+    rows = pyarrow.parquet.read_table(folder / "predictions.parquet", columns=["id", "model", "split", "reaches_goal"])
+    return {
+        row["id"]: row["reaches_goal"] for row in rows.to_pylist() if (row["model"], row["split"]) == (name, SPLITS[0])
+    }
+
+
+def paired(one: dict[str, bool], other: dict[str, bool]) -> tuple[int, int, float]:
+    """Mazes where only the first and only the second arrives, and the exact two-sided McNemar p."""
+    from scipy.stats import binomtest
+
+    first = sum(one[key] and not other[key] for key in one)
+    second = sum(other[key] and not one[key] for key in one)
+    return first, second, binomtest(first, first + second).pvalue if first + second else 1.0
+
+
+def pairs_of(plan: Plan) -> Iterator[str]:
+    """Rows of the table of paired tests, seed by seed."""
+    compared = ((ONCE, "sft", "window:2", "sft_steps"), ("window:2", "sft_steps", "window:2", "grpo_steps"))
+    for way, one, other_way, other in compared:
+        for seed in plan.seeds if other in plan.runs else ():
+            folders = evaluation_of(plan, seed, way), evaluation_of(plan, seed, other_way)
+            if all((folder / "results.json").is_file() for folder in folders):
+                only_one, only_other, p = paired(arrivals(folders[0], one), arrivals(folders[1], other))
+                yield f"| {one}, {way} | {other}, {other_way} | {seed} | {only_one} | {only_other} | {p:.2g} |"
+
+
+def section(plan: Plan, limit: str) -> str:
+    """What was found of a base, as Markdown."""
+    lines = lines_of(plan)
+    if not lines:
+        return ""
+    sizes = list(dict.fromkeys(size for split in SPLITS for size in lines[0].cells[0][split]["by_size"]))
+    counts = {split: lines[0].cells[0][split]["n"] for split in SPLITS}
+    text = [
+        f"## {plan.base}",
+        "",
+        f"Seeds {', '.join(map(str, plan.seeds))}; {counts[SPLITS[0]]} mazes of `test`, {counts[SPLITS[1]]} of "
+        f"`test_larger`, {limit}. The mean over the seeds; greedy.",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---" * len(COLUMNS) + "|",
+    ]
+    text += map(row_of, lines)
+    text += ["", "Arrives, in per cent, by size:", "", f"| what is seen | model | {' | '.join(sizes)} |"]
+    text.append("|---|---" + "|---" * len(sizes) + "|")
+    for line in lines:
+        by_size = [
+            mean(cells[split]["by_size"][size]["reaches_goal"] for cells in line.cells)
+            for split in SPLITS
+            for size in line.cells[0][split]["by_size"]
+        ]
+        text.append(f"| {line.way} | {line.name} | {' | '.join(f'{100 * rate:.1f}' for rate in by_size)} |")
+    if tests := list(pairs_of(plan)):
+        text += ["", "Paired, on the mazes of `test`: where only the one, and only the other arrives.", ""]
+        text += [
+            "| the one | the other | seed | only the one | only the other | exact McNemar p |",
+            "|---" * 6 + "|",
+        ]
+        text += tests
+    text += ["", *run_table(plan)]
+    return "\n".join(text)
+
+
+def row_of(line: Line) -> str:
+    """A line of the first table, of the test split."""
+    split = SPLITS[0]
+    first = line.cells[0][split]
+    steps = first.get("stepwise")
+    low, high = steps["success_ci"] if steps else first["valid_ci"]
+    arrives, shortest = (100 * line.mean(split, lambda cell, of=of: cell[of]) for of in ("reaches_goal", "optimal"))
+    cells = [line.way, line.name, f"{arrives:.1f}"]
+    cells += [f"{100 * low:.1f} - {100 * high:.1f}{'' if steps else ' (valid)'}", f"{shortest:.1f}"]
+    loops = f"{mean(of[split] for of in line.loops):.2f}"
+    if steps:
+        of = [line.mean(split, lambda cell, key=key: cell["stepwise"][key]) for key in ("spl", "bumps", "turns")]
+        cells += [f"{of[0]:.2f}", loops, f"{of[1]:.1f}", f"{of[2]:.1f}"]
+    else:
+        cells += ["", loops, "", "1"]
+    return f"| {' | '.join(cells)} |"
+
+
+def run_table(plan: Plan) -> Iterator[str]:
+    """What the runs took."""
+    yield "| run | seed | steps | tokens, thousands | minutes |"
+    yield "|---|---|---|---|---|"
+    for name in plan.runs:
+        for seed in plan.seeds:
+            path = plan.folder / f"seed-{seed}" / name / "metrics.json"
+            if path.is_file():
+                run = json.loads(path.read_text())
+                numbers = f"{run['steps']} | {run['tokens'] / 1000:.0f} | {run['seconds'] / 60:.1f}"
+                yield f"| {name} | {seed} | {numbers} |"
+
+
+HEAD = """# Step by step
+
+`python benchmarks/stepwise.py`, {cores} cores ({machine}), Python {python}.
+
+- `at once` a model sees the whole map and writes its whole path; else it moves, and sees what the row says.
+- `sft` learns whole paths, `sft_steps` and `sft_local` the walks of config `steps` that see `window:2` and `local`;
+  `grpo_steps` goes on from `sft_steps`. The others are no models: walkers that read the same texts, the shortest path.
+- A walk arrives if it ends on G, moves against walls allowed. The loop rate is the share of moves that were made
+  before from the same place. All walks are of the same mazes, and scored by the same scorer.
+"""
+
+
+def write_page(plans: list[Plan], page: Path) -> None:
+    """STEPWISE.md."""
+    from ascii_maze.files import write_text
+
+    head = HEAD.format(cores=os.cpu_count(), machine=platform.machine(), python=platform.python_version())
+    sections = [section(plan, "all that there are" if plan.limit is None else "the first") for plan in plans]
+    write_text(page, "\n\n".join([head.rstrip(), *filter(None, sections)]) + "\n")
+
+
+def run_all(plan: Plan) -> None:
+    """Run what has not been run."""
+    for what, done, _, function in steps_of(plan):
+        if not done.is_file():
+            print(f"{plan.base}, {what}", flush=True)
+            done.parent.mkdir(parents=True, exist_ok=True)
+            began = time.monotonic()
+            function()
+            print(f"  {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
+
+
+def print_plan(plan: Plan) -> None:
+    """What is left to do."""
+    left = [(what, minutes) for what, done, minutes, _ in steps_of(plan) if not done.is_file()]
+    for what, minutes in left:
+        print(f"{minutes:6.1f}  {what}")
+    print(f"{sum(minutes for _, minutes in left):6.0f} minutes of two quiet cores, about")
+
+
+def main() -> None:
+    """Run a base, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--base", default=TINY, help="the embedded model, or any that the recipes take")
+    parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 1 2; one for another base")
+    parser.add_argument("--limit", type=int, help="mazes of each split; default: all, 100 for another base")
+    parser.add_argument("--budget", default="tokens=600000", help="of each run of another base")
+    parser.add_argument("--out", type=Path, default=Path("outputs/stepwise"), help="folder for everything")
+    parser.add_argument("--page", type=Path, default=HERE / "STEPWISE.md")
+    parser.add_argument("--plan", action="store_true", help="print what is left to do, and stop")
+    options = parser.parse_args()
+    plan = plan_of(options)
+    if options.plan:
+        print_plan(plan)
+        return
+    record = plan.folder / "plan.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    run_all(plan)
+    record.write_text(json.dumps({"base": plan.base, "seeds": plan.seeds, "limit": plan.limit}))
+    plans = []
+    for path in sorted(options.out.glob("*/plan.json")):
+        known = json.loads(path.read_text())
+        plans.append(plan_of(argparse.Namespace(**{**vars(options), **known})))
+    write_page(sorted(plans, key=lambda one: not one.is_tiny), options.page)
+    print(options.page)
+
+
+if __name__ == "__main__":
+    main()
