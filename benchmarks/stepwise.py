@@ -75,7 +75,7 @@ class Plan(NamedTuple):
     folder: Path
     runs: dict[str, Run]
     seeds: list[int]
-    limit: int | None
+    limit: int
     overrides: dict[str, Any]
 
     @property
@@ -93,7 +93,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
     """The plan for a base."""
     folder = options.out / re.sub(r"\W+", "-", options.base).strip("-")
     if options.base == TINY:
-        return Plan(TINY, folder, RUNS, options.seeds or [0, 1, 2], options.limit, {})
+        return Plan(TINY, folder, RUNS, options.seeds or [0, 1, 2], options.limit or 200, {})
     runs = {name: run for name, run in RUNS.items() if run.recipe != "grpo_steps"}
     overrides = {"model_name_or_path": options.base, "budget": options.budget, "eval_strategy": "no"}
     return Plan(options.base, folder, runs, options.seeds or [0], options.limit or 100, overrides)
@@ -245,7 +245,7 @@ def pairs_of(plan: Plan) -> Iterator[str]:
                 yield f"| {one}, {way} | {other}, {other_way} | {seed} | {only_one} | {only_other} | {p:.2g} |"
 
 
-def section(plan: Plan, limit: str) -> str:
+def section(plan: Plan) -> str:
     """What was found of a base, as Markdown."""
     lines = lines_of(plan)
     if not lines:
@@ -256,7 +256,7 @@ def section(plan: Plan, limit: str) -> str:
         f"## {plan.base}",
         "",
         f"Seeds {', '.join(map(str, plan.seeds))}; {counts[SPLITS[0]]} mazes of `test`, {counts[SPLITS[1]]} of "
-        f"`test_larger`, {limit}. The mean over the seeds; greedy.",
+        "`test_larger`. The mean over the seeds; greedy.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
@@ -330,7 +330,7 @@ def write_page(plans: list[Plan], page: Path) -> None:
     from ascii_maze.files import write_text
 
     head = HEAD.format(cores=os.cpu_count(), machine=platform.machine(), python=platform.python_version())
-    sections = [section(plan, "all that there are" if plan.limit is None else "the first") for plan in plans]
+    sections = map(section, plans)
     write_text(page, "\n\n".join([head.rstrip(), *filter(None, sections)]) + "\n")
 
 
@@ -358,7 +358,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default=TINY, help="the embedded model, or any that the recipes take")
     parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 1 2; one for another base")
-    parser.add_argument("--limit", type=int, help="mazes of each split; default: all, 100 for another base")
+    parser.add_argument("--limit", type=int, help="mazes of each split; default: 200, 100 for another base")
     parser.add_argument("--budget", default="tokens=600000", help="of each run of another base")
     parser.add_argument("--out", type=Path, default=Path("outputs/stepwise"), help="folder for everything")
     parser.add_argument("--page", type=Path, default=HERE / "STEPWISE.md")

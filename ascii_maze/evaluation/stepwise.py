@@ -1,7 +1,7 @@
 """Mazes walked step by step in an evaluation: by a model, or by an explorer that reads what a model reads.
 
 All episodes of a part take their turn together, so that every turn is one batch for the model. A conversation that
-outgrows what the model reads loses its oldest exchanges, and the walker its memory of them.
+outgrows what the model reads loses the older half of its exchanges, and the walker its memory of them.
 """
 
 import hashlib

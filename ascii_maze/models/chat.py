@@ -86,6 +86,11 @@ def render_prompt(tokenizer, prompt: list[Message], **options: Any) -> str:
     return tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True, **options)
 
 
+def count_tokens(tokenizer, text: str) -> int:
+    """The tokens of a text by itself."""
+    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
 def thought_of_prompts(tokenizer, **options: Any) -> str:
     """The opening tag of a thought with which every prompt ends, which an answer then continues; or "".
 

@@ -8,7 +8,7 @@ from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..mazes.reasoning import longest_thought, wrap
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import opened_thought
-from .chat import how_read, read_answers, render_prompt, turn_ends
+from .chat import count_tokens, how_read, read_answers, render_prompt, turn_ends
 from .shared_prefix import sharing
 from .turns import Memory, can_keep
 
@@ -77,11 +77,6 @@ def largest_budget(tokenizer, largest: Maze, styles: Iterable[PromptStyle]) -> i
     """How many new tokens thought and answer may take in the largest maze, in whichever style takes most."""
     moves = open_positions(largest)
     return max(answer_budget(tokenizer, moves, style) + thought_budget(tokenizer, largest, style) for style in styles)
-
-
-def count_tokens(tokenizer, text: str) -> int:
-    """The tokens of a text by itself."""
-    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def tokens_read(tokenizer, prompts: Sequence[list[Message]], answers: Sequence[Sequence[str]]) -> int:

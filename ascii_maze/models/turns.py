@@ -10,11 +10,12 @@ from the whole conversation, up to rounding. What is kept takes memory: beyond `
 """
 
 from collections.abc import Hashable, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from ..errors import AsciiMazeError
 from ..mazes.prompts import Message
-from .chat import render_prompt
+from .chat import count_tokens, render_prompt
 from .shared_prefix import why_not
 
 ROOM = 2 * 2**30  # bytes of keys and values
@@ -127,6 +128,9 @@ class Memory:
 def within_context(tokenizer, context: int | None, talk: list[Message], budget: int) -> list[Message]:
     """A conversation without so many of its oldest exchanges that it and the next turn fit what the model reads.
 
+    Where it does not fit, about half of it is left out at once, and the same half for some turns: what is read would
+    otherwise begin elsewhere in every turn, and nothing of it could be kept.
+
     Args:
         context: tokens that the model reads; None where that is not known.
         budget: tokens of the turn.
@@ -134,21 +138,36 @@ def within_context(tokenizer, context: int | None, talk: list[Message], budget: 
     Raises:
         AsciiMazeError: not even the rules and the newest observation fit.
     """
-    if context is None:
+    if context is None or _tokens(tokenizer, talk) + budget <= context:
         return talk
-    rules, said = talk[:1], talk[1:]
-    while _tokens(tokenizer, [*rules, *said]) + budget > context:
-        if len(said) == 1:
+    first = _first_kept(tokenizer, talk, context - budget)
+    while _tokens(tokenizer, kept := [talk[0], *talk[first:]]) + budget > context:
+        if len(kept) == 2:
             raise AsciiMazeError(
                 f"the model reads {context} tokens, and no observation fits beside a turn of {budget}; "
                 "give a smaller --max-new-tokens, or a smaller --stepwise window"
             )
-        said = said[2:]
-    return [*rules, *said]
+        first += 2
+    return kept
+
+
+def _first_kept(tokenizer, talk: list[Message], room: int) -> int:
+    """Where what is kept of a conversation begins, by an estimate: turn by turn, as it grew, half of it went whenever
+    it did not fit.
+    """
+    probe = [{"role": role, "content": "R"} for role in ("user", "assistant", "user")]
+    around = _tokens(tokenizer, probe) / len(probe)  # the marks of a message, and one token too many
+    ends = [0.0, *accumulate(around + count_tokens(tokenizer, message["content"]) for message in talk)]
+    first = 1
+    for end in range(2, len(talk) + 1, 2):
+        if ends[1] + ends[end] - ends[first] > room:
+            while first < end - 1 and ends[1] + ends[end] - ends[first] > room / 2:
+                first += 2
+    return first
 
 
 def _tokens(tokenizer, talk: list[Message]) -> int:
-    return len(tokenizer(render_prompt(tokenizer, talk), add_special_tokens=False)["input_ids"])
+    return count_tokens(tokenizer, render_prompt(tokenizer, talk))
 
 
 def _common(one: Sequence[int], other: Sequence[int], most: int) -> int:

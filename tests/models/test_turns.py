@@ -8,7 +8,7 @@ from ascii_maze import generate_mazes
 from ascii_maze.environment.env import MazeEnv
 from ascii_maze.environment.walks import walk_all
 from ascii_maze.models.generation import Decoding, complete, conversing
-from ascii_maze.models.turns import Memory, can_keep
+from ascii_maze.models.turns import Memory, can_keep, within_context
 from ascii_maze.tiny.pretraining.vocabulary import VOCABULARY, build_tokenizer
 
 BUDGET = 12
@@ -107,3 +107,22 @@ def test_models_of_other_caches_keep_nothing(walker):
     assert can_keep(model)
     sliding = MistralConfig(vocab_size=99, **SIZES, num_hidden_layers=1, sliding_window=8)
     assert not can_keep(MistralForCausalLM(sliding))
+
+
+def test_what_is_forgotten_stays_so_for_some_turns():
+    """A conversation begins at the same exchange until it does not fit again."""
+    tokenizer, talk = build_tokenizer(1024), [{"role": "system", "content": "rules"}]
+    begins, sizes = [], []
+    for turn in range(40):
+        talk.append({"role": "user", "content": "#" * (20 + turn % 7)})
+        kept = within_context(tokenizer, 300, talk, 20)
+        assert kept[0] == talk[0]
+        assert kept[1:] == talk[len(talk) - len(kept) + 1 :]
+        assert kept[1]["role"] == "user"
+        sizes.append(len(tokenizer.apply_chat_template(kept, add_generation_prompt=True, return_dict=False)))
+        begins.append(len(talk) - len(kept))
+        talk.append({"role": "assistant", "content": "R R"})
+    assert max(sizes) <= 280
+    assert min(sizes[12:]) > 100
+    assert begins == sorted(begins)
+    assert len(set(begins)) <= 8
