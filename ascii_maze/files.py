@@ -2,7 +2,7 @@
 
 A folder that a command makes carries a file `.ascii-maze`. It is locked while the command runs, and it is what allows
 anything inside the folder to be moved or removed again: nothing else ever is. The mark holds the folder's inode, so a
-copy of the folder, a download of it or a forged mark counts as somebody else's; a folder that was renamed stays ours.
+copy of the folder, a download of it or a forged mark counts as someone else's; a folder that was renamed stays ours.
 """
 
 import codecs
@@ -108,7 +108,7 @@ def staged(out: Path) -> Iterator[Path]:
         AsciiMazeError: something cannot be written, or the folder is a link.
     """
     stage = out / UNFINISHED
-    if stage.is_symlink():  # the files of somebody else that it leads to would move
+    if stage.is_symlink():  # the files of someone else that it leads to would move
         raise AsciiMazeError(f"{stage} is a link; remove it, or name another output folder")
     try:
         stage.mkdir(exist_ok=True)
@@ -148,7 +148,7 @@ def read_text(path: Path | None) -> str:
 
     Raises:
         OSError: it cannot be read.
-        UnicodeError: it is no text.
+        UnicodeError: it is not text.
         UsageError: it has more than `MOST_TEXT` bytes, perhaps no end.
     """
     with path.open("rb") if path else nullcontext(sys.stdin.buffer) as file:
@@ -210,7 +210,7 @@ def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Ite
     mark = folder / MARK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # No link is followed: it could lead to a file of somebody else.
+        # No link is followed: it could lead to a file of someone else.
         descriptor = os.open(mark, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     except (FileExistsError, NotADirectoryError) as error:
         raise UsageError(f"{folder} cannot be a folder: there is a file in its place") from error

@@ -111,7 +111,7 @@ def check_metrics(values: dict[str, Any], where: str) -> RunMetrics:
         where: the file's name, for the error.
 
     Raises:
-        UsageError: a key is missing, or `history` is no list of objects.
+        UsageError: a key is missing, or `history` is not a list of objects.
     """
     if missing := RunMetrics.__required_keys__ - values.keys():
         raise UsageError(f"{where} is not the metrics.json of a run: no '{min(missing)}'")

@@ -12,7 +12,7 @@ OnProgress = Callable[[str, int, int], None]
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[OnProgress]:
-    """A progress bar on stderr, or a line per tenth if that is no terminal; yields a function (what, done, total)."""
+    """A progress bar on stderr, or a line per tenth where it is no terminal; yields a function (what, done, total)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 

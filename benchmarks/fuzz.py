@@ -1,4 +1,4 @@
-"""Look for longer than the tests do for a stranger's file that ends in a traceback, or that changes somebody's files.
+"""Look for longer than the tests do for a stranger's file that ends in a traceback, or that changes someone's files.
 
     python benchmarks/fuzz.py                 # ten minutes
     python benchmarks/fuzz.py --minutes 60 --seed 7

@@ -24,7 +24,7 @@ def check_maze(row: Mapping[str, Any], where: str) -> Maze:
         where: of the row, for errors; see `where_of`.
 
     Raises:
-        AsciiMazeError: it is no maze, or a fact is of another type or not true.
+        AsciiMazeError: it is not a maze, or a fact is of another type or not true.
     """
     text = row.get("maze")
     if not isinstance(text, str):

@@ -245,7 +245,7 @@ def _check_train_only(values: dict[str, Any], where: str) -> None:
     for name in given:
         if name not in known:
             raise UsageError(
-                f"{where}: 'train_only' has '{name}', which is no size of 'sizes', nor GENERATOR SIZE of this file"
+                f"{where}: 'train_only' has '{name}', which is not a size of 'sizes', nor GENERATOR SIZE of this file"
                 f"{did_you_mean(str(name), known)}"
             )
 

@@ -36,7 +36,7 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
     # `datasets` calls it by the last part of its path, which `.` has none of.
     place = str(Path(reference.name).resolve()) if reference.is_local else reference.name
     if reference.is_local and not Path(place).is_dir():
-        raise UsageError(f"{what}: that is no folder; give one that `ascii-maze build` made")
+        raise UsageError(f"{what}: that is not a folder; give one that `ascii-maze build` made")
     try:
         cache = cache_of(Path(place)) if reference.is_local else None
         rows = load_dataset(place, config, split=split, revision=reference.revision, cache_dir=cache)

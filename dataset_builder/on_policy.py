@@ -1,7 +1,7 @@
 """On-policy preference pairs: what a model itself gets right and wrong, instead of answers made up for it.
 
 A model is sampled several times on every maze, its answers are scored, and the best is paired with a worse one. Pairs
-from the policy that is to be trained teach more than made-up ones (Tajwar et al., "Preference fine-tuning of LLMs
+from the policy that is to be trained teach more than synthetic ones (Tajwar et al., "Preference fine-tuning of LLMs
 should leverage suboptimal, on-policy data", ICML 2024). A maze is left out if no answer arrives or
 all are equally good.
 """

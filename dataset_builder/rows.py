@@ -153,7 +153,7 @@ def _hexadecimal(fingerprints: np.ndarray) -> np.ndarray:
 
 
 def _answers(letters: np.ndarray, offsets: np.ndarray, mazes: MazeBatch, style: PromptStyle) -> pyarrow.StringArray:
-    """Concatenated moves as answers in a style; an answer that is no moves stays as it is."""
+    """Concatenated moves as answers in a style; an answer that is not moves stays as it is."""
     if style.answer == "coordinates":
         text, columns = letters.tobytes().decode("ascii"), mazes.open.shape[2]
         paths = [text[start:end] for start, end in pairwise(offsets.tolist())]

@@ -54,7 +54,7 @@ def record_of(config: BuildConfig, out: Path) -> BuildRecord | None:
             return record
         raise UsageError(f"{out} holds a dataset of another config or seed; remove it or give another --out")
     if out.is_dir() and not _interrupted(out) and set(os.listdir(out)) - {MARK, UNFINISHED}:
-        raise UsageError(f"{out} is not empty and is no dataset of ours; give another --out")
+        raise UsageError(f"{out} is not empty and is not a dataset of ours; give another --out")
     return None
 
 

@@ -150,7 +150,7 @@ def test_a_name_that_looks_like_a_number_stays_as_it_is(write, text):
     ("line", "message"),
     [
         ("seed: 1\nseed: 2", r"bad\.yaml, line 5.*'seed' stands in line 4 and again in line 5"),
-        ("lora_target_modules: [--trust_remote_code=true]", "'--trust_remote_code=true' is no value"),
+        ("lora_target_modules: [--trust_remote_code=true]", "'--trust_remote_code=true' is not a value"),
         ("learning_rate: .nan", "learning_rate is nan; expected a finite number of at least 0"),
         ("learning_rate: .inf", "learning_rate is inf"),
         ("dataloader_num_workers: -1", "dataloader_num_workers is -1; expected a finite number of at least 0"),

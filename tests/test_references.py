@@ -141,7 +141,7 @@ def test_what_names_nothing_is_refused_in_one_line_at_every_entrance(entrance, t
 @pytest.mark.parametrize("ask", [ask_load_split, ask_find_model])
 def test_a_file_is_neither_a_model_nor_a_dataset(ask, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         ask(str(tmp_path / "notes.txt"))
 
 

@@ -83,7 +83,7 @@ class Run:
     def __init__(self, root: Path):
         self.root, self.out = root, root / "out"
         (root / "mine").mkdir()
-        (root / "mine" / "notes.txt").write_text("somebody's work")
+        (root / "mine" / "notes.txt").write_text("someone's work")
 
     def __call__(self, function, *arguments, **keywords) -> None:
         before = snapshot(self.root, self.out)
@@ -113,7 +113,7 @@ def run(tmp_path_factory):
 
 
 def write(path: Path, value) -> Path:
-    """A structure as YAML, as somebody would have written it."""
+    """A structure as YAML, as someone would have written it."""
     path.parent.mkdir(exist_ok=True)
     path.write_text(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path

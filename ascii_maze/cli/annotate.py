@@ -18,7 +18,10 @@ Source = Annotated[
         help="Dataset with config `preference` (folder or Hub id), or predictions.parquet; left out to resume --out."
     ),
 ]
-Share = Annotated[float | None, typer.Option(min=0, max=0.5, help="Share of what is asked, 0-0.5; default: 0.05.")]
+Gold = Annotated[
+    float | None, typer.Option(min=0, max=0.5, help="Share of questions with a known answer; default: 0.05.")
+]
+Repeat = Annotated[float | None, typer.Option(min=0, max=0.5, help="Share of questions asked twice; default: 0.05.")]
 
 
 @app.command(
@@ -32,16 +35,20 @@ def annotate(
     split: Annotated[str, typer.Option(help="Split of the dataset or the predictions.")] = "train",
     limit: Annotated[int, typer.Option(min=1, help="Questions, the most informative ones.")] = 500,
     per_item: Annotated[int | None, typer.Option(min=1, help="People asked the same question; default: 2.")] = None,
-    gold: Share = None,
-    repeat: Share = None,
+    gold: Gold = None,
+    repeat: Repeat = None,
     rate: Annotated[bool, typer.Option("--rate", help="Ask for a rating of single answers, 1-5.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Of order, sides and what is repeated; default: 0.")] = None,
-    guideline: Annotated[Path | None, path_option("Markdown file that says what better means; default: ours.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the order, the sides and the repetitions; default: 0.")
+    ] = None,
+    guideline: Annotated[
+        Path | None, path_option("Markdown file that tells annotators what counts as better; default: ours.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to serve on; others can reach any but 127.0.0.1.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 7860,
     share: Annotated[bool, typer.Option("--share", help="Open a public link through a tunnel of Gradio's.")] = False,
     simulate: Annotated[
-        int | None, typer.Option(min=1, help="Serve nothing: have so many made-up annotators answer, for tests.")
+        int | None, typer.Option(min=1, help="Serve nothing: have so many simulated annotators answer, for tests.")
     ] = None,
     bias: Annotated[float, typer.Option(help="With --simulate: what the left side is worth, in points of 4.")] = 0.0,
     careless: Annotated[int, typer.Option(min=0, help="With --simulate: how many of them do not look.")] = 0,

@@ -24,7 +24,7 @@ def convert(
         ),
     ],
     style: Annotated[
-        str, typer.Option(help="Style of the file: one of those, maze_dataset, or auto to tell by its text.")
+        str, typer.Option(help="Style of the file: one of those, maze_dataset, or auto to detect it.")
     ] = "auto",
     marks: Marks = None,
     out: Annotated[Path | None, path_option("File to write; default: print it.")] = None,

@@ -26,7 +26,7 @@ def show(
         str | None, typer.Option(help="Path to draw through the maze of a file; default: its solution.")
     ] = None,
     marks: Marks = None,
-    style: Annotated[str, typer.Option(help="Maze style of the file; auto tells it by its text.")] = "auto",
+    style: Annotated[str, typer.Option(help="Maze style of the file; auto detects it.")] = "auto",
     html: Annotated[
         Path | None,
         path_option("Write the drawings to an HTML page instead."),

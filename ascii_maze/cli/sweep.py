@@ -29,14 +29,14 @@ def sweep(
     ] = None,
     outcome: Annotated[
         str | None,
-        typer.Option(help="What is to be large at the end, as training logs it after eval_; default: optimal."),
+        typer.Option(help="Metric to maximise, as training logs it after eval_; default: optimal."),
     ] = None,
     search_seed: Annotated[int, typer.Option(help="Seed of the search; trials train with the recipe's own.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Search a recipe's settings on the validation split, with as many trials for every method.
 
-    Every trial is kept in sweep.json and sweep.svg. Run it again to resume, or with more trials to go on.
+    Every trial is kept in sweep.json and sweep.svg. Run it again to resume, or with more trials to continue.
     """
     from ..errors import UsageError
     from ..launch import silence_libraries

@@ -6,7 +6,7 @@
     env.turn("D D L L")       # `moved 4, goal`
     env.result().score.valid  # True
 
-Whatever a model writes is answered with a text: nothing raises, and what is no move moves nobody. No text repeats
+Whatever a model writes is answered with a text: nothing raises, and what is not a move moves nobody. No text repeats
 what the model wrote, so that no mark of a chat template gets into the next message that way.
 """
 
@@ -58,7 +58,7 @@ class MazeEnv:
             max_moves: twice the open positions of the map by default, enough to go everywhere and back.
 
         Raises:
-            MazeError: a text that is no maze.
+            MazeError: a text that is not a maze.
             UsageError: there is no such observation, or no move may be made.
         """
         if max_moves is not None and max_moves < 1:

@@ -1,6 +1,6 @@
-"""Walkers that are no model, on what a model reads: the texts of a `MazeEnv`, and nothing else of the maze.
+"""Walkers that are not models, on what a model reads: the texts of a `MazeEnv`, and nothing else of the maze.
 
-An explorer is made anew for every episode, from a random generator; `turn` takes the newest text and gives the next
+A new explorer is made for every episode, from a random generator; `turn` takes the newest text and gives the next
 turn as text, one move at a time. Places are relative to where it began.
 
 | name | how it walks |
@@ -9,8 +9,8 @@ turn as text, one move at a time. Places are relative to where it began.
 | `wall_follower` | the right hand on the wall: right, else straight, left, back |
 | `depth_first` | a shortest way to a goal in sight; else where it has not been; else back the way it came |
 
-Under `none` they find walls by walking into them. `shortest_path`, the upper bound, is no explorer: it is A* with the
-whole map in view, whatever the observation (`solve`; on a map where every move costs the same, any shortest path).
+Under `none` they find walls by walking into them. `shortest_path`, the upper bound, is not an explorer: it is A* with
+the whole map in view, whatever the observation (`solve`; on a map where every move costs the same, any shortest path).
 """
 
 import random
@@ -190,5 +190,5 @@ class DepthFirst:
 EXPLORERS: MappingProxyType[str, Callable[[random.Random], Explorer]] = MappingProxyType(
     {"random_walk": RandomWalk, "wall_follower": WallFollower, "depth_first": DepthFirst}
 )
-# In the tables of an evaluation all that is no model goes by one of these names.
+# In the tables of an evaluation all that is not a model goes by one of these names.
 ALL_BASELINES = frozenset({*BASELINES, *EXPLORERS})

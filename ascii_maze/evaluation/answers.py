@@ -187,7 +187,7 @@ def score_answers(name: str, split: str, row: dict, completions: list[str]) -> I
 def majority(walks: Sequence[str | None]) -> int:
     """The index of the first sample that takes the most frequent walk (Wang et al., 2023); of several, the earliest.
 
-    What is no path has no vote, unless there is nothing else.
+    What is not a path has no vote, unless there is nothing else.
     """
     votes = Counter(walk for walk in walks if walk is not None)
     return walks.index(max(votes, key=votes.__getitem__)) if votes else 0

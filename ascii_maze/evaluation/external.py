@@ -128,7 +128,7 @@ def _pairs(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterator[t
                 raise UsageError(f"{place}: no '{missing[0]}'")
             if not isinstance(row[key], str):
                 raise UsageError(f"{place}: expected an object with a text as '{key}', found {str(row[key])[:40]}")
-            # Whatever is no text is no path; lone surrogates fit in no file.
+            # Whatever is not text is not a path; lone surrogates fit in no file.
             text = _with_thought(row.get("prompt"), completion_text(row["completion"]) or "")
             yield row[key], text.encode(errors="replace").decode()
 

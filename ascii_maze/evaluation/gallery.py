@@ -57,7 +57,7 @@ def names_in(path: Path, column: str) -> list[str]:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no parquet, or has no such column.
+        ValueError: it is not Parquet, or has no such column.
     """
     return list(
         dict.fromkeys(name for batch in _batches(path, (column,)) for name in batch[column].unique().to_pylist())
@@ -92,7 +92,7 @@ def pick_mazes(path: Path, models: Sequence[str], count: int) -> list[list[dict]
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no parquet, or lacks a column.
+        ValueError: it is not Parquet, or lacks a column.
     """
     walked: dict[str, dict[str, list[dict]]] = {}
     for batch in _batches(path, (*COLUMNS, "vote"), STEP_COLUMNS):

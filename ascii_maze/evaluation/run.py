@@ -189,7 +189,7 @@ def fingerprint_of(respondent: Respondent) -> dict[str, Any]:
 def answer_everything(
     respondents: dict[str, Respondent], questions: Questions, work: Path, on_progress: OnProgress
 ) -> tuple[dict[str, dict[str, list[Path]]], dict[str, dict]]:
-    """Model -> split -> parts; and what is known of each model that is no baseline."""
+    """Model -> split -> parts; and what is known of each model that is not a baseline."""
     parts, facts = {}, {}
     for number, (name, respondent) in enumerate(respondents.items()):
         folder = work / f"{number:03}"

@@ -46,7 +46,7 @@ def find_drawings(
         style: of a text; see `from_text`.
 
     Raises:
-        AsciiMazeError: it cannot be read; a MazeError where a text is no maze.
+        AsciiMazeError: it cannot be read; a MazeError where a text is not a maze.
     """
     check_style(style, "--style", ["auto", *STYLES, *FOREIGN_STYLES])
     path, reference = Path(source), find_reference(source)
@@ -137,12 +137,12 @@ def write_page(path: Path, title: str, drawings: list[Drawing]) -> None:
     """Mazes as a self-contained HTML page, for light and dark.
 
     Raises:
-        UsageError: there is something of that name that is no page of ours.
+        UsageError: there is something of that name that is not a page of ours.
     """
     from markupsafe import Markup
 
     if os.path.lexists(path) and not (path.is_file() and GENERATOR in path.read_bytes()):
-        raise UsageError(f"{path} is there already, and is no page of ascii-maze; give another name")
+        raise UsageError(f"{path} is there already, and is not a page of ascii-maze; give another name")
     # Numbers alone come from a walk.
     shown = [{"svg": Markup(to_svg(maze, moves)), "caption": caption} for caption, maze, moves in drawings]  # noqa: S704
     write_text(path, render(PAGES / "drawings.html.jinja", {"title": title, "drawings": shown}))

@@ -82,7 +82,7 @@ def plan_job(recipe: Recipe, flavor: str, timeout: str = TIMEOUT, package: str =
         meant = did_you_mean(flavor, flavors)
         raise UsageError(f"Hugging Face Jobs have no hardware '{flavor}'{meant}; `hf jobs hardware` lists it")
     if not re.fullmatch(r"\d+(\.\d+)?[smhd]?", timeout):
-        raise UsageError(f"'{timeout}' is no time; write 90m or 6h")
+        raise UsageError(f"'{timeout}' is not a time; write 90m or 6h")
     repo = recipe.values.get("hub_model_id")
     if not repo:
         raise UsageError("a job's disk is gone when it ends: name where the result goes with --hub_model_id ORG/NAME")

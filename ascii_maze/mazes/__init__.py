@@ -12,7 +12,7 @@ What other wings use:
 - `convert`: a maze from a file, in any style, and in another one out.
 - `rejected.reject`: a worse answer for every maze, of one of `rejected.KINDS`.
 - `failures.failure_of`: what is wrong with an answer, one of `failures.FAILURES`.
-- `baselines.BASELINES`: walkers that are no model.
+- `baselines.BASELINES`: walkers that are not models.
 - `drawing`: mazes with walks through them, for the terminal and as SVG.
 
 `kernels`, `carvers` and `loops` do the work on whole batches, compiled by numba.

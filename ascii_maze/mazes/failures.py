@@ -27,7 +27,7 @@ FAILURES = MappingProxyType(
 
 
 class Failure(NamedTuple):
-    """Why an answer is no shortest path.
+    """Why an answer is not a shortest path.
 
     Attributes:
         kind: of `FAILURES`.

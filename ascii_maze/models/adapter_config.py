@@ -48,7 +48,7 @@ def read_config(name: str, revision: str | None = None):
     """PEFT's config of an adapter, or None where the name is that of a whole model.
 
     Raises:
-        ModelError: it is no config of an adapter that a model here can use, with the key and what was expected.
+        ModelError: it is not a config of an adapter that a model here can use, with the key and what was expected.
     """
     from peft import PeftConfig
 
@@ -67,7 +67,7 @@ def read_config(name: str, revision: str | None = None):
     try:
         return PeftConfig.from_pretrained(str(path.parent))
     except Exception as error:  # whatever PEFT's classes make of odd values
-        raise ModelError(f"{where} is no config of an adapter: {type(error).__name__}: {reason(error)}") from error
+        raise ModelError(f"{where} is not a config of an adapter: {type(error).__name__}: {reason(error)}") from error
 
 
 def _wrong_values(values: dict[str, Any]):
@@ -142,7 +142,7 @@ def resolve_patterns(config, modules: list[str], name: str) -> None:
             compiled = regex.compile(pattern)
             found = [at for at in modules if compiled.fullmatch(at, timeout=max(0.01, end - time.monotonic()))]
         except regex.error as error:
-            raise ModelError(f"{where} is no pattern: {reason(error)}") from error
+            raise ModelError(f"{where} is not a pattern: {reason(error)}") from error
         except TimeoutError as error:
             raise ModelError(f"{where} takes too long to match; list the modules") from error
         return found

@@ -122,7 +122,7 @@ def special_marks(tokenizer, ends: Sequence[int]) -> dict[int, str]:
     """Special tokens of which marks of thoughts are made, and which decoding would leave out: token -> text.
 
     Args:
-        ends: from `turn_ends`; what ends an answer is no mark, such as Phi's `<|end|>`.
+        ends: from `turn_ends`; what ends an answer is not a mark, such as Phi's `<|end|>`.
     """
     special = {
         number: token.content

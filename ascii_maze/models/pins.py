@@ -17,7 +17,7 @@ CONFIGS = ("config.json", "adapter_config.json")
 
 
 def pin(name: str, kind: str = "model") -> str:
-    """`ORG/NAME`, `ORG/NAME@REVISION` -> `ORG/NAME@COMMIT`; what is no repository of the Hub stays as it is.
+    """`ORG/NAME`, `ORG/NAME@REVISION` -> `ORG/NAME@COMMIT`; what is not a repository of the Hub stays as it is.
 
     Without a network it is the commit in the cache; the name stays where that has none, and of a dataset, which
     `datasets` finds in its cache by its name alone.

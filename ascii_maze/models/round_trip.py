@@ -63,7 +63,7 @@ def _boundary_problem(tokenizer, trained: list[int], asked: list[int]) -> str | 
         return None
     if trained == asked[: len(trained)]:
         return (
-            "renders a prompt that is no prefix of prompt and answer: it ends in "
+            "renders a prompt that is not a prefix of prompt and answer: it ends in "
             f"{tokenizer.decode(asked[len(trained) :])!r}, and the whole goes on otherwise"
         )
     if asked == trained[: len(asked)]:

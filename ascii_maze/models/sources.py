@@ -19,7 +19,7 @@ HOW_LOADED = ("load_in_4bit", "load_in_8bit", "bnb_4bit_quant_type", "use_bnb_ne
 
 
 class Source(NamedTuple):
-    """Where a model is to be had, and how it is to be loaded.
+    """Where a model is, and how it is loaded.
 
     Attributes:
         name: folder, Hub id or `tiny`.
@@ -80,7 +80,7 @@ def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat
     adapter = None if name == "tiny" else read_config(name, revision)
     scores = adapter is not None and adapter.task_type == "SEQ_CLS"
     if scores != (task == "SEQ_CLS"):
-        is_a = "it is a reward model, which does not walk" if scores else "it walks, and is no reward model"
+        is_a = "it is a reward model, which does not walk" if scores else "it walks, and is not a reward model"
         raise ModelError(f"'{name}' cannot serve here: {is_a}")
     return Source(name, revision, adapter, _model_args(name, revision, adapter, base), chat)
 
@@ -96,7 +96,7 @@ def find_named(name: str) -> Reference:
     if reference is None:
         raise UsageError(f"no model '{name}': there is no such folder, nor is it {HUB_FORM}, or 'tiny'")
     if reference.is_local and not Path(name).is_dir() and not name.lower().endswith(".gguf"):
-        raise UsageError(f"'{name}' is no folder; a model is one, or a .gguf file, {HUB_FORM}, or 'tiny'")
+        raise UsageError(f"'{name}' is not a folder; a model is one, or a .gguf file, {HUB_FORM}, or 'tiny'")
     return reference
 
 

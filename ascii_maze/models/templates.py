@@ -3,7 +3,7 @@
 Our conversations are a system message with the rules, a user message with nothing but the maze, and an answer. Family
 templates do things to them that break training and scoring in silence: they write an empty thought before the answer
 (Qwen3), refuse the system role (Gemma), strip the maze of the blanks at its edges (Llama 3), write today's date, or
-render a prompt that is no prefix of the whole conversation (DeepSeek R1).
+render a prompt that is not a prefix of the whole conversation (DeepSeek R1).
 
 `flat_template` therefore renders a conversation of marked messages once, cuts it at the marks, and writes the pieces
 down as a template of constants:
@@ -111,7 +111,7 @@ def read_template(given: str) -> str:
     """What an option `chat_template` names: `plain` as it is, else the text of a Jinja file.
 
     Raises:
-        UsageError: there is no such file, or it is no text.
+        UsageError: there is no such file, or it is not text.
     """
     if given == "plain":
         return given

@@ -6,7 +6,7 @@ padded on the left, the kept ones and the new ones:
     [padding | kept][padding | new]
 
 The mask hides the padding in the middle, and positions count tokens, so that the model computes what it would compute
-from the whole conversation, up to rounding. What is kept takes memory: beyond `ROOM` a conversation is read anew.
+from the whole conversation, up to rounding. What is kept takes memory: beyond `ROOM` a conversation is read again.
 """
 
 from collections.abc import Hashable, Sequence

@@ -24,7 +24,7 @@ from .judgements import Decided, Judgement, decided, judge
 from .strength import Strength, strengths
 
 RESAMPLES = 1_000
-# Of gold questions, what somebody who looks gets right at the least; and how sure it must be that they did not.
+# Of gold questions, what someone who looks gets right at the least; and how sure it must be that they did not.
 LOOKING, LEVEL = 0.9, 0.05
 
 
@@ -171,7 +171,7 @@ def gold_share(judgements: Sequence[Judgement]) -> Share:
 
 
 def is_careless(gold: Share) -> bool:
-    """Whether somebody who gets nine in ten gold questions right would hardly get so few; needs two of them."""
+    """Whether someone who gets nine in ten gold questions right would hardly get so few; needs two of them."""
     from scipy.stats import binom
 
     return bool(gold["n"] and binom.cdf(gold["hits"], gold["n"], LOOKING) < LEVEL)
@@ -224,7 +224,7 @@ def krippendorff_alpha(
 ) -> tuple[float | None, list[float] | None, int]:
     """Krippendorff's alpha, its interval by bootstrap over the questions, and how many questions it rests on.
 
-    `neither` is no value. Which answer of a pair is called first is drawn, so chance agreement is one half.
+    `neither` is not a value. Which answer of a pair is called first is drawn, so chance agreement is one half.
     """
     domain = ("1", "2", "3", "4", "5") if collection.mode == "rate" else ("first", "second", "tie")
     by_question: dict[str, np.ndarray] = {}

@@ -104,7 +104,7 @@ def annotate_simulated(
 
 
 def withdraw(folder: Path, annotator: str) -> int:
-    """Remove somebody's answers from everything in the folder; returns how many there were.
+    """Remove someone's answers from everything in the folder; returns how many there were.
 
     Raises:
         UsageError: nobody of that name has answered.

@@ -95,7 +95,7 @@ def describe(maze: Maze, completion: str) -> str:
     """What a walk is like, for those who do not see it drawn: no more than the drawing shows."""
     moves = parse_moves(completion, maze.start)
     if moves is None:
-        return "The answer is no path."
+        return "The answer is not a path."
     walk = follow(maze, moves)
     made = len(walk.positions) - 1
     if walk.crash:

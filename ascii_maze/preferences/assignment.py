@@ -2,7 +2,7 @@
 
 Of every `1 / share` questions one is gold and one is repeated, at places drawn for each person. The others come in the
 order of the collection, each until enough people have answered it. Which answer stands on the left is drawn from the
-person and the question, anew for a repetition.
+person and the question, again for a repetition.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -17,7 +17,7 @@ Slot = Literal["new", "gold", "repeat"]
 
 
 class Turn(NamedTuple):
-    """A question for somebody.
+    """A question for someone.
 
     Attributes:
         left: number of the answer on the left.
@@ -30,7 +30,7 @@ class Turn(NamedTuple):
 
 
 def slot_of(collection: Collection, annotator: str, number: int) -> Slot:
-    """What kind of question somebody's `number`-th (from 0) is."""
+    """What kind of question someone's `number`-th (from 0) is."""
     if _is_place(collection, annotator, number, "gold", collection.gold_share):
         return "gold"
     # Where both fall on one place, the repetition is one later.
@@ -62,7 +62,7 @@ def left_of(collection: Collection, annotator: str, question: Question, repeat: 
 
 
 def next_turn(collection: Collection, annotator: str, mine: Sequence[Event], taken: Mapping[str, int]) -> Turn | None:
-    """The next question of somebody; None when there is none left for them.
+    """The next question of someone; None when there is none left for them.
 
     Args:
         mine: their answers so far, in order.
@@ -87,10 +87,10 @@ def next_turn(collection: Collection, annotator: str, mine: Sequence[Event], tak
 
 
 def is_open(collection: Collection, question: Question, seen: Set[str], taken: Mapping[str, int]) -> bool:
-    """Whether somebody who has `seen` some questions may be asked this one as a new one."""
+    """Whether someone who has `seen` some questions may be asked this one as a new one."""
     return question.id not in seen and taken.get(question.id, 0) < collection.per_item
 
 
 def questions_left(collection: Collection, seen: Set[str], taken: Mapping[str, int]) -> int:
-    """How many new questions are left for somebody."""
+    """How many new questions are left for someone."""
     return sum(is_open(collection, question, seen, taken) for question in collection.questions)

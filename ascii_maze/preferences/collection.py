@@ -133,7 +133,7 @@ def read_collection(folder: Path) -> Collection:
     _check_settings(values, where)
     for name in ("questions", "gold"):
         if not isinstance(values[name], list):
-            raise UsageError(f"{where}'{name}' is no list")
+            raise UsageError(f"{where}'{name}' is not a list")
         values[name] = tuple(_question(value, f"{where}{name}, {k} (from 0)") for k, value in enumerate(values[name]))
     return Collection(**values)
 

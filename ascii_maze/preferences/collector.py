@@ -1,6 +1,6 @@
 """A collection while it is being answered: the next question for each person, and their answers onto the disk.
 
-One process holds the folder; its threads may serve many people. Somebody's place is the number of their events so
+One process holds the folder; its threads may serve many people. Someone's place is the number of their events so
 far, which the page sends back with every answer: an answer that comes twice, from a second tab or after a lost reply,
 is recorded once.
 """
@@ -17,13 +17,13 @@ from .assignment import Turn, next_turn, questions_left
 from .collection import Collection
 from .journal import CHOICES, MOST_SECONDS, Event, Journal, check_annotator, kept, now
 
-# What somebody has on the screen is kept for them for so long, in seconds.
+# What someone has on the screen is kept for them for so long, in seconds.
 HELD = 900.0
 RATINGS = ("1", "2", "3", "4", "5", "neither")
 
 
 class Place(NamedTuple):
-    """Where somebody is.
+    """Where someone is.
 
     Attributes:
         number: of their next event.
@@ -44,7 +44,7 @@ class Collector:
     Args:
         folder: of the collection, held by this process.
         events: what is known already, see `journal.read_journals`.
-        simulated: whether those who answer are no people; their answers then do not wait for the disk.
+        simulated: whether those who answer are not people; their answers then do not wait for the disk.
         clock: seconds, for what is on the screens.
     """
 
@@ -69,7 +69,7 @@ class Collector:
         self._places: dict[str, tuple[Place, float]] = {}
 
     def place(self, annotator: str) -> Place:
-        """Where somebody is, for a page that is opened or loaded again.
+        """Where someone is, for a page that is opened or loaded again.
 
         Raises:
             UsageError: nobody may be called that.
@@ -79,7 +79,7 @@ class Collector:
             return self._place(annotator)
 
     def answer(self, annotator: str, number: int, question: str, choice: str, seconds: float | None) -> Place:
-        """Record an answer to what somebody has on the screen.
+        """Record an answer to what someone has on the screen.
 
         Args:
             number: of the event, from `Place`.
@@ -91,7 +91,7 @@ class Collector:
             Where they are then.
 
         Raises:
-            UsageError: it is no answer.
+            UsageError: it is not an answer.
             AsciiMazeError: it could not be written; nothing has changed.
         """
         check_annotator(annotator)
@@ -119,7 +119,7 @@ class Collector:
             return self._place(annotator)
 
     def undo(self, annotator: str, number: int) -> Place:
-        """Take somebody's last answer back, and ask that question again; nothing where there is none.
+        """Take someone's last answer back, and ask that question again; nothing where there is none.
 
         Raises:
             AsciiMazeError: it could not be written; nothing has changed.
@@ -143,15 +143,15 @@ class Collector:
     def _choice(self, choice: str, left: int) -> str:
         if self.collection.mode == "rate":
             if choice not in RATINGS:
-                raise UsageError(f"'{choice}' is no answer; expected {', '.join(RATINGS)}")
+                raise UsageError(f"'{choice}' is not an answer; expected {', '.join(RATINGS)}")
             return choice
         sides = {"left": CHOICES[left], "right": CHOICES[1 - left], "tie": "tie", "neither": "neither"}
         if choice not in sides:
-            raise UsageError(f"'{choice}' is no answer; expected {', '.join(sides)}")
+            raise UsageError(f"'{choice}' is not an answer; expected {', '.join(sides)}")
         return sides[choice]
 
     def _current(self, annotator: str) -> Place:
-        """What somebody has on the screen, though others may have answered it meanwhile."""
+        """What someone has on the screen, though others may have answered it meanwhile."""
         held = self._places.get(annotator)
         return held[0] if held else self._place(annotator)
 

@@ -30,13 +30,13 @@ class Event(NamedTuple):
     """A line of a journal.
 
     Attributes:
-        event: `answer`; `undo`, of the person's last answer; `withdrawn`, what is left of an answer of somebody who
+        event: `answer`; `undo`, of the person's last answer; `withdrawn`, what is left of an answer of someone who
             took all of theirs back.
         number: of the event among those of its annotator, from 0.
         annotator: as typed in; empty of a withdrawn answer.
         question: its id.
         choice: which of the question's answers is better, whatever side it was shown on: `first`, `second`, `tie`, or
-            `neither` for cannot say; of a rating `1` to `5`, or `neither`. None where it is no answer.
+            `neither` for cannot say; of a rating `1` to `5`, or `neither`. None where it is not an answer.
         left: number of the answer that was shown on the left.
         seconds: from the question on the screen to the answer, as the page measured it.
         time: of the answer, UTC, in ISO 8601.
@@ -69,7 +69,7 @@ class Journals(NamedTuple):
 
 
 def check_annotator(name: object) -> str:
-    """A name that somebody may go by: it need not be theirs.
+    """A name that someone may go by: it need not be theirs.
 
     Raises:
         UsageError: it is no such name.
@@ -142,7 +142,7 @@ def read_journals(folder: Path) -> Journals:
     """All events of a collection, those of each person in their order.
 
     Raises:
-        UsageError: a line is no event, and not the torn last one of its file; or two files tell different stories.
+        UsageError: a line is not an event, and not the torn last one of its file; or two files tell different stories.
     """
     events: dict[tuple[str, int], Event] = {}
     withdrawn: list[Event] = []
@@ -235,7 +235,7 @@ def kept(events: Sequence[Event]) -> dict[str, list[Event]]:
 
 
 def withdraw(folder: Path, annotator: str) -> int:
-    """Take back all answers of somebody: of each there is left only that there was one, and to which question.
+    """Take back all answers of someone: of each there is left only that there was one, and to which question.
 
     Returns:
         How many there were.

@@ -43,7 +43,7 @@ class Judgement(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """Somebody's preference for one answer to a maze over another."""
+    """Someone's preference for one answer to a maze over another."""
 
     question: Question
     event: Event

@@ -64,11 +64,11 @@ def play_page(players: Players) -> Page:
 
 
 def checked_maze(text: object) -> Maze:
-    """A maze that somebody drew, in any style.
+    """A maze that someone drew, in any style.
 
     Raises:
-        UsageError: it is no text, or too large.
-        MazeError: it is no maze.
+        UsageError: it is not text, or too large.
+        MazeError: it is not a maze.
     """
     if not isinstance(text, str):
         raise UsageError("expected the text of a maze")

@@ -1,4 +1,4 @@
-"""Annotators that are no people, for tests and for planning: a known utility, noise, a position bias, carelessness.
+"""Annotators that are not people, for tests and for planning: a known utility, noise, a position bias, carelessness.
 
 They answer through the same collector as people do, and every row says that it is simulated. What was planted in them
 must come back from `agreement`: the order of the models, the bias, how well they agree, and who was careless.
@@ -22,7 +22,7 @@ Utility = Callable[[Question, Answer], float]
 
 
 class Annotator(NamedTuple):
-    """Somebody simulated.
+    """Someone simulated.
 
     Attributes:
         noise: scale of a logistic error added to every difference of utilities, Bradley and Terry's model for 1.
@@ -95,7 +95,7 @@ def simulate(
 
 
 def choice_of(one: Annotator, turn: Turn, utility: Utility, generator: np.random.Generator) -> str:
-    """The side that somebody prefers."""
+    """The side that someone prefers."""
     left, right = (utility(turn.question, turn.question.answers[k]) for k in (turn.left, 1 - turn.left))
     chance = one.left_chance(left, right)
     if abs(2 * chance - 1) < one.indifferent:
@@ -104,7 +104,7 @@ def choice_of(one: Annotator, turn: Turn, utility: Utility, generator: np.random
 
 
 def rating_of(one: Annotator, turn: Turn, utility: Utility, generator: np.random.Generator) -> str:
-    """The rating that somebody gives: the utility and their error, rounded."""
+    """The rating that someone gives: the utility and their error, rounded."""
     if generator.random() < one.careless:
         return str(generator.integers(LOWEST, HIGHEST + 1))
     felt = LOWEST + utility(turn.question, turn.question.answers[0]) + generator.logistic(0, one.noise)

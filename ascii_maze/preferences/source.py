@@ -106,7 +106,7 @@ def read_predictions(path: Path, split: str) -> Iterator[Task]:
     if missing := [name for name in columns if rows and name not in rows[0]]:
         raise UsageError(f"{path} is not what `ascii-maze evaluate` writes: no column {', '.join(missing)}")
     if any(row.get("observation") for row in rows):
-        raise UsageError(f"{path} holds walks made step by step, which are no answers to compare; evaluate without")
+        raise UsageError(f"{path} holds walks made step by step, which are not answers to compare; evaluate without")
     splits = sorted({row["split"] for row in rows})
     if rows and split not in splits:
         raise UsageError(f"{path} has no split '{split}'; it has {', '.join(splits)}")

@@ -143,6 +143,6 @@ def _as_words(recipe: Recipe, key: str, value: Any) -> list[str]:
     if isinstance(value, list):
         for item in value:
             if isinstance(item, str) and item.startswith("-"):  # it would be taken for another key
-                raise RecipeError(f"{recipe.path.name}: {key}: '{shown(item)}' is no value")
+                raise RecipeError(f"{recipe.path.name}: {key}: '{shown(item)}' is not a value")
         return [f"--{key}", *map(str, value)]
     return [f"--{key}={str(value).lower() if isinstance(value, bool) else value}"]

@@ -78,7 +78,7 @@ def run_stages(
         on_progress: called with all stages whenever something changes, and twice a second while a command runs.
 
     Raises:
-        UsageError: there is no stage `only`, one that it needs has not been run, or the folder has a page of somebody
+        UsageError: there is no stage `only`, one that it needs has not been run, or the folder has a page of someone
             else.
         AsciiMazeError: the folder cannot be written.
     """
@@ -116,7 +116,7 @@ def run_stages(
 
 
 def check_nothing_of_others(out: Path) -> None:
-    """See that what a study writes into its folder beside its stages replaces nothing that somebody else wrote.
+    """See that what a study writes into its folder beside its stages replaces nothing that someone else wrote.
 
     Raises:
         UsageError: with the file.

@@ -152,7 +152,7 @@ class Cost(TypedDict):
 class Forgotten(TypedDict):
     """What a model has lost: the mean over the seeds, and every seed's own; see `forgetting.schema.ModelForgetting`.
 
-    In the mean, what is no number is the first seed's.
+    In the mean, what is not a number is the first seed's.
     """
 
     mean: ModelForgetting

@@ -1,4 +1,4 @@
-"""Studies whose truth is known: made-up answers of methods that are no better than others, or are by so much.
+"""Studies whose truth is known: simulated answers of methods that are no better than others, or are by so much.
 
 The statistics of a study are checked on them, by benchmarks/contrasts.py and by the tests. A maze is walked where a
 normal variable exceeds 0: the sum of the maze's ease, of what a method makes of that maze, of the seed of the start,

@@ -1,8 +1,8 @@
 """Search the settings of one recipe: Optuna proposes, a trial trains, validation decides.
 
 The proposals are by the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) after `RANDOM` random ones;
-the recipe as it stands is the first. The search's random numbers are derived anew for each trial from the seed and the
-trial's number, so an interrupted sweep proposes what an uninterrupted one would have. Trials stand in Optuna's SQLite
+the recipe as it stands is the first. The search's random numbers are derived for each trial from the seed and its
+number, so an interrupted sweep proposes what an uninterrupted one would have. Trials stand in Optuna's SQLite
 file; one that was interrupted, killed too, resumes from its checkpoint with the settings that it had.
 """
 
@@ -176,7 +176,7 @@ def _open(sweep: Sweep, out: Path) -> "optuna.Study":
     try:
         storage = optuna.storages.RDBStorage(f"sqlite:///{file}")
         study = optuna.create_study(storage=storage, study_name="sweep", direction="maximize", load_if_exists=True)
-    except Exception as error:  # SQLAlchemy's, of a file that is no database or cannot be written
+    except Exception as error:  # SQLAlchemy's, of a file that is not a database or cannot be written
         raise AsciiMazeError(f"{file} cannot be used: {' '.join(str(error).split())[:120]}") from error
     if study.user_attrs.setdefault(SETTINGS, identity) != identity:
         raise UsageError(f"{out} holds a sweep of another recipe, space, budget, seed or dataset; give another --out")

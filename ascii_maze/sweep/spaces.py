@@ -53,7 +53,7 @@ def read_space(path: Path, method: str) -> Space:
     values = read_yaml_mapping(path)
     for name in values:
         if name not in METHODS:
-            raise UsageError(f"{path.name}: '{name}' is no method{did_you_mean(name, METHODS)}")
+            raise UsageError(f"{path.name}: '{name}' is not a method{did_you_mean(name, METHODS)}")
     given = values.get(method)
     if not isinstance(given, dict) or not given:
         raise UsageError(

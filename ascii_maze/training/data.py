@@ -108,7 +108,7 @@ def maze_texts(rows) -> list[str]:
 
 
 def _plain(text: str, style: str) -> str:
-    """A maze in style `hash`; a text that is no maze as it stands."""
+    """A maze in style `hash`; a text that is not a maze as it stands."""
     try:
         return str(Maze.from_text(text, style))
     except MazeError:

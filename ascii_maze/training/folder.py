@@ -1,4 +1,4 @@
-"""The output folder of a run: whether it holds this run, finished or interrupted, another one, or somebody's files."""
+"""The output folder of a run: whether it holds this run, finished or interrupted, another one, or someone's files."""
 
 import hashlib
 import json

@@ -9,7 +9,7 @@ import types
 def project_labelled_alone(model) -> None:
     """Let TRL's fused head, where a model has one, leave out positions whose label is -100, in place.
 
-    TRL 1.16 leaves them out on CUDA and projects all of them elsewhere, lest compilers see another shape in every
+    TRL 1.16 leaves them out on CUDA and projects all of them elsewhere, so that compilers see the same shape in every
     batch; a CPU has none.
 
     Args:

@@ -1,4 +1,4 @@
-"""Rows of several datasets mixed by weight, such as a few of people's preferences among many made-up ones.
+"""Rows of several datasets mixed by weight, such as a few of people's preferences among many synthetic ones.
 
 Nothing is repeated: the mixture is as large as it can be while the shares are as asked for and each row is there at
 most once. Which rows of a dataset are in it, and their order, is drawn by the seed of the run.

@@ -179,7 +179,7 @@ def chat_of(run: RunArguments) -> Chat:
     """How a recipe has conversations written.
 
     Raises:
-        UsageError: its `chat_template` is no file.
+        UsageError: its `chat_template` is not a file.
     """
     template = None if run.chat_template is None else read_template(run.chat_template)
     return Chat(template, run.thinking, run.thinking_tokens)

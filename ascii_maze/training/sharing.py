@@ -46,14 +46,14 @@ def _why_not_here(trainer, longest: int) -> str | None:
     if args.per_device_train_batch_size == 1 and "input_ids" in (getattr(trainer.train_dataset, "column_names", ())):
         return "a batch is one row"
     if args.torch_compile:
-        return "torch_compile would compile it anew for every batch"
+        return "torch_compile would compile it again for every batch"
     if args.neftune_noise_alpha:
         return "neftune_noise_alpha adds noise to every row"
     config = model.config.get_text_config()
     if getattr(config, "attention_dropout", 0) or any(
         isinstance(module, torch.nn.Dropout) and module.p > 0 for module in model.modules()
     ):
-        return "dropout falls on each row anew"
+        return "dropout falls on each row independently"
     window = window_of(model)
     if longest >= window:
         return f"its sliding window of {window:.0f} tokens is shorter than the longest row, {longest}"

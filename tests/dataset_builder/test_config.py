@@ -29,7 +29,7 @@ def write_config(folder: Path, **changes) -> Path:
         ({"splits": {"trian": 1}}, "unknown split 'trian'; did you mean 'train'"),
         ({"split_by": "layouts"}, "unknown way to split 'layouts'; did you mean 'layout'"),
         ({"difficulty": {"heard": 1}}, "unknown difficulty 'heard'; did you mean 'hard'"),
-        ({"train_only": ["depth_first 9x9"]}, "'train_only' has 'depth_first 9x9', which is no size of 'sizes'"),
+        ({"train_only": ["depth_first 9x9"]}, "'train_only' has 'depth_first 9x9', which is not a size of 'sizes'"),
         ({"train_only": "4x4"}, "'train_only' must be a list of sizes"),
         ({"splits": {"train": 1.5}}, "split 'train' must be a whole number"),
         ({"splits": {"train": "many"}}, "'splits' must be"),

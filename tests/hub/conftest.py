@@ -87,7 +87,7 @@ def connect(hub, monkeypatch, waits):
 
 @pytest.fixture
 def api(connect):
-    """Somebody who may write to `org`."""
+    """Someone who may write to `org`."""
     return connect()
 
 

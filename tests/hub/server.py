@@ -388,7 +388,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def commits(self, kinds: str, name: str, revision: str) -> None:
         history = self.readable(kinds, name).history(revision)
-        same = {"message": "", "date": DATE, "authors": [{"user": "somebody"}]}
+        same = {"message": "", "date": DATE, "authors": [{"user": "someone"}]}
         self.reply(200, [{"id": commit.oid, "title": commit.title, **same} for commit in history])
 
     def create_branch(self, kinds: str, name: str, branch: str) -> None:

@@ -8,7 +8,7 @@ from .conftest import ROOT, STRANGER, WRITE
 
 
 def contract(hub, tests, namespace):
-    """Some of the tests of this folder in a new process, as somebody with an account on a Hub runs them."""
+    """Some of the tests of this folder in a new process, as someone with an account on a Hub runs them."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     environment |= {"ASCII_MAZE_CONTRACT": namespace, "HF_TOKEN": WRITE, "HF_ENDPOINT": hub.url}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/hub/test_push.py", "-k", tests]

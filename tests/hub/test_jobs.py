@@ -60,7 +60,7 @@ def test_where_the_result_goes_and_what_it_runs_on_are_checked():
         jobs.plan_job(plain, "t4-small")
     with pytest.raises(UsageError, match="no hardware 'a10g-lorge'; did you mean 'a10g-large'"):
         planned(flavor="a10g-lorge")
-    with pytest.raises(UsageError, match="'long' is no time"):
+    with pytest.raises(UsageError, match="'long' is not a time"):
         planned(timeout="long")
     with pytest.raises(UsageError, match="publish that and name it: --hub_base_model ORG/NAME"):
         jobs.plan_job(load_recipe("recipes/tiny/sft.yaml", WHERE[:4]), "t4-small")

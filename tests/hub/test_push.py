@@ -65,7 +65,7 @@ def test_other_rows_send_what_changed_alone(hub, api, push, builds):
 def test_shards_of_an_earlier_build_go_and_nothing_else_does(api, push, builds):
     push(builds.other)
     theirs = "mazes/train-00000-of-00009.parquet"
-    notes = CommitOperationAdd(theirs, b"somebody else's")
+    notes = CommitOperationAdd(theirs, b"someone else's")
     api.create_commit(REPO, [notes], commit_message="by hand", repo_type="dataset")
     pushed = push(builds.shards)
     assert set(pushed.deleted) == {path for path in built(builds.other) if "/train-" in path}

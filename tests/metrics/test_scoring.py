@@ -109,7 +109,7 @@ def written(moves: str, rng: random.Random) -> str:
 
 
 def hostile(moves: str, rng: random.Random) -> str:
-    """Answers that are no path, most of them nearly one."""
+    """Answers that are not paths, most of them nearly one."""
     place = rng.randrange(len(moves) + 1)
     spoiled = moves[:place] + rng.choice("urdl!X0;\x00\ud800→→👣\uff32") + "é" + moves[place:]
     tags = rng.choice(["<answer>", "</answer>", "<answer></answer>", "<answer>" * 99]) + moves
@@ -126,7 +126,7 @@ def random_map(rng: random.Random) -> str:
 
 
 def random_pairs(count: int, rng: random.Random):
-    """(map, answer, its moves or None where it is no path): five of every map, of lattices and of any map."""
+    """(map, answer, its moves or None where it is not a path): five of every map, of lattices and of any map."""
     each = count // 40
     lattices = [text for n in (2, 3, 4, 5) for text in generate_mazes("depth_first", n, n, each, n).to_ascii()]
     lattices += generate_mazes("percolation", 5, 5, each, 0).to_ascii()

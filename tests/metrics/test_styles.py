@@ -198,7 +198,7 @@ def test_maze_datasets_own_ascii_with_its_path():
         assert Maze.from_text(shown).rows == Maze.from_text(shown, "maze_dataset").rows == rows
     assert Maze.from_text("SoE#", marks={"o": ".", "E": "G"}).rows == ("S G#",)
     with pytest.raises(MazeError, match="row 2, column 2: expected X to go on in one direction, to E, found 'S'"):
-        Maze.from_text(text)  # X may be wall, to somebody else
+        Maze.from_text(text)  # X may be wall, to someone else
 
 
 def test_unknown_style():

@@ -234,4 +234,4 @@ def test_a_walk_is_described_by_what_its_drawing_shows():
     assert describe(maze, "R R") == "Path of 2 moves: it arrives after 2 moves."
     assert describe(maze, "R D R") == "Path of 3 moves: a wall stops it after 1 moves."
     assert "row 2, column 3, and G is at row 2, column 4" in describe(maze, "R")
-    assert describe(maze, "to the right") == "The answer is no path."
+    assert describe(maze, "to the right") == "The answer is not a path."

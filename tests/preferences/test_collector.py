@@ -11,7 +11,7 @@ from .conftest import plain_collection
 
 
 def say(collector, annotator, choice="left"):
-    """Answer what somebody has on the screen; returns what that was."""
+    """Answer what someone has on the screen; returns what that was."""
     place = collector.place(annotator)
     collector.answer(annotator, place.number, place.turn.question.id, choice, 1.5)
     return place.turn
@@ -115,7 +115,7 @@ def test_sides_are_drawn_from_the_person_and_the_question(asked):
 @pytest.mark.parametrize("choice", ["", "first", "3", "<script>"])
 def test_an_answer_that_no_page_sends_is_refused(tmp_path, choice):
     collector = Collector(tmp_path, plain_collection(), [])
-    with pytest.raises(UsageError, match="is no answer"):
+    with pytest.raises(UsageError, match="is not an answer"):
         say(collector, "ana", choice)
     assert not list(tmp_path.rglob("*.jsonl"))
 
@@ -123,5 +123,5 @@ def test_an_answer_that_no_page_sends_is_refused(tmp_path, choice):
 def test_a_rating_is_a_number_of_one_to_five(tmp_path):
     collector = Collector(tmp_path, plain_collection(mode="rate"), [])
     say(collector, "ana", "5")
-    with pytest.raises(UsageError, match="is no answer"):
+    with pytest.raises(UsageError, match="is not an answer"):
         say(collector, "ana", "6")

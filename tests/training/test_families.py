@@ -16,7 +16,7 @@ from .by_heart import MAZES, learn, one_thread, train_further
 from .conftest import history
 from .families import tokenizer_of
 
-# Unlike each other: an empty thought before the answer; no system role; a prompt that is no prefix of the whole; a
+# Unlike each other: an empty thought before the answer; no system role; a prompt that is not a prefix of the whole; a
 # date, and a maze without the blanks at its edges; nothing odd; no end of a turn; channels; a thought that is opened.
 UNLIKE = ("qwen3", "gemma", "deepseek_r1_distill", "llama3_2", "phi3", "glm4moe", "gptoss", "nemotron_3_nano")
 FURTHER = ("qwen3", "gemma", "deepseek_r1_distill", "llama3_2", "gptoss")

@@ -180,7 +180,7 @@ def test_two_processes_read_as_many_tokens_as_one(dataset, start, tmp_path, trai
     ("changes", "reason"),
     [
         ({"activation_checkpointing": "true"}, "activation_checkpointing computes layers again"),
-        ({"lora_dropout": 0.1}, "dropout falls on each row anew"),
+        ({"lora_dropout": 0.1}, "dropout falls on each row independently"),
         ({"neftune_noise_alpha": 5}, "neftune_noise_alpha adds noise to every row"),
         ({"packing": "true", "attn_implementation": "eager"}, "rows are packed"),
         ({"per_device_train_batch_size": 1}, "a batch is one row"),

@@ -73,7 +73,7 @@ class Maze:
             marks: as of `from_ascii`.
 
         Raises:
-            MazeError: the text is no maze in this style, or in any, or it is several.
+            MazeError: the text is not a maze in this style, or in any, or it is several.
             ValueError: there is no such style.
         """
         text = apply_marks(text, marks)
@@ -282,7 +282,7 @@ def apply_marks(text: str, marks: Mapping[str, str] | None) -> str:
     """The text with other characters replaced by those that they stand for; see `Maze.from_ascii`.
 
     Raises:
-        MazeError: it is no text.
+        MazeError: it is not text.
     """
     if not isinstance(text, str):
         raise MazeError(f"a maze is a str of rows joined by line breaks, not {type(text).__name__}")

@@ -17,7 +17,7 @@ from .writing import write
 # `evaluate.load` brings no other modules than those that this one names.
 _DESCRIPTION = f"""
 Whether paths through ASCII mazes are legal, arrive, and are as short as a path can be. A reference is the text of a
-maze alone, so any path that arrives is right, not only the one that somebody wrote down. Longer texts are
+maze alone, so any path that arrives is right, not only the one that someone wrote down. Longer texts are
 read in {LANGUAGES}.
 """
 

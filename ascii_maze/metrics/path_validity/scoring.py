@@ -75,7 +75,7 @@ class PathScore:
 
 
 FIELDS = tuple(field.name for field in fields(PathScore))
-# All answers that are no path, and all shortest paths, score alike.
+# All answers that are not paths, and all shortest paths, score alike.
 UNPARSED = PathScore(False, False, False, False, False, None, 0.0, 0.0, 0, 0)
 OPTIMAL = PathScore(True, True, True, True, True, 0, 1.0, 1.0, 0, 0)
 
@@ -145,7 +145,7 @@ def parse_moves(completion: object, start: tuple[int, int] | None = None) -> str
     """The moves of a completion as letters without spaces; None if it holds anything else, or no move.
 
     Letters, arrows, words (English or Portuguese, in any case) and coordinates are understood; see
-    `prompts.ANSWER_STYLES`. Between letters an arrow is a separator (`R → D`); any other mixture is no path.
+    `prompts.ANSWER_STYLES`. Between letters an arrow is a separator (`R → D`); any other mixture is not a path.
 
     Args:
         completion: what the model wrote, in any form that `completion_text` takes.

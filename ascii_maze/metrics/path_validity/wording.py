@@ -39,7 +39,7 @@ LATEX = re.compile(
 LATEX_ARROWS = {"right": "→", "left": "←", "up": "↑", "down": "↓"}
 LONG_ARROW = re.compile(r"[-=–—]+>")
 NUMPY = re.compile(r"np\.u?int\d*\((\d+)\)")
-# What a chat template or a base model writes after its answer, and where somebody else speaks.
+# What a chat template or a base model writes after its answer, and where someone else speaks.
 SPECIAL = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?s>|<(?:end_of_turn|eos|pad)>|\[/?INST\]")
 NEXT_TURN = re.compile(
     r"<\|im_start\|>user|<\|start_header_id\|>user|<start_of_turn>user|\[INST\]"

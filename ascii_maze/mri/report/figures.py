@@ -70,7 +70,7 @@ def _rows_in_words(results: Results) -> str:
     if results["against_start"]:
         words += " First every fine-tune against what it started from, then against the base if that was another."
     if results["quantisation"]:
-        words += " The last row is no training: the base, quantised as it was trained on, against its full precision."
+        words += " The last row is no fine-tune: the base, quantised as it was trained on, against its full precision."
     return words
 
 
