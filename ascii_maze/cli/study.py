@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import AsciiMazeError, printable
+from ..errors import AsciiMazeError, UsageError, printable
 from ..terminal import print_tables, resumable, waiting
 from .options import Json, named_path, path_option
 
@@ -38,6 +38,9 @@ def study(
     power: Annotated[
         bool, typer.Option("--plan-power", help="Print how many seeds and mazes show which effect, and stop.")
     ] = False,
+    language: Annotated[
+        str, typer.Option(help="Language of report.html: en or pt. Of a finished study it writes the report alone.")
+    ] = "en",
     as_json: Json = False,
 ) -> None:
     """Run the whole experiment: dataset, every method, evaluation, MRI, one report.
@@ -45,10 +48,13 @@ def study(
     Finished stages are kept while nothing they depend on changes. Run it again to resume.
     """
     from ..launch import silence_libraries
+    from ..study.language import LANGUAGES
     from ..study.plan import check_recipes, plan
     from ..study.settings import load_study
     from ..study.view import plan_lines
 
+    if language not in LANGUAGES:
+        raise UsageError(f"--language '{language}': expected {' or '.join(LANGUAGES)}")
     chosen = load_study(file)
     if power:
         from ..study.power import plan_power, power_lines
@@ -77,7 +83,7 @@ def study(
     with resumable(), live_view() as on_progress:
         progress = run_stages(stages, out, stage, on_progress)
     results = gather(chosen, progress, out)
-    write_report(results, chosen, out)
+    write_report(results, chosen, out, language)
     failed = [mine.stage.name for mine in progress if mine.state == "failed"]
     if as_json:
         print(json.dumps(results))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..evaluation.crossed import POWER
+from .language import Say, english
 from .schema import Contrast, Cost
 
 WORDS = {"optimal": "walks by a shortest path", "valid": "walks from S to G"}
@@ -22,56 +23,63 @@ TUNED: dict[Literal["trials", "settings", "budget", "selected_on"], str] = {
 ALIKE = 1.1
 
 
-def findings(contrasts: Sequence[Contrast], margin: float, unequal: Sequence[str] = ()) -> list[str]:
+def findings(
+    contrasts: Sequence[Contrast], margin: float, unequal: Sequence[str] = (), say: Say = english
+) -> list[str]:
     """Sentences on the planned contrasts: first what they are, then one on each.
 
     Args:
         unequal: from `unequal_terms`, put last.
+        say: from `language.say_in`.
     """
     planned = [contrast for contrast in contrasts if contrast["planned"]]
     if not planned:
-        return ["No planned contrast could be computed."]
+        return [say("No planned contrast could be computed.")]
     first = planned[0]
     seeds = max((contrast["seeds"] for contrast in planned), key=len)
-    share = WORDS[first["outcome"]]
-    of_seeds = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
-    sentences = [
-        f"Share of mazes that a model {share}, on {first['mazes']:,} mazes of {first['split']}, {of_seeds}. "
-        f"Planned contrasts, corrected for their number (Holm): {len(planned)}."
-    ]
+    of_seeds = say("{count} seeds").format(count=len(seeds)) if len(seeds) > 1 else say("one seed")
+    opening = say(
+        "Share of mazes that a model {share}, on {mazes:,} mazes of {split}, {seeds}. Planned contrasts, corrected "
+        "for their number (Holm): {count}."
+    )
+    facts = {"share": say(WORDS[first["outcome"]]), "mazes": first["mazes"], "split": first["split"]}
+    sentences = [opening.format(**facts, seeds=of_seeds, count=len(planned))]
     if len(seeds) == 1:
-        sentences.append("With one seed this compares these runs; another run of a method may do otherwise.")
-    return [*sentences, *(sentence_of(contrast, margin) for contrast in planned), *unequal]
+        sentences.append(say("With one seed this compares these runs; another run of a method may do otherwise."))
+    return [*sentences, *(sentence_of(contrast, margin, say) for contrast in planned), *unequal]
 
 
-def sentence_of(contrast: Contrast, margin: float) -> str:
+def sentence_of(contrast: Contrast, margin: float, say: Say = english) -> str:
     """What one planned contrast shows."""
-    a, b, found = contrast["a"], contrast["b"], contrast["verdict"]
-    size = difference_of(contrast, "ci90" if found == "equivalent" else "ci")
+    found = contrast["verdict"]
+    size = difference_of(contrast, "ci90" if found == "equivalent" else "ci", say)
+    facts = {"a": contrast["a"], "b": contrast["b"], "size": size, "margin": points(margin, say)}
     if found.startswith(("more", "fewer")):
-        within = f" That is within the margin of {points(margin)}." if found.endswith("margin") else ""
-        word = found.partition(",")[0]
-        return f"{a} walks {word} of them than {b}: {size}, p {p_text(contrast['p_holm'])}.{within}"
+        within = say(" That is within the margin of {margin}.").format(**facts) if found.endswith("margin") else ""
+        sentence = say("{a} walks {word} of them than {b}: {size}, p {p}.")
+        return sentence.format(**facts, word=say(found.partition(",")[0]), p=p_text(contrast["p_holm"])) + within
     if found == "equivalent":
-        return (
-            f"{a} and {b} are equivalent within {points(margin)}: {size}, p {p_text(contrast['p_equivalent_holm'])}."
-        )
-    return f"No difference shown between {a} and {b}: {size}. {could_show(contrast)}"
+        sentence = say("{a} and {b} are equivalent within {margin}: {size}, p {p}.")
+        return sentence.format(**facts, p=p_text(contrast["p_equivalent_holm"]))
+    none = say("No difference shown between {a} and {b}: {size}.").format(**facts)
+    return f"{none} {could_show(contrast, say)}"
 
 
-def difference_of(contrast: Contrast, of: Literal["ci", "ci90"] = "ci") -> str:
+def difference_of(contrast: Contrast, of: Literal["ci", "ci90"] = "ci", say: Say = english) -> str:
     """`+1.2 points (95 % -3.0 to +5.4)`."""
     low, high = contrast[of]
     share = "95 %" if of == "ci" else "90 %"
-    return f"{100 * contrast['difference']:+.1f} points ({share} {100 * low:+.1f} to {100 * high:+.1f})"
+    words = say("{difference:+.1f} points ({share} {low:+.1f} to {high:+.1f})")
+    return words.format(difference=100 * contrast["difference"], share=share, low=100 * low, high=100 * high)
 
 
-def could_show(contrast: Contrast) -> str:
+def could_show(contrast: Contrast, say: Say = english) -> str:
     """The smallest effect that the design would have shown, in a sentence."""
     smallest = contrast["smallest"]
     if smallest is None:
-        return "So few seeds and mazes show no difference at all."
-    return f"A true difference of {points(smallest)} would be shown {100 * POWER:.0f} % of the time."
+        return say("So few seeds and mazes show no difference at all.")
+    words = say("A true difference of {smallest} would be shown {power:.0f} % of the time.")
+    return words.format(smallest=points(smallest, say), power=100 * POWER)
 
 
 def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]]) -> list[str]:
@@ -112,9 +120,9 @@ def mean_tokens(costs: Sequence[Cost]) -> float:
     return sum(known) / len(known) if known else 0.0
 
 
-def points(rate: float) -> str:
+def points(rate: float, say: Say = english) -> str:
     """A difference of rates in words."""
-    return f"{100 * rate:.1f} points"
+    return say("{points:.1f} points").format(points=100 * rate)
 
 
 def p_text(p: float | None) -> str:

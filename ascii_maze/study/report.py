@@ -27,6 +27,8 @@ from .figures import (
     rates_figure,
     reward_figure,
 )
+from .findings import findings
+from .language import say_in
 from .results import best_rule, evaluation_of, history_of, metrics_of, seed_folder
 from .schema import Contrast, MeanRates, StudyResults, write_results
 from .settings import Study, to_yaml
@@ -46,12 +48,14 @@ HEADER = (
 CONTRASTS = ("contrast", "split", "outcome", "points", "95 %", "p", "equivalent, p", "could show", "finding")
 
 
-def write_report(results: StudyResults, study: Study, out: Path) -> None:
+def write_report(results: StudyResults, study: Study, out: Path, language: str = "en") -> None:
     """Write results.json, report.md and report.html into the study's folder.
 
     Args:
         results: from `gather`.
+        language: of report.html, one of `LANGUAGES`; the other files are in English.
     """
+    say = say_in(language)
     write_results(results, out)
     write_text(out / "study.yaml", to_yaml(study))
     context = {
@@ -74,7 +78,8 @@ def write_report(results: StudyResults, study: Study, out: Path) -> None:
         "kinds": FAILURES,
     }
     write_text(out / "report.md", render(PAGES / "study.md.jinja", context))
-    page = {**context, **figures_of(results, study, out), "mazes": mazes_of(study, out)}
+    said = findings(results["contrasts"], study.margin, results["unequal"], say)
+    page = {**context, "_": say, "findings": said, **figures_of(results, study, out), "mazes": mazes_of(study, out)}
     write_text(out / "report.html", render(PAGES / "study.html.jinja", page))
 
 

@@ -278,3 +278,17 @@ def test_the_report_says_what_the_results_say(studied):
         assert "best rule: " in written
     assert "| random_walk |" not in text
     assert page.count('class="plot"') == 4
+
+
+def test_the_page_in_portuguese_has_the_same_figures(studied):
+    results, _, out = studied
+    page = (out / "report.html").read_text()
+    write_report(results, STUDY, out, "pt")
+    other = (out / "report.html").read_text()
+    write_report(results, STUDY, out)
+    assert (out / "report.html").read_text() == page
+    assert '<html lang="pt-BR">' in other
+    assert "Conclusões" in other
+    assert "Findings" not in other
+    assert other.count("<svg") == page.count("<svg")
+    assert other.count("<td") == page.count("<td")
