@@ -2,15 +2,19 @@
 
     python benchmarks/evaluation.py speed --mazes 64 --model tiny
     python benchmarks/evaluation.py memory --mazes 2000 --mazes 20000
+    python benchmarks/evaluation.py turns --mazes 32 --model tiny
 
 `speed`: greedy, as many threads as there are cores; all ways must give the same answers, token for token, or it ends.
 `memory`: peak memory of one process for each number of mazes, which scores the baselines and a file of as many
 predictions; pages of mapped files, which the system can drop at any time, stand beside it (Linux).
+`turns`: CPU time of one thread for walks step by step, each turn after a depth-first explorer's turns before it; to
+read what is new must give the same answers as to read the whole conversation.
 """
 
 import argparse
 import json
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -21,8 +25,11 @@ from pathlib import Path
 
 import torch
 
+from ascii_maze import generate_mazes
+from ascii_maze.environment.demonstrations import demonstrate
+from ascii_maze.environment.observations import Observation
 from ascii_maze.models import generation
-from ascii_maze.models.generation import generate
+from ascii_maze.models.generation import GREEDY, complete, conversing, generate
 from ascii_maze.models.loading import load_model
 from dataset_builder.build import build
 from dataset_builder.config import BuildConfig
@@ -125,10 +132,33 @@ def measure_memory(counts: list[int]) -> None:
             print(f"| {len(rows):,} | {own:.0f} | {own / first:.2f} | {resident:.0f} |", flush=True)
 
 
+def measure_turns(name: str, count: int) -> None:
+    """Print the CPU time of walks turn by turn, with and without what was read before."""
+    torch.set_num_threads(1)
+    model, tokenizer = load_model(name)
+    mazes, seen = generate_mazes("depth_first", 5, 5, count, 0), Observation.parse("window:2")
+    walks = [demonstrate(maze, seen, "depth_first", random.Random(0)) for maze in mazes]
+    ways = {
+        "what is new": conversing(model, tokenizer),
+        "everything": lambda names, *asked: [one for (one,) in complete(model, tokenizer, *asked)],
+    }
+    answers: dict[str, list[str]] = {way: [] for way in ways}
+    print("| each turn reads | turns | CPU s |\n|---|---|---|")
+    for way, ask in ways.items():
+        began = time.process_time()
+        for turn in range(max(len(walk.completion) for walk in walks) // 2 + 1):
+            live = [number for number, walk in enumerate(walks) if len(walk.completion) > 2 * turn]
+            talks = [[*walks[number].prompt, *walks[number].completion[: 2 * turn]] for number in live]
+            answers[way] += ask(live, talks, 6, GREEDY)
+        print(f"| {way} | {len(answers[way])} | {time.process_time() - began:.1f} |")
+    if len({tuple(said) for said in answers.values()}) > 1:
+        sys.exit("the answers differ")
+
+
 def main() -> None:
     """Print what is asked for, as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["speed", "memory"])
+    parser.add_argument("what", choices=["speed", "memory", "turns"])
     parser.add_argument("--mazes", type=int, action="append")
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--rounds", type=int, default=3)
@@ -136,6 +166,8 @@ def main() -> None:
     print(f"{platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}\n")
     if options.what == "speed":
         measure_speed(options.model, (options.mazes or [64])[0], options.rounds)
+    elif options.what == "turns":
+        measure_turns(options.model, (options.mazes or [32])[0])
     else:
         measure_memory(options.mazes or [2000, 20_000])
 

@@ -31,7 +31,7 @@ OBSERVATIONS = ("full", "window:2", "local", "none")
 
 
 COLUMNS = (
-    *("what is seen", "model", "arrives, %", "95 % of the first seed", "shortest, %", "SPL", "loop rate"),
+    *("what is seen", "model", "mazes", "arrives, %", "95 % of the first seed", "shortest, %", "SPL", "loop rate"),
     *("bumps", "turns"),
 )
 
@@ -51,7 +51,7 @@ RUNS = {
     "sft_local": Run("sft_steps", "local", minutes=(4, 40)),
     "grpo_steps": Run("grpo_steps", "window:2", "sft_steps", minutes=(6, 0)),
 }
-# What is evaluated in which way: minutes of a model on two cores, for the two bases.
+# What is evaluated in which way; minutes for 100 mazes of each split, and for all that a base walks.
 EVALUATED = {
     ONCE: ("base", "sft"),
     "full": ("base",),
@@ -59,7 +59,7 @@ EVALUATED = {
     "local": ("base", "sft_local"),
     "none": ("base",),
 }
-MINUTES = (1, 15)
+MINUTES, BASE_MINUTES = (0.5, 20), (4, 30)
 
 
 class Plan(NamedTuple):
@@ -68,6 +68,7 @@ class Plan(NamedTuple):
     Attributes:
         folder: of its runs and evaluations.
         limit: mazes of each split.
+        base_limit: of those that the base walks step by step.
         overrides: of the recipes.
     """
 
@@ -76,6 +77,7 @@ class Plan(NamedTuple):
     runs: dict[str, Run]
     seeds: list[int]
     limit: int
+    base_limit: int
     overrides: dict[str, Any]
 
     @property
@@ -83,20 +85,52 @@ class Plan(NamedTuple):
         """Whether the recipes are those of `recipes/tiny`."""
         return self.base == TINY
 
-    def models(self, way: str, seed: int) -> dict[str, str]:
-        """The models that are evaluated in one way: name -> folder, or the base."""
-        names = [name for name in EVALUATED[way] if name == "base" or name in self.runs]
-        return {name: self.base if name == "base" else str(self.folder / f"seed-{seed}" / name) for name in names}
+    def folder_of(self, name: str, seed: int) -> str:
+        """A model as it is loaded: the base, or the folder of a run."""
+        return self.base if name == "base" else str(self.folder / f"seed-{seed}" / name)
+
+
+class Judged(NamedTuple):
+    """An evaluation: some models in one way. The base, which may walk on to the last move, walks fewer mazes."""
+
+    way: str
+    seed: int
+    names: list[str]
+    limit: int
+    baselines: bool
+
+    @property
+    def of_base(self) -> bool:
+        """Whether it is the base that walks step by step."""
+        return self.names == ["base"]
+
+    def folder(self, plan: Plan) -> Path:
+        """Where it is written."""
+        base = "-base" * self.of_base
+        return plan.folder / f"seed-{self.seed}" / f"evaluation-{re.sub(r'[^a-z0-9]+', '-', self.way)}{base}"
+
+
+def evaluations(plan: Plan) -> Iterator[Judged]:
+    """Every evaluation; the base is the same for every seed, and so are walkers that are no models."""
+    for seed in plan.seeds:
+        first = seed == plan.seeds[0]
+        for way in EVALUATED:
+            runs = [name for name in EVALUATED[way] if name in plan.runs]
+            together = ["base"] * (first and way == ONCE) + runs
+            if together:
+                yield Judged(way, seed, together, plan.limit, first)
+            if first and way != ONCE:
+                yield Judged(way, seed, ["base"], min(plan.limit, plan.base_limit), not runs)
 
 
 def plan_of(options: argparse.Namespace) -> Plan:
     """The plan for a base."""
     folder = options.out / re.sub(r"\W+", "-", options.base).strip("-")
     if options.base == TINY:
-        return Plan(TINY, folder, RUNS, options.seeds or [0, 1, 2], options.limit or 200, {})
+        return Plan(TINY, folder, RUNS, options.seeds or [0, 1, 2], options.limit or 500, 100, {})
     runs = {name: run for name, run in RUNS.items() if run.recipe != "grpo_steps"}
     overrides = {"model_name_or_path": options.base, "budget": options.budget, "eval_strategy": "no"}
-    return Plan(options.base, folder, runs, options.seeds or [0], options.limit or 100, overrides)
+    return Plan(options.base, folder, runs, options.seeds or [0], options.limit or 100, 20, overrides)
 
 
 def steps_of(plan: Plan) -> Iterator[tuple[str, Path, float, Any]]:
@@ -108,21 +142,10 @@ def steps_of(plan: Plan) -> Iterator[tuple[str, Path, float, Any]]:
         for name, run in plan.runs.items():
             done = plan.folder / f"seed-{seed}" / name / "metrics.json"
             yield f"seed {seed}: {name}", done, run.minutes[which], partial(train, plan, seed, name, dataset)
-    for seed in plan.seeds:
-        for way in EVALUATED:
-            models = plan.models(way, seed)
-            if seed != plan.seeds[0]:  # the base is the same for every seed
-                models = {name: folder for name, folder in models.items() if name != "base"}
-            if models:
-                done = evaluation_of(plan, seed, way) / "results.json"
-                minutes = MINUTES[which] * len(models)
-                judged = partial(judge, plan, done, way, models, dataset)
-                yield f"seed {seed}: {way}", done, minutes, judged
-
-
-def evaluation_of(plan: Plan, seed: int, way: str) -> Path:
-    """The folder of an evaluation."""
-    return plan.folder / f"seed-{seed}" / f"evaluation-{re.sub(r'[^a-z0-9]+', '-', way)}"
+    for one in evaluations(plan):
+        minutes = BASE_MINUTES[which] if one.of_base else MINUTES[which] * len(one.names) * one.limit / 100
+        what = f"seed {one.seed}: {one.way}, {' and '.join(one.names)}"
+        yield what, one.folder(plan) / "results.json", minutes, partial(judge, plan, one, dataset)
 
 
 def build(dataset: Path) -> None:
@@ -148,19 +171,13 @@ def train(plan: Plan, seed: int, name: str, dataset: Path) -> None:
         subprocess.run(command, stdout=log, stderr=log, check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
 
 
-def judge(plan: Plan, done: Path, way: str, models: dict[str, str], dataset: Path) -> None:
+def judge(plan: Plan, one: Judged, dataset: Path) -> None:
     """One evaluation."""
     from ascii_maze.evaluation.run import evaluate
 
-    evaluate(
-        models,
-        str(dataset),
-        list(SPLITS),
-        done.parent,
-        plan.limit,
-        baselines=done.parent.parent.name == f"seed-{plan.seeds[0]}",
-        stepwise=None if way == ONCE else way,
-    )
+    models = {name: plan.folder_of(name, one.seed) for name in one.names}
+    seen = None if one.way == ONCE else one.way
+    evaluate(models, str(dataset), list(SPLITS), one.folder(plan), one.limit, baselines=one.baselines, stepwise=seen)
 
 
 class Line(NamedTuple):
@@ -184,18 +201,16 @@ class Line(NamedTuple):
 def lines_of(plan: Plan) -> list[Line]:
     """Every model in every way."""
     found: dict[tuple[str, str], Line] = {}
-    for seed in plan.seeds:
-        for way in EVALUATED:
-            folder = evaluation_of(plan, seed, way)
-            if not (folder / "results.json").is_file():
-                continue
+    for one in evaluations(plan):
+        folder = one.folder(plan)
+        if (folder / "results.json").is_file():
             results, loops = json.loads((folder / "results.json").read_text()), loop_rates(folder)
             for name, cells in results["models"].items():
-                line = found.setdefault((way, name), Line(way, name, [], []))
+                line = found.setdefault((one.way, name), Line(one.way, name, [], []))
                 line.cells.append(cells)
                 line.loops.append(loops[name])
     ways = list(EVALUATED)
-    return sorted(found.values(), key=lambda line: ways.index(line.way))
+    return sorted(found.values(), key=lambda line: (ways.index(line.way), line.name != "base"))
 
 
 def loop_rates(folder: Path) -> dict[str, dict[str, float]]:
@@ -239,7 +254,10 @@ def pairs_of(plan: Plan) -> Iterator[str]:
     compared = ((ONCE, "sft", "window:2", "sft_steps"), ("window:2", "sft_steps", "window:2", "grpo_steps"))
     for way, one, other_way, other in compared:
         for seed in plan.seeds if other in plan.runs else ():
-            folders = evaluation_of(plan, seed, way), evaluation_of(plan, seed, other_way)
+            folders = [
+                Judged(each, seed, [name], plan.limit, False).folder(plan)
+                for each, name in ((way, one), (other_way, other))
+            ]
             if all((folder / "results.json").is_file() for folder in folders):
                 only_one, only_other, p = paired(arrivals(folders[0], one), arrivals(folders[1], other))
                 yield f"| {one}, {way} | {other}, {other_way} | {seed} | {only_one} | {only_other} | {p:.2g} |"
@@ -251,12 +269,10 @@ def section(plan: Plan) -> str:
     if not lines:
         return ""
     sizes = list(dict.fromkeys(size for split in SPLITS for size in lines[0].cells[0][split]["by_size"]))
-    counts = {split: lines[0].cells[0][split]["n"] for split in SPLITS}
     text = [
         f"## {plan.base}",
         "",
-        f"Seeds {', '.join(map(str, plan.seeds))}; {counts[SPLITS[0]]} mazes of `test`, {counts[SPLITS[1]]} of "
-        "`test_larger`. The mean over the seeds; greedy.",
+        f"Seeds {', '.join(map(str, plan.seeds))}; the mean over the seeds, mazes of `test`, greedy.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
@@ -266,11 +282,13 @@ def section(plan: Plan) -> str:
     text.append("|---|---" + "|---" * len(sizes) + "|")
     for line in lines:
         by_size = [
-            mean(cells[split]["by_size"][size]["reaches_goal"] for cells in line.cells)
-            for split in SPLITS
-            for size in line.cells[0][split]["by_size"]
+            {size: cell for split in SPLITS for size, cell in of[split]["by_size"].items()} for of in line.cells
         ]
-        text.append(f"| {line.way} | {line.name} | {' | '.join(f'{100 * rate:.1f}' for rate in by_size)} |")
+        rates = [
+            f"{100 * mean(of[size]['reaches_goal'] for of in by_size):.1f}" if size in by_size[0] else ""
+            for size in sizes
+        ]
+        text.append(f"| {line.way} | {line.name} | {' | '.join(rates)} |")
     if tests := list(pairs_of(plan)):
         text += ["", "Paired, on the mazes of `test`: where only the one, and only the other arrives.", ""]
         text += [
@@ -284,15 +302,16 @@ def section(plan: Plan) -> str:
 
 def row_of(line: Line) -> str:
     """A line of the first table, of the test split."""
+    from ascii_maze.evaluation.statistics import wilson
+
     split = SPLITS[0]
     first = line.cells[0][split]
-    steps = first.get("stepwise")
-    low, high = steps["success_ci"] if steps else first["valid_ci"]
+    low, high = wilson(first["reaches_goal"], first["n"])
     arrives, shortest = (100 * line.mean(split, lambda cell, of=of: cell[of]) for of in ("reaches_goal", "optimal"))
-    cells = [line.way, line.name, f"{arrives:.1f}"]
-    cells += [f"{100 * low:.1f} - {100 * high:.1f}{'' if steps else ' (valid)'}", f"{shortest:.1f}"]
+    cells = [line.way, line.name, str(first["n"]), f"{arrives:.1f}", f"{100 * low:.1f} - {100 * high:.1f}"]
+    cells.append(f"{shortest:.1f}")
     loops = f"{mean(of[split] for of in line.loops):.2f}"
-    if steps:
+    if "stepwise" in first:
         of = [line.mean(split, lambda cell, key=key: cell["stepwise"][key]) for key in ("spl", "bumps", "turns")]
         cells += [f"{of[0]:.2f}", loops, f"{of[1]:.1f}", f"{of[2]:.1f}"]
     else:
@@ -321,7 +340,8 @@ HEAD = """# Step by step
 - `sft` learns whole paths, `sft_steps` and `sft_local` the walks of config `steps` that see `window:2` and `local`;
   `grpo_steps` goes on from `sft_steps`. The others are no models: walkers that read the same texts, the shortest path.
 - A walk arrives if it ends on G, moves against walls allowed. The loop rate is the share of moves that were made
-  before from the same place. All walks are of the same mazes, and scored by the same scorer.
+  before from the same place. All are scored by the same scorer, on the same mazes; the base, which may walk on to its
+  last move, walks the first of them.
 """
 
 
@@ -358,7 +378,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default=TINY, help="the embedded model, or any that the recipes take")
     parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 1 2; one for another base")
-    parser.add_argument("--limit", type=int, help="mazes of each split; default: 200, 100 for another base")
+    parser.add_argument("--limit", type=int, help="mazes of each split; default: 500, 100 for another base")
     parser.add_argument("--budget", default="tokens=600000", help="of each run of another base")
     parser.add_argument("--out", type=Path, default=Path("outputs/stepwise"), help="folder for everything")
     parser.add_argument("--page", type=Path, default=HERE / "STEPWISE.md")
