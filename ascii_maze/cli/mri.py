@@ -51,6 +51,10 @@ def mri(
             "takes and the narrower the intervals; 0 leaves it out.",
         ),
     ] = 16,
+    maze: Annotated[
+        str | None,
+        typer.Option(help="Id of a maze that is shown from inside; by default one on which the models differ."),
+    ] = None,
     chat_template: ChatTemplate = None,
     as_json: Json = False,
 ) -> None:
@@ -64,7 +68,7 @@ def mri(
 
         with progress(quiet=as_json) as on_progress:
             results = write_report(
-                base, named, dataset, split, out, limit, seed, on_progress, chat, patch_layers, cause_mazes
+                base, named, dataset, split, out, limit, seed, on_progress, chat, patch_layers, cause_mazes, maze
             )
     if as_json:
         print(printable((out / "mri.json").read_text(encoding="utf-8")))

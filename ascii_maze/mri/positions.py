@@ -7,6 +7,7 @@ the token of a character is the last one that covers it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -67,7 +68,18 @@ def locate_walks(rows: Sequence[dict], tokenizer, seed: int) -> list[TokenisedWa
     return [_locate(row, tokenizer, np.random.default_rng([seed, index])) for index, row in enumerate(rows)]
 
 
-def _locate(row: dict, tokenizer, rng: np.random.Generator) -> TokenisedWalk:
+class _Text(NamedTuple):
+    """What a model reads of a maze: the prompt up to the path, where the map begins in it, and the map itself."""
+
+    prompt: str
+    first: int
+    shown: str
+    style: PromptStyle
+    maze: Maze
+    path: str
+
+
+def _text_of(row: dict, tokenizer) -> _Text:
     style, maze = style_of(row["prompt"]), Maze.from_ascii(row["maze"])
     path = parse_moves(row["solution"], maze.start)
     if not path:
@@ -77,24 +89,59 @@ def _locate(row: dict, tokenizer, rng: np.random.Generator) -> TokenisedWalk:
     first = -1 if shown is None else prompt.rfind(shown)
     if shown is None or first < 0:
         raise AsciiMazeError(f"the chat template does not show maze {row.get('id')} as it is; use another model")
-    prompt += _thought(row, maze, style)
-    text = prompt + format_answer(path, style, maze.start)
+    return _Text(prompt + _thought(row, maze, style), first, shown, style, maze, path)
+
+
+def _encode(text: str, tokenizer) -> tuple[list[int], np.ndarray]:
+    """Tokens, and the characters that each covers, int64 (tokens, 2)."""
     encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
-    offsets = np.array(encoded["offset_mapping"])
+    return encoded["input_ids"], np.array(encoded["offset_mapping"])
+
+
+def _token_at(offsets: np.ndarray, text: _Text, place) -> int:
+    """The token of a place of the map, row and column."""
+    return last_token(offsets, text.first + int(place[0]) * (text.maze.shape[1] + 1) + int(place[1]))
+
+
+def map_tokens(row: dict, tokenizer) -> np.ndarray:
+    """The token of every place of a maze's map, int64 (rows, columns); several places may share one."""
+    text = _text_of(row, tokenizer)
+    _, offsets = _encode(text.prompt, tokenizer)
+    return np.array([[_token_at(offsets, text, place) for place in line] for line in _grid(text.maze.shape)])
+
+
+def _grid(shape: tuple[int, int]) -> list[list[tuple[int, int]]]:
+    return [[(row, column) for column in range(shape[1])] for row in range(shape[0])]
+
+
+def move_tokens(row: dict, walk: TokenisedWalk, tokenizer) -> np.ndarray:
+    """The token with which each of the moves U, D, L, R would begin, at every step of a solution: int64 (moves, 4)."""
+    text = _text_of(row, tokenizer)
+
+    def ids(moves: str) -> list[int]:
+        return _encode(text.prompt + format_answer(moves, text.style, text.maze.start), tokenizer)[0]
+
+    return np.array([[ids(walk.path[:step] + move)[at + 1] for move in MOVES] for step, at in enumerate(walk.moves)])
+
+
+def _locate(row: dict, tokenizer, rng: np.random.Generator) -> TokenisedWalk:
+    text = _text_of(row, tokenizer)
+    prompt, first, shown, style, maze, path = text
+    ids, offsets = _encode(prompt + format_answer(path, style, maze.start), tokenizer)
 
     def token_at(place) -> int:
-        return last_token(offsets, first + int(place[0]) * (maze.shape[1] + 1) + int(place[1]))
+        return _token_at(offsets, text, place)
 
     places = _choose_cells(maze, path, rng)
     parting = [_parting(path[:count], style, maze.start) for count in range(len(path))]
     return TokenisedWalk(
-        ids=np.array(encoded["input_ids"]),
+        ids=np.array(ids),
         last_prompt=first_token(offsets, len(prompt)) - 1,
         start=token_at(maze.start),
         goal=token_at(maze.goal),
         maze=np.arange(first_token(offsets, first), last_token(offsets, first + len(shown) - 1) + 1),
         moves=np.array([last_token(offsets, len(prompt) + character) for character in parting]) - 1,
-        answer_end=len(encoded["input_ids"]) - 1,
+        answer_end=len(ids) - 1,
         cells=np.array([token_at(place) for place in places]),
         cell_places=places,
         path=path,

@@ -41,6 +41,7 @@ from .lens import logit_lens, mean_at, next_token_kl
 from .mixing import mix_adapters
 from .models import BASE, Models, find_adapters, load_models, load_unquantised
 from .odds import first_moves
+from .one_maze import choose_maze, find_maze, look_at
 from .positions import TokenisedWalk, locate_walks
 from .report.page import draw_report
 from .rows import load_rows
@@ -90,6 +91,7 @@ def write_report(
     chat: Chat = AS_IT_IS,
     layers: str = AUTO,
     cause_mazes: int = CAUSE_MAZES,
+    maze: str | None = None,
 ) -> Results:
     """Compare adapters with their base, and write report.html, figures, tables and mri.json.
 
@@ -104,6 +106,7 @@ def write_report(
         chat: how the models read conversations; by default as their tokenizers say.
         layers: that are patched; see `layers.wanted_layers`.
         cause_mazes: on how many mazes single heads and MLPs are patched, and adapters mixed; 0 leaves that out.
+        maze: id of the one that is shown from inside; by default one on which the models differ.
 
     Returns:
         What mri.json holds.
@@ -117,6 +120,8 @@ def write_report(
     on_progress = on_progress or (lambda what, done, total: None)
     sources = find_adapters(base, adapters, chat)
     rows = load_rows(dataset, split, limit)
+    if maze is not None:
+        find_maze(rows, maze)  # refused now, and not after all else
     base = settle_name(base)
     starts, unknown = find_starts(sources)
     settings: Settings = {
@@ -129,6 +134,7 @@ def write_report(
         "seed": seed,
         "patch layers": layers,
         "cause mazes": cause_mazes,
+        "maze": maze,
         "decoding": "greedy",
         "read at": HEADLINE,
         "versions": versions([*PACKAGES, "llm-mri"]),
@@ -230,6 +236,16 @@ def measure(
         patching=patch_layers(models, shown, rows, walks, solved, settings["patch layers"], seed, on_progress),
         components=parts,
         mixtures=mixtures,
+        one_maze=look_at(
+            models,
+            [BASE, *shown],
+            choose_maze(rows, {name: solved[name] for name in [BASE, *shown]}, settings["maze"]),
+            rows,
+            walks,
+            activations,
+            parts,
+            seed,
+        ),
         regions=first["models"] if first else {},
         regions_by_label={label: only(RegionNumbers, found) for label, found in regions.by_label.items()},
         regions_centred={name: regions.centred[BASE, name] for name in models.names[1:] if regions.centred},

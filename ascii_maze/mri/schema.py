@@ -296,6 +296,45 @@ class Mixture(TypedDict):
     mazes: int
 
 
+class HeadView(TypedDict):
+    """Where one head looks, from the moves of a maze that are decisions: the mean of its attention on each place.
+
+    Attributes:
+        maps: model -> rows x columns.
+    """
+
+    layer: int
+    head: int
+    maps: dict[str, list[list[float]]]
+
+
+class OneMaze(TypedDict):
+    """One maze from inside; see `one_maze.look_at`.
+
+    Attributes:
+        maze: its rows.
+        places: row and column of the walker before each move of `path`.
+        decisions: of each move, whether it is one.
+        layers: those that are shown.
+        moves: model -> layer x step x U, D, L, R: their probabilities if the layer were the last.
+        heads: those that do most when patched.
+        walls: model -> layer x row x column, how likely a probe holds a wall to the north, None at walls; all None
+            where that cannot be asked.
+        route: model -> the same for "on the solution", read at the last token of the prompt.
+    """
+
+    id: str
+    maze: list[str]
+    places: list[list[int]]
+    path: str
+    decisions: list[bool]
+    layers: list[int]
+    moves: dict[str, list[list[list[float]]]]
+    heads: list[HeadView]
+    walls: dict[str, list[list[list[float | None]]] | None]
+    route: dict[str, list[list[list[float | None]]] | None]
+
+
 class Agreement(TypedDict):
     """Edges or regions of a fine-tune against the base's; see `regions.edges.compare_models`."""
 
@@ -388,6 +427,7 @@ Settings = TypedDict(
         "seed": int,
         "patch layers": str,
         "cause mazes": int,
+        "maze": str | None,
         "decoding": str,
         "read at": str,
         "versions": dict[str, str],
@@ -417,6 +457,7 @@ class Results(Similarity):
         patching: adapter -> what its states do in the base.
         components: heads and MLPs of fine-tunes against what they started from.
         mixtures: of two adapters, along the line between them and merged.
+        one_maze: one of the mazes, from inside.
         regions: adapter -> the regions under the first way to label; nothing where there are none.
         regions_by_label: way to label -> regions of all models.
         regions_centred: adapter -> regions and edges against the base's, each model centred on its own mean.
@@ -442,6 +483,7 @@ class Results(Similarity):
     patching: dict[str, Patching]
     components: list[Components]
     mixtures: list[Mixture]
+    one_maze: OneMaze
     regions: dict[str, ModelRegions]
     regions_by_label: dict[str, RegionNumbers]
     regions_centred: dict[str, Changes]

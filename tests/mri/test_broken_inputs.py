@@ -30,6 +30,14 @@ def other_base(adapters, tmp_path):
     return other
 
 
+def test_a_maze_that_is_not_read_is_refused_before_a_model_is_loaded(adapters, dataset, monkeypatch, capsys, tmp_path):
+    words = ("--adapter", f"x={adapters['random']}", "--dataset", dataset, "--out", tmp_path / "mri", "--maze", "none")
+    code, lines = said_by(monkeypatch, capsys, *words)
+    assert code == 2
+    assert lines[-1].startswith("ascii-maze: --maze none: none of the ")
+    assert not (tmp_path / "mri").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_numbers(adapters, dataset, numbers, tmp_pa
 def test_every_figure_is_in_the_page_and_a_png_and_an_svg(report):
     page = (report / "report.html").read_text()
     names = re.findall(r'<figure id="([^"]+)"', page)
-    assert {"drift", "cka", "patching", "random_drift", "zero_weights", "effective_rank"} <= set(names)
+    assert {"drift", "cka", "patching", "random_drift", "zero_weights", "effective_rank", "maze_moves"} <= set(names)
     files = {path.name for path in (report / "figures").iterdir()}
     assert files == {f"{name}.{suffix}" for name in names for suffix in ("png", "svg")}
     assert page.count("<figcaption>") == len(names)

@@ -4,6 +4,7 @@ page              `draw_report`: everything, into a folder
 findings          what the tests say, in words
 figures           every figure but those of regions, made of `charts`: heatmaps, lines, bars
 component_figures heads and MLPs patched one by one; `mixture_figures`, adapters mixed
+maze_figures      one maze, its map in every panel
 region_figures    figures of regions and graphs, made of `panels`
 tables            every number as rows
 areas             llm-mri's own calls that draw (`get_grid`, `get_graph_image`), for whoever knows them

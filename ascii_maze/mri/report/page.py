@@ -20,9 +20,13 @@ from .charts import TIP, WIDTH, CaptionedFigure
 from .component_figures import component_figures
 from .figures import appendix_figures, method_figures, overview_figures
 from .findings import LANGUAGES, findings
+from .maze_figures import maze_figures
 from .mixture_figures import mixture_figures
 from .region_figures import region_figures
 from .tables import tables, to_csv
+
+# The section of one maze; no adapter can be called that.
+ONE_MAZE = "one maze"
 
 
 def draw_report(results: Results, regions: RegionComparison | None, out: Path, on_progress: OnProgress) -> None:
@@ -36,6 +40,7 @@ def draw_report(results: Results, regions: RegionComparison | None, out: Path, o
     sections: dict[str | None, list[CaptionedFigure]] = {
         None: [*overview_figures(results), *mixture_figures(results)],
         **{name: [*method_figures(results, name), *component_figures(results, name)] for name in results["patching"]},
+        ONE_MAZE: [*maze_figures(results)],
         BASE: [*appendix_figures(results)],
     }
     for name, figures in sections.items():
@@ -88,7 +93,8 @@ def write_page(path: Path, results: Results, pictures: dict[str | None, list[dic
     """Write report.html: one file that makes no requests.
 
     Args:
-        pictures: of `save_figure`, by section: None is the overview, `base` the appendix, else an adapter.
+        pictures: of `save_figure`, by section: None is the overview, `ONE_MAZE` and `base`, the
+            appendix, are others, and else it is an adapter.
     """
     adapters = results["models"][1:]
     context = {
@@ -101,6 +107,7 @@ def write_page(path: Path, results: Results, pictures: dict[str | None, list[dic
         "findings": {language: findings(results, language) for language in LANGUAGES},
         "several_seeds": len(methods_of(adapters)) < len(adapters),
         "seeds": results["seeds"],
+        "one_maze": pictures[ONE_MAZE],
         "appendix": pictures[BASE],
         "number": lambda value, digits=2: "" if value is None else f"{value:.{digits}f}",
     }

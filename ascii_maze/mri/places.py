@@ -1,0 +1,70 @@
+"""What the last token of the prompt knows of each place of the map: is it on the solution?
+
+At a place's own token the map below it has not been read, so that a path cannot be known there. The last token of the
+prompt has seen all of it. One linear map per place reads it, all of them from the same states: ridge regression onto
+0 and 1. It needs mazes of one size, so that a place means the same in all.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..metrics.path_validity.maze import MOVES, Maze
+from ..metrics.path_validity.scoring import parse_moves
+
+# Mazes of one size below which nothing is fitted.
+LEAST = 40
+# Of the penalty, per maze: chosen once, on states that vary by 1 in each direction.
+PENALTY = 1.0
+
+
+def place_labels(
+    rows: Sequence[dict], like: dict | None = None
+) -> tuple[np.ndarray, np.ndarray | None, tuple[int, int]]:
+    """Which places of mazes of one size are on their solutions.
+
+    Args:
+        like: a row whose size is meant; by default the commonest size is.
+
+    Returns:
+        The indices of the mazes of that size, int64 (n,), without `like` itself; bool (n, places), None where these
+        are too few; and the shape of their maps.
+    """
+    mazes = [Maze.from_ascii(row["maze"]) for row in rows]
+    if like is not None:
+        shape = Maze.from_ascii(like["maze"]).shape
+    else:
+        shape = Counter(maze.shape for maze in mazes).most_common(1)[0][0]
+    alike = [
+        index
+        for index, maze in enumerate(mazes)
+        if maze.shape == shape and (like is None or rows[index]["maze"] != like["maze"])
+    ]
+    if len(alike) < LEAST:
+        return np.array(alike, dtype=int), None, shape
+    table = np.zeros((len(alike), *shape), dtype=bool)
+    for line, index in enumerate(alike):
+        here = mazes[index].start
+        for move in ("", *(parse_moves(rows[index]["solution"], here) or "")):
+            here = here if not move else (here[0] + MOVES[move][0], here[1] + MOVES[move][1])
+            table[line][here] = True
+    return np.array(alike), table.reshape(len(alike), -1), shape
+
+
+def fit_places(x: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit one linear map for each place.
+
+    Args:
+        x: float (n, width), states at the last token of the prompt.
+        labels: bool (n, places).
+
+    Returns:
+        States (m, width) -> how likely each place is on the solution, float (m, places); not clipped to 0 and 1.
+    """
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(x)
+    fitted = Ridge(alpha=PENALTY * len(x)).fit(scaler.transform(x), labels.astype(float))
+    return lambda states: fitted.predict(scaler.transform(states))
