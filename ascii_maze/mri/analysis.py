@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +19,12 @@ from .activations import Activations, extract
 from .labels import cell_labels, move_labels
 from .lens import divergence, mean_at, next_token_kl, read_out
 from .models import BASE, Models
+from .places import solution_labels
 from .positions import TokenisedWalk
-from .probes import probe
+from .probes import Scored, compare_probes, train_probe
 from .regions.changes import KINDS, Centred, apart, find_changes, with_tests
 from .regions.comparison import compare_regions, fit_regions
-from .schema import AgainstStart, Changes, Drift, Probe, Quantisation, RegionComparison, Similarity, Update, only
+from .schema import AgainstStart, Changes, Drift, Gain, Probe, Quantisation, RegionComparison, Similarity, Update, only
 from .similarity import debiased_cka, drift, effective_rank, gram, procrustes, rsa
 from .weights import align, updates
 
@@ -39,6 +41,7 @@ QUESTIONS: dict[str, tuple[str, str, str | None]] = {
     "distance to the goal": ("moves", "distance", None),
     "on a shortest path": ("cells", "on_path", None),
     "wall to the north": ("cells", "wall_north", None),
+    "the solution, whole map read": ("last_prompt", "solution", "of one size"),
 }
 # Layers probed in parallel, each held in memory.
 THREADS = min(8, os.cpu_count() or 1)
@@ -59,6 +62,20 @@ class Regions(NamedTuple):
     as_llm_mri: dict[tuple[str, str], Changes]
     centred: dict[tuple[str, str], Changes]
     apart: dict[str, Callable[[str, str], list[float]]]
+    missing: dict[str, str]
+
+
+class Asked(NamedTuple):
+    """What `ask_probes` returns.
+
+    Attributes:
+        probes: model -> question -> per layer.
+        gains: adapter -> question -> what it gains on what it started from.
+        missing: what is missing -> why.
+    """
+
+    probes: dict[str, dict[str, list[Probe]]]
+    gains: dict[str, dict[str, Gain]]
     missing: dict[str, str]
 
 
@@ -230,17 +247,23 @@ def ask_probes(
     walks: Sequence[TokenisedWalk],
     seed: int,
     on_progress: OnProgress,
-) -> tuple[dict[str, dict[str, list[Probe]]], dict[str, str]]:
+    starts: Mapping[str, str] = MappingProxyType({}),
+) -> Asked:
     """Every question of `QUESTIONS` at every layer of some models, on the same held-out mazes.
 
-    Returns:
-        {model: {question: [of `probe`, per layer]}}, and {what is missing: why}.
+    Args:
+        names: of the models.
+        starts: adapter -> another that it started from.
     """
     from sklearn.exceptions import ConvergenceWarning
 
-    labels = {"moves": move_labels(rows, walks), "cells": cell_labels(rows, walks)}
-    found: dict = {name: {} for name in names}
-    missing = {}
+    labels = {
+        "moves": move_labels(rows, walks),
+        "cells": cell_labels(rows, walks),
+        "last_prompt": solution_labels(rows),
+    }
+    found = Asked({name: {} for name in names}, {name: {} for name in names if name != BASE}, {})
+    missing = found.missing
     steps, done = len(QUESTIONS) * len(names), itertools.count(1)
     # A probe is too small for several BLAS threads; several probes at once fill the cores.
     with threadpool_limits(1), warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
@@ -254,13 +277,21 @@ def ask_probes(
                 missing[f"the probe of '{question}'"] = f"{answer} in all of these mazes"
                 continue
             try:
+                scored = {}
                 for name in names:
                     ask = partial(_probe_layer, activations, name, position, where, values, mazes, seed)
-                    found[name][question] = list(pool.map(ask, range(activations.layers)))
+                    scored[name] = list(pool.map(ask, range(activations.layers)))
+                    found.probes[name][question] = [one.probe for one in scored[name]]
                     on_progress("probes", next(done), steps)
+                for name in found.gains:
+                    start = starts.get(name, BASE)
+                    start = start if start in scored else BASE
+                    pairs = [compare_probes(*pair, seed) for pair in zip(scored[start], scored[name])]
+                    gain, ci = zip(*pairs)
+                    found.gains[name][question] = Gain(reference=start, gain=list(gain), ci=list(ci))
             except AsciiMazeError as error:  # of the labels, so it strikes the first model as it would all
                 missing[f"the probe of '{question}'"] = str(error)
-    return found, missing
+    return found
 
 
 def _probe_layer(
@@ -272,8 +303,8 @@ def _probe_layer(
     mazes: np.ndarray,
     seed: int,
     layer: int,
-) -> Probe:
-    return probe(activations.read(model, layer, position)[where], labels, mazes, seed)
+) -> Scored:
+    return train_probe(activations.read(model, layer, position)[where], labels, mazes, seed)
 
 
 def find_regions(

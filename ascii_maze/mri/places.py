@@ -52,6 +52,21 @@ def place_labels(
     return np.array(alike), table.reshape(len(alike), -1), shape
 
 
+def solution_labels(rows: Sequence[dict]) -> dict[str, np.ndarray]:
+    """One value per maze and place, for mazes of the commonest size.
+
+    Returns:
+        `solution` (bool, mazes x places; False at other sizes), `of one size` (bool, which mazes that is; none where
+        they are too few) and `maze` (int64).
+    """
+    alike, table, shape = place_labels(rows)
+    labels = np.zeros((len(rows), shape[0] * shape[1]), dtype=bool)
+    known = np.zeros(len(rows), dtype=bool)
+    if table is not None:
+        labels[alike], known[alike] = table, True
+    return {"solution": labels, "of one size": known, "maze": np.arange(len(rows))}
+
+
 def fit_places(x: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Fit one linear map for each place.
 

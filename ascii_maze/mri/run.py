@@ -204,7 +204,7 @@ def measure(
     steps = move_labels(rows, walks)
     decisions = steps["decision"]
     shown = first_seeds(models.names[1:])  # of each method; the others are floors
-    probes, unasked = ask_probes(activations, [BASE, *shown], rows, walks, seed, on_progress)
+    asked = ask_probes(activations, [BASE, *shown], rows, walks, seed, on_progress, starts)
     changed = {name: updates(models, name) for name in models.names[1:]}
     pairs = [*((BASE, name) for name in models.names[1:]), *((start, name) for name, start in starts.items())]
     regions = find_regions(activations, maze_labels(rows, walks, solved), pairs, seed, on_progress)
@@ -223,7 +223,8 @@ def measure(
         unchanged=[name for name in models.names[1:] if changes_nothing(activations, name)],
         answers={name: valid_share(right) for name, right in solved.items()},
         **compare_similarity(activations, on_progress),
-        probes=probes,
+        probes=asked.probes,
+        probe_gains=asked.gains,
         moves=count_moves(steps),
         lens=logit_lens(models, activations, walks, decisions, on_progress),
         kl={name: base_divergence(models, activations, name, decisions) for name in models.names[1:]},
@@ -249,7 +250,7 @@ def measure(
         regions=first["models"] if first else {},
         regions_by_label={label: only(RegionNumbers, found) for label, found in regions.by_label.items()},
         regions_centred={name: regions.centred[BASE, name] for name in models.names[1:] if regions.centred},
-        missing={**unasked, **regions.missing, **without_plain, **unfound, **unmixed},
+        missing={**asked.missing, **regions.missing, **without_plain, **unfound, **unmixed},
         settings=settings,
     )
     return Measured(results, first)

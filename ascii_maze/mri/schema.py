@@ -62,6 +62,19 @@ class Probe(TypedDict):
     rows: list[int]
 
 
+class Gain(TypedDict):
+    """How much better a probe does on a fine-tune than on what it started from, on the same held-out mazes.
+
+    Attributes:
+        reference: the base, or the fine-tune that it started from.
+        gain: per layer, in accuracy or r2; `ci` is 95 % of it, over resampled mazes, paired.
+    """
+
+    reference: str
+    gain: list[float]
+    ci: list[list[float]]
+
+
 class Lens(TypedDict):
     """The logit lens, per layer; see `lens.logit_lens`."""
 
@@ -445,6 +458,7 @@ class Results(Similarity):
         unchanged: adapters that change no activation.
         answers: model -> how many of its own answers are valid.
         probes: model -> question -> per layer.
+        probe_gains: adapter -> question -> what it gains on what it started from.
         moves: what is asked of a model along the solutions.
         lens: model -> what each layer would answer.
         kl: adapter -> divergence from the base and to it.
@@ -471,6 +485,7 @@ class Results(Similarity):
     unchanged: list[str]
     answers: dict[str, Share]
     probes: dict[str, dict[str, list[Probe]]]
+    probe_gains: dict[str, dict[str, Gain]]
     moves: Moves
     lens: dict[str, Lens]
     kl: dict[str, Divergence]

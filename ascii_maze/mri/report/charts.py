@@ -46,10 +46,12 @@ def heatmap(
     reverse: bool = False,
     signed: bool = False,
     axis: str = "layer (0: embedding)",
+    said: np.ndarray | None = None,
 ) -> "Figure":
     """One cell per number, float (rows, columns); NaN stays empty.
 
     Args:
+        said: bool (rows, columns), the cells whose number is written into them; all by default.
         low: of the colour scale; 0.9 or the smallest number, if that is less, by default.
         high: of the colour scale; the largest number by default.
         reverse: brighter is less.
@@ -76,7 +78,7 @@ def heatmap(
         fill = colour(scale(value))
         tip = f"{TIP}{rows[row]}, layer {columns[column]}: {value:.4g}"
         panel.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="none", gid=tip))
-        if len(columns) <= 12:
+        if len(columns) <= 12 and (said is None or said[row, column]):
             # Not quite black: the page turns black into its text colour, and this must stay dark.
             ink = "#fefefe" if np.dot(fill[:3], (0.299, 0.587, 0.114)) < 0.55 else "#010101"
             panel.text(column, row, _short(value), ha="center", va="center", color=ink, fontsize=7.5)
@@ -152,7 +154,7 @@ def bars(values: Mapping[str, float], measure: str) -> "Figure":
 
 
 def _short(value: float) -> str:
-    return "0" if value == 0 else f"{value:.2f}" if abs(value) < 99.5 else f"{value:.0f}"
+    return "0" if value == 0 else f"{value:.2f}".replace("-0.00", "0.00") if abs(value) < 99.5 else f"{value:.0f}"
 
 
 def new_figure(height: float, frame: bool = True) -> tuple["Figure", "Axes"]:

@@ -185,16 +185,21 @@ def method_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
     )
     questions = [question for question in QUESTIONS if question in results["probes"][name]]
     if questions:
-        gain = [
-            [mine["score"] - base["score"] for mine, base in zip(*(results["probes"][m][q] for m in (name, BASE)))]
-            for q in questions
-        ]
+        gains = [results["probe_gains"][name][question] for question in questions]
+        clear = [[low > 0 or high < 0 for low, high in of["ci"]] for of in gains]
         yield CaptionedFigure(
             "probe_gain",
             name,
-            "How much better (orange) or worse (blue) a linear probe does on this fine-tune's layers than on the "
-            "base's, in accuracy or r2 on held-out mazes.",
-            heatmap(np.array(gain), questions, layers, signed=True),
+            "How much better (orange) or worse (blue) a linear probe does on this fine-tune's layers than on those of "
+            f"{gains[0]['reference']}, in accuracy or r2 on the same held-out mazes; numbers stand where the 95 % "
+            "interval over mazes, paired, leaves out 0.",
+            heatmap(
+                np.array([of["gain"] for of in gains]),
+                questions,
+                layers,
+                signed=True,
+                said=np.array(clear, dtype=bool),
+            ),
         )
 
 
@@ -253,6 +258,11 @@ def _probe(results: Results, question: str) -> tuple[str, "Figure"]:
     level = (results["moves"][key], "the move before again") if key else None  # type: ignore[literal-required]
     if question == "on a shortest path":
         caption += " It is read at the cell's token, when the map below it has not been seen."
+    if question == "the solution, whole map read":
+        caption += (
+            " It is read for each place of the map at the last token of the prompt, on mazes of the commonest size; "
+            "the control knows how often each place is on a solution."
+        )
     figure = lines(scores, measure, intervals=intervals, dashed={"control": control}, level=level)
     if measure == "r2":
         figure.axes[0].set_ylim(bottom=max(-0.5, figure.axes[0].get_ylim()[0]))

@@ -109,7 +109,16 @@ def _probes(results: Results) -> Iterator[dict]:
             for layer, cell in enumerate(cells):
                 low, high = cell["ci"]
                 plain = {key: cell[key] for key in ("measure", "score", "control", "chance")}
-                yield {"model": name, "question": question, "layer": layer, **plain, "low": low, "high": high}
+                found = {"model": name, "question": question, "layer": layer, **plain, "low": low, "high": high}
+                yield {**found, **_gain(results, name, question, layer)}
+
+
+def _gain(results: Results, name: str, question: str, layer: int) -> dict:
+    if name == BASE:
+        return {}
+    of = results["probe_gains"][name][question]
+    low, high = of["ci"][layer]
+    return {"gain_on": of["reference"], "gain": of["gain"][layer], "gain_low": low, "gain_high": high}
 
 
 def _patching(results: Results) -> Iterator[dict]:
