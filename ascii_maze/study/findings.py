@@ -82,7 +82,7 @@ def could_show(contrast: Contrast, say: Say = english) -> str:
     return words.format(smallest=points(smallest, say), power=100 * POWER)
 
 
-def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]]) -> list[str]:
+def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]], say: Say = english) -> list[str]:
     """Which planned contrasts compare two fine-tunes that did not have the same means, a sentence each.
 
     Two runs of which one starts from the other are exempt from the same cost: what the second run adds is what such a
@@ -90,7 +90,7 @@ def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]]
     same for all.
     """
     sentences = [
-        f"{name} does not have the settings that its sweep found best."
+        say("{name} does not have the settings that its sweep found best.").format(name=name)
         for name, costs in training.items()
         if costs and (tuning := costs[0].get("tuning")) and not tuning["holds"]
     ]
@@ -101,16 +101,18 @@ def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]]
         a, b = contrast["a"], contrast["b"]
         for key, what in (("budget", "budget"), ("selected_on", "split to choose settings on")):
             if one[0].get(key) != two[0].get(key):
-                sentences.append(f"{a} and {b} differ in their {what}: {one[0].get(key)} and {two[0].get(key)}.")
+                differ = say("{a} and {b} differ in their {what}: {one} and {two}.")
+                sentences.append(differ.format(a=a, b=b, what=say(what), one=one[0].get(key), two=two[0].get(key)))
         for key, what in TUNED.items():
-            of = [tuning[key] if (tuning := costs[0].get("tuning")) else "none" for costs in (one, two)]
+            of = [tuning[key] if (tuning := costs[0].get("tuning")) else say("none") for costs in (one, two)]
             if of[0] != of[1]:
-                sentences.append(f"{a} and {b} differ in {what}: {of[0]} and {of[1]}.")
+                differ = say("{a} and {b} differ in {what}: {one} and {two}.")
+                sentences.append(differ.format(a=a, b=b, what=say(what), one=of[0], two=of[1]))
         related = a in two[0]["chain"] or b in one[0]["chain"]
         costs = [mean_tokens(costs) for costs in (one, two)]
         if not related and all(costs) and max(costs) > ALIKE * min(costs):
-            spent = f"{costs[0]:,.0f} and {costs[1]:,.0f}"
-            sentences.append(f"{a} and {b} differ in the tokens of all their training together: {spent}.")
+            differ = say("{a} and {b} differ in the tokens of all their training together: {one:,.0f} and {two:,.0f}.")
+            sentences.append(differ.format(a=a, b=b, one=costs[0], two=costs[1]))
     return sentences
 
 

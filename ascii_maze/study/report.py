@@ -27,7 +27,7 @@ from .figures import (
     rates_figure,
     reward_figure,
 )
-from .findings import findings
+from .findings import findings, unequal_terms
 from .language import say_in
 from .results import best_rule, evaluation_of, history_of, metrics_of, seed_folder
 from .schema import Contrast, MeanRates, StudyResults, write_results
@@ -78,8 +78,17 @@ def write_report(results: StudyResults, study: Study, out: Path, language: str =
         "kinds": FAILURES,
     }
     write_text(out / "report.md", render(PAGES / "study.md.jinja", context))
-    said = findings(results["contrasts"], study.margin, results["unequal"], say)
-    page = {**context, "_": say, "findings": said, **figures_of(results, study, out), "mazes": mazes_of(study, out)}
+    unequal = unequal_terms(results["contrasts"], results["training"], say)
+    said = findings(results["contrasts"], study.margin, unequal, say)
+    of_splits = ", ".join(say(words) for split, words in SPLITS.items() if split in study.splits)
+    page = {
+        **context,
+        "_": say,
+        "findings": said,
+        "splits": of_splits,
+        **figures_of(results, study, out),
+        "mazes": mazes_of(study, out),
+    }
     write_text(out / "report.html", render(PAGES / "study.html.jinja", page))
 
 
