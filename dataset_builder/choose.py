@@ -21,10 +21,11 @@ import numpy as np
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.mazes import kernels
 from ascii_maze.mazes.generators import mazes_at, memory_bytes
-from ascii_maze.mazes.planning import rules_of
+from ascii_maze.mazes.planning import decisions_along, rules_of
 from ascii_maze.mazes.splits import layouts_of, marks_of, split_range, whole_layouts
 
 from .config import ANY_DIFFICULTY, ANY_LENGTH, SPLIT_SOURCES, BuildConfig, Kind, Quota, characters, quotas
+from .strata import ANY, inside
 from .styled import check_styles, text_bytes
 
 # Rows of a split in one part, and in one of a thousand or more parts.
@@ -62,8 +63,8 @@ class Part(NamedTuple):
 
 
 # Candidates are uint64 (3, n): marks in ascending order, indices in the sequence, path lengths. Where the config asks
-# for a difficulty they are (4, n), and the last row is what `planning.rules_of` says.
-FINGERPRINT, INDEX, PATH_LENGTH, RULES = range(4)
+# for a difficulty or for strata they are (5, n), with what `planning.rules_of` says, and decisions.
+FINGERPRINT, INDEX, PATH_LENGTH, RULES, DECISIONS = range(5)
 
 
 def parts(config: BuildConfig) -> list[Part]:
@@ -113,7 +114,7 @@ def by_kind(config: BuildConfig) -> dict[Kind, list[Quota]]:
 
 def asks_for_lengths(config: BuildConfig) -> bool:
     """Whether some path lengths are wanted more than others."""
-    return list(config.path_lengths) != [ANY_LENGTH]
+    return list(config.path_lengths) != [ANY_LENGTH] or bool(config.strata)
 
 
 def candidates(config: BuildConfig, kind: Kind, first: int, count: int) -> np.ndarray:
@@ -123,11 +124,14 @@ def candidates(config: BuildConfig, kind: Kind, first: int, count: int) -> np.nd
     for start in range(first, first + count, size):
         indices = np.arange(start, min(start + size, first + count))
         mazes = mazes_at(kind.generator, kind.width, kind.height, indices, config.seed, kind.braid, kind.endpoints)
-        found = np.zeros((4 if config.difficulty else 3, len(indices)), dtype=np.uint64)
+        found = np.zeros((5 if config.difficulty or config.strata else 3, len(indices)), dtype=np.uint64)
         found[FINGERPRINT] = marks_of(mazes.open, mazes.ends, config.split_by)
         found[INDEX] = indices
         if asks_for_lengths(config):
-            found[PATH_LENGTH] = np.diff(kernels.solve(mazes.open, mazes.ends)[1])
+            letters, offsets = kernels.solve(mazes.open, mazes.ends)
+            found[PATH_LENGTH] = np.diff(offsets)
+            if config.strata:
+                found[DECISIONS] = decisions_along(mazes.open, mazes.ends, letters, offsets)[:, 0]
         if config.difficulty:
             found[RULES] = rules_of(mazes.open, mazes.ends)
         blocks.append(found)
@@ -241,9 +245,10 @@ def _fill(
 
 
 def _fit(found: np.ndarray, quota: Quota) -> np.ndarray:
-    """Which candidates have a path of the length, and the difficulty, that a quota asks for, bool (n,)."""
-    length = found[PATH_LENGTH]
-    fits = (length >= quota.least) & (length <= (np.inf if quota.most is None else quota.most))
+    """Which candidates have the path length, the difficulty and the decisions that a quota asks for, bool (n,)."""
+    fits = inside(found[PATH_LENGTH], (quota.least, quota.most))
+    if quota.decisions != ANY:
+        fits &= inside(found[DECISIONS], quota.decisions)
     return fits if quota.difficulty == ANY_DIFFICULTY else fits & ((found[RULES] == 0) == (quota.difficulty == "hard"))
 
 

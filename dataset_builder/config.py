@@ -21,6 +21,7 @@ from ascii_maze.metrics.path_validity.maze import STYLES
 
 from .schema import CONFIGS as CONFIGS_OF_ALL
 from .schema import STEPS
+from .strata import ANY, Span, Stratum, strata_of
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 # Each split takes only mazes whose mark falls to the one named here (`ascii_maze.mazes.splits`).
@@ -35,6 +36,9 @@ ANY_LENGTH = "0-"
 # Mazes that a rule of `ascii_maze.mazes.heuristics` walks by a shortest path, and those that none does.
 DIFFICULTIES = ("easy", "hard")
 ANY_DIFFICULTY = "any"
+# Facts of a maze by which held-out splits may be stratified, and into how many bins at most.
+STRATIFIED = ("path_length", "decisions")
+MOST_BINS = 8
 MOST_ROWS = 10**11  # of a split; the Hub's largest category of size holds five of them
 MOST_CHARACTERS = 2**24  # of a map: 2,047x2,047 cells
 MOST_COMBINATIONS = 10_000
@@ -60,6 +64,8 @@ class BuildConfig:
         path_lengths: moves of the shortest path as `LEAST-MOST` or `LEAST-`.
         split_by: what decides a maze's split, one of `ascii_maze.mazes.splits.SPLIT_BY`.
         difficulty: shares of `DIFFICULTIES`, for all splits but train; by default as they come.
+        strata: path_length, decisions or both, and into how many bins each kind's mazes are sorted by them, so that
+            all splits but train have as many of each; see `strata`.
         train_only: sizes, or `GENERATOR SIZE`, that no other split than train takes.
         rejected: kinds of rejected answers.
         language, maze_style, answer_style: of the prompts; see `ascii_maze.mazes.prompts.PromptStyle`.
@@ -90,6 +96,7 @@ class BuildConfig:
     turns: str = "text"
     split_by: str = "maze"
     difficulty: dict[str, float] = field(default_factory=dict)
+    strata: dict[str, int] = field(default_factory=dict)
     train_only: list[str] = field(default_factory=list)
     seed: int = 0
 
@@ -129,8 +136,8 @@ class Kind(NamedTuple):
 
 
 class Quota(NamedTuple):
-    """How many mazes of one kind one split gets, with shortest paths of `least` to `most` moves (None: any length) and
-    of one of `DIFFICULTIES`, or any.
+    """How many mazes of one kind one split gets, with shortest paths of `least` to `most` moves (None: any length), of
+    one of `DIFFICULTIES`, or any, and with so many decisions on the shortest path.
     """
 
     split: str
@@ -139,11 +146,14 @@ class Quota(NamedTuple):
     most: int | None
     count: int  # type: ignore[assignment]  # tuples have a method of this name, which nobody calls here
     difficulty: str = ANY_DIFFICULTY
+    decisions: Span = ANY
 
     def __str__(self) -> str:
         length = f"{self.least}-{'' if self.most is None else self.most}"
         which = f"{self.difficulty} " if self.difficulty != ANY_DIFFICULTY else ""
-        return which + str(self.kind) + (f" paths of {length} moves" if length != ANY_LENGTH else "")
+        few, many = self.decisions
+        choices = f", {few}-{'' if many is None else many} decisions" if self.decisions != ANY else ""
+        return which + str(self.kind) + (f" paths of {length} moves" if length != ANY_LENGTH else "") + choices
 
 
 def load_config(name: str, seed: int | None = None, limit: int | None = None) -> BuildConfig:
@@ -209,6 +219,7 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
     for name in values.get("steps", {}):
         parse_kind(name, f"{where}: 'steps'")
     _check_train_only(values, where)
+    _check_strata(values, where)
     if not _is_whole(values.get("seed", 0)):
         raise UsageError(f"{where}: 'seed' must be a whole number, not {values['seed']!r}")
     if values.get("styles") and values.get("maze_style", "hash") not in ("hash", *values["styles"]):
@@ -223,14 +234,14 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
     config = BuildConfig(**values)
     sizes, generators = config.sizes | config.larger_sizes, config.generators | config.unseen_generators
     of_all = (sizes, generators, config.braid, config.endpoints, config.path_lengths, config.difficulty or "x")
-    combined = math.prod(map(len, of_all))
+    combined = math.prod(map(len, of_all)) * math.prod(config.strata.values())
     if combined > MOST_COMBINATIONS:
         raise UsageError(
-            f"{where}: {combined:,} combinations of sizes, generators, braid, endpoints, path_lengths and difficulty, "
-            f"more than {MOST_COMBINATIONS:,}"
+            f"{where}: {combined:,} combinations of sizes, generators, braid, endpoints, path_lengths, difficulty "
+            f"and strata, more than {MOST_COMBINATIONS:,}"
         )
     for split in config.splits:
-        if not list(_combinations(config, split)):
+        if not _kinds(config, split):
             raise UsageError(f"{where}: 'train_only' leaves nothing for split '{split}'")
     return config
 
@@ -248,6 +259,20 @@ def _check_train_only(values: dict[str, Any], where: str) -> None:
                 f"{where}: 'train_only' has '{name}', which is not a size of 'sizes', nor GENERATOR SIZE of this file"
                 f"{did_you_mean(str(name), known)}"
             )
+
+
+def _check_strata(values: dict[str, Any], where: str) -> None:
+    """See that `strata` names facts with numbers of bins, and that nothing else says what lengths are wanted."""
+    given = values.get("strata", {})
+    if not isinstance(given, dict):
+        raise UsageError(f"{where}: 'strata' must be {' or '.join(STRATIFIED)} with numbers of bins")
+    for name, bins in given.items():
+        if name not in STRATIFIED:
+            raise UsageError(f"{where}: unknown stratum '{name}'; expected one of {', '.join(STRATIFIED)}")
+        if not _is_whole(bins) or not 2 <= bins <= MOST_BINS:
+            raise UsageError(f"{where}: 'strata' must be numbers of bins, 2 to {MOST_BINS}, not {bins}")
+    if "path_length" in given and "path_lengths" in values:
+        raise UsageError(f"{where}: 'strata' sorts by path length, and 'path_lengths' asks for some; leave one out")
 
 
 def _name(name: Any, where: str) -> str:
@@ -339,22 +364,42 @@ def quotas(config: BuildConfig) -> list[Quota]:
         weighted = list(_combinations(config, split))
         weights = [weight for *_, weight in weighted]
         ends = [round(total * sum(weights[: k + 1]) / sum(weights)) for k in range(len(weights))]
-        for (kind, lengths, difficulty, _), start, end in zip(weighted, [0, *ends], ends):
-            shares.append(Quota(split, kind, *lengths, end - start, difficulty))
+        for (kind, stratum, difficulty, _), start, end in zip(weighted, [0, *ends], ends):
+            shares.append(Quota(split, kind, *stratum.lengths, end - start, difficulty, stratum.decisions))
     return [quota for quota in shares if quota.count]
 
 
-def _combinations(config: BuildConfig, split: str) -> Iterator[tuple[Kind, tuple[int, int | None], str, float]]:
-    """Kind, path lengths and difficulty of the rows of a split, with their weight."""
+def _kinds(config: BuildConfig, split: str) -> list[tuple[Kind, float]]:
+    """The kinds of a split, with their weights."""
     sizes = config.larger_sizes if split == "test_larger" else config.sizes
     generators = config.unseen_generators if split == "test_unseen" else config.generators
-    difficulties = (config.difficulty if split != "train" else {}) or {ANY_DIFFICULTY: 1.0}
-    for size, generator, braid, endpoints, lengths, difficulty in product(
-        sizes, generators, config.braid, config.endpoints, config.path_lengths, difficulties
-    ):
+    found = []
+    for size, generator, braid, endpoints in product(sizes, generators, config.braid, config.endpoints):
         if split != "train" and not {size, f"{generator} {size}"}.isdisjoint(config.train_only):
             continue
-        kind = Kind(generator, *parse_size(size), float(braid), endpoints)
         weight = sizes[size] * generators[generator] * config.braid[braid] * config.endpoints[endpoints]
-        weight *= config.path_lengths[lengths] * difficulties[difficulty]
-        yield kind, parse_lengths(lengths), difficulty, weight
+        found.append((Kind(generator, *parse_size(size), float(braid), endpoints), weight))
+    return found
+
+
+def _combinations(config: BuildConfig, split: str) -> Iterator[tuple[Kind, Stratum, str, float]]:
+    """Kind, stratum and difficulty of the rows of a split, with their weight."""
+    difficulties = (config.difficulty if split != "train" else {}) or {ANY_DIFFICULTY: 1.0}
+    for kind, weight in _kinds(config, split):
+        if split != "train" and config.strata:
+            yield from _stratified(config, kind, difficulties, weight)
+            continue
+        for lengths, difficulty in product(config.path_lengths, difficulties):
+            share = weight * config.path_lengths[lengths] * difficulties[difficulty]
+            yield kind, Stratum(parse_lengths(lengths)), difficulty, share
+
+
+def _stratified(
+    config: BuildConfig, kind: Kind, difficulties: dict[str, float], weight: float
+) -> Iterator[tuple[Kind, Stratum, str, float]]:
+    """The strata of a kind, of each difficulty as much as of the next; what it has none of goes to the others."""
+    found = strata_of(kind, config.seed, *(config.strata.get(name, 1) for name in STRATIFIED))
+    there = {name: share for name, share in difficulties.items() if found[name]}
+    for name, share in there.items():
+        for stratum in found[name]:
+            yield kind, stratum, name, weight * share / sum(there.values()) / len(found[name])

@@ -28,10 +28,11 @@ from ascii_maze.metrics.path_validity.styles import STYLES
 from dataset_builder import build as builder
 from dataset_builder import choose as choosing
 from dataset_builder.build import build
-from dataset_builder.config import SPLIT_SOURCES, BuildConfig, load_config
+from dataset_builder.config import SPLIT_SOURCES, BuildConfig, Kind, load_config, quotas
 from dataset_builder.reasoned import others_of
 from dataset_builder.rows import FACTS
 from dataset_builder.schema import CONFIGS
+from dataset_builder.strata import inside, spans, strata_of
 
 CONFIG = BuildConfig(
     name="mixed",
@@ -205,7 +206,7 @@ def test_a_kind_of_mazes_that_a_style_cannot_say_is_refused_before_the_build(tmp
 
 def test_a_dataset_of_before_there_was_a_key_is_still_the_same_dataset(tmp_path):
     record = build(CONFIG, tmp_path / "data")
-    for key in ("styles", "reasoning", "split_by", "difficulty", "train_only"):
+    for key in ("styles", "reasoning", "split_by", "difficulty", "strata", "train_only"):
         del record["config"][key]
     (tmp_path / "data" / "build.json").write_text(json.dumps(record))
     assert build(CONFIG, tmp_path / "data") == record
@@ -276,6 +277,45 @@ def test_held_out_splits_have_the_asked_share_of_hard_mazes_and_say_what_solves_
             assert hard == 0.7 * len(rows)
             assert not any((row["generator"], row["width"]) == ("depth_first", 4) for row in rows)
     assert any((row["generator"], row["width"]) == ("depth_first", 4) for row in found["train"])
+
+
+STRATIFIED = dataclasses.replace(
+    BY_LAYOUT,
+    splits={"train": 90, "test": 240, "test_unseen": 120},
+    larger_sizes={},
+    strata={"path_length": 2, "decisions": 2},
+)
+
+
+def test_held_out_splits_have_as_many_of_each_stratum_that_a_kind_has(tmp_path, monkeypatch):
+    monkeypatch.setattr(choosing, "PART_ROWS", 100)
+    build(STRATIFIED, tmp_path / "data")
+    asked = [quota for quota in quotas(STRATIFIED) if quota.split != "train"]
+    assert {len([one for one in asked if one.kind == quota.kind]) for quota in asked} == {7, 8}
+    for split, rows in datasets.load_dataset(str(tmp_path / "data"), "mazes").items():
+        left = Counter({quota: quota.count for quota in asked if quota.split == split})
+        for row in rows if split != "train" else ():
+            difficulty = "easy" if row["solved_by"] else "hard"
+            (quota,) = (
+                one
+                for one in left
+                if (one.kind.generator, one.kind.width, one.difficulty) == (row["generator"], row["width"], difficulty)
+                and inside(np.array(row["path_length"]), (one.least, one.most))
+                and inside(np.array(row["decisions"]), one.decisions)
+            )
+            left[quota] -= 1
+        assert set(left.values()) <= {0}
+    assert "as many of each bin (2 and 2)" in (tmp_path / "data" / "README.md").read_text()
+
+
+def test_bins_end_at_quantiles_and_what_a_kind_hardly_has_is_left_out():
+    assert spans(np.array([1, 2, 3, 4, 5, 6]), 3) == [(0, 2), (3, 4), (5, None)]
+    assert spans(np.array([2, 2, 2, 2, 9]), 2) == [(0, 2), (3, None)]
+    assert spans(np.array([2, 2, 2, 2]), 4) == spans(np.array([1, 3]), 1) == [(0, None)]
+    assert inside(np.array([0, 2, 3]), (0, 2)).tolist() == [True, True, False]
+    found = strata_of(Kind("depth_first", 5, 5, 0.0, "random"), 0, 2, 2)
+    assert (len(found["easy"]), len(found["hard"]), len(found["any"])) == (4, 3, 4)
+    assert strata_of(Kind("depth_first", 2, 2, 0.0, "random"), 0, 2, 1)["hard"] == []
 
 
 def test_a_kind_with_too_few_layouts_to_hold_out_is_offered_for_training_alone(tmp_path):
