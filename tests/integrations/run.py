@@ -1,6 +1,6 @@
-"""Tests of each framework in an environment of its own: OpenEnv and verifiers do not resolve together.
+"""Tests of each framework in an environment of its own, since what one requires may exclude another.
 
-    python tests/integrations/run.py                # both
+    python tests/integrations/run.py                # all of them
     python tests/integrations/run.py openenv
 
 Each environment lies in a temporary folder. It sees the packages of the one that runs this, and has in front of them
@@ -19,7 +19,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FRAMEWORKS = ("openenv", "verifiers")
+FRAMEWORKS = ("openenv", "verifiers", "lighteval")
 
 
 def requirements(framework: str) -> list[str]:
