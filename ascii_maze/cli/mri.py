@@ -47,8 +47,8 @@ def mri(
         int,
         typer.Option(
             min=0,
-            help="Mazes on which single heads and MLPs are patched, and adapters mixed: the more, the longer it "
-            "takes and the narrower the intervals; 0 leaves it out.",
+            help="Mazes on which single heads and MLPs are patched, adapters mixed and states steered: the more, "
+            "the longer it takes and the narrower the intervals; 0 leaves it out.",
         ),
     ] = 16,
     maze: Annotated[

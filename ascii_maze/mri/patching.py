@@ -29,9 +29,9 @@ from .reading import (
     cut_prefix,
     patch_prefix,
     read,
+    read_from,
     read_prefix,
     record,
-    starting_after,
 )
 from .schema import Accuracy
 
@@ -135,10 +135,7 @@ def _positions(walks: Sequence[TokenisedWalk], shape: tuple[int, int], role: str
 
 def _read_on(models: Models, batch: Batch, layer: int, states, prefix: Prefix | None) -> list[np.ndarray]:
     """Run the active model from states (batch, tokens, width) after a layer on: for each walk as `_right`."""
-    last: deque = deque(maxlen=1)
-    with starting_after(models, layer, states):
-        read(models, batch.ids, batch.mask, prefix, lambda site, here, hidden: last.append(hidden))
-    return _judge(models, batch.walks, last[0])
+    return _judge(models, batch.walks, read_from(models, batch, layer, states, prefix))
 
 
 def _judge(models: Models, walks: Sequence[TokenisedWalk], states) -> list[np.ndarray]:

@@ -5,6 +5,7 @@ depend on what follows. A model whose states are replaced after a layer is compu
 up to rounding; where the first is not (see `models.shared_prefix.why_not`), walks are read whole.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -182,6 +183,19 @@ def record(models: Models, name: str, walks: Sequence[TokenisedWalk], batch_size
         read(models, tokens, mask, prefix, lambda site, layer, hidden, states=states: states.append(hidden))
         found.append(Batch(chosen, [cut[index] for index in chosen], tokens, mask, states))
     return Recording(name, prefix, found)
+
+
+def read_from(models: Models, batch: Batch, layer: int, states, prefix: Prefix | None) -> Any:
+    """The last layer's states, (batch, tokens, width), of the active model run from states of a layer on.
+
+    Args:
+        states: after that layer, (batch, tokens, width).
+        prefix: as the active model continues it.
+    """
+    last: deque = deque(maxlen=1)
+    with starting_after(models, layer, states):
+        read(models, batch.ids, batch.mask, prefix, lambda site, here, hidden: last.append(hidden))
+    return last[0]
 
 
 @contextmanager

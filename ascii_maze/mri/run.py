@@ -40,7 +40,7 @@ from .layers import AUTO, wanted_layers
 from .lens import logit_lens, mean_at, next_token_kl
 from .mixing import mix_adapters
 from .models import BASE, Models, find_adapters, load_models, load_unquantised
-from .odds import first_moves
+from .odds import asked_moves, first_moves
 from .one_maze import choose_maze, find_maze, look_at
 from .positions import TokenisedWalk, locate_walks
 from .report.page import draw_report
@@ -59,9 +59,11 @@ from .schema import (
 )
 from .seeds import compare_seeds, first_seeds
 from .starts import find_starts
+from .steering import steer
+from .walls import find_wall_effect
 from .weights import align, overlaps, updates
 
-# Mazes on which single heads and MLPs are patched and adapters mixed, which takes the more time the more there are.
+# Mazes on which heads and MLPs are patched, adapters mixed and states steered: most of the time, if there are many.
 CAUSE_MAZES = 16
 # The parts of a report. Where there is an mri.json, the others are there and of the same run.
 REPORT = ("figures", "tables", "report.html", "mri.json")
@@ -105,7 +107,7 @@ def write_report(
         on_progress: called with what is being done, steps done and steps in all.
         chat: how the models read conversations; by default as their tokenizers say.
         layers: that are patched; see `layers.wanted_layers`.
-        cause_mazes: on how many mazes single heads and MLPs are patched, and adapters mixed; 0 leaves that out.
+        cause_mazes: on how many mazes heads and MLPs are patched, adapters mixed and states steered; 0 leaves it out.
         maze: id of the one that is shown from inside; by default one on which the models differ.
 
     Returns:
@@ -216,6 +218,9 @@ def measure(
     mixtures, unmixed = mix_adapters(
         models, cosines if few else [], shown, rows[: len(few)], few, first_moves(decisions, few), seed, on_progress
     )
+    scored = asked_moves(few, first_moves(decisions, few)) if few else []
+    steering = [steer(models, *pair, few, scored, seed) for pair in compared]
+    walls_acted_on, unclosed = find_wall_effect(models, rows[: len(few)], few, seed)
     results = Results(
         models=models.names,
         layers=activations.layers,
@@ -237,6 +242,8 @@ def measure(
         patching=patch_layers(models, shown, rows, walks, solved, settings["patch layers"], seed, on_progress),
         components=parts,
         mixtures=mixtures,
+        steering=steering,
+        walls=walls_acted_on,
         one_maze=look_at(
             models,
             [BASE, *shown],
@@ -250,7 +257,7 @@ def measure(
         regions=first["models"] if first else {},
         regions_by_label={label: only(RegionNumbers, found) for label, found in regions.by_label.items()},
         regions_centred={name: regions.centred[BASE, name] for name in models.names[1:] if regions.centred},
-        missing={**asked.missing, **regions.missing, **without_plain, **unfound, **unmixed},
+        missing={**asked.missing, **regions.missing, **without_plain, **unfound, **unmixed, **unclosed},
         settings=settings,
     )
     return Measured(results, first)

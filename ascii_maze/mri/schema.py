@@ -309,6 +309,42 @@ class Mixture(TypedDict):
     mazes: int
 
 
+class Steering(TypedDict):
+    """The mean change of a fine-tune added to its reference, in doses; see `steering.steer`.
+
+    Attributes:
+        response: layer x dose, how much the log odds of right moves at decisions grow, nats; `ci` is 95 % over mazes.
+        random: the same for random directions of the same norm.
+    """
+
+    model: str
+    reference: str
+    layers: list[int]
+    doses: list[float]
+    response: list[list[float]]
+    ci: list[list[list[float]]]
+    random: list[list[float]]
+    mazes: int
+
+
+class WallEffect(TypedDict):
+    """The direction "a wall is here" added at an open place, or removed at a wall; see `walls.close_places`.
+
+    Attributes:
+        added: per layer, the share of cases in which the base moves as the true wall makes it.
+        removed: per layer, the share in which it moves as without the wall.
+        added_random: the same for random directions of the same norm; so is `removed_random`.
+        cases: where the true wall changes the move, of `asked`.
+    """
+
+    added: list[float]
+    added_random: list[float]
+    removed: list[float]
+    removed_random: list[float]
+    cases: int
+    asked: int
+
+
 class HeadView(TypedDict):
     """Where one head looks, from the moves of a maze that are decisions: the mean of its attention on each place.
 
@@ -471,6 +507,8 @@ class Results(Similarity):
         patching: adapter -> what its states do in the base.
         components: heads and MLPs of fine-tunes against what they started from.
         mixtures: of two adapters, along the line between them and merged.
+        steering: fine-tunes' mean changes, added to what they started from.
+        walls: whether the base acts on a direction for walls; None where that is missing.
         one_maze: one of the mazes, from inside.
         regions: adapter -> the regions under the first way to label; nothing where there are none.
         regions_by_label: way to label -> regions of all models.
@@ -498,6 +536,8 @@ class Results(Similarity):
     patching: dict[str, Patching]
     components: list[Components]
     mixtures: list[Mixture]
+    steering: list[Steering]
+    walls: WallEffect | None
     one_maze: OneMaze
     regions: dict[str, ModelRegions]
     regions_by_label: dict[str, RegionNumbers]

@@ -23,8 +23,10 @@ from .findings import LANGUAGES, findings
 from .maze_figures import maze_figures
 from .mixture_figures import mixture_figures
 from .region_figures import region_figures
+from .steering_figures import steering_figures, wall_figures
 from .tables import tables, to_csv
 
+OF_METHODS = (method_figures, component_figures, steering_figures)
 # The section of one maze; no adapter can be called that.
 ONE_MAZE = "one maze"
 
@@ -38,8 +40,8 @@ def draw_report(results: Results, regions: RegionComparison | None, out: Path, o
     """
     of_regions = list(region_figures(regions)) if regions else []
     sections: dict[str | None, list[CaptionedFigure]] = {
-        None: [*overview_figures(results), *mixture_figures(results)],
-        **{name: [*method_figures(results, name), *component_figures(results, name)] for name in results["patching"]},
+        None: [*overview_figures(results), *wall_figures(results), *mixture_figures(results)],
+        **{name: [drawn for draw in OF_METHODS for drawn in draw(results, name)] for name in results["patching"]},
         ONE_MAZE: [*maze_figures(results)],
         BASE: [*appendix_figures(results)],
     }

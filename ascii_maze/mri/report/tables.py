@@ -81,6 +81,8 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
         ],
         "components": list(_components(results)),
         "mixtures": list(_mixtures(results)),
+        "steering": list(_steering(results)),
+        "walls": [{"layer": layer, **_at(layer, _lists(results["walls"]))} for layer in layers if results["walls"]],
         "regions": list(_leaves(results["regions_by_label"])),
     }
 
@@ -145,6 +147,22 @@ def _mixtures(results: Results) -> Iterator[dict]:
         points = [*(("line", part, point) for part, point in zip(of["parts"], of["line"])), ("ties", None, of["ties"])]
         for how, part, point in points:
             yield {"a": of["a"], "b": of["b"], "how": how, "part_of_b": part, **point}
+
+
+def _steering(results: Results) -> Iterator[dict]:
+    for of in results["steering"]:
+        for row, layer in enumerate(of["layers"]):
+            for column, dose in enumerate(of["doses"]):
+                (low, high), cell = of["ci"][row][column], {"model": of["model"], "reference": of["reference"]}
+                yield {
+                    **{**cell, "layer": layer, "dose": dose, "response": of["response"][row][column]},
+                    **{"low": low, "high": high, "random": of["random"][row][column]},
+                }
+
+
+def _lists(values: Any) -> dict[str, list]:
+    """Of a mapping, what has a value for each layer."""
+    return {key: value for key, value in values.items() if isinstance(value, list)}
 
 
 def _leaves(value, path: tuple[str, ...] = ()) -> Iterator[dict]:

@@ -1,0 +1,108 @@
+"""Steering: what a fine-tune changed on average, added to the model that it started from, in doses.
+
+At one layer the mean difference of the two, where moves are decided, is added to the states at those tokens, times a
+dose; the response is how much surer of right moves the model becomes. If the fine-tune's change is a direction, the
+response grows with the dose, and random directions of the same norm have none. (Turner et al., 2023; Rimsky et al.,
+2024.)
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .intervals import mean_intervals
+from .models import Models
+from .odds import log_odds
+from .positions import TokenisedWalk
+from .reading import Recording, read_from, record
+from .schema import Steering
+
+DOSES = (0.5, 1.0, 2.0, 4.0)
+LAYERS = 4
+DRAWS = 2
+
+
+def steer(
+    models: Models, reference: str, name: str, walks: Sequence[TokenisedWalk], asked: Sequence[np.ndarray], seed: int
+) -> Steering:
+    """The response of a reference to the mean change of a fine-tune, by layer and dose.
+
+    Args:
+        asked: of each walk, the moves that are scored; see `odds.asked_moves`.
+        seed: of the random directions and of the resampled mazes.
+    """
+    tuned, own = (record(models, model, walks) for model in (name, reference))  # the reference stays active
+    layers = np.unique(np.linspace(1, len(models.layers), LAYERS).round().astype(int)).tolist()
+    plain = _score(models, own, [batch.states[-1] for batch in own.batches], asked)
+    rng = np.random.default_rng([seed, 4])
+    responses, intervals, random = [], [], []
+    for layer in layers:
+        change = mean_change(tuned, own, layer)
+        table = [_respond(models, own, layer, dose * change, asked) - plain for dose in DOSES]
+        responses.append([float(row.mean()) for row in table])
+        intervals.append(mean_intervals(np.array(table), seed))
+        draws = [_like(change, rng) for _ in range(DRAWS)]
+        random.append(
+            [
+                float(np.mean([_respond(models, own, layer, dose * draw, asked) - plain for draw in draws]))
+                for dose in DOSES
+            ]
+        )
+    return Steering(
+        model=name,
+        reference=reference,
+        layers=layers,
+        doses=list(DOSES),
+        response=responses,
+        ci=intervals,
+        random=random,
+        mazes=len(walks),
+    )
+
+
+def mean_change(after: Recording, before: Recording, layer: int) -> np.ndarray:
+    """The mean difference of two models' states after a layer, at the tokens where moves are decided: (width,)."""
+    rows = [
+        (two.states[layer][row, walk.moves] - one.states[layer][row, walk.moves]).float().cpu().numpy()
+        for one, two in zip(before.batches, after.batches)
+        for row, walk in enumerate(one.walks)
+    ]
+    return np.concatenate(rows).mean(axis=0)
+
+
+def _like(change: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random direction of the same norm."""
+    drawn = rng.normal(size=change.shape)
+    return (drawn * np.linalg.norm(change) / np.linalg.norm(drawn)).astype(change.dtype)
+
+
+def _respond(
+    models: Models, own: Recording, layer: int, change: np.ndarray, asked: Sequence[np.ndarray]
+) -> np.ndarray:
+    """The log odds of each walk with something added where moves are decided: float64 (walks,)."""
+    import torch
+
+    last = []
+    for batch in own.batches:
+        states = batch.states[layer]
+        where = torch.zeros(states.shape[:2], dtype=torch.bool, device=states.device)
+        for row, walk in enumerate(batch.walks):
+            where[row, torch.from_numpy(walk.moves)] = True
+        shift = torch.from_numpy(change).to(states)
+        last.append(
+            read_from(models, batch, layer, states + where[..., None] * shift, own.prefix)
+            if change.any()
+            else batch.states[-1]
+        )
+    return _score(models, own, last, asked)
+
+
+def _score(models: Models, own: Recording, last: Sequence, asked: Sequence[np.ndarray]) -> np.ndarray:
+    import torch
+
+    found = np.zeros(len(asked))
+    for batch, states in zip(own.batches, last):
+        with torch.inference_mode():
+            odds = log_odds(models, states, batch.walks, [asked[index] for index in batch.chosen])
+        found[batch.chosen] = odds.double().cpu().numpy()
+    return found
