@@ -7,9 +7,19 @@ from typing import Any, NamedTuple
 from ..mazes.prompts import Message, format_answer
 from .env import MazeEnv
 from .episode import Episode
+from .observations import Observation
 from .prompts import step_prompt
 
 TURN = 16  # moves that a turn has room for, unless the whole map is in sight
+
+
+def moves_in_turn(observation: Observation, places: int) -> int:
+    """How many moves a turn has room for: with the whole map in sight, as many as the map has open places.
+
+    Args:
+        places: open ones of the largest map.
+    """
+    return places if observation.kind == "full" else min(TURN, places)
 
 
 class Walk(NamedTuple):

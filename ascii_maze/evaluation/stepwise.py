@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from ..environment.env import MazeEnv
 from ..environment.explorers import EXPLORERS
-from ..environment.walks import TURN, Walk, walk_all
+from ..environment.observations import Observation
+from ..environment.walks import Walk, moves_in_turn, walk_all
 from ..errors import UsageError
 from ..files import write_text
 from ..mazes.baselines import open_positions
@@ -62,8 +63,7 @@ def open_walker(name: str, respondent: Source | None, questions: Any, folder: Pa
     if respondent is None:
         return lambda rows, start, on_progress: [[baseline_walk(name, row, stepwise)] for row in rows]
     engine = load_engine(respondent)
-    longest = open_positions(questions.largest)
-    longest = longest if stepwise.observation == "full" else min(TURN, longest)
+    longest = moves_in_turn(Observation.parse(stepwise.observation), open_positions(questions.largest))
     turn = questions.max_new_tokens or answer_budget(engine.tokenizer, longest)
     budget = how_read(engine.tokenizer).thinking_tokens + turn
     text = render_prompt(engine.tokenizer, questions.prompt)

@@ -157,11 +157,13 @@ def _first_kept(tokenizer, talk: list[Message], room: int) -> int:
     """
     probe = [{"role": role, "content": "R"} for role in ("user", "assistant", "user")]
     around = _tokens(tokenizer, probe) / len(probe)  # the marks of a message, and one token too many
-    ends = [0.0, *accumulate(around + count_tokens(tokenizer, message["content"]) for message in talk)]
+    sizes = [around + count_tokens(tokenizer, message["content"]) for message in talk]
+    rules = _tokens(tokenizer, talk[:2]) - sizes[1]  # which a template may leave out
+    ends = [0.0, *accumulate(sizes)]
     first = 1
     for end in range(2, len(talk) + 1, 2):
-        if ends[1] + ends[end] - ends[first] > room:
-            while first < end - 1 and ends[1] + ends[end] - ends[first] > room / 2:
+        if rules + ends[end] - ends[first] > room:
+            while first < end - 1 and rules + ends[end] - ends[first] > (rules + room) / 2:
                 first += 2
     return first
 

@@ -8,10 +8,10 @@ each conversation again in every turn.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..environment.walks import TURN
-from ..models.generation import answer_budget, next_turns
+from ..models.generation import next_turns
 from ..models.shared_prefix import sharing
 from ..models.turns import Memory, can_keep
+from .steps import turn_budget
 
 if TYPE_CHECKING:
     from trl import GRPOTrainer as _Trainer
@@ -45,7 +45,8 @@ class _TurnByTurn(_Trainer):
         import torch
         from trl.models.utils import unwrap_model_for_generation
 
-        names, room = self._named(prompt_ids), min(answer_budget(self._tokenizer, TURN), self.max_completion_length)
+        names, room = self._named(prompt_ids), turn_budget(self._tokenizer, [tool.env for tool in self.environments])
+        room = min(room, self.max_completion_length)
         with (
             unwrap_model_for_generation(
                 self.model_wrapped,

@@ -14,10 +14,12 @@ from ..environment.env import MazeEnv
 from ..environment.episode import ENDS
 from ..environment.observations import Observation
 from ..environment.prompts import step_rules
-from ..environment.walks import TURN, walk_all
+from ..environment.walks import moves_in_turn, walk_all
 from ..errors import UsageError
+from ..mazes.baselines import open_positions
 from ..mazes.prompts import Message
 from ..mazes.terms import Terms
+from ..models.chat import how_read
 from ..models.generation import GREEDY, answer_budget, conversing
 from ..models.turns import within_context
 
@@ -151,6 +153,12 @@ def step_arguments(run, args: dict) -> dict:
     }
 
 
+def turn_budget(tokenizer, envs: Sequence[MazeEnv]) -> int:
+    """New tokens of a turn in some walks, as `evaluate --stepwise` has it, a thought before it included."""
+    moves = moves_in_turn(envs[0].observation, max(open_positions(env.maze) for env in envs))
+    return how_read(tokenizer).thinking_tokens + answer_budget(tokenizer, moves)
+
+
 def measure_steps(trainer, mazes: list[str], run, batch_size: int = 64) -> dict[str, float]:
     """Walk held-out mazes with the model as it is now, greedily, as `evaluate --stepwise` does; in every process.
 
@@ -160,7 +168,7 @@ def measure_steps(trainer, mazes: list[str], run, batch_size: int = 64) -> dict[
     from trl.models.utils import unwrap_model_for_generation
 
     tokenizer, envs = trainer.processing_class, [MazeEnv(maze, run.stepwise, run.max_moves) for maze in mazes]
-    budget, decoding = answer_budget(tokenizer, TURN), GREEDY._replace(batch_size=batch_size)
+    budget, decoding = turn_budget(tokenizer, envs), GREEDY._replace(batch_size=batch_size)
     with unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator) as model:
         model.eval()
         converse, context = conversing(model, tokenizer), getattr(model.config, "max_position_embeddings", None)

@@ -111,7 +111,7 @@ def test_models_of_other_caches_keep_nothing(walker):
 
 def test_what_is_forgotten_stays_so_for_some_turns():
     """A conversation begins at the same exchange until it does not fit again."""
-    tokenizer, talk = build_tokenizer(1024), [{"role": "system", "content": "rules"}]
+    tokenizer, talk = build_tokenizer(1024), [{"role": "system", "content": "rules, left out by the template" * 20}]
     begins, sizes = [], []
     for turn in range(40):
         talk.append({"role": "user", "content": "#" * (20 + turn % 7)})
