@@ -14,6 +14,7 @@ from ..configuration import check_keys, read_yaml_mapping
 from ..errors import UsageError, did_you_mean
 from ..mazes.baselines import BASELINES
 from ..models.sources import settle_name
+from ..mri.rows import LEAST_MAZES
 from ..recipe import find_recipe
 from ..references import find_reference
 
@@ -52,7 +53,7 @@ class Study:
             the adapters were trained on it.
         batch_size: answers generated at once in the evaluation.
         mri_split: whose mazes the MRI reads.
-        mri_limit: how many of them; 0 for no MRI.
+        mri_limit: how many of them, at least `LEAST_MAZES`; 0 for no MRI.
         forgetting_limit: hard mazes that each model answers 64 times, to see what fine-tunes have lost; 0 for none.
         overrides: keys of every recipe, over what it says itself.
         starts_from: name -> key of its recipe -> the run of this study that it starts from. Needed only where the
@@ -220,7 +221,8 @@ EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "unquantised_base": ("true or false", lambda value: isinstance(value, bool)),
     "batch_size": ("a whole number above 0", _is_whole(1)),
     "mri_split": ("a split", _is_text),
-    "mri_limit": ("a whole number, 0 for no MRI", _is_whole(0)),
+    "mri_limit": (f"0 for no MRI, or a whole number of {LEAST_MAZES} or more",
+                  lambda value: _is_whole(0)(value) and (value == 0 or value >= LEAST_MAZES)),
     "forgetting_limit": ("a whole number, 0 to measure nothing", _is_whole(0)),
     "overrides": ("a mapping of a recipe's keys to numbers, texts or lists of them", _is_mapping(_is_setting, KEY)),
     "starts_from": ("a mapping of names to mappings of a recipe's keys to names", _is_mapping(_is_mapping(_is_text))),

@@ -38,7 +38,7 @@ base: tiny
 recipes: {sft: recipes/tiny/sft.yaml, grpo: recipes/tiny/grpo.yaml}
 splits: [test]
 limit: 8
-mri_limit: 8
+mri_limit: 20
 overrides: {budget: steps=2, eval_strategy: 'no'}
 """
 

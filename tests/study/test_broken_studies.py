@@ -55,6 +55,7 @@ MAPPING = "expected a mapping"
         ({"batch_size": 0}, "'batch_size' is 0"),
         ({"mri_limit": None}, "'mri_limit' is None"),
         ({"mri_limit": True}, "'mri_limit' is True"),
+        ({"mri_limit": 8}, "'mri_limit' is 8; expected 0 for no MRI, or a whole number of 20 or more"),
         ({"mri_split": "unheard"}, "'mri_split': demo has no split 'unheard'"),
         ({"contrasts": "all"}, "'contrasts' is 'all'; expected a list of pairs"),
         ({"contrasts": [["sft"]]}, r"'contrasts' holds \['sft'\]; expected pairs of two different models"),
