@@ -8,6 +8,7 @@ Inside, imports point downward, and a test holds it:
 run                                              measure, then draw
 report/                                          figures, tables, page; runs no model
 analysis                                         every number of the report; draws nothing
+plain_text                                       what fine-tunes change on text that has nothing to do with mazes
 steering, walls                                  states pushed along a direction, beside random ones of the same norm
 one_maze, places                                 one maze from inside; what is known of each place of a map
 causes, component_effects, mixing                what models answer when patched, by layer or by head, or mixed

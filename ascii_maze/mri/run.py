@@ -42,6 +42,7 @@ from .mixing import mix_adapters
 from .models import BASE, Models, find_adapters, load_models, load_unquantised
 from .odds import asked_moves, first_moves
 from .one_maze import choose_maze, find_maze, look_at
+from .plain_text import read_plain_text
 from .positions import TokenisedWalk, locate_walks
 from .report.page import draw_report
 from .rows import load_rows
@@ -221,6 +222,7 @@ def measure(
     scored = asked_moves(few, first_moves(decisions, few)) if few else []
     steering = [steer(models, *pair, few, scored, seed) for pair in compared]
     walls_acted_on, unclosed = find_wall_effect(models, rows[: len(few)], few, seed)
+    plain_text, unread = read_plain_text(models, shown)
     results = Results(
         models=models.names,
         layers=activations.layers,
@@ -244,6 +246,7 @@ def measure(
         mixtures=mixtures,
         steering=steering,
         walls=walls_acted_on,
+        plain_text=plain_text,
         one_maze=look_at(
             models,
             [BASE, *shown],
@@ -257,7 +260,7 @@ def measure(
         regions=first["models"] if first else {},
         regions_by_label={label: only(RegionNumbers, found) for label, found in regions.by_label.items()},
         regions_centred={name: regions.centred[BASE, name] for name in models.names[1:] if regions.centred},
-        missing={**asked.missing, **regions.missing, **without_plain, **unfound, **unmixed, **unclosed},
+        missing={**asked.missing, **regions.missing, **without_plain, **unfound, **unmixed, **unclosed, **unread},
         settings=settings,
     )
     return Measured(results, first)

@@ -345,6 +345,21 @@ class WallEffect(TypedDict):
     asked: int
 
 
+class PlainText(TypedDict):
+    """One model on text that has nothing to do with mazes; see `plain_text.read_plain_text`.
+
+    Attributes:
+        perplexity: per token.
+        drift: per layer, how far its states are from the base's, relative to their norm.
+        layer: of which `tokens` are read: those that the mean difference from the base resembles most.
+    """
+
+    perplexity: float
+    drift: list[float]
+    layer: int
+    tokens: list[str]
+
+
 class HeadView(TypedDict):
     """Where one head looks, from the moves of a maze that are decisions: the mean of its attention on each place.
 
@@ -509,6 +524,7 @@ class Results(Similarity):
         mixtures: of two adapters, along the line between them and merged.
         steering: fine-tunes' mean changes, added to what they started from.
         walls: whether the base acts on a direction for walls; None where that is missing.
+        plain_text: model -> what it does on unrelated text; empty where its tokenizer knows none.
         one_maze: one of the mazes, from inside.
         regions: adapter -> the regions under the first way to label; nothing where there are none.
         regions_by_label: way to label -> regions of all models.
@@ -538,6 +554,7 @@ class Results(Similarity):
     mixtures: list[Mixture]
     steering: list[Steering]
     walls: WallEffect | None
+    plain_text: dict[str, PlainText]
     one_maze: OneMaze
     regions: dict[str, ModelRegions]
     regions_by_label: dict[str, RegionNumbers]

@@ -25,7 +25,9 @@ from .mixture_figures import mixture_figures
 from .region_figures import region_figures
 from .steering_figures import steering_figures, wall_figures
 from .tables import tables, to_csv
+from .text_figures import text_figures
 
+OF_ALL = (wall_figures, mixture_figures, text_figures)
 OF_METHODS = (method_figures, component_figures, steering_figures)
 # The section of one maze; no adapter can be called that.
 ONE_MAZE = "one maze"
@@ -40,7 +42,7 @@ def draw_report(results: Results, regions: RegionComparison | None, out: Path, o
     """
     of_regions = list(region_figures(regions)) if regions else []
     sections: dict[str | None, list[CaptionedFigure]] = {
-        None: [*overview_figures(results), *wall_figures(results), *mixture_figures(results)],
+        None: [*overview_figures(results), *(drawn for draw in OF_ALL for drawn in draw(results))],
         **{name: [drawn for draw in OF_METHODS for drawn in draw(results, name)] for name in results["patching"]},
         ONE_MAZE: [*maze_figures(results)],
         BASE: [*appendix_figures(results)],

@@ -83,6 +83,11 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
         "mixtures": list(_mixtures(results)),
         "steering": list(_steering(results)),
         "walls": [{"layer": layer, **_at(layer, _lists(results["walls"]))} for layer in layers if results["walls"]],
+        "plain_text": [
+            {"model": name, "perplexity": of["perplexity"], "layer": layer, "drift": of["drift"][layer]}
+            for name, of in results["plain_text"].items()
+            for layer in layers
+        ],
         "regions": list(_leaves(results["regions_by_label"])),
     }
 
