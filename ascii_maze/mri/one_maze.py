@@ -21,7 +21,7 @@ HEADS, LAYERS = 3, 6
 
 
 def choose_maze(rows: Sequence[dict], solved: dict[str, np.ndarray], wanted: str | None) -> dict:
-    """The maze that is shown: the one asked for, or the first on which the models differ, or the first.
+    """The maze that is shown: the one asked for, or the longest walk of those on which the models differ, or of all.
 
     Args:
         solved: model -> bool (n,), of its own answers.
@@ -33,7 +33,8 @@ def choose_maze(rows: Sequence[dict], solved: dict[str, np.ndarray], wanted: str
     if wanted is not None:
         return find_maze(rows, wanted)
     table = np.array(list(solved.values()))
-    return rows[int((table != table[0]).any(axis=0).argmax())]
+    differ = np.flatnonzero((table != table[0]).any(axis=0)).tolist()
+    return rows[max(differ or range(len(rows)), key=lambda index: len(rows[index]["solution"]))]
 
 
 def find_maze(rows: Sequence[dict], wanted: str) -> dict:
