@@ -21,6 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 RESOLUTION = {"oldest": "lowest-direct", "newest": "highest"}
 TOOLS = ("pytest>=8.0", "pytest-xdist>=3.6", "hypothesis>=6.100", "networkx>=3.2", "packaging>=24.0")
+# Parquet of another pyarrow has other bytes, which is what this one compares.
+LEFT_OUT = ("--deselect", "tests/dataset_builder/test_build.py::test_files_are_pinned")
 TESTS = (
     *("tests/metrics", "tests/mazes/test_generators.py", "tests/mazes/test_rejected.py"),
     *("tests/dataset_builder/test_build.py", "tests/dataset_builder/test_load.py", "tests/test_recipe.py"),
@@ -85,7 +87,7 @@ def try_end(end: str, folder: Path) -> bool:
         "-n",
         os.environ.get("WORKERS", "0"),
     ]
-    done = subprocess.run([*words, *TESTS], cwd=ROOT, env=environment, check=False)
+    done = subprocess.run([*words, *LEFT_OUT, *TESTS], cwd=ROOT, env=environment, check=False)
     said = "passed" if done.returncode == 0 else "failed"
     print(f"{end}: {said}; {time.monotonic() - began:.0f} s in all", flush=True)
     return done.returncode == 0
