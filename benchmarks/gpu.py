@@ -45,8 +45,8 @@ class Way(NamedTuple):
 
 WAYS = {
     "TRL alone": Way(None),
-    "ours, shared_prefix off": Way({"shared_prefix": "false"}),
     "ours": Way({}),
+    "ours, shared_prefix on": Way({"shared_prefix": "true"}),
     "ours, flash attention": Way({"attn_implementation": "flash_attention_2"}, "flash_attn"),
     "ours, Liger": Way({"use_liger_kernel": "true"}, "liger_kernel"),
     "ours, vLLM": Way({"use_vllm": "true", "vllm_mode": "colocate"}, "vllm", generating=True),

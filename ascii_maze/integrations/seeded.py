@@ -9,7 +9,7 @@ from ..mazes.splits import mark_of, split_of
 def maze_of_seed(
     seed: int, generator: str = "depth_first", width: int = 5, height: int = 5, split: str = "train"
 ) -> str:
-    """The maze of a seed as text: the same everywhere, and of no other split than this one, whatever the dataset.
+    """The maze of a seed as text: the same everywhere, its wall layout of no other split, in whatever dataset is split by layout.
 
     Args:
         seed: any integer.
@@ -24,6 +24,6 @@ def maze_of_seed(
     # Small sizes have few layouts, and all of them may be in other splits.
     for index in range(1_000):
         (maze,) = mazes_at(generator, width, height, np.array([index]), seed)
-        if split_of(mark_of(maze, "maze"), "maze") == split:
+        if split_of(mark_of(maze, "layout"), "layout") == split:
             return maze.to_ascii()
     raise ValueError(f"no {width}x{height} maze by {generator} is in split '{split}'; take larger ones")

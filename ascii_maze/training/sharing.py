@@ -9,7 +9,8 @@ def share_prefixes(trainer, mode: str, longest: int) -> str:
 
     Args:
         trainer: with its models, before it trains.
-        mode: the recipe's `shared_prefix`: `auto` where it is exact, `true` there or not at all, `false` never.
+        mode: the recipe's `shared_prefix`: `auto` on a CPU where it is exact, `true` on any device, or not at all,
+            `false` never.
         longest: tokens of the longest row, rollout included.
 
     Returns:
@@ -20,6 +21,8 @@ def share_prefixes(trainer, mode: str, longest: int) -> str:
     """
     if mode == "false":
         return "shared prefix: off, as the recipe says"
+    if mode == "auto" and trainer.args.device.type == "cuda":  # benchmarks/GPU.md
+        return "shared prefix: off, because whole rows are faster on a GPU; --shared_prefix true saves memory"
     reason = _why_not_here(trainer, longest) or why_not(trainer.model) or _why_not_shown(trainer.model)
     if reason is not None:
         if mode == "true":

@@ -7,12 +7,12 @@ from ascii_maze.mazes.splits import mark_of, split_of
 
 def test_a_seed_is_a_maze_of_its_split_and_always_the_same():
     for split in ("train", "validation", "test"):
-        mazes = [maze_of_seed(seed, width=4, height=3, split=split) for seed in range(30)]
-        assert {split_of(mark_of(Maze.from_ascii(maze), "maze"), "maze") for maze in mazes} == {split}
-        assert mazes == [maze_of_seed(seed, width=4, height=3, split=split) for seed in range(30)]
+        mazes = [maze_of_seed(seed, width=5, height=4, split=split) for seed in range(30)]
+        assert {split_of(mark_of(Maze.from_ascii(maze), "layout"), "layout") for maze in mazes} == {split}
+        assert mazes == [maze_of_seed(seed, width=5, height=4, split=split) for seed in range(30)]
         assert len(set(mazes)) > 25
     first = generate_mazes("prim", 5, 5, 1, 3)[0]
-    assert split_of(mark_of(first, "maze"), "maze") != "train" or maze_of_seed(3, "prim") == first.to_ascii()
+    assert split_of(mark_of(first, "layout"), "layout") != "train" or maze_of_seed(3, "prim") == first.to_ascii()
 
 
 def test_what_is_no_maze_is_refused():

@@ -116,7 +116,7 @@ def test_a_run_that_starts_from_one_is_refused(grown):
 
 
 def test_a_tokenizer_without_chat_template_is_refused(tmp_path):
-    from ascii_maze.tiny.tokenizer import build_tokenizer
+    from ascii_maze.tiny.pretraining.vocabulary import build_tokenizer
 
     tokenizer = build_tokenizer(64)
     tokenizer.chat_template = None

@@ -209,6 +209,11 @@ def test_the_embedded_model_in_four_bits_computes_the_same(dataset, tmp_path):
     assert disagreement(trainer.model) < 1e-4
 
 
+def test_on_a_gpu_it_is_off_unless_it_is_asked_for():
+    trainer = SimpleNamespace(args=SimpleNamespace(device=torch.device("cuda")))
+    assert "off, because whole rows are faster on a GPU" in share_prefixes(trainer, "auto", 100)
+
+
 def test_another_word_than_auto_true_or_false_is_refused(dataset, start, tmp_path):
     with pytest.raises(UsageError, match="shared_prefix is 'yes'; expected auto, true or false"):
         trainer_of("sft", dataset, start, tmp_path / "run", shared_prefix="yes")

@@ -24,8 +24,8 @@ import numpy as np
 from ...mazes import kernels
 from ...mazes.generators import MazeBatch, mazes_at
 from ...mazes.splits import marks_of, split_range
-from ..corpus import STOP, habitual_walks, wandering_walks
 from .vocabulary import BOS, EOS, FIRST_MOVE, MAZE_TOKENS, NEXT_MOVE, PAD, WALK
+from .walks import STOP, habitual_walks, wandering_walks
 
 IGNORED = -100
 # Mazes of a sequence that belong to one step: more than any batch needs, of which eight in ten are of train.

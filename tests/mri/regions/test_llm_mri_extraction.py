@@ -19,7 +19,7 @@ from ascii_maze.mazes.prompts import prompt_messages
 from ascii_maze.mri.activations import Activations, extract
 from ascii_maze.mri.models import as_models
 from ascii_maze.mri.positions import TokenisedWalk, locate_walks
-from ascii_maze.tiny.tokenizer import VOCABULARY, build_tokenizer
+from ascii_maze.tiny.pretraining.vocabulary import VOCABULARY, build_tokenizer
 
 
 class Unreduced:

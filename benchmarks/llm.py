@@ -1,0 +1,125 @@
+"""In which form does a real language model learn to walk a maze? Pilots on SmolLM2-135M-Instruct.
+
+    python benchmarks/llm.py                              # trains and asks what is missing, writes benchmarks/LLM.md
+    python benchmarks/llm.py cells/search_dfs --steps 300
+    python benchmarks/llm.py cells/none --adapter outputs/run/checkpoint-400     # asks one that was trained elsewhere
+
+A pilot is SFT by `recipes/sft.yaml`, in full precision, on Wilson mazes of 4x4 cells in one maze style and with one way of
+reasoning; then base and fine-tune walk mazes whose wall layouts were held out. What is done stands in llm.json: the
+same command goes on with the others.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE, RECORDS = ROOT / "benchmarks" / "LLM.md", ROOT / "benchmarks" / "llm.json"
+PILOTS = ("hash/none", "spaced/none", "cells/none", "spaced/search_dfs", "cells/search_dfs")
+THOUGHT = 250  # tokens, of which the searches of 4x4 mazes need 200
+SETTINGS = {
+    "load_in_4bit": "false",
+    "per_device_train_batch_size": 32,
+    "learning_rate": 7e-4,
+    "lora_r": 16,
+    "lora_alpha": 32,
+    "num_train_epochs": 3,
+    "eval_strategy": "no",
+    "save_steps": 50,
+}
+
+
+def dataset_config(style: str, reasoning: str) -> dict[str, Any]:
+    """The dataset of a pilot; all have the same mazes."""
+    return {
+        "name": "pilot",
+        "sizes": {"4x4": 1},
+        "generators": ["wilson"],
+        "maze_style": style,
+        "reasoning": {reasoning: 1},
+        "split_by": "layout",
+        "splits": {"train": 30_000, "validation": 300, "test": 300},
+    }
+
+
+def call(*words: object) -> None:
+    """A command of ascii-maze; it resumes where it was interrupted."""
+    subprocess.run([sys.executable, "-m", "ascii_maze", *map(str, words)], check=True, cwd=ROOT)
+
+
+def make_pilot(pilot: str, out: Path, steps: int, mazes: int, adapter: Path | None) -> dict[str, Any]:
+    """Train, unless an adapter is given, and ask; the record of the pilot."""
+    style, reasoning = pilot.split("/")
+    folder = out / pilot.replace("/", "-")
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "dataset.yaml"
+    config.write_text(yaml.safe_dump(dataset_config(style, reasoning)))
+    if not (folder / "dataset" / "README.md").exists():
+        call("build", config, "--out", folder / "dataset")
+    trained = adapter or folder / "model"
+    if adapter is None:
+        recipe = {**SETTINGS, "dataset_name": folder / "dataset", "output_dir": trained, "max_steps": steps}
+        call("train", ROOT / "recipes/sft.yaml", *(word for key, value in recipe.items() for word in (f"--{key}", value)))
+    asked = ["--dataset", folder / "dataset", "--limit", mazes, "--batch-size", 100, "--out", folder / "evaluation"]
+    call("evaluate", f"sft={trained}", *asked, *(["--thinking-tokens", THOUGHT] if reasoning != "none" else []))
+    results = json.loads((folder / "evaluation" / "results.json").read_text())["models"]
+    logged = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
+    last = [line for line in logged if "loss" in line][-1]
+    return {
+        "steps": last["step"],
+        "tokens": last["tokens"],
+        "loss": round(last["loss"], 3),
+        "seconds": round(last["seconds"]),
+        "rates": {name: found["test"] for name, found in results.items()},
+    }
+
+
+def page(records: dict[str, Any]) -> str:
+    """LLM.md."""
+    lines = [
+        "# A real language model",
+        "",
+        (__doc__ or "").split("\n\n")[2].replace("\n", " "),
+        "Rates in per cent, strictly read; `lenient` finds a path in a longer text. `right at decisions` is the share of moves at junctions that",
+        "bring the goal nearer, `thought true` the share of a thought's statements that are true of the maze.",
+        "",
+        "| maze style / reasoning | steps | tokens | loss | valid | 95 % | shortest | lenient | parsed | right at decisions | thought true |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for pilot, record in records.items():
+        rates = record["rates"]["sft"]
+        low, high = rates["valid_ci"]
+        right, true = rates["decisions"]["right"], rates.get("thoughts", {}).get("true")
+        figures = [rates["optimal"], rates["valid_lenient"], rates["parsed"], right, true]
+        shown = " | ".join("" if figure is None else f"{100 * figure:.1f}" for figure in figures)
+        lines.append(
+            f"| {pilot} | {record['steps']} | {record['tokens']:,} | {record['loss']} | {100 * rates['valid']:.1f} | "
+            f"{100 * low:.1f} - {100 * high:.1f} | {shown} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    """Make what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pilots", nargs="*", default=list(PILOTS), help="STYLE/REASONING")
+    parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "llm")
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--mazes", type=int, default=300)
+    parser.add_argument("--adapter", type=Path, help="trained elsewhere, of one pilot")
+    options = parser.parse_args()
+    records = json.loads(RECORDS.read_text()) if RECORDS.exists() else {}
+    for pilot in options.pilots:
+        if pilot not in records:
+            records[pilot] = make_pilot(pilot, options.out.resolve(), options.steps, options.mazes, options.adapter)
+            RECORDS.write_text(json.dumps(records, indent=1) + "\n")
+    PAGE.write_text(page(records))
+
+
+if __name__ == "__main__":
+    main()
