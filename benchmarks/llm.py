@@ -4,9 +4,9 @@
     python benchmarks/llm.py cells/search_dfs --steps 300
     python benchmarks/llm.py cells/none --adapter outputs/run/checkpoint-400     # asks one that was trained elsewhere
 
-A pilot is SFT by `recipes/sft.yaml`, in full precision, on Wilson mazes of 4x4 cells in one maze style and with one way of
-reasoning; then base and fine-tune walk mazes whose wall layouts were held out. What is done stands in llm.json: the
-same command goes on with the others.
+A pilot is SFT by `recipes/sft.yaml`, in full precision, on Wilson mazes of 4x4 cells in one maze style and with
+one way of reasoning; then base and fine-tune walk mazes whose wall layouts were held out. What is done stands
+in llm.json: the same command goes on with the others.
 """
 
 import argparse
@@ -64,7 +64,11 @@ def make_pilot(pilot: str, out: Path, steps: int, mazes: int, adapter: Path | No
     trained = adapter or folder / "model"
     if adapter is None:
         recipe = {**SETTINGS, "dataset_name": folder / "dataset", "output_dir": trained, "max_steps": steps}
-        call("train", ROOT / "recipes/sft.yaml", *(word for key, value in recipe.items() for word in (f"--{key}", value)))
+        call(
+            "train",
+            ROOT / "recipes/sft.yaml",
+            *(word for key, value in recipe.items() for word in (f"--{key}", value)),
+        )
     asked = ["--dataset", folder / "dataset", "--limit", mazes, "--batch-size", 100, "--out", folder / "evaluation"]
     call("evaluate", f"sft={trained}", *asked, *(["--thinking-tokens", THOUGHT] if reasoning != "none" else []))
     results = json.loads((folder / "evaluation" / "results.json").read_text())["models"]
@@ -81,15 +85,27 @@ def make_pilot(pilot: str, out: Path, steps: int, mazes: int, adapter: Path | No
 
 def page(records: dict[str, Any]) -> str:
     """LLM.md."""
+    columns = (
+        "steps",
+        "tokens",
+        "loss",
+        "valid",
+        "95 %",
+        "shortest",
+        "lenient",
+        "parsed",
+        "at decisions",
+        "thought true",
+    )
     lines = [
         "# A real language model",
         "",
         (__doc__ or "").split("\n\n")[2].replace("\n", " "),
-        "Rates in per cent, strictly read; `lenient` finds a path in a longer text. `right at decisions` is the share of moves at junctions that",
-        "bring the goal nearer, `thought true` the share of a thought's statements that are true of the maze.",
+        "Rates in per cent, strictly read; `lenient` finds a path in a longer text. `at decisions`: share of moves",
+        "at junctions that bring the goal nearer; `thought true`: share of a thought's statements that are true.",
         "",
-        "| maze style / reasoning | steps | tokens | loss | valid | 95 % | shortest | lenient | parsed | right at decisions | thought true |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        f"| maze style / reasoning | {' | '.join(columns)} |",
+        "|---" * (1 + len(columns)) + "|",
     ]
     for pilot, record in records.items():
         rates = record["rates"]["sft"]

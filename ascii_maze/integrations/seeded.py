@@ -9,7 +9,7 @@ from ..mazes.splits import mark_of, split_of
 def maze_of_seed(
     seed: int, generator: str = "depth_first", width: int = 5, height: int = 5, split: str = "train"
 ) -> str:
-    """The maze of a seed as text: the same everywhere, its wall layout of no other split, in whatever dataset is split by layout.
+    """The maze of a seed as text, the same everywhere; its wall layout is of no other split where layouts are split.
 
     Args:
         seed: any integer.
