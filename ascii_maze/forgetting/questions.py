@@ -20,7 +20,7 @@ from ..mazes.heuristics import solved_by
 from ..mazes.prompts import Message, PromptStyle, format_answer, prompt_messages, style_of
 from ..mazes.splits import marks_of, split_of
 from ..metrics.path_validity.maze import MOVES, WALL, Maze
-from ..tiny.corpus import habitual_walks
+from ..tiny.pretraining.walks import habitual_walks
 
 SEED = 20_250_107  # of the mazes that are made here
 BLOCK, BLOCKS = 256, 64  # mazes looked at for one with loops: so many at a time, so often
