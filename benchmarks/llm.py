@@ -5,8 +5,8 @@
     python benchmarks/llm.py cells/none --adapter outputs/run/checkpoint-400     # asks one that was trained elsewhere
 
 A pilot is SFT by `recipes/sft.yaml`, in full precision, on Wilson mazes of 4x4 cells in one maze style and with
-one way of reasoning; then base and fine-tune walk mazes whose wall layouts were held out. What is done stands
-in llm.json: the same command goes on with the others.
+one way of reasoning; then the fine-tune walks mazes whose wall layouts were held out. What is done stands in
+llm.json: the same command goes on with the others.
 """
 
 import argparse
@@ -21,6 +21,11 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, RECORDS = ROOT / "benchmarks" / "LLM.md", ROOT / "benchmarks" / "llm.json"
 PILOTS = ("hash/none", "spaced/none", "cells/none", "spaced/search_dfs", "cells/search_dfs")
+NOTES = """
+Pilots of fewer than 500 steps were interrupted: they were trained on one H100 whose time was over, those in
+`cells` two at a time, the others five at a time with a learning rate of 5e-4, and asked on a CPU. The
+learning rate falls over the steps of a whole run, so that an interrupted one has not seen its end.
+"""
 THOUGHT = 250  # tokens, of which the searches of 4x4 mazes need 200
 SETTINGS = {
     "load_in_4bit": "false",
@@ -117,7 +122,7 @@ def page(records: dict[str, Any]) -> str:
             f"| {pilot} | {record['steps']} | {record['tokens']:,} | {record['loss']} | {100 * rates['valid']:.1f} | "
             f"{100 * low:.1f} - {100 * high:.1f} | {shown} |"
         )
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, NOTES])
 
 
 def main() -> None:
