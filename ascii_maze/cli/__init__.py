@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import AsciiMazeError, Interrupted, one_line
+from ..errors import AsciiMazeError, Interrupted, one_line, printable
 from ..metrics.path_validity.maze import MazeError
 from . import (
     agreement,
@@ -52,7 +52,7 @@ app = typer.Typer(
 def print_version(wanted: bool) -> None:
     """Print the version and exit, where it is asked for."""
     if wanted:
-        print(f"ascii-maze {__version__}")
+        print(printable(f"ascii-maze {__version__}"))
         raise typer.Exit
 
 

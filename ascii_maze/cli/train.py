@@ -73,6 +73,7 @@ def train_elsewhere(recipe: str, overrides: list[str], on: str, dry_run: bool, *
         for line in jobs.follow(submitted):
             print(printable(line), flush=True)
     except KeyboardInterrupt:
-        print(f"the job goes on; `hf jobs logs {submitted.id}`, and `hf jobs cancel {submitted.id}` ends it")
+        end = f"`hf jobs logs {submitted.id}`, and `hf jobs cancel {submitted.id}` ends it"
+        print(printable(f"the job goes on; {end}"))
         return
     print(printable(f"done: {job.repo}"))

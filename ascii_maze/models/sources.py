@@ -115,7 +115,9 @@ def _model_args(name: str, revision: str | None, adapter, base: str | None):
         args.attn_implementation = None  # of the machine that trained; the numbers are the same by any other
     else:
         args = ModelConfig(
-            model_name_or_path=adapter.base_model_name_or_path, dtype="auto", lora_task_type=adapter.task_type
+            model_name_or_path=adapter.base_model_name_or_path,
+            dtype=precision_for(this_device()).dtype,
+            lora_task_type=adapter.task_type,
         )
         args.model_revision = adapter.revision
     if base is not None:

@@ -118,7 +118,7 @@ class Engine:
         self.sampling, self.how = sampling, how
         lengths, samples = [len(prompt["prompt_token_ids"]) for prompt in prompts], sampling["n"]
         return [
-            SimpleNamespace(outputs=[SimpleNamespace(token_ids=[5 + length % 9, 5 + n, 2, 5]) for n in range(samples)])
+            SimpleNamespace(outputs=[SimpleNamespace(token_ids=[6 + length % 9, 6 + n, 2, 5]) for n in range(samples)])
             for length in lengths
         ]
 
@@ -153,7 +153,7 @@ def test_vllm_is_asked_as_transformers_is(dataset, adapter, vllm):
         len(engine.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=True)["input_ids"])
         for prompt in prompts
     ]
-    assert answers == [[engine.tokenizer.decode([5 + length % 9, 5 + n]) for n in range(3)] for length in lengths]
+    assert answers == [[engine.tokenizer.decode([6 + length % 9, 6 + n]) for n in range(3)] for length in lengths]
     assert done == [4]
     asked = {"n": 3, "temperature": 0.7, "max_tokens": 33, "seed": 5, "stop_token_ids": [2], "detokenize": False}
     assert Engine.last.sampling == asked

@@ -79,7 +79,7 @@ def test_the_base_is_nf4_with_double_quantisation_in_every_linear_layer(quantise
     from bitsandbytes.nn import Linear4bit
 
     layers = [module for name, module in quantised.named_modules() if name.endswith("_proj")]
-    assert len(layers) == 6 * 7
+    assert len(layers) == 8 * 7
     for layer in layers:
         assert isinstance(layer, Linear4bit)
         assert layer.weight.quant_state.quant_type == "nf4"
@@ -91,7 +91,7 @@ def grown(tmp_path):
     """An adapter saved with the two tokens that its run has added to the base; the model as it was, and its folder."""
     base, tokenizer = load_base(ModelConfig(model_name_or_path="tiny", dtype="float32")), load_tokenizer("tiny")
     tokenizer.add_tokens(["<new>", "<newer>"])
-    base.resize_token_embeddings(20)
+    base.resize_token_embeddings(125)
     model = with_adapter(base)
     model.peft_config["default"].base_model_name_or_path = "tiny"
     model.save_pretrained(tmp_path / "grown", save_embedding_layers=True)
@@ -101,11 +101,11 @@ def grown(tmp_path):
 
 def test_an_adapter_with_a_vocabulary_of_its_own_is_read_as_it_was_saved_and_merged(grown, dataset, tmp_path):
     model, folder = grown
-    tokens = torch.arange(20)[None]
+    tokens = torch.arange(105, 125)[None]
     merge_adapter(folder, tmp_path / "merged", str(dataset), "test", 1, 1.0, lambda *progress: None)
     for name in (folder, str(tmp_path / "merged")):
         loaded, tokenizer = load_model(name)
-        assert tokenizer.convert_tokens_to_ids("<newer>") == 19
+        assert tokenizer.convert_tokens_to_ids("<newer>") == 124
         torch.testing.assert_close(loaded(input_ids=tokens).logits, model(input_ids=tokens).logits, rtol=0, atol=1e-4)
 
 

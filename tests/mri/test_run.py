@@ -31,9 +31,9 @@ def numbers(report):
 
 def test_the_keys_that_a_program_may_read_are_there(numbers):
     assert numbers["models"] == ["base", "zero", "random"]
-    assert numbers["layers"] == 7
+    assert numbers["layers"] == 9
     for key in ("drift", "cka"):
-        assert {name: len(values) for name, values in numbers[key].items()} == {"zero": 7, "random": 7}
+        assert {name: len(values) for name, values in numbers[key].items()} == {"zero": 9, "random": 9}
     assert {"regions", "probes", "patching"} <= set(numbers)
     assert numbers["settings"]["seed"] == 5
     assert "torch" in numbers["settings"]["versions"]
@@ -43,10 +43,10 @@ def test_the_keys_that_a_program_may_read_are_there(numbers):
 def test_an_adapter_of_zeros_changes_nothing_anywhere(numbers):
     assert numbers["unchanged"] == ["zero"]
     for of_position in numbers["drift_by_position"]["zero"].values():
-        nothing = [0.0] * 7
-        assert of_position == {"relative": nothing, "cosine": [1.0] * 7, "offset": nothing, "offset_share": nothing}
-    assert numbers["cka"]["zero"] == numbers["rsa"]["zero"] == [1.0] * 7
-    assert numbers["procrustes"]["zero"] == [0.0] * 7
+        nothing = [0.0] * 9
+        assert of_position == {"relative": nothing, "cosine": [1.0] * 9, "offset": nothing, "offset_share": nothing}
+    assert numbers["cka"]["zero"] == numbers["rsa"]["zero"] == [1.0] * 9
+    assert numbers["procrustes"]["zero"] == [0.0] * 9
     assert set(numbers["kl"]["zero"].values()) == {0.0}
     for key in ("probes", "lens", "effective_rank", "answers"):
         assert numbers[key]["zero"] == numbers[key]["base"]
@@ -86,8 +86,8 @@ def test_every_figure_is_in_the_page_and_a_png_and_an_svg(report):
 def test_every_table_has_the_numbers_of_the_json(report, numbers):
     lines = (report / "tables" / "similarity.csv").read_text().splitlines()
     assert lines[0] == "model,layer,cka,procrustes,rsa"
-    assert len(lines) == 1 + 2 * 7
-    cells = lines[1 + 7 + 3].split(",")
+    assert len(lines) == 1 + 2 * 9
+    cells = lines[1 + 9 + 3].split(",")
     assert cells[:2] == ["random", "3"]
     assert float(cells[2]) == pytest.approx(numbers["cka"]["random"][3])
     probes = (report / "tables" / "probes.csv").read_text().splitlines()

@@ -73,7 +73,7 @@ def walled(peft_model, tokenizer, walks, rows):
     tokens = map_tokens(rows[0], tokenizer)
     lines = np.array([list(line) for line in rows[0]["maze"].split("\n")])
     wall, opened = (int(walks[0].ids[tokens[lines == symbol][0]]) for symbol in (WALL, OPEN))
-    planted = torch.from_numpy(np.random.default_rng(0).normal(size=32).astype(np.float32))
+    planted = 4 * torch.from_numpy(np.random.default_rng(0).normal(size=32).astype(np.float32))
     weight = model.get_input_embeddings().weight
     weight.data[wall] = weight.data[opened] + planted
     return as_models(model.eval(), tokenizer, ["zero", "one", "copy", "high"]), planted.numpy()

@@ -49,7 +49,7 @@ def test_the_embedded_model_reads_characters_and_moves():
     ("family", "chat", "own", "thinking"),
     [
         ("qwen3", Chat(), "puts .* before the answer", {"answer": "assistant\n"}),
-        ("qwen3_5_think", Chat(thinking=True), "trims the maze|puts .* before|no prefix", {"answer": "<think>\n"}),
+        ("qwen3_5_think", Chat(thinking=True), "trims the maze|puts .* before|not a prefix", {"answer": "<think>\n"}),
         ("gemma4", Chat(), "goes on after the end", {"rules": "<|think|>\n"}),
         ("gemma", Chat(), "fails: .*System role not supported", {}),
         (None, Chat("plain"), "has no chat template", {}),

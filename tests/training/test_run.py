@@ -51,7 +51,7 @@ def test_every_linear_layer_of_the_base_has_an_adapter(sft_run):
     with safe_open(sft_run[0] / "adapter_model.safetensors", "pt") as weights:
         changed = [name for name in weights.keys() if "lora_B" in name and weights.get_tensor(name).abs().sum() > 0]  # noqa: SIM118
         assert {weights.get_slice(name).get_dtype() for name in weights.keys()} == {"F32"}  # noqa: SIM118
-    assert len(changed) == 6 * len(projections)
+    assert len(changed) == 8 * len(projections)
 
 
 def test_the_resolved_recipe_runs_again_and_says_that_it_is_done(sft_run, train, capsys):
@@ -275,7 +275,7 @@ def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, c
     train(TINY, settings(dataset, tmp_path / "new" / "run"), dry_run=True)
     printed = capsys.readouterr().out
     assert "max_steps: 4" in printed
-    assert "parameters: 1,775,744, of which 491,520 are trained" in printed
+    assert "parameters: 2,392,960, of which 655,360 are trained" in printed
     assert "4 steps of 8 rows" in printed
     assert re.search(r"tokens per row: median \d+, 90 % \d+, 99 % \d+, most \d+; limit 1024", printed)
     assert not list(tmp_path.iterdir())
