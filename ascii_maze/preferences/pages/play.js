@@ -273,10 +273,9 @@ on("copy", async () => {
   await navigator.clipboard.writeText(location.href);
   $("status").textContent = "copied";
 });
-$("step").addEventListener("input", () => {
-  clearInterval(timer);
-  showStep(Number($("step").value));
-});
+// A key that does not move the slider, Home at its beginning, stops the walk too.
+for (const name of ["keydown", "pointerdown"]) $("step").addEventListener(name, () => clearInterval(timer));
+$("step").addEventListener("input", () => showStep(Number($("step").value)));
 for (const button of document.querySelectorAll(".tool")) {
   button.addEventListener("click", () => {
     tool = button.dataset.tool;
