@@ -21,18 +21,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, RECORDS = ROOT / "benchmarks" / "LLM.md", ROOT / "benchmarks" / "llm.json"
 PILOTS = ("hash/none", "spaced/none", "cells/none", "spaced/search_dfs", "cells/search_dfs")
-NOTES = """
-- The mazes are the same in all styles. On them a walker that goes at random and never turns back takes a
-  shortest path in 25 %, one that heads for the goal as if there were no walls in 57 %: no pilot is shown to
-  beat the first, let alone the second.
-- One word a cell (`cells`) came to 28 and 31 %, maps of characters to 7 and 11 %, after fewer steps at another
-  learning rate: that is a reason to go on with `cells`, and no controlled comparison. A search before the
-  answer is not told from an answer without one; of its statements 70 % are true of the maze.
-- Pilots of fewer than 500 steps were interrupted: they were trained on one H100 whose time was over, those in
-  `cells` two at a time, the others five at a time with a learning rate of 5e-4, and asked on a CPU. The
-  learning rate falls over the steps of a whole run, so that an interrupted one has not seen its end. Longer
-  runs are what a next machine should try.
-"""
+READING = "## What to make of it"  # from here on the page is written by hand, and kept
 THOUGHT = 250  # tokens, of which the searches of 4x4 mazes need 200
 SETTINGS = {
     "load_in_4bit": "false",
@@ -97,8 +86,8 @@ def make_pilot(pilot: str, out: Path, steps: int, mazes: int, adapter: Path | No
     }
 
 
-def page(records: dict[str, Any]) -> str:
-    """LLM.md."""
+def page(records: dict[str, Any], by_hand: str) -> str:
+    """LLM.md, with what is written by hand below its table."""
     columns = (
         "steps",
         "tokens",
@@ -131,7 +120,7 @@ def page(records: dict[str, Any]) -> str:
             f"| {pilot} | {record['steps']} | {record['tokens']:,} | {record['loss']} | {100 * rates['valid']:.1f} | "
             f"{100 * low:.1f} - {100 * high:.1f} | {shown} |"
         )
-    return "\n".join([*lines, NOTES])
+    return "\n".join([*lines, "", READING + by_hand, ""])
 
 
 def main() -> None:
@@ -148,7 +137,8 @@ def main() -> None:
         if pilot not in records:
             records[pilot] = make_pilot(pilot, options.out.resolve(), options.steps, options.mazes, options.adapter)
             RECORDS.write_text(json.dumps(records, indent=1) + "\n")
-    PAGE.write_text(page(records))
+    written = PAGE.read_text() if PAGE.exists() else READING
+    PAGE.write_text(page(records, written.partition(READING)[2].rstrip()))
 
 
 if __name__ == "__main__":

@@ -36,18 +36,7 @@ CHAIN = {
     "rlhf": {"adapter_name_or_path": "sft", "reward_model_name_or_path": "reward"},
     "grpo": {"adapter_name_or_path": "sft"},
 }
-NOTES = """## What to make of it
-
-- The same budget once more on right answers, `sft_twice`, is the control, and beats SFT.
-- DPO, KTO, RLHF and GRPO are compared with their SFT start and with this control in the tables above. That is one seed
-  unless the head says otherwise: a difference that is not shown has not been shown to be none.
-- ORPO and DPO read each maze twice, once for each answer, and so see half as many; GRPO and RLHF read eight rollouts
-  of each, and see an eighth.
-- The base is loaded in 4 bits, as the adapters were trained on it.
-- Learning rates were chosen on the validation split with the embedded model of version 0.1. With this one only the
-  budget and GRPO's rate were looked at again; `ascii-maze sweep` has not been run with it.
-- Minutes are of a machine that did other work meanwhile.
-"""
+READING = "## What to make of it"  # from here on the page is written by hand, and kept
 WALKERS = ["base", *(name for name in CHAIN if name != "reward")]
 
 
@@ -110,8 +99,8 @@ def metrics(out: Path, seed: int, name: str) -> RunMetrics:
     return read_metrics(out / f"seed-{seed}" / name)
 
 
-def page(seeds: list[int], out: Path, results: dict[int, dict], rewards: dict[int, dict]) -> str:
-    """METHODS.md."""
+def page(seeds: list[int], out: Path, results: dict[int, dict], rewards: dict[int, dict], by_hand: str) -> str:
+    """METHODS.md, with what is written by hand below its tables."""
     packages = ("torch", "trl", "peft", "transformers")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     mazes = results[seeds[0]]["models"]["base"]["test"]["n"]
@@ -159,7 +148,8 @@ def page(seeds: list[int], out: Path, results: dict[int, dict], rewards: dict[in
         f"{_each(figures['calibration_error'], 3)}, rank correlation with the true reward "
         f"{_each(figures['rank_correlation'], 2)}.",
         "",
-        NOTES,
+        READING + by_hand,
+        "",
     ]
     return "\n".join(lines)
 
@@ -197,7 +187,9 @@ def main() -> None:
     prepare_process()
     results = {seed: judge(seed, arguments.out, dataset) for seed in arguments.seeds}
     rewards = {seed: judge_reward_model(seed, arguments.out, dataset) for seed in arguments.seeds}
-    arguments.page.write_text(page(arguments.seeds, arguments.out, results, rewards), encoding="utf-8")
+    written = arguments.page.read_text(encoding="utf-8") if arguments.page.exists() else READING
+    made = page(arguments.seeds, arguments.out, results, rewards, written.partition(READING)[2].rstrip())
+    arguments.page.write_text(made, encoding="utf-8")
     print(arguments.page)
 
 
