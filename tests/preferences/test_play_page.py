@@ -119,6 +119,17 @@ def test_models_walk_step_by_step_beside_the_guides(tab, url):
     assert page.locator("#walks figure >> nth=2").locator(".chances").is_hidden()
 
 
+def test_a_key_stops_the_walk_also_one_that_does_not_move_the_slider(tab, url):
+    page = opened(tab, url)
+    walk(page)
+    page.focus("#step")
+    page.evaluate("document.getElementById('play').click(); 0")
+    page.keyboard.press("Home")  # where it stands already
+    at = page.inner_text("#at")
+    page.wait_for_timeout(400)  # three moves of a walk that goes on
+    assert page.inner_text("#at") == at
+
+
 def test_a_maze_on_which_models_differ_is_found_and_walked(tab, url):
     page = opened(tab, url)
     page.click("#differ")

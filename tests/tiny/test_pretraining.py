@@ -109,6 +109,7 @@ def test_labels_are_the_way_to_the_goal_from_wherever_a_walk_is():
         for begin in begins:
             walk, ways = tokens[begin + 1 : begin + 21], labels[begin : begin + 21]
             check_walk(maze, walk, ways)
+            check_blanks(ways)
             spoken = [TOKENS[token].strip() for token in walk if token != PAD]
             strayed += "".join(spoken) != (maze.solve() or "")[:20]
         assert (labels[: begins[0]] == IGNORED).all()
@@ -127,6 +128,13 @@ def check_walk(maze: Maze, walk: np.ndarray, ways: np.ndarray) -> None:
         assert maze.is_open(*here)
 
 
+def check_blanks(labels: np.ndarray) -> None:
+    """The first move of an answer is a letter, the others have a blank before it."""
+    said = [TOKENS[label] for label in labels if label not in (IGNORED, EOS)]
+    assert said[0] in STEPS
+    assert {move[0] for move in said[1:]} <= {" "}
+
+
 def check_way(maze: Maze, here: tuple[int, int], label: int) -> None:
     if here == maze.goal:
         assert label == EOS
@@ -143,6 +151,7 @@ def test_habits_are_walks_as_they_are():
         walk = [TOKENS[token].strip() for token in tokens[begin + 1 :] if token != PAD]
         said = [TOKENS[label].strip() for label in labels[begin:] if label != IGNORED]
         assert said[: len(walk)] == walk
+        check_blanks(labels)
         assert (labels[:begin] == IGNORED).all()
 
 
@@ -244,6 +253,16 @@ def test_the_recipe_s_model_is_small_and_its_batches_are_what_it_asks_for():
         batch = batch_of_step(config, step, habits=False)
         assert batch.tokens.shape[1] <= config.model["max_position_embeddings"]
         assert 0.8 * config.batch_tokens < batch.tokens.size <= config.batch_tokens
+
+
+@pytest.mark.parametrize("habits", [False, True])
+def test_what_is_trained_on_has_layouts_of_train_alone(config, habits):
+    config = dataclasses.replace(config, sizes={4: 1, 5: 1})
+    for step in range(6):
+        batch = batch_of_step(config, step, habits)
+        begin = batch.tokens[0].tolist().index(WALK)
+        mazes = [Maze.from_ascii("".join(TOKENS[token] for token in tokens[1:begin])) for tokens in batch.tokens]
+        assert {split_of(mark_of(maze, "layout"), "layout") for maze in mazes} == {"train"}
 
 
 def test_processes_that_take_steps_together_come_to_what_one_comes_to(config, tmp_path):
