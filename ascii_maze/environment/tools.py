@@ -6,12 +6,14 @@ TRL offers a model every public method but `reset` and `get_reward`, and calls `
 tokenizer needs a chat template for tools and a `response_template`, as the embedded model's has.
 """
 
+from typing import TypeVar
+
 from .env import MazeEnv
 from .observations import Observation
 
 
-class MazeTools:
-    """One walk after the other, by tool calls; see `MazeEnv`, of which TRL would show a model more.
+class TrlEnvironment:
+    """One walk after the other, without any tool; see `MazeEnv`, of which TRL would show a model more.
 
     Attributes:
         env: of the present walk.
@@ -24,6 +26,23 @@ class MazeTools:
         """Begin a walk; what is seen is appended to the user's message."""
         self.env = MazeEnv(maze, self.observation, self.max_moves)
         return self.env.first
+
+
+Kind = TypeVar("Kind", bound=TrlEnvironment)
+
+
+def environment_class(kind: type[Kind], observation: str, max_moves: int | None) -> type[Kind]:
+    """The class of environments that TRL makes, one for each rollout: of some tools and one observation.
+
+    Raises:
+        UsageError: there is no such observation.
+    """
+    settings = {"observation": Observation.parse(observation), "max_moves": max_moves}
+    return type(kind.__name__, (kind,), settings)
+
+
+class MazeTools(TrlEnvironment):
+    """A walk by tool calls."""
 
     def get_reward(self) -> float:
         """The reward of the walk, 0 to 1.9."""
@@ -59,10 +78,5 @@ class MazeTools:
 
 
 def maze_tools(observation: str = "window:2", max_moves: int | None = None) -> type[MazeTools]:
-    """The class of environments of one observation.
-
-    Raises:
-        UsageError: there is no such observation.
-    """
-    settings = {"observation": Observation.parse(observation), "max_moves": max_moves}
-    return type("MazeTools", (MazeTools,), settings)
+    """`environment_class`, of these tools."""
+    return environment_class(MazeTools, observation, max_moves)

@@ -1,4 +1,4 @@
-"""How far two models are apart on given answers, and what one makes of given text.
+"""How far two models are apart on given answers, and how many of their tokens one finds likeliest.
 
 The divergence of two models on an answer is the sum, over its tokens and its end, of the divergence of their whole
 distributions there. Over answers that the first model samples its mean is the divergence of the two as writers of
@@ -12,8 +12,6 @@ from ..models.chat import render_prompt
 from .questions import Said
 
 MOST_LOGITS = 2**25  # of a batch, in numbers
-WINDOW = 512  # tokens of a text that are read together
-SAMPLE = 200  # characters by which it is seen whether a tokenizer has words
 
 
 def divergences(one, other, tokenizer, said: Sequence[Said]) -> list[tuple[float, int]]:
@@ -75,28 +73,3 @@ def most_likely(model, tokenizer, said: Sequence[Said]) -> tuple[int, float]:
         hits = [token == mine for token, mine, counts in zip(answer, shares.argmax(-1).tolist(), chosen) if counts]
         right, count = right + sum(hits), count + len(hits)
     return count, right / count if count else 0.0
-
-
-def reads(tokenizer, text: str) -> bool:
-    """Whether a tokenizer has tokens for a text, as that of the embedded model has not for words."""
-    text = text[:SAMPLE]
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return tokenizer.decode(ids, skip_special_tokens=False).strip() == text.strip()
-
-
-def perplexity(model, tokenizer, text: str) -> tuple[int, float]:
-    """How many tokens of a text are foretold, and a model's perplexity on them, in windows of `WINDOW` tokens."""
-    import torch
-
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    most = getattr(model.config.get_text_config(), "max_position_embeddings", None) or WINDOW
-    width, total, count = min(WINDOW, most), 0.0, 0
-    for start in range(0, len(ids), width):
-        window = torch.tensor([ids[start : start + width]], device=model.device)
-        if window.shape[1] < 2:
-            continue
-        with torch.inference_mode():
-            shares = model(input_ids=window).logits[0, :-1].float().log_softmax(-1)
-        total -= float(shares.gather(1, window[0, 1:, None]).sum())
-        count += window.shape[1] - 1
-    return count, float(torch.tensor(total / count).exp())

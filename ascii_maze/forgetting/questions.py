@@ -1,12 +1,9 @@
-"""What is asked: hard mazes of a dataset, mazes with several shortest walks, walks by habit, and a plain text.
+"""What is asked: hard mazes of a dataset, mazes with several shortest walks, and walks by habit.
 
 All but the first are the same for every dataset whose mazes have one size; none is of a training split.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +27,6 @@ LETTERS = "UDLR"
 BACK = {"U": "D", "D": "U", "L": "R", "R": "L"}
 # As the embedded model saw them in its pre-training: cells after which a walker gives up, and moves at most.
 PATIENCE, MOST_MOVES = (4, 5), 16
-TEXT = Path(__file__).with_name("plain_text.txt")
 
 
 class Asked(NamedTuple):
@@ -142,10 +138,3 @@ def are_choices(maze: Maze, walk: str) -> Iterator[bool]:
         ways = [way for way, (down, right) in MOVES.items() if maze.rows[row + down][column + right] != WALL]
         yield len([way for way in ways if way != BACK.get(before)]) > 1
         row, column, before = row + MOVES[move][0], column + MOVES[move][1], move
-
-
-@cache
-def plain_text() -> tuple[str, str]:
-    """A text that has nothing to do with mazes, and its sha256."""
-    text = TEXT.read_text(encoding="utf-8")
-    return text, hashlib.sha256(text.encode()).hexdigest()

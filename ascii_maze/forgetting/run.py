@@ -19,17 +19,18 @@ from ..errors import UsageError
 from ..evaluation.output import remove_work, work_folder
 from ..evaluation.run import check_names
 from ..evaluation.statistics import pass_at
-from ..files import UNFINISHED, is_ours, output_folder, read_json, replacing, write_text
+from ..files import UNFINISHED, is_ours, output_folder, read_json, replacing, sha256_of, write_text
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import parse_moves, score_path
 from ..models.generation import Decoding, answer_mazes, tokens_read
 from ..models.loading import load_source
 from ..models.pins import find_pinned, fingerprint, pin
+from ..models.plain_text import TEXTS, encode_texts, perplexity
 from ..models.sources import Source, match_bases
 from ..packages import versions
 from ..terminal import OnProgress
-from .divergence import divergences, most_likely, perplexity, reads
-from .questions import Asked, Questions, Said, find_questions, plain_text
+from .divergence import divergences, most_likely
+from .questions import Asked, Questions, Said, find_questions
 from .schema import (
     ANSWERS,
     DIVERGENCES,
@@ -238,12 +239,11 @@ def asked_now(loaded: Loaded, mazes: Sequence[Asked], place: str, settings: dict
 
 def said_before(loaded: Loaded, questions: Questions) -> dict[str, Any]:
     """What a model makes of a plain text; or, where its tokenizer has no words, of walks by the old habit."""
-    text, sha256 = plain_text()
     habit: Habit | None = None
     plain: PlainText | None = None
-    if reads(loaded.tokenizer, text):
-        tokens, figure = perplexity(*loaded, text)
-        plain = PlainText(tokens=tokens, perplexity=figure, sha256=sha256)
+    if texts := encode_texts(loaded.tokenizer):
+        tokens = sum(len(text) - 1 for text in texts)
+        plain = PlainText(tokens=tokens, perplexity=perplexity(loaded.model, texts), sha256=sha256_of(TEXTS))
     elif questions.habits:
         moves, right = most_likely(*loaded, questions.habits)
         habit = Habit(moves=moves, right=right)

@@ -10,7 +10,7 @@ from ..mazes.prompts import Message
 from .adapters import read_weights
 from .chat import describe_reading
 from .generation import Decoding, complete, conversing
-from .loading import load_source
+from .loading import context_of, load_source
 from .sources import Source, describe, find_model
 
 # Keys of PEFT's config that make a LoRA more than two matrices of one rank for each module.
@@ -80,5 +80,4 @@ def load_engine(name: str | Source) -> Engine:
         return complete(model, tokenizer, prompts, max_new_tokens, decoding, on_progress)
 
     facts = {"engine": "transformers", **describe(source), "chat": describe_reading(tokenizer)}
-    context = getattr(model.config, "max_position_embeddings", None)
-    return Engine(tokenizer, answer_here, facts, context, lambda: conversing(model, tokenizer))
+    return Engine(tokenizer, answer_here, facts, context_of(model), lambda: conversing(model, tokenizer))

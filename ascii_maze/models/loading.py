@@ -97,6 +97,11 @@ def vocabulary_of(model) -> int:
     return model.get_input_embeddings().weight.shape[0]
 
 
+def context_of(model) -> int | None:
+    """How many tokens a model has positions for; None where its config sets no limit."""
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None)
+
+
 def check_vocabulary(model, tokenizer, name: str) -> None:
     """See that a model has a row for every token that its tokenizer may write.
 

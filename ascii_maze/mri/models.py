@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import AsciiMazeError, UsageError
 from ..models.chat import AS_IT_IS, Chat, turn_ends
+from ..models.loading import context_of
 from ..models.sources import Source, how_loaded
 
 BASE = "base"
@@ -193,7 +194,7 @@ def as_models(model, tokenizer, adapters: list[str]) -> Models:
     norms = [module for name, module in decoder.named_children() if re.search(r"norm|^ln", name)]
     if not norms:
         raise AsciiMazeError(f"cannot find the last normalisation of a {type(base).__name__}")
-    context = getattr(config, "max_position_embeddings", None) or 2**31
+    context = context_of(base) or 2**31
     names = [BASE, *adapters]
     return Models(model, tokenizer, names, list(layers), norms[-1], head, context, turn_ends(tokenizer, base))
 

@@ -15,7 +15,7 @@ from ..models.adapter_config import ModelError
 from ..models.adapters import put_adapter
 from ..models.chat import render_prompt
 from ..models.generation import answer_mazes
-from ..models.loading import load_source, load_tokenizer_of
+from ..models.loading import context_of, load_source, load_tokenizer_of
 from ..models.sources import Source, find_model, how_loaded, match_bases
 
 # Where the recipes of the embedded model leave their adapters.
@@ -153,7 +153,7 @@ def check_length(name: str, model, tokenizer, prompt: list[Message]) -> None:
     Raises:
         UsageError: it is too large for its positions.
     """
-    most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    most = context_of(model)
     needed = len(tokenizer(render_prompt(tokenizer, prompt), add_special_tokens=False)["input_ids"])
     if most and needed >= most:
         raise UsageError(f"the maze is {needed} tokens long, and '{name}' reads {most}; make it smaller")

@@ -15,6 +15,7 @@ from ..errors import AsciiMazeError, UsageError
 from ..mazes.prompts import PromptStyle, style_of
 from ..metrics.path_validity.maze import Maze, MazeError
 from ..models.generation import answer_budget, thought_budget
+from ..models.loading import context_of
 from ..recipe import Arguments
 from .mixture import mix
 
@@ -252,7 +253,7 @@ def check_positions(model, longest: int, rollout: int) -> None:
     Raises:
         UsageError: the longest row and the rollout have more tokens than the model has positions.
     """
-    most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    most = context_of(model)
     needed = longest + rollout
     if most and needed > most:
         raise UsageError(

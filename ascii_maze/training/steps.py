@@ -14,6 +14,7 @@ from ..environment.env import MazeEnv
 from ..environment.episode import ENDS
 from ..environment.observations import Observation
 from ..environment.prompts import step_rules
+from ..environment.tools import TrlEnvironment, environment_class
 from ..environment.walks import moves_in_turn, walk_all
 from ..errors import UsageError
 from ..mazes.baselines import open_positions
@@ -21,6 +22,7 @@ from ..mazes.prompts import Message
 from ..mazes.terms import Terms
 from ..models.chat import how_read
 from ..models.generation import GREEDY, answer_budget, conversing
+from ..models.loading import context_of
 from ..models.turns import within_context
 
 TOOL = "turn"
@@ -44,20 +46,8 @@ _AS_TEXT = (
 _SHOWN_OF_PREFIX = 64  # tokens of a conversation's end, more than any last sentence takes
 
 
-class WalkTool:
-    """One walk, as TRL has it: `reset` with a row of the dataset, and every other public method is a tool.
-
-    Attributes:
-        env: of the present walk.
-    """
-
-    observation: Observation
-    max_moves: int | None = None
-
-    def reset(self, maze: str, **row) -> str:
-        """Begin a walk; what is seen is appended to the user's message."""
-        self.env = MazeEnv(maze, self.observation, self.max_moves)
-        return self.env.first
+class WalkTool(TrlEnvironment):
+    """A walk whose one tool is a whole turn."""
 
     def turn(self, moves: str = "") -> str:
         """Make moves.
@@ -72,13 +62,8 @@ class WalkTool:
 
 
 def walk_tool(observation: str, max_moves: int | None) -> type[WalkTool]:
-    """The class of environments that TRL makes, one for each rollout.
-
-    Raises:
-        UsageError: there is no such observation.
-    """
-    settings = {"observation": Observation.parse(observation), "max_moves": max_moves}
-    return type("WalkTool", (WalkTool,), settings)
+    """`environment_class`, of this tool."""
+    return environment_class(WalkTool, observation, max_moves)
 
 
 def reading_turns(tokenizer):
@@ -171,7 +156,7 @@ def measure_steps(trainer, mazes: list[str], run, batch_size: int = 64) -> dict[
     budget, decoding = turn_budget(tokenizer, envs), GREEDY._replace(batch_size=batch_size)
     with unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator) as model:
         model.eval()
-        converse, context = conversing(model, tokenizer), getattr(model.config, "max_position_embeddings", None)
+        converse, context = conversing(model, tokenizer), context_of(model)
 
         def ask(talks: Sequence[list[Message]], turn: int) -> list[str]:
             shown = [within_context(tokenizer, context, talk, budget) for talk in talks]

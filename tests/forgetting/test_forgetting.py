@@ -5,7 +5,6 @@ import math
 import subprocess
 import sys
 from collections import deque
-from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet
@@ -14,8 +13,8 @@ import torch
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.forgetting import run
-from ascii_maze.forgetting.divergence import divergences, most_likely, perplexity, reads
-from ascii_maze.forgetting.questions import Said, are_choices, habits, mazes_with_loops, plain_text, shortest_walks
+from ascii_maze.forgetting.divergence import divergences, most_likely
+from ascii_maze.forgetting.questions import Said, are_choices, habits, mazes_with_loops, shortest_walks
 from ascii_maze.forgetting.run import measure_forgetting
 from ascii_maze.forgetting.tables import HEADER, cells
 from ascii_maze.mazes.prompts import PLAIN, prompt_messages
@@ -217,43 +216,6 @@ def test_what_the_embedded_model_still_does_by_habit(measured):
     for found in results["models"].values():
         assert found["plain_text"] is None
         assert found["habit"]["moves"] == sum(sum(one.chosen) for one in habits(4, 4, PLAIN))
-
-
-class Even(torch.nn.Module):
-    """A model for which every token is as likely as any other."""
-
-    config = SimpleNamespace(get_text_config=lambda: SimpleNamespace(max_position_embeddings=8))
-    device = torch.device("cpu")
-
-    def forward(self, input_ids):
-        return SimpleNamespace(logits=torch.zeros(*input_ids.shape, 50))
-
-
-def test_perplexity_of_a_plain_text():
-    def words(text, add_special_tokens=False):
-        return {"input_ids": list(range(len(text.split())))}
-
-    count, figure = perplexity(Even(), words, "a b c d e f g h i j")
-    assert (count, figure) == (7 + 1, pytest.approx(50))
-    text, sha256 = plain_text()
-    assert len(text.split()) > 300
-    assert len(sha256) == 64
-
-
-def test_a_tokenizer_of_mazes_reads_no_text():
-    _, tokenizer = load_model("tiny")
-    assert not reads(tokenizer, plain_text()[0])
-    assert reads(Characters(), plain_text()[0])
-
-
-class Characters:
-    """A tokenizer that has every character."""
-
-    def __call__(self, text, add_special_tokens=False):
-        return {"input_ids": [ord(character) for character in text]}
-
-    def decode(self, ids, skip_special_tokens=False):
-        return "".join(map(chr, ids))
 
 
 def test_mazes_with_loops_have_several_shortest_walks():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ascii_maze.mri import plain_text
-from ascii_maze.mri.plain_text import load_texts, read_plain_text
+from ascii_maze.models import plain_text as texts_of
+from ascii_maze.mri.plain_text import NAMED, read_plain_text
 
 from .conftest import LAYERS
 
@@ -12,14 +12,7 @@ from .conftest import LAYERS
 @pytest.fixture
 def texts(monkeypatch, rows):
     """What the tokenizer of the small model knows."""
-    monkeypatch.setattr(plain_text, "load_texts", lambda: [row["maze"] for row in rows[:3]])
-
-
-def test_the_texts_are_plain_and_say_nothing_of_mazes():
-    texts = load_texts()
-    assert len(texts) >= 10
-    assert all(20 < len(text.split()) < 100 for text in texts)
-    assert not any(word in " ".join(texts).lower() for word in ("maze", "path", "goal", "#"))
+    monkeypatch.setattr(texts_of, "load_texts", lambda: [row["maze"] for row in rows[:3]])
 
 
 def test_a_tokenizer_without_letters_is_said_to_know_no_text(models):
@@ -38,7 +31,7 @@ def test_an_adapter_of_zeros_changes_nothing_and_another_does(models, texts):
     assert found["one"]["drift"][0] == 0.0
     assert found["high"]["drift"][1] == 0.0  # its only layer is the second
     assert found["high"]["drift"][2] > 0.0
-    assert len(found["one"]["tokens"]) == plain_text.NAMED
+    assert len(found["one"]["tokens"]) == NAMED
 
 
 def test_perplexity_is_that_of_the_model_s_own_loss(models, texts):
@@ -46,7 +39,7 @@ def test_perplexity_is_that_of_the_model_s_own_loss(models, texts):
 
     models.switch("one")
     losses, counts = [], []
-    for text in plain_text.load_texts():
+    for text in texts_of.load_texts():
         ids = torch.tensor([models.tokenizer(text, add_special_tokens=False)["input_ids"]])
         with torch.inference_mode():
             losses.append(float(models.model(input_ids=ids, labels=ids).loss))
