@@ -17,6 +17,19 @@ def dequantise_once_for_generation(model) -> None:
     model.generate = generate_dequantised
 
 
+class Dequantised:
+    """The `forward` of a 4-bit layer whose weight, (outputs, inputs), is held in the precision that it computes in."""
+
+    def __init__(self, weight, bias) -> None:
+        self.weight, self.bias = weight, bias
+
+    def __call__(self, x):
+        """The product of x (..., inputs) and the weight, in the precision of x: (..., outputs)."""
+        from torch.nn.functional import linear
+
+        return linear(x.to(self.weight.dtype), self.weight, self.bias).to(x.dtype)
+
+
 @contextmanager
 def dequantised(model) -> Iterator[None]:
     """While it lasts, a model's 4-bit weights are dequantised once, where bitsandbytes does so at every call.
@@ -30,15 +43,11 @@ def dequantised(model) -> Iterator[None]:
     except ImportError:
         yield
         return
-    from torch.nn.functional import linear
-
-    def plain(layer):
-        weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(layer.compute_dtype or model.dtype)
-        return lambda x: linear(x.to(weight.dtype), weight, layer.bias).to(x.dtype)
 
     layers = [m for m in model.modules() if isinstance(m, Linear4bit) and "forward" not in vars(m)]
     for layer in layers:
-        layer.forward = plain(layer)
+        weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(layer.compute_dtype or model.dtype)
+        layer.forward = Dequantised(weight, layer.bias)
     try:
         yield
     finally:

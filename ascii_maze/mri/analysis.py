@@ -24,7 +24,10 @@ from .positions import TokenisedWalk
 from .probes import Scored, compare_probes, train_probe
 from .regions.changes import KINDS, Centred, apart, find_changes, with_tests
 from .regions.comparison import compare_regions, fit_regions
-from .schema import AgainstStart, Changes, Drift, Gain, Probe, Quantisation, RegionComparison, Similarity, Update, only
+from .schema.regions import Changes, RegionComparison
+from .schema.share import only
+from .schema.states import AgainstStart, Drift, Gain, Probe, Quantisation, Similarity
+from .schema.weights import Update
 from .similarity import debiased_cka, drift, effective_rank, gram, procrustes, rsa
 from .weights import align, updates
 

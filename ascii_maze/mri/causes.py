@@ -11,7 +11,8 @@ from .layers import MOST, next_layer, wanted_layers
 from .models import BASE, Models
 from .positions import TokenisedWalk
 from .reading import Recording, record
-from .schema import Patching, Share
+from .schema.causes import Patching
+from .schema.share import Share
 from .weights import randomised
 
 # Mazes that patched models answer, once per adapter and layer; and those whose next moves are counted.

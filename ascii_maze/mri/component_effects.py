@@ -23,7 +23,7 @@ from .models import Models
 from .odds import asked_moves, log_odds
 from .positions import TokenisedWalk
 from .reading import batches
-from .schema import ComponentEffect, Components, Effect
+from .schema.causes import ComponentEffect, Components, Effect
 
 # Components up to which all are patched, and how many otherwise.
 ALL_UP_TO, TOP = 16, 10

@@ -13,7 +13,7 @@ from ..terminal import OnProgress
 from .activations import Activations
 from .models import Models
 from .positions import TokenisedWalk
-from .schema import Lens
+from .schema.states import Lens
 
 # Rows whose logits are held in memory at once, each as wide as the vocabulary.
 ROWS = 1_024

@@ -23,7 +23,7 @@ from .intervals import mean_intervals
 from .models import Models
 from .odds import asked_moves, read_log_odds
 from .positions import TokenisedWalk
-from .schema import Alignment, Mixed, Mixture
+from .schema.weights import Alignment, Mixed, Mixture
 
 POINTS = 9
 # The share of entries that TIES keeps, that of the paper.

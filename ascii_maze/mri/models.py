@@ -10,6 +10,7 @@ from ..errors import AsciiMazeError, UsageError
 from ..models.chat import AS_IT_IS, Chat, turn_ends
 from ..models.loading import context_of
 from ..models.sources import Source, how_loaded
+from .folding import forget_folded
 
 BASE = "base"
 # Of an adapter, and behind @ its seed: part of file names, of PEFT's names, of the page's ids.
@@ -54,6 +55,7 @@ class Models:
             self.model.set_adapter(name, inference_mode=True)
         for stage, module in self._adapted():
             module.enable_adapters(name != BASE and (stages is None or stage in stages))
+            forget_folded(module)
 
     def stages(self, name: str) -> set[int]:
         """The stages at which an adapter has weights; see `switch`."""

@@ -14,7 +14,8 @@ from .lens import read_out
 from .models import Models, watching
 from .places import fit_places, place_labels
 from .positions import TokenisedWalk, locate_walks, map_tokens, move_tokens
-from .schema import Components, HeadView, OneMaze
+from .schema.causes import Components
+from .schema.maze import HeadView, OneMaze
 
 # Heads whose attention is shown, and layers that are.
 HEADS, LAYERS = 3, 6

@@ -33,7 +33,7 @@ from .reading import (
     read_prefix,
     record,
 )
-from .schema import Accuracy
+from .schema.causes import Accuracy
 
 # Which positions are patched: those before the answer's first move is decided, or those from there on.
 ROLES = ("prompt", "answer")

@@ -12,7 +12,7 @@ import numpy as np
 from ..models.plain_text import encode_texts, perplexity
 from .lens import read_out
 from .models import BASE, Models, watching
-from .schema import PlainText
+from .schema.states import PlainText
 
 # Tokens of each text that the mean difference is over, its first ones; and how many tokens are named.
 FIRST, NAMED = 5, 8

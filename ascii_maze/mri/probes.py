@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import AsciiMazeError
 from .places import fit_places
-from .schema import Probe
+from .schema.states import Probe
 
 TRAIN_SHARE = 0.7
 RESAMPLES = 1_000

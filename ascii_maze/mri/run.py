@@ -34,34 +34,24 @@ from .analysis import (
     seed_measures,
 )
 from .causes import patch_layers, valid_share
-from .component_effects import find_components
+from .folding import folded
+from .interventions import intervene
 from .labels import maze_labels, move_labels
 from .layers import AUTO, wanted_layers
 from .lens import logit_lens, mean_at, next_token_kl
-from .mixing import mix_adapters
 from .models import BASE, Models, find_adapters, load_models, load_unquantised
-from .odds import asked_moves, first_moves
 from .one_maze import choose_maze, find_maze, look_at
 from .plain_text import read_plain_text
 from .positions import TokenisedWalk, locate_walks
 from .report.page import draw_report
 from .rows import load_rows
-from .schema import (
-    Alignment,
-    Divergence,
-    Moves,
-    Quantisation,
-    RegionComparison,
-    RegionNumbers,
-    Results,
-    Settings,
-    Update,
-    only,
-)
+from .schema import Results, Settings
+from .schema.regions import RegionComparison, RegionNumbers
+from .schema.share import only
+from .schema.states import Divergence, Moves, Quantisation
+from .schema.weights import Alignment, Update
 from .seeds import compare_seeds, first_seeds
 from .starts import find_starts
-from .steering import steer
-from .walls import find_wall_effect
 from .weights import align, overlaps, updates
 
 # Mazes on which heads and MLPs are patched, adapters mixed and states steered: most of the time, if there are many.
@@ -152,7 +142,7 @@ def write_report(
             plain = partial(load_unquantised, models, next(iter(sources.values())))
             load_plain = plain if settings["loaded"]["quantisation"] else None
             on_cpu = models.model.device.type == "cpu"  # elsewhere it would cost memory and win nothing
-            with dequantised(models.model) if on_cpu else nullcontext():
+            with dequantised(models.model) if on_cpu else nullcontext(), folded(models.model):
                 measured = measure(models, rows, settings, scratch / "activations", on_progress, starts, load_plain)
             measured.results["missing"] |= unknown
             draw_report(*measured, scratch / "report", on_progress)
@@ -212,16 +202,8 @@ def measure(
     pairs = [*((BASE, name) for name in models.names[1:]), *((start, name) for name, start in starts.items())]
     regions = find_regions(activations, maze_labels(rows, walks, solved), pairs, seed, on_progress)
     first = next(iter(regions.by_label.values()), None)
-    few = walks[: settings["cause mazes"]]
-    compared = [(starts.get(name, BASE), name) for name in shown if few]
-    parts, unfound = find_components(models, compared, few, first_moves(decisions, few), seed, on_progress)
-    cosines = align(changed, BASE, len(models.layers))
-    mixtures, unmixed = mix_adapters(
-        models, cosines if few else [], shown, rows[: len(few)], few, first_moves(decisions, few), seed, on_progress
-    )
-    scored = asked_moves(few, first_moves(decisions, few)) if few else []
-    steering = [steer(models, *pair, few, scored, seed) for pair in compared]
-    walls_acted_on, unclosed = find_wall_effect(models, rows[: len(few)], few, seed)
+    cosines, few = align(changed, BASE, len(models.layers)), settings["cause mazes"]
+    acted = intervene(models, shown, starts, cosines, rows[:few], walks[:few], decisions, seed, on_progress)
     plain_text, unread = read_plain_text(models, shown)
     results = Results(
         models=models.names,
@@ -242,10 +224,10 @@ def measure(
         cosines=[*cosines, *align_siblings(models, starts)],
         seeds=compare_seeds(models.names[1:], {**seed_measures(models, activations, changed), **regions.apart}),
         patching=patch_layers(models, shown, rows, walks, solved, settings["patch layers"], seed, on_progress),
-        components=parts,
-        mixtures=mixtures,
-        steering=steering,
-        walls=walls_acted_on,
+        components=acted.components,
+        mixtures=acted.mixtures,
+        steering=acted.steering,
+        walls=acted.walls,
         plain_text=plain_text,
         one_maze=look_at(
             models,
@@ -254,13 +236,13 @@ def measure(
             rows,
             walks,
             activations,
-            parts,
+            acted.components,
             seed,
         ),
         regions=first["models"] if first else {},
         regions_by_label={label: only(RegionNumbers, found) for label, found in regions.by_label.items()},
         regions_centred={name: regions.centred[BASE, name] for name in models.names[1:] if regions.centred},
-        missing={**asked.missing, **regions.missing, **without_plain, **unfound, **unmixed, **unclosed, **unread},
+        missing={**asked.missing, **regions.missing, **without_plain, **acted.missing, **unread},
         settings=settings,
     )
     return Measured(results, first)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from .schema import SeedTest
+from .schema.states import SeedTest
 
 
 def method_of(name: str) -> str:

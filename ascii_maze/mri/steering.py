@@ -15,7 +15,7 @@ from .models import Models
 from .odds import log_odds
 from .positions import TokenisedWalk
 from .reading import Recording, read_from, record
-from .schema import Steering
+from .schema.causes import Steering
 
 DOSES = (0.5, 1.0, 2.0, 4.0)
 LAYERS = 4

@@ -19,7 +19,7 @@ from .lens import read_out
 from .models import BASE, Models
 from .positions import TokenisedWalk, map_tokens, move_tokens
 from .reading import Batch, batches, read, read_from
-from .schema import WallEffect
+from .schema.causes import WallEffect
 
 DRAWS = 2
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from .models import BASE, Models
-from .schema import Alignment, Overlap
+from .schema.weights import Alignment, Overlap
 from .similarity import entropy_rank
 
 

@@ -11,7 +11,8 @@ from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.mri.models import find_adapters, load_models
 from ascii_maze.mri.rows import load_rows
 from ascii_maze.mri.run import measure, write_report
-from ascii_maze.mri.schema import read_results, without_nan
+from ascii_maze.mri.schema import read_results
+from ascii_maze.mri.schema.share import without_nan
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..schema import Agreement, Changes
+from ..schema.regions import Agreement, Changes
 from .comparison import Fitted, Measure, Readable, measures
 from .edges import agreements, compare_models, split_halves
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ...errors import AsciiMazeError, UsageError, did_you_mean
-from ..schema import Agreement, RegionComparison
+from ..schema.regions import Agreement, RegionComparison
 from .edges import ALL, compare_models, find_edges, find_regions, split_halves
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..schema import Agreement
+from ..schema.regions import Agreement
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..schema import ComponentEffect, Components, Effect, Results
+from ..schema import Results
+from ..schema.causes import ComponentEffect, Components, Effect
 from .charts import CaptionedFigure, heatmap
 
 # Below this, Spearman's correlation of estimate and truth is said to be low.

@@ -11,7 +11,8 @@ import numpy as np
 from ..analysis import DRIFT_POSITIONS, HEADLINE, QUESTIONS
 from ..layers import AUTO
 from ..models import BASE
-from ..schema import Drift, Results
+from ..schema import Results
+from ..schema.states import Drift
 from .charts import CaptionedFigure, bars, heatmap, lines
 
 if TYPE_CHECKING:

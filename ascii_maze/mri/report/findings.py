@@ -6,7 +6,9 @@ Each sentence is written from a test and says its number; without a test nothing
 from collections.abc import Sequence
 
 from ..models import BASE
-from ..schema import Changes, Patching, Results
+from ..schema import Results
+from ..schema.causes import Patching
+from ..schema.regions import Changes
 from ..seeds import methods_of
 from .component_figures import largest
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from ...metrics.path_validity.styles import GOAL, MOVES, START, WALL
 from ...plots import COLOURS, GREY
-from ..schema import OneMaze, Results
+from ..schema import Results
+from ..schema.maze import OneMaze
 from .charts import CaptionedFigure
 from .panels import STYLE, WIDTH
 

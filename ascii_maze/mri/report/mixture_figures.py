@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ...plots import colours_of
-from ..schema import Mixture, Results
+from ..schema import Results
+from ..schema.weights import Mixture
 from .charts import TIP, CaptionedFigure, new_figure
 
 if TYPE_CHECKING:

@@ -14,7 +14,9 @@ from ...terminal import OnProgress
 from ..analysis import HEADLINE
 from ..models import BASE
 from ..regions.edges import ALL, agreement_in_words
-from ..schema import AgainstStart, Changes, RegionComparison, Results, write_results
+from ..schema import Results, write_results
+from ..schema.regions import Changes, RegionComparison
+from ..schema.states import AgainstStart
 from ..seeds import methods_of
 from .charts import TIP, WIDTH, CaptionedFigure
 from .component_figures import component_figures

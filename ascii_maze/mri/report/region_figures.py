@@ -8,7 +8,7 @@ import numpy as np
 from ...plots import GREY, colours_of
 from ..models import BASE
 from ..regions.edges import ALL, overlay
-from ..schema import RegionComparison
+from ..schema.regions import RegionComparison
 from .charts import CaptionedFigure, count_in_wholes
 from .panels import BLUE, ORANGE, STYLE, draw_edges, finish_panel, graph_panel, mosaic, new_figure, outline
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...plots import GREY, colours_of
-from ..schema import Results, Steering
+from ..schema import Results
+from ..schema.causes import Steering
 from .charts import TIP, CaptionedFigure, lines, new_figure
 
 if TYPE_CHECKING:

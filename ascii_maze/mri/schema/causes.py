@@ -1,0 +1,125 @@
+"""What does the work, in mri.json: layers, heads and MLPs patched, states steered, walls put in."""
+
+from typing import TypedDict
+
+from .share import Share
+
+
+class Accuracy(TypedDict):
+    """Share of right next moves of the patched base; see `patching.patched_accuracy`."""
+
+    prompt: list[float | None]
+    answer: list[float | None]
+    base: list[float]
+    fine_tune: list[float]
+
+
+class Patching(TypedDict):
+    """The base given one fine-tune's states at one layer at a time; see `causes.patch_layers`.
+
+    Attributes:
+        layers: that were patched; the lists per layer have None at the others.
+        half: the first of them that restores half of the gain; None where the fine-tune solves no more than the base.
+        half_ci: 95 % of it over resampled mazes; None where the gain is not larger than chance.
+        above_half: validity of the base with the adapter in the layers above that one only: whether the gain needs it.
+        random_to_half: validity with random updates of the same norms up to it: whether any change would do.
+    """
+
+    base: float
+    fine_tune: float
+    layers: list[int]
+    valid: list[float | None]
+    valid_ci: list[list[float] | None]
+    restored: list[float | None]
+    half: int | None
+    half_ci: list[int] | None
+    above_half: Share | None
+    random_to_half: Share | None
+    accuracy: Accuracy
+    mazes: int
+    reads: int
+
+
+class Effect(TypedDict):
+    """What patching one component does to the log odds of right moves, nats.
+
+    Attributes:
+        estimate: by attribution patching.
+        exact: by patching it; None where only the estimate was made.
+        ci: 95 % of that over mazes.
+    """
+
+    estimate: float
+    exact: float | None
+    ci: list[float] | None
+
+
+class ComponentEffect(TypedDict):
+    """One head (from 0 on), or the MLP (None), of a decoder layer; see `component_effects`.
+
+    Attributes:
+        into: the reference gains with the fine-tune's component.
+        out: the fine-tune loses with the reference's component.
+    """
+
+    layer: int
+    head: int | None
+    into: Effect
+    out: Effect
+
+
+class Components(TypedDict):
+    """Every head and MLP of a fine-tune, patched alone; see `component_effects.compare_components`.
+
+    Attributes:
+        reference: the base, or the fine-tune that it started from.
+        gap: log odds of right moves at decisions, the fine-tune's minus the reference's, nats.
+        gap_ci: 95 % over mazes.
+        agreement: `into` and `out` -> Spearman's correlation of estimate and truth; None where one does not vary.
+        patched: how many components were patched in truth: all, or those of the largest estimates.
+    """
+
+    model: str
+    reference: str
+    gap: float
+    gap_ci: list[float]
+    agreement: dict[str, float | None]
+    patched: int
+    mazes: int
+    parts: list[ComponentEffect]
+
+
+class Steering(TypedDict):
+    """The mean change of a fine-tune added to its reference, in doses; see `steering.steer`.
+
+    Attributes:
+        response: layer x dose, how much the log odds of right moves at decisions grow, nats; `ci` is 95 % over mazes.
+        random: the same for random directions of the same norm.
+    """
+
+    model: str
+    reference: str
+    layers: list[int]
+    doses: list[float]
+    response: list[list[float]]
+    ci: list[list[list[float]]]
+    random: list[list[float]]
+    mazes: int
+
+
+class WallEffect(TypedDict):
+    """The direction "a wall is here" added at an open place, or removed at a wall; see `walls.close_places`.
+
+    Attributes:
+        added: per layer, the share of cases in which the base moves as the true wall makes it.
+        removed: per layer, the share in which it moves as without the wall.
+        added_random: the same for random directions of the same norm; so is `removed_random`.
+        cases: where the true wall changes the move, of `asked`.
+    """
+
+    added: list[float]
+    added_random: list[float]
+    removed: list[float]
+    removed_random: list[float]
+    cases: int
+    asked: int
