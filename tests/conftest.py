@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from .browser import chromium, tab  # noqa: F401  # fixtures
 from .guard import sitecustomize  # noqa: F401  # from here on, no word to any other machine
 
 # Nor from processes that tests start.

@@ -13,6 +13,8 @@ from ascii_maze.evaluation.gallery import group_by_failure, pick_mazes
 from ascii_maze.evaluation.predictions import write_part
 from ascii_maze.evaluation.show import from_predictions
 
+from ..browser import complaints_at_every_size
+
 MAZE = {"id": "x", "maze": "S  \n # \n  G", "width": 1, "height": 1}
 RIGHT, WRONG = "R R D D", "U"
 HOSTILE = "<script>alert('walk')</script>"
@@ -86,7 +88,7 @@ def test_a_parquet_of_something_else_is_one_line(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def page(dataset, tmp_path_factory):
+def gallery_file(dataset, tmp_path_factory):
     """gallery.html of two models on two splits, one of which writes what it should not, and what was printed."""
     folder = tmp_path_factory.mktemp("gallery")
     splits = ("test", "test_larger")
@@ -105,7 +107,12 @@ def page(dataset, tmp_path_factory):
         assert (folder / "out" / "gallery.html").is_file()
     assert printed["--debug"].splitlines()[-1].startswith(str(folder / "out" / "gallery.html"))
     assert json.loads(printed["--json"])["models"]["<b>"]["test"]["valid"] == 0
-    return (folder / "out" / "gallery.html").read_text()
+    return folder / "out" / "gallery.html"
+
+
+@pytest.fixture(scope="module")
+def page(gallery_file):
+    return gallery_file.read_text()
 
 
 def test_evaluate_writes_a_page_on_which_nothing_of_a_model_is_markup(page):
@@ -129,3 +136,7 @@ def test_the_page_has_the_table_the_same_mazes_and_successes_and_failures(page):
     assert walkers[: 2 * gallery.MAZES] == ["good", "&lt;b&gt;"] * gallery.MAZES  # and nowhere else
     assert walkers[2 * gallery.MAZES :] == ["good"] * gallery.EXAMPLES + ["&lt;b&gt;"] * gallery.EXAMPLES
     assert page.count('class="path arrives"') == gallery.MAZES + gallery.EXAMPLES
+
+
+def test_the_page_can_be_read_at_every_size(gallery_file, tab):
+    assert complaints_at_every_size(tab, gallery_file) == []

@@ -7,7 +7,8 @@ from ascii_maze.errors import UsageError
 from ascii_maze.preferences.play_app import checked_maze, generated, play_page, walked, where_they_differ
 from ascii_maze.preferences.players import Answered
 
-from .conftest import contrasts, served
+from ..browser import DESKTOP, PHONE, complaints
+from .conftest import served
 from .test_annotate_page import NASTY
 
 KIND = {"generator": "depth_first", "width": 4, "height": 4, "braid": 0, "seed": 0}
@@ -138,7 +139,7 @@ def test_a_maze_on_which_models_differ_is_found_and_walked(tab, url):
 
 
 def test_a_map_is_pasted_and_what_is_none_is_said(tab, url):
-    page = opened(tab, url)
+    page = opened(tab, url, console=False)  # which says that the server has refused
     page.click("summary")
     page.fill("#text", "+--+--+\n|S   G|\n+--+--+")
     page.click("#paste")
@@ -146,21 +147,18 @@ def test_a_map_is_pasted_and_what_is_none_is_said(tab, url):
     page.fill("#text", "no maze")
     page.click("#paste")
     page.wait_for_selector("#error:not([hidden])")
-    broken = opened(tab, url + "#xx<script>.y")
+    broken = opened(tab, url + "#xx<script>.y", console=False)
     broken.wait_for_selector("#error:not([hidden])")
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
 def test_it_fits_the_screen_and_can_be_read(tab, url, colours, width):
     page = opened(tab, url, color_scheme=colours, viewport={"width": width, "height": 800})
+    assert complaints(page) == []
     walk(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert {kind: ratio for kind, ratio in contrasts(page).items() if ratio < 4.5} == {}
-    unnamed = (
-        "() => [...document.querySelectorAll('input, select, textarea')].filter((one) => !one.labels.length).length"
-    )
-    assert page.evaluate(unnamed) == 0
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+    assert complaints(page) == []
 
 
 @pytest.mark.parametrize(
