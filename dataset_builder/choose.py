@@ -256,10 +256,14 @@ def _first_copies(found: np.ndarray, taken: Taken) -> np.ndarray:
     """The first of each mark in the order of the sequence, without those taken already."""
     found = found[:, np.argsort(found[INDEX], kind="stable")]
     found = found[:, np.sort(np.unique(found[FINGERPRINT], return_index=True)[1])]
-    found = found[:, ~np.isin(found[FINGERPRINT], np.concatenate([*taken.marks, np.empty(0, np.uint64)]))]
-    if not taken.layouts:
-        return found
-    return found[:, ~np.isin(layouts_of(found[FINGERPRINT]), np.concatenate(taken.layouts))]
+    found = found[:, ~_among(found[FINGERPRINT], taken.marks)]
+    return found[:, ~_among(layouts_of(found[FINGERPRINT]), taken.layouts)] if taken.layouts else found
+
+
+def _among(hashes: np.ndarray, taken: list[np.ndarray]) -> np.ndarray:
+    """Which hashes are in any of the arrays, bool (n,)."""
+    # By sorting: a table over the range of uint64 fits no memory, and the attempt fails in NumPy 2.0.
+    return np.isin(hashes, np.concatenate([*taken, np.empty(0, np.uint64)]), kind="sort")
 
 
 def _sorted(chosen: list[Chosen]) -> Chosen:
