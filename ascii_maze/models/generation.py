@@ -13,6 +13,7 @@ from .shared_prefix import sharing
 from .turns import Memory, can_keep
 
 FIRST_STAGE = 8  # tokens, see `generate_tokens`
+NO_SAMPLING: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
 
 
 class Decoding(NamedTuple):
@@ -148,9 +149,14 @@ def complete(
 
     samples, temperature, seed, batch_size = decoding
     if not temperature:
-        how: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-        return _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, how, memory)
-    how = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0, "num_return_sequences": samples}
+        return _complete(model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, {**NO_SAMPLING}, memory)
+    how: dict[str, Any] = {
+        "do_sample": True,
+        "temperature": temperature,
+        "top_p": 1.0,
+        "top_k": 0,
+        "num_return_sequences": samples,
+    }
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
@@ -225,6 +231,30 @@ def next_turns(
         memory.keep(names[row], ids[columns].tolist(), columns, cache, place)
 
     return generate_tokens(model, tokenizer, tokens, mask, most, decoding, cache, keep)
+
+
+def go_on(model, tokenizer, tokens, mask, caches: Sequence[Sequence], most: int) -> list[list[int]]:
+    """The greedy continuation of rows of which all but the last token have been read already.
+
+    Args:
+        tokens: int64 (rows, tokens), padded on the left; `mask` is 1 for tokens and 0 for padding.
+        caches: keys and values of each layer, (rows, heads, tokens - 1, size) each.
+        most: new tokens of each row.
+
+    Returns:
+        The new tokens of each row, its end among them; after that there may be more.
+    """
+    import torch
+    from transformers import DynamicCache
+
+    if most <= 0:
+        return [[] for _ in range(len(tokens))]
+    cache = DynamicCache(config=model.config.get_text_config())
+    for layer, (keys, values) in enumerate(caches):
+        cache.update(keys, values, layer)
+    decoding = {**NO_SAMPLING, "eos_token_id": turn_ends(tokenizer, model)}
+    with torch.inference_mode():
+        return generate_tokens(model, tokenizer, tokens, mask, most, decoding, cache)
 
 
 def generate_tokens(

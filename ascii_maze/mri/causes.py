@@ -10,7 +10,7 @@ from . import patching
 from .layers import MOST, next_layer, wanted_layers
 from .models import BASE, Models
 from .positions import TokenisedWalk
-from .reading import Recording, record
+from .reading import Recording
 from .schema.causes import Patching
 from .schema.share import Share
 from .weights import randomised
@@ -176,7 +176,7 @@ class Patched:
     def __call__(self, layer: int) -> np.ndarray:
         at_work = frozenset(stage for stage in self.stages if stage <= layer)
         if at_work not in self.known:
-            self.recorded = self.recorded or record(self.models, self.name, self.walks)
+            self.recorded = self.recorded or patching.record_to_patch(self.models, self.name, self.rows, self.walks)
             answers = patching.patched_answers(self.models, self.recorded, layer, self.rows, self.walks)
             self.known[at_work] = patching.solved(self.rows, answers)
         return self.known[at_work]

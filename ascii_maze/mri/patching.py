@@ -5,38 +5,36 @@ generates, the adapter is therefore enabled in those layers only, which is equiv
 the reference solution states are actually replaced, everywhere or at the positions of the prompt or of the answer
 only, and only what lies above the layer is computed. (Vig et al., 2020; Meng et al., 2022.)
 
-No answer is generated where every move of the reference solution, and then the end, is the most likely token: the
-answer is that solution. One forward pass over all walks finds these, and saves most of the time.
+A patched model reads each maze with its reference solution, and then answers from there; see `answering`.
 """
 
-from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 
 from ..metrics.path_validity.scoring import score_path
-from ..models.generation import Decoding, answer_mazes
-from .activations import Activations, states_at
-from .lens import read_out
+from .activations import Activations
+from .answering import answers_of, are_right, can_go_on, choose_tokens, reference_or_generated, tokens_after
 from .models import BASE, Models
 from .positions import TokenisedWalk
 from .reading import (
-    BATCH,
     Batch,
     Prefix,
     Recording,
     batches,
     cut_prefix,
     patch_prefix,
-    read,
+    read_batch,
     read_from,
     read_prefix,
     record,
+    tail_of,
 )
 from .schema.causes import Accuracy
 
 # Which positions are patched: those before the answer's first move is decided, or those from there on.
 ROLES = ("prompt", "answer")
+BATCH = 128  # walks that are read, and then answered, together
 
 
 def own_answers(
@@ -46,7 +44,13 @@ def own_answers(
     models.switch(name)
     last = activations.layers - 1
     states = activations.read(name, last, "moves"), activations.read(name, last, "answer_end")
-    return _answers(models, rows, walks, _right(models, walks, *states))
+    chosen = choose_tokens(models, walks, *states)
+    return reference_or_generated(models, rows, walks, [are_right(models, *each) for each in zip(walks, chosen)])
+
+
+def record_to_patch(models: Models, name: str, rows: Sequence[dict], walks: Sequence[TokenisedWalk]) -> Recording:
+    """A model on walks, with what `patched_answers` needs of it."""
+    return record(models, name, walks, BATCH, keep=can_go_on(models, rows, walks))
 
 
 def patched_answers(
@@ -55,16 +59,17 @@ def patched_answers(
     """Greedy answers of the base with the hidden states of a fine-tune after a layer, at every position.
 
     Args:
-        recorded: the fine-tune on these walks.
+        recorded: the fine-tune on these walks, of `record_to_patch`.
     """
     models.switch(BASE)
-    right: list = [None] * len(walks)
+    found = [""] * len(walks)
     prefix = patch_prefix(models, recorded.prefix, layer)
     for batch in recorded.batches:
-        for index, each in zip(batch.chosen, _read_on(models, batch, layer, batch.states[layer], prefix)):
-            right[index] = each
-    models.switch(recorded.name, range(layer + 1))
-    return _answers(models, rows, walks, right)
+        models.switch(BASE)
+        seen = read_from(models, batch, layer, batch.states[layer], prefix, keep=bool(batch.caches))
+        models.switch(recorded.name, range(layer + 1))
+        _answer(models, rows, seen, prefix, found)
+    return found
 
 
 def partial_answers(
@@ -73,13 +78,18 @@ def partial_answers(
     """Greedy answers of the base with an adapter in some layers only; see `Models.switch`."""
     models.switch(name, stages)
     ids, cut = cut_prefix(models, walks)
-    prefix, right = read_prefix(models, ids), [np.zeros(0, dtype=bool)] * len(walks)
+    prefix, keep, found = read_prefix(models, ids), can_go_on(models, rows, walks), [""] * len(walks)
     for chosen, tokens, mask in batches(cut, BATCH):
-        last: deque = deque(maxlen=1)
-        read(models, tokens, mask, prefix, lambda site, here, hidden, last=last: last.append(hidden))
-        for index, each in zip(chosen, _judge(models, [cut[index] for index in chosen], last[0])):
-            right[index] = each
-    return _answers(models, rows, walks, right)
+        _answer(models, rows, read_batch(models, cut, chosen, tokens, mask, prefix, keep), prefix, found)
+    return found
+
+
+def _answer(models: Models, rows: Sequence[dict], batch: Batch, prefix: Prefix | None, found: list[str]) -> None:
+    """Put the active model's answers to a batch that it has read at their places."""
+    before = np.zeros(0, dtype=np.int64) if prefix is None else prefix.ids
+    answers = answers_of(models, [rows[index] for index in batch.chosen], batch, before)
+    for index, answer in zip(batch.chosen, answers):
+        found[index] = answer
 
 
 def solved(rows: Sequence[dict], completions: Sequence[str]) -> np.ndarray:
@@ -101,19 +111,21 @@ def patched_accuracy(
     """
     last, moves = len(models.layers), sum(len(walk.moves) for walk in walks)
     layers = range(last + 1) if layers is None else layers
-    tuned, base = (record(models, model, walks) for model in (name, BASE))  # the base stays active
+    tuned, base = (record(models, model, walks, keep=model == BASE) for model in (name, BASE))  # the base stays active
+    tails = [tail_of(batch, base.prefix) for batch in base.batches]
     hits = {role: dict.fromkeys(layers, 0) for role in ROLES}
     for layer in layers:
-        prefixes = {"prompt": patch_prefix(models, tuned.prefix, layer), "answer": base.prefix}
-        for one, other in zip(tuned.batches, base.batches):
-            for role in ROLES:
-                where = _positions(one.walks, one.ids.shape, role).to(models.model.device)
-                mixed = one.states[layer].where(where[..., None], other.states[layer])
-                hits[role][layer] += _moves_right(_read_on(models, one, layer, mixed, prefixes[role]))
+        prefix = patch_prefix(models, tuned.prefix, layer)
+        for one, other, (tail, before) in zip(tuned.batches, base.batches, tails):
+            prompts = _prompts(one.walks, one.ids.shape).to(models.model.device)[..., None]
+            at_prompt = one.states[layer].where(prompts, other.states[layer])
+            at_answer = other.states[layer].where(prompts, one.states[layer])[:, -tail.ids.shape[1] :]
+            hits["prompt"][layer] += _moves_right(models, read_from(models, one, layer, at_prompt, prefix))
+            hits["answer"][layer] += _moves_right(models, read_from(models, tail, layer, at_answer, before))
     plain = {}
     for model, recorded in ((BASE, base), (name, tuned)):
         models.switch(model)  # with its own norm and head
-        plain[model] = sum(_moves_right(_judge(models, batch.walks, batch.states[last])) for batch in recorded.batches)
+        plain[model] = sum(_moves_right(models, batch) for batch in recorded.batches)
     prompt, answer = (
         [counts[n] / moves if n in counts else None for n in range(last + 1)] for counts in hits.values()
     )
@@ -125,53 +137,13 @@ def patched_accuracy(
     )
 
 
-def _positions(walks: Sequence[TokenisedWalk], shape: tuple[int, int], role: str):
-    """The positions of a role in a batch, bool (batch, tokens)."""
+def _prompts(walks: Sequence[TokenisedWalk], shape: tuple[int, int]):
+    """What of a batch comes before the last token of a prompt, bool (batch, tokens)."""
     import torch
 
-    before = torch.arange(shape[1]) < torch.tensor([walk.last_prompt for walk in walks])[:, None]
-    return before if role == "prompt" else ~before
+    return torch.arange(shape[1]) < torch.tensor([walk.last_prompt for walk in walks])[:, None]
 
 
-def _read_on(models: Models, batch: Batch, layer: int, states, prefix: Prefix | None) -> list[np.ndarray]:
-    """Run the active model from states (batch, tokens, width) after a layer on: for each walk as `_right`."""
-    return _judge(models, batch.walks, read_from(models, batch, layer, states, prefix))
-
-
-def _judge(models: Models, walks: Sequence[TokenisedWalk], states) -> list[np.ndarray]:
-    """Of the last layer's states (batch, tokens, width), for each walk as `_right`."""
-    ends = states_at(states, [np.array([walk.answer_end]) for walk in walks])
-    return _right(models, walks, states_at(states, [walk.moves for walk in walks]), ends)
-
-
-def _right(models: Models, walks: Sequence[TokenisedWalk], moves: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:
-    """For each walk, bool (moves + 1,): whether each move, and then the end, is the most likely token.
-
-    Args:
-        moves: float32 (sum of moves, width), the last layer's states.
-        ends: float32 (walks, width).
-    """
-    chosen, stops = (
-        np.concatenate([logits.argmax(-1).cpu().numpy() for _, logits in read_out(models, states)])
-        for states in (moves, ends)
-    )
-    right = chosen == np.concatenate([walk.ids[walk.moves + 1] for walk in walks])
-    ended = np.isin(stops, models.ends)
-    parts = np.split(right, np.cumsum([len(walk.moves) for walk in walks])[:-1])
-    return [np.append(part, stop) for part, stop in zip(parts, ended)]
-
-
-def _moves_right(right: Sequence[np.ndarray]) -> int:
-    return sum(int(each[:-1].sum()) for each in right)
-
-
-def _answers(
-    models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk], right: Sequence[np.ndarray]
-) -> list[str]:
-    """The reference solution where the model would give it, and generated text elsewhere."""
-    texts = [models.tokenizer.decode(walk.ids[walk.last_prompt + 1 :], skip_special_tokens=True) for walk in walks]
-    others = [index for index, each in enumerate(right) if not each.all()]
-    asked, decoding = [rows[index] for index in others], Decoding(batch_size=256)
-    for index, (text,) in zip(others, answer_mazes(models.model, models.tokenizer, asked, decoding)):
-        texts[index] = text
-    return texts
+def _moves_right(models: Models, batch: Batch) -> int:
+    chosen = tokens_after(models, batch.walks, batch.states[-1])
+    return sum(int(are_right(models, *each)[:-1].sum()) for each in zip(batch.walks, chosen))

@@ -21,11 +21,11 @@ BATCH = 64  # walks
 
 
 class Prefix(NamedTuple):
-    """What all walks begin with, as one model reads it.
+    """What all walks begin with, as one model reads it; or what each row of a batch does, see `tail_of`.
 
     Attributes:
-        ids: int64 (tokens,).
-        caches: key and value of each layer, (1, heads, tokens, size) each.
+        ids: int64 (tokens,); of rows that differ, only their number counts.
+        caches: key and value of each layer, (1 or batch, heads, tokens, size) each.
         states: of the embedding and of each layer, (1, tokens, width).
     """
 
@@ -43,6 +43,7 @@ class Batch(NamedTuple):
         ids: int64 (batch, tokens), padded on the right.
         mask: 1 for tokens and 0 for padding, (batch, tokens).
         states: of the embedding and of each layer, (batch, tokens, width).
+        caches: key and value of each layer, (batch, heads, tokens of prefix and row, size) each; none unless kept.
     """
 
     chosen: list[int]
@@ -50,6 +51,7 @@ class Batch(NamedTuple):
     ids: Any
     mask: Any
     states: list
+    caches: Sequence[tuple[Any, Any]] = ()
 
 
 class Recording(NamedTuple):
@@ -66,6 +68,11 @@ class Recording(NamedTuple):
     batches: list[Batch]
 
 
+def reaches_back(models: Models, longest: int) -> bool:
+    """Whether the keys and values of tokens that were read serve those that follow, in rows of so many tokens."""
+    return why_not(models.model) is None and longest < window_of(backbone_of(models.model))
+
+
 def cut_prefix(models: Models, walks: Sequence[TokenisedWalk]) -> tuple[np.ndarray, list[TokenisedWalk]]:
     """What all walks begin with, where reading it once is exact and pays, and the walks without it.
 
@@ -78,8 +85,7 @@ def cut_prefix(models: Models, walks: Sequence[TokenisedWalk]) -> tuple[np.ndarr
     heads = np.array([walk.ids[:most] for walk in walks])
     differ = (heads != heads[0]).any(axis=0)
     common = int(differ.argmax()) if differ.any() else most
-    longest = max(len(walk.ids) for walk in walks)
-    if common < SHORTEST or why_not(models.model) is not None or longest >= window_of(backbone_of(models.model)):
+    if common < SHORTEST or not reaches_back(models, max(len(walk.ids) for walk in walks)):
         return np.zeros(0, dtype=np.int64), list(walks)
     with torch.inference_mode():
         if not disagreement(models.model) <= TOLERANCE:
@@ -147,8 +153,14 @@ def _fill(models: Models, ids: np.ndarray, visit: Callable | None = None) -> lis
 
 
 def read(
-    models: Models, ids, mask, prefix: Prefix | None = None, visit: Callable | None = None, parts: bool = False
-) -> None:
+    models: Models,
+    ids,
+    mask,
+    prefix: Prefix | None = None,
+    visit: Callable | None = None,
+    parts: bool = False,
+    keep: bool = False,
+) -> list[tuple[Any, Any]]:
     """Run the active model over a batch, and pass its hidden states to `visit`; see `models.watching`.
 
     Args:
@@ -156,46 +168,99 @@ def read(
         mask: 1 for tokens and 0 for padding, (batch, tokens).
         prefix: as the active model reads it.
         parts: also pass what attention and MLP add.
+        keep: also keep keys and values.
+
+    Returns:
+        Those of each layer if they are kept, as in `Batch`; None in the place of tensors where a layer was skipped.
     """
     import torch
     from transformers import DynamicCache
 
     device, past = models.model.device, {}
+    if keep or prefix is not None:
+        past = {"past_key_values": DynamicCache(config=models.model.config.get_text_config())}
     if prefix is not None:
-        cache = DynamicCache(config=models.model.config.get_text_config())
         for layer, (keys, values) in enumerate(prefix.caches):
-            cache.update(keys.expand(len(ids), -1, -1, -1), values.expand(len(ids), -1, -1, -1), layer)
+            rows = (x.expand(len(ids), -1, -1, -1) for x in (keys, values))
+            past["past_key_values"].update(*rows, layer)
         mask = torch.cat([mask.new_ones(len(ids), len(prefix.ids)), mask], 1)
-        past = {"past_key_values": cache}
     with watching(models, visit or _ignore, parts), torch.inference_mode():
         models.model(
             input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=bool(past), logits_to_keep=1, **past
         )
+    return [(layer.keys, layer.values) for layer in past["past_key_values"].layers] if keep else []
 
 
-def record(models: Models, name: str, walks: Sequence[TokenisedWalk], batch_size: int = BATCH) -> Recording:
-    """Every state of one model on walks, whose prefix is read once."""
+def record(
+    models: Models, name: str, walks: Sequence[TokenisedWalk], batch_size: int = BATCH, keep: bool = False
+) -> Recording:
+    """Every state of one model on walks, whose prefix is read once.
+
+    Args:
+        keep: also keep keys and values, where they serve.
+    """
     models.switch(name)
     ids, cut = cut_prefix(models, walks)
+    keep = keep and reaches_back(models, max(len(walk.ids) for walk in walks))
     prefix, found = read_prefix(models, ids), []
     for chosen, tokens, mask in batches(cut, batch_size):
-        states: list = []
-        read(models, tokens, mask, prefix, lambda site, layer, hidden, states=states: states.append(hidden))
-        found.append(Batch(chosen, [cut[index] for index in chosen], tokens, mask, states))
+        found.append(read_batch(models, cut, chosen, tokens, mask, prefix, keep))
     return Recording(name, prefix, found)
 
 
-def read_from(models: Models, batch: Batch, layer: int, states, prefix: Prefix | None) -> Any:
-    """The last layer's states, (batch, tokens, width), of the active model run from states of a layer on.
+def read_batch(
+    models: Models, walks: Sequence[TokenisedWalk], chosen: list[int], ids, mask, prefix: Prefix | None, keep: bool
+) -> Batch:
+    """A batch of `batches` as the active model reads it, with the states of all layers.
 
     Args:
+        walks: without the prefix, of which the batch has the chosen.
+        prefix: as the active model reads it.
+        keep: also keep keys and values.
+    """
+    states: list = []
+    caches = read(models, ids, mask, prefix, lambda site, layer, hidden: states.append(hidden), keep=keep)
+    return Batch(chosen, [walks[index] for index in chosen], ids, mask, states, caches)
+
+
+def read_from(models: Models, batch: Batch, layer: int, states, prefix: Prefix | None, keep: bool = False) -> Batch:
+    """The batch as the active model reads it from states of a layer on.
+
+    Args:
+        batch: with the keys and values up to that layer, if these are kept.
         states: after that layer, (batch, tokens, width).
         prefix: as the active model continues it.
+        keep: also keep keys and values.
+
+    Returns:
+        The batch, of its states only the last layer's.
     """
     last: deque = deque(maxlen=1)
     with starting_after(models, layer, states):
-        read(models, batch.ids, batch.mask, prefix, lambda site, here, hidden: last.append(hidden))
-    return last[0]
+        above = read(
+            models, batch.ids, batch.mask, prefix, lambda site, here, hidden: last.append(hidden), False, keep
+        )
+    return batch._replace(states=list(last), caches=[*batch.caches[:layer], *above[layer:]])
+
+
+def tail_of(batch: Batch, prefix: Prefix | None) -> tuple[Batch, Prefix | None]:
+    """The columns of a batch from the first one on that is the last of a prompt, and what is before them as a prefix.
+
+    What is changed from there on leaves the columns before as they were, and they need not be read again.
+
+    Args:
+        batch: with the keys and values of the model that will read on; without, both are returned as they are.
+        prefix: of the batch.
+    """
+    if not batch.caches:
+        return batch, prefix
+    column = min(walk.last_prompt for walk in batch.walks)
+    before = column + (0 if prefix is None else len(prefix.ids))
+    walks, states = [_cut(walk, column) for walk in batch.walks], [each[:, column:] for each in batch.states]
+    caches = [(keys[:, :, :before], values[:, :, :before]) for keys, values in batch.caches]
+    return Batch(batch.chosen, walks, batch.ids[:, column:], batch.mask[:, column:], states), Prefix(
+        np.zeros(before, dtype=np.int64), caches, []
+    )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from .intervals import mean_intervals
 from .models import Models
 from .odds import log_odds
 from .positions import TokenisedWalk
-from .reading import Recording, read_from, record
+from .reading import Batch, Prefix, Recording, read_from, record, tail_of
 from .schema.causes import Steering
 
 DOSES = (0.5, 1.0, 2.0, 4.0)
@@ -31,20 +31,21 @@ def steer(
         asked: of each walk, the moves that are scored; see `odds.asked_moves`.
         seed: of the random directions and of the resampled mazes.
     """
-    tuned, own = (record(models, model, walks) for model in (name, reference))  # the reference stays active
+    tuned, own = (record(models, model, walks, keep=True) for model in (name, reference))  # the reference stays active
+    tails = [tail_of(batch, own.prefix) for batch in own.batches]
     layers = np.unique(np.linspace(1, len(models.layers), LAYERS).round().astype(int)).tolist()
-    plain = _score(models, own, [batch.states[-1] for batch in own.batches], asked)
+    plain = _score(models, [batch for batch, _ in tails], asked)
     rng = np.random.default_rng([seed, 4])
     responses, intervals, random = [], [], []
     for layer in layers:
         change = mean_change(tuned, own, layer)
-        table = [_respond(models, own, layer, dose * change, asked) - plain for dose in DOSES]
+        table = [_respond(models, tails, layer, dose * change, asked) - plain for dose in DOSES]
         responses.append([float(row.mean()) for row in table])
         intervals.append(mean_intervals(np.array(table), seed))
         draws = [_like(change, rng) for _ in range(DRAWS)]
         random.append(
             [
-                float(np.mean([_respond(models, own, layer, dose * draw, asked) - plain for draw in draws]))
+                float(np.mean([_respond(models, tails, layer, dose * draw, asked) - plain for draw in draws]))
                 for dose in DOSES
             ]
         )
@@ -77,32 +78,39 @@ def _like(change: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _respond(
-    models: Models, own: Recording, layer: int, change: np.ndarray, asked: Sequence[np.ndarray]
+    models: Models,
+    tails: Sequence[tuple[Batch, Prefix | None]],
+    layer: int,
+    change: np.ndarray,
+    asked: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """The log odds of each walk with something added where moves are decided: float64 (walks,)."""
+    """The log odds of each walk with something added where moves are decided: float64 (walks,).
+
+    Args:
+        tails: of `reading.tail_of`: nothing before them changes.
+    """
     import torch
 
-    last = []
-    for batch in own.batches:
+    if not change.any():
+        return _score(models, [batch for batch, _ in tails], asked)
+    moved = []
+    for batch, before in tails:
         states = batch.states[layer]
         where = torch.zeros(states.shape[:2], dtype=torch.bool, device=states.device)
         for row, walk in enumerate(batch.walks):
             where[row, torch.from_numpy(walk.moves)] = True
         shift = torch.from_numpy(change).to(states)
-        last.append(
-            read_from(models, batch, layer, states + where[..., None] * shift, own.prefix)
-            if change.any()
-            else batch.states[-1]
-        )
-    return _score(models, own, last, asked)
+        moved.append(read_from(models, batch, layer, states + where[..., None] * shift, before))
+    return _score(models, moved, asked)
 
 
-def _score(models: Models, own: Recording, last: Sequence, asked: Sequence[np.ndarray]) -> np.ndarray:
+def _score(models: Models, batches: Sequence[Batch], asked: Sequence[np.ndarray]) -> np.ndarray:
+    """The log odds of each walk by the last states of batches."""
     import torch
 
     found = np.zeros(len(asked))
-    for batch, states in zip(own.batches, last):
+    for batch in batches:
         with torch.inference_mode():
-            odds = log_odds(models, states, batch.walks, [asked[index] for index in batch.chosen])
+            odds = log_odds(models, batch.states[-1], batch.walks, [asked[index] for index in batch.chosen])
         found[batch.chosen] = odds.double().cpu().numpy()
     return found

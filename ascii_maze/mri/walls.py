@@ -145,7 +145,7 @@ def _push(models: Models, cases: Sequence[Case], side: _Side, layer: int, push: 
     states = side.batch.states[layer].clone()
     for row, index in enumerate(side.batch.chosen):
         states[row, cases[index].place] += torch.from_numpy(push).to(states)
-    return _moves(models, cases, side.batch, read_from(models, side.batch, layer, states, None))
+    return _moves(models, cases, side.batch, read_from(models, side.batch, layer, states, None).states[-1])
 
 
 def _directions(

@@ -5,10 +5,11 @@ from ascii_maze.mazes.baselines import open_positions
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.models.generation import answer_budget, generate
 from ascii_maze.mri import patching
+from ascii_maze.mri.answering import reference_or_generated
 from ascii_maze.mri.labels import move_labels
 from ascii_maze.mri.lens import logit_lens, next_token_kl
 from ascii_maze.mri.models import watching
-from ascii_maze.mri.reading import batches, record
+from ascii_maze.mri.reading import batches
 
 from .conftest import LAYERS
 
@@ -32,14 +33,17 @@ def test_patching_every_layer_restores_the_answers_of_the_fine_tune_exactly(mode
     own = generated(models, rows)
     models.switch("base")
     assert own != generated(models, rows)
-    assert patching.patched_answers(models, record(models, name, walks), LAYERS, rows, walks) == own
+    assert (
+        patching.patched_answers(models, patching.record_to_patch(models, name, rows, walks), LAYERS, rows, walks)
+        == own
+    )
     assert patching.own_answers(models, activations, name, rows, walks) == own
 
 
 def test_patching_before_the_adapter_changes_nothing(models, rows, walks):
     models.switch("base")
     base = generated(models, rows)
-    recorded = record(models, "high", walks)
+    recorded = patching.record_to_patch(models, "high", rows, walks)
     for layer in (0, 1):
         assert patching.patched_answers(models, recorded, layer, rows, walks) == base
 
@@ -56,10 +60,24 @@ def test_the_adapter_up_to_a_layer_is_the_base_with_the_states_of_that_layer(mod
     np.testing.assert_allclose(logits(models, ids, mask), patched, atol=1e-5)
 
 
+def test_answers_go_on_from_what_was_read_and_are_those_generated_from_the_prompt(models, rows, walks, monkeypatch):
+    monkeypatch.setattr("ascii_maze.mri.answering.answer_mazes", None)  # from the prompt: not called
+    whole = {name: patching.partial_answers(models, name, range(LAYERS + 2), rows, walks) for name in ("base", "one")}
+    monkeypatch.undo()
+    for name, answers in whole.items():
+        models.switch(name)
+        assert answers == generated(models, rows)
+    assert patching.can_go_on(models, rows, walks)
+    monkeypatch.setattr("ascii_maze.mri.reading.why_not", lambda model: "its positions are not rotary")
+    assert not patching.can_go_on(models, rows, walks)
+    for name, answers in whole.items():
+        assert patching.partial_answers(models, name, range(LAYERS + 2), rows, walks) == answers
+
+
 def test_a_reference_solution_that_is_likeliest_is_not_generated(models, rows, walks, monkeypatch):
     right = [np.ones(len(walk.moves) + 1, dtype=bool) for walk in walks]
     monkeypatch.setattr("ascii_maze.models.generation.complete", None)
-    assert patching._answers(models, rows, walks, right) == [row["solution"] for row in rows]
+    assert reference_or_generated(models, rows, walks, right) == [row["solution"] for row in rows]
 
 
 def test_accuracy_by_role_goes_from_the_base_s_to_the_fine_tune_s(models, walks):

@@ -3,7 +3,7 @@ import pytest
 
 from ascii_maze.mri import reading
 from ascii_maze.mri.activations import POSITIONS, extract
-from ascii_maze.mri.patching import patched_accuracy, patched_answers
+from ascii_maze.mri.patching import patched_accuracy, patched_answers, record_to_patch
 from ascii_maze.mri.positions import locate_walks
 from ascii_maze.mri.reading import cut_prefix, read, read_prefix, record, starting_after
 
@@ -54,7 +54,7 @@ def test_states_are_the_same_whether_the_rules_are_read_once_or_in_every_row(mod
 
 def test_patching_is_the_same_whether_the_rules_are_read_once_or_in_every_row(models, rows, ruled, monkeypatch):
     def patched():
-        recorded = record(models, "one", ruled)
+        recorded = record_to_patch(models, "one", rows, ruled)
         answers = [patched_answers(models, recorded, layer, rows, ruled) for layer in range(LAYERS + 1)]
         return recorded.prefix, answers, patched_accuracy(models, "one", ruled)
 
