@@ -171,8 +171,8 @@ def _extract_one(
 
     done, parts = 0, any(site != "hidden" for site in sites)
     known = read_prefix(models, prefix)
-    for batch, ids, mask in batches(walks, batch_size):
-        read(models, ids, mask, known, visit, parts)
+    for batch, ids in batches(walks, batch_size):
+        read(models, ids, known, visit, parts)
         done += len(batch)
         on_progress(name, done, len(walks))
 

@@ -6,7 +6,7 @@ be used (`can_go_on`), so that no token is read twice; elsewhere from the prompt
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from .activations import states_at
 from .lens import read_out
 from .models import Models
 from .positions import TokenisedWalk
-from .reading import Batch, reaches_back
+from .reading import Batch, Prefix, reaches_back
 
 
 def choose_tokens(
@@ -60,58 +60,73 @@ def can_go_on(models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWal
     return all(prompt == walk.ids[: walk.last_prompt + 1].tolist() for prompt, walk in zip(prompts, walks))
 
 
-class _Begun(NamedTuple):
+class Begun(NamedTuple):
     """An answer of which the first tokens are known.
 
     Attributes:
-        place: row of the batch.
+        maze: its index.
         tokens: of prompt and answer; all but the last have been read.
         prompt: how many of them are the prompt's.
+        caches: key and value of each layer, (heads, tokens - 1, size) each.
     """
 
-    place: int
+    maze: int
     tokens: list[int]
     prompt: int
+    caches: list[tuple[Any, Any]]
 
 
-def answers_of(models: Models, rows: Sequence[dict], batch: Batch, before: np.ndarray) -> list[str]:
-    """The active model's greedy answers to the mazes of a batch, after it has read it.
+class Answers:
+    """The greedy answers of one model to mazes that it reads in batches, with their solutions.
 
-    Args:
-        rows: of the batch.
-        batch: with the last layer's states; with keys and values of all layers, if `can_go_on`.
-        before: int64 (tokens,), the tokens of the prefix.
+    Attributes:
+        texts: of each maze, once `finish` has been called.
     """
-    chosen = tokens_after(models, batch.walks, batch.states[-1])
-    right = [are_right(models, *each) for each in zip(batch.walks, chosen)]
-    if not batch.caches:
-        return reference_or_generated(models, rows, batch.walks, right)
-    texts, budget = [_solution(models, walk) for walk in batch.walks], _budget(models, rows)
-    begun = [
-        _begin(place, before, batch.walks[place], chosen[place], int((~each).argmax()))
-        for place, each in enumerate(right)
-        if not each.all()
-    ]
-    answers = [each.tokens[each.prompt :] for each in begun]
-    unfinished = [number for number, each in enumerate(begun) if each.tokens[-1] not in models.ends]
-    more = _generate(models, batch, [begun[number] for number in unfinished], budget)
-    for number, tokens in zip(unfinished, more):
-        answers[number] += tokens
-    whole = read_answers(models.tokenizer, [tokens[:budget] for tokens in answers], models.ends) if begun else []
-    for each, text in zip(begun, whole):
-        texts[each.place] = text
-    return texts
 
+    def __init__(self, models: Models, rows: Sequence[dict], prefix: Prefix | None) -> None:
+        """Begin.
 
-def _begin(place: int, before: np.ndarray, walk: TokenisedWalk, chosen: np.ndarray, wrong: int) -> _Begun:
-    """A solution up to its first wrong token, and the one that was chosen there.
+        Args:
+            prefix: of all mazes.
+        """
+        self.models, self.rows = models, rows
+        self.before = [] if prefix is None else prefix.ids.tolist()
+        self.texts = [""] * len(rows)
+        self.begun: list[Begun] = []
+        self.unread: list[int] = []
 
-    Args:
-        chosen: of `tokens_after`; `wrong`, the index of the first that is not the solution's.
-    """
-    last = int(np.append(walk.moves, walk.answer_end)[wrong])
-    tokens = [*before.tolist(), *walk.ids[: last + 1].tolist(), int(chosen[wrong])]
-    return _Begun(place, tokens, len(before) + walk.last_prompt + 1)
+    def add(self, batch: Batch) -> None:
+        """Take the answers from a batch as far as they are its solutions.
+
+        Args:
+            batch: with the last layer's states; with keys and values of all layers, if `can_go_on`.
+        """
+        for place, chosen in enumerate(tokens_after(self.models, batch.walks, batch.states[-1])):
+            walk, index = batch.walks[place], batch.chosen[place]
+            right = are_right(self.models, walk, chosen)
+            if right.all():
+                self.texts[index] = _solution(self.models, walk)
+            elif not batch.caches:
+                self.unread.append(index)
+            else:
+                wrong = int((~right).argmax())
+                last = int(np.append(walk.moves, walk.answer_end)[wrong])
+                tokens = [*self.before, *walk.ids[: last + 1].tolist(), int(chosen[wrong])]
+                caches = [(k[place, :, : len(tokens) - 1], v[place, :, : len(tokens) - 1]) for k, v in batch.caches]
+                self.begun.append(Begun(index, tokens, len(self.before) + walk.last_prompt + 1, caches))
+
+    def finish(self) -> list[str]:
+        """Generate the rest by the active model, which must be the one that has read; and return all texts."""
+        models, budget = self.models, _budget(self.models, self.rows)
+        answers = {each.maze: each.tokens[each.prompt :] for each in self.begun}
+        unfinished = [each for each in self.begun if each.tokens[-1] not in models.ends]
+        for each, tokens in zip(unfinished, _generate(models, unfinished, budget)):
+            answers[each.maze] += tokens
+        if answers:
+            whole = read_answers(models.tokenizer, [tokens[:budget] for tokens in answers.values()], models.ends)
+            for index, text in zip(answers, whole):
+                self.texts[index] = text
+        return _from_prompts(models, self.rows, self.texts, self.unread) if self.unread else self.texts
 
 
 def reference_or_generated(
@@ -142,13 +157,14 @@ def _from_prompts(models: Models, rows: Sequence[dict], texts: list[str], others
     return texts
 
 
-def _generate(models: Models, batch: Batch, begun: Sequence[_Begun], budget: int) -> list[list[int]]:
+def _generate(models: Models, begun: Sequence[Begun], budget: int) -> list[list[int]]:
     """The new tokens of each of some answers.
 
     Args:
         budget: tokens of a whole answer.
     """
     import torch
+    from torch.nn.functional import pad
 
     if not begun:
         return []
@@ -158,9 +174,10 @@ def _generate(models: Models, batch: Batch, begun: Sequence[_Begun], budget: int
     for row, each in enumerate(begun):
         tokens[row, -len(each.tokens) :] = torch.tensor(each.tokens)
         mask[row, -len(each.tokens) :] = 1
-    # Keys stood at the left of their rows, and go to the right; what is then before them is masked.
-    columns = (torch.arange(width - 1) - (1 - mask).sum(1, keepdim=True)).clamp(min=0)[:, None, :, None].to(device)
-    rows = torch.tensor([each.place for each in begun], device=device)
-    caches = [[side.index_select(0, rows).take_along_dim(columns, 2) for side in layer] for layer in batch.caches]
+    missing = [width - len(each.tokens) for each in begun]
+    caches = [
+        [torch.stack([pad(side, (0, 0, gap, 0)) for side, gap in zip(sides, missing)]) for sides in zip(*of_layer)]
+        for of_layer in zip(*(each.caches for each in begun))
+    ]
     most = budget - min(len(each.tokens) - each.prompt for each in begun)
     return go_on(models.model, models.tokenizer, tokens.to(device), mask.to(device), caches, most)

@@ -83,7 +83,7 @@ def compare_components(
         models.switch(model)
         for batch in read:
             scores[side, batch.chosen] = _score(models, batch, batch.taps[side].states[-1])
-            slopes = gradients(models, batch.ids, batch.mask, batch.walks, batch.asked)
+            slopes = gradients(models, batch.ids, batch.walks, batch.asked)
             estimates[side][:, batch.chosen] = attribute(parts, batch.taps[1], batch.taps[0], slopes)
     best = np.argsort(-abs(estimates.mean(axis=2)).sum(axis=0), kind="stable")
     patched = np.arange(len(parts)) if len(parts) <= ALL_UP_TO else np.sort(best[:TOP])
@@ -94,7 +94,7 @@ def compare_components(
             for batch in read:
                 change = sign * change_of(parts[part], batch.taps[1], batch.taps[0])
                 if change.any():
-                    states = run_with(models, parts[part], change, batch.taps[side], batch.ids, batch.mask)
+                    states = run_with(models, parts[part], change, batch.taps[side], batch.ids)
                     moved = _score(models, batch, states) - scores[side, batch.chosen]
                     exact[side, row, batch.chosen] = sign * moved
     gap = scores[1] - scores[0]
@@ -115,7 +115,6 @@ class _Read(NamedTuple):
 
     chosen: list[int]
     ids: Any
-    mask: Any
     walks: list[TokenisedWalk]
     asked: list[np.ndarray]
     taps: list[Taps]
@@ -128,13 +127,12 @@ def _read(
     asked: Sequence[np.ndarray],
     chosen: list[int],
     ids,
-    mask,
 ) -> _Read:
     taps = []
     for model in sides.values():
         models.switch(model)
-        taps.append(tap(models, ids, mask))
-    return _Read(chosen, ids, mask, [walks[index] for index in chosen], [asked[index] for index in chosen], taps)
+        taps.append(tap(models, ids))
+    return _Read(chosen, ids, [walks[index] for index in chosen], [asked[index] for index in chosen], taps)
 
 
 def _score(models: Models, batch: _Read, states) -> np.ndarray:

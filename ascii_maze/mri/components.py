@@ -59,11 +59,11 @@ def _heads(models: Models) -> int:
     return int(models.model.config.get_text_config().num_attention_heads)
 
 
-def tap(models: Models, ids, mask) -> Taps:
+def tap(models: Models, ids) -> Taps:
     """Run the active model over a batch, read whole, and keep what its heads and MLPs do.
 
     Args:
-        ids: int64 (batch, tokens); `mask` is 1 for tokens and 0 for padding.
+        ids: int64 (batch, tokens).
 
     Raises:
         AsciiMazeError: they cannot be found in this family.
@@ -82,7 +82,7 @@ def tap(models: Models, ids, mask) -> Taps:
             (taps.states if site == "hidden" else taps.mlps).append(tensor)
 
     try:
-        read(models, ids, mask, None, visit, parts=True)
+        read(models, ids, None, visit, parts=True)
     finally:
         for hook in keep:
             hook.remove()
@@ -122,7 +122,7 @@ def change_of(part: Part, after: Taps, before: Taps) -> Any:
     return next(written) - next(written)
 
 
-def run_with(models: Models, part: Part, change, own: Taps, ids, mask) -> Any:
+def run_with(models: Models, part: Part, change, own: Taps, ids) -> Any:
     """The last layer's states of the active model, (batch, tokens, width), when a component adds something else.
 
     Args:
@@ -139,15 +139,15 @@ def run_with(models: Models, part: Part, change, own: Taps, ids, mask) -> Any:
 
     below = part.layer - 1
     with starting_after(models, below, own.states[below]):
-        read(models, ids, mask, None, visit, parts=True)
+        read(models, ids, None, visit, parts=True)
     return last[0]
 
 
-def gradients(models: Models, ids, mask, walks: Sequence[TokenisedWalk], asked: Sequence) -> tuple[list, list]:
+def gradients(models: Models, ids, walks: Sequence[TokenisedWalk], asked: Sequence) -> tuple[list, list]:
     """How the log odds of right moves change with what attention and MLP of each layer add, under the active model.
 
     Args:
-        ids: int64 (batch, tokens); `mask` is 1 for tokens and 0 for padding.
+        ids: int64 (batch, tokens).
         walks: those of the batch; `asked` is of each, of `odds.asked_moves`.
 
     Returns:
@@ -166,7 +166,7 @@ def gradients(models: Models, ids, mask, walks: Sequence[TokenisedWalk], asked: 
     device = models.model.device
     with torch.enable_grad():
         with watching(models, visit, parts=True):
-            models.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, logits_to_keep=1)
+            models.model(input_ids=ids.to(device), use_cache=False, logits_to_keep=1)
         total = log_odds(models, seen["hidden"][-1], walks, asked).sum()
         found = torch.autograd.grad(total, [*seen["attention"], *seen["mlp"]])
     return list(found[: len(models.layers)]), list(found[len(models.layers) :])

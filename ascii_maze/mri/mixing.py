@@ -18,11 +18,13 @@ import numpy as np
 from ..errors import AsciiMazeError
 from ..terminal import OnProgress
 from . import patching
+from .answering import Answers, can_go_on
 from .causes import valid_share
 from .intervals import mean_intervals
 from .models import Models
-from .odds import asked_moves, read_log_odds
+from .odds import asked_moves, score
 from .positions import TokenisedWalk
+from .reading import read_walks
 from .schema.weights import Alignment, Mixed, Mixture
 
 POINTS = 9
@@ -118,9 +120,7 @@ def mix_two(
     def answer(weights: Mapping[str, float], ties: float | None = None) -> tuple[Mixed, np.ndarray]:
         with mixed(models, weights, ties) as name:
             models.switch(name)
-            odds = read_log_odds(models, walks, asked)
-            everywhere = range(len(models.layers) + 2)
-            right = patching.solved(rows, patching.partial_answers(models, name, everywhere, rows, walks))
+            odds, right = _read_and_answer(models, rows, walks, asked)
         return {
             **valid_share(right),
             "log_odds": float(odds.mean()),
@@ -142,3 +142,15 @@ def mix_two(
         ties=answer({a: 1.0, b: 1.0}, DENSITY)[0],
         mazes=len(rows),
     )
+
+
+def _read_and_answer(
+    models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk], asked: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The active model's log odds on each walk, float64 (walks,), and whether its answers are valid, bool (walks,)."""
+    prefix, read = read_walks(models, walks, keep=can_go_on(models, rows, walks))
+    answers, odds = Answers(models, rows, prefix), np.zeros(len(walks))
+    for batch in read:
+        answers.add(batch)
+        odds[batch.chosen] = score(models, batch, asked)
+    return odds, patching.solved(rows, answers.finish())

@@ -4,7 +4,6 @@ The log odds of the right token against all others, in nats, at the decisions of
 right and some is not. Unlike a probability they do not saturate, so that effects add up (Zhang & Nanda, 2024).
 """
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from .models import Models
 from .positions import TokenisedWalk
-from .reading import BATCH, batches, cut_prefix, read, read_prefix
+from .reading import Batch, read_walks
 
 
 def asked_moves(walks: Sequence[TokenisedWalk], decisions: np.ndarray) -> list[np.ndarray]:
@@ -57,14 +56,21 @@ def log_odds(models: Models, states, walks: Sequence[TokenisedWalk], asked: Sequ
 
 def read_log_odds(models: Models, walks: Sequence[TokenisedWalk], asked: Sequence[np.ndarray]) -> np.ndarray:
     """`log_odds` of the active model on each walk: float64 (walks,)."""
+    _, read = read_walks(models, walks)
+    found = np.zeros(len(walks))
+    for batch in read:
+        found[batch.chosen] = score(models, batch, asked)
+    return found
+
+
+def score(models: Models, batch: Batch, asked: Sequence[np.ndarray]) -> np.ndarray:
+    """`log_odds` of a batch that was read, float64 (batch,).
+
+    Args:
+        asked: of all walks.
+    """
     import torch
 
-    ids, cut = cut_prefix(models, walks)
-    prefix, found = read_prefix(models, ids), np.zeros(len(walks))
-    for chosen, tokens, mask in batches(cut, BATCH):
-        last: deque = deque(maxlen=1)
-        read(models, tokens, mask, prefix, lambda site, here, hidden, last=last: last.append(hidden))
-        with torch.inference_mode():
-            odds = log_odds(models, last[0], [cut[index] for index in chosen], [asked[index] for index in chosen])
-        found[chosen] = odds.double().cpu().numpy()
-    return found
+    with torch.inference_mode():
+        odds = log_odds(models, batch.states[-1], batch.walks, [asked[index] for index in batch.chosen])
+    return odds.double().cpu().numpy()

@@ -14,27 +14,14 @@ import numpy as np
 
 from ..metrics.path_validity.scoring import score_path
 from .activations import Activations
-from .answering import answers_of, are_right, can_go_on, choose_tokens, reference_or_generated, tokens_after
+from .answering import Answers, are_right, can_go_on, choose_tokens, reference_or_generated, tokens_after
 from .models import BASE, Models
 from .positions import TokenisedWalk
-from .reading import (
-    Batch,
-    Prefix,
-    Recording,
-    batches,
-    cut_prefix,
-    patch_prefix,
-    read_batch,
-    read_from,
-    read_prefix,
-    record,
-    tail_of,
-)
+from .reading import TOGETHER, Batch, Recording, patch_prefix, read_from, read_walks, record, tail_of
 from .schema.causes import Accuracy
 
 # Which positions are patched: those before the answer's first move is decided, or those from there on.
 ROLES = ("prompt", "answer")
-BATCH = 128  # walks that are read, and then answered, together
 
 
 def own_answers(
@@ -50,7 +37,7 @@ def own_answers(
 
 def record_to_patch(models: Models, name: str, rows: Sequence[dict], walks: Sequence[TokenisedWalk]) -> Recording:
     """A model on walks, with what `patched_answers` needs of it."""
-    return record(models, name, walks, BATCH, keep=can_go_on(models, rows, walks))
+    return record(models, name, walks, keep=can_go_on(models, rows, walks))
 
 
 def patched_answers(
@@ -62,14 +49,12 @@ def patched_answers(
         recorded: the fine-tune on these walks, of `record_to_patch`.
     """
     models.switch(BASE)
-    found = [""] * len(walks)
     prefix = patch_prefix(models, recorded.prefix, layer)
+    answers = Answers(models, rows, prefix)
     for batch in recorded.batches:
-        models.switch(BASE)
-        seen = read_from(models, batch, layer, batch.states[layer], prefix, keep=bool(batch.caches))
-        models.switch(recorded.name, range(layer + 1))
-        _answer(models, rows, seen, prefix, found)
-    return found
+        answers.add(read_from(models, batch, layer, batch.states[layer], prefix, keep=bool(batch.caches)))
+    models.switch(recorded.name, range(layer + 1))
+    return answers.finish()
 
 
 def partial_answers(
@@ -77,19 +62,11 @@ def partial_answers(
 ) -> list[str]:
     """Greedy answers of the base with an adapter in some layers only; see `Models.switch`."""
     models.switch(name, stages)
-    ids, cut = cut_prefix(models, walks)
-    prefix, keep, found = read_prefix(models, ids), can_go_on(models, rows, walks), [""] * len(walks)
-    for chosen, tokens, mask in batches(cut, BATCH):
-        _answer(models, rows, read_batch(models, cut, chosen, tokens, mask, prefix, keep), prefix, found)
-    return found
-
-
-def _answer(models: Models, rows: Sequence[dict], batch: Batch, prefix: Prefix | None, found: list[str]) -> None:
-    """Put the active model's answers to a batch that it has read at their places."""
-    before = np.zeros(0, dtype=np.int64) if prefix is None else prefix.ids
-    answers = answers_of(models, [rows[index] for index in batch.chosen], batch, before)
-    for index, answer in zip(batch.chosen, answers):
-        found[index] = answer
+    prefix, read = read_walks(models, walks, keep=can_go_on(models, rows, walks))
+    answers = Answers(models, rows, prefix)
+    for batch in read:
+        answers.add(batch)
+    return answers.finish()
 
 
 def solved(rows: Sequence[dict], completions: Sequence[str]) -> np.ndarray:
@@ -111,7 +88,9 @@ def patched_accuracy(
     """
     last, moves = len(models.layers), sum(len(walk.moves) for walk in walks)
     layers = range(last + 1) if layers is None else layers
-    tuned, base = (record(models, model, walks, keep=model == BASE) for model in (name, BASE))  # the base stays active
+    tuned, base = (
+        record(models, model, walks, TOGETHER, keep=model == BASE) for model in (name, BASE)
+    )  # the base stays active
     tails = [tail_of(batch, base.prefix) for batch in base.batches]
     hits = {role: dict.fromkeys(layers, 0) for role in ROLES}
     for layer in layers:
@@ -120,7 +99,9 @@ def patched_accuracy(
             prompts = _prompts(one.walks, one.ids.shape).to(models.model.device)[..., None]
             at_prompt = one.states[layer].where(prompts, other.states[layer])
             at_answer = other.states[layer].where(prompts, one.states[layer])[:, -tail.ids.shape[1] :]
-            hits["prompt"][layer] += _moves_right(models, read_from(models, one, layer, at_prompt, prefix))
+            if not at_prompt.equal(other.states[layer]):  # as at the embedding, which an adapter seldom changes
+                other = read_from(models, one, layer, at_prompt, prefix)
+            hits["prompt"][layer] += _moves_right(models, other)
             hits["answer"][layer] += _moves_right(models, read_from(models, tail, layer, at_answer, before))
     plain = {}
     for model, recorded in ((BASE, base), (name, tuned)):

@@ -17,7 +17,8 @@ from ..models.shared_prefix import SHORTEST, TOLERANCE, backbone_of, disagreemen
 from .models import Models, watching
 from .positions import TokenisedWalk
 
-BATCH = 64  # walks
+BATCH = 32  # walks: more are no faster on a CPU, and have more padding between them
+TOGETHER = 8  # walks of which tails are read: their prompts are alike, so that little of a tail is prompt
 
 
 class Prefix(NamedTuple):
@@ -41,7 +42,6 @@ class Batch(NamedTuple):
         chosen: the indices of its walks.
         walks: those walks, without the prefix.
         ids: int64 (batch, tokens), padded on the right.
-        mask: 1 for tokens and 0 for padding, (batch, tokens).
         states: of the embedding and of each layer, (batch, tokens, width).
         caches: key and value of each layer, (batch, heads, tokens of prefix and row, size) each; none unless kept.
     """
@@ -49,7 +49,6 @@ class Batch(NamedTuple):
     chosen: list[int]
     walks: list[TokenisedWalk]
     ids: Any
-    mask: Any
     states: list
     caches: Sequence[tuple[Any, Any]] = ()
 
@@ -107,19 +106,20 @@ def _cut(walk: TokenisedWalk, count: int) -> TokenisedWalk:
     )
 
 
-def batches(walks: Sequence[TokenisedWalk], batch_size: int) -> Iterator[tuple[list[int], Any, Any]]:
-    """Batches of walks of similar length, longest first: indices, token ids and mask (batch, tokens)."""
+def batches(walks: Sequence[TokenisedWalk], batch_size: int) -> Iterator[tuple[list[int], Any]]:
+    """Batches of walks of similar length, longest first: indices, and token ids (batch, tokens).
+
+    They are padded on the right, and need no mask: in a causal model no token sees what follows it.
+    """
     import torch
 
     order = sorted(range(len(walks)), key=lambda index: len(walks[index].ids), reverse=True)
     for first in range(0, len(order), batch_size):
         chosen = order[first : first + batch_size]
         ids = torch.zeros(len(chosen), len(walks[chosen[0]].ids), dtype=torch.long)
-        mask = torch.zeros_like(ids)
         for row, index in enumerate(chosen):
             ids[row, : len(walks[index].ids)] = torch.from_numpy(walks[index].ids)
-            mask[row, : len(walks[index].ids)] = 1
-        yield chosen, ids, mask
+        yield chosen, ids
 
 
 def read_prefix(models: Models, ids: np.ndarray) -> Prefix | None:
@@ -155,7 +155,6 @@ def _fill(models: Models, ids: np.ndarray, visit: Callable | None = None) -> lis
 def read(
     models: Models,
     ids,
-    mask,
     prefix: Prefix | None = None,
     visit: Callable | None = None,
     parts: bool = False,
@@ -165,7 +164,6 @@ def read(
 
     Args:
         ids: int64 (batch, tokens), without the prefix.
-        mask: 1 for tokens and 0 for padding, (batch, tokens).
         prefix: as the active model reads it.
         parts: also pass what attention and MLP add.
         keep: also keep keys and values.
@@ -183,11 +181,8 @@ def read(
         for layer, (keys, values) in enumerate(prefix.caches):
             rows = (x.expand(len(ids), -1, -1, -1) for x in (keys, values))
             past["past_key_values"].update(*rows, layer)
-        mask = torch.cat([mask.new_ones(len(ids), len(prefix.ids)), mask], 1)
     with watching(models, visit or _ignore, parts), torch.inference_mode():
-        models.model(
-            input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=bool(past), logits_to_keep=1, **past
-        )
+        models.model(input_ids=ids.to(device), use_cache=bool(past), logits_to_keep=1, **past)
     return [(layer.keys, layer.values) for layer in past["past_key_values"].layers] if keep else []
 
 
@@ -200,16 +195,25 @@ def record(
         keep: also keep keys and values, where they serve.
     """
     models.switch(name)
+    prefix, found = read_walks(models, walks, batch_size, keep)
+    return Recording(name, prefix, list(found))
+
+
+def read_walks(
+    models: Models, walks: Sequence[TokenisedWalk], batch_size: int = BATCH, keep: bool = False
+) -> tuple[Prefix | None, Iterator[Batch]]:
+    """What walks begin with, as the active model reads it, and then batch after batch of them.
+
+    Args:
+        keep: also keep keys and values, where they serve.
+    """
     ids, cut = cut_prefix(models, walks)
-    keep = keep and reaches_back(models, max(len(walk.ids) for walk in walks))
-    prefix, found = read_prefix(models, ids), []
-    for chosen, tokens, mask in batches(cut, batch_size):
-        found.append(read_batch(models, cut, chosen, tokens, mask, prefix, keep))
-    return Recording(name, prefix, found)
+    prefix, keep = read_prefix(models, ids), keep and reaches_back(models, max(len(walk.ids) for walk in walks))
+    return prefix, (read_batch(models, cut, *batch, prefix, keep) for batch in batches(cut, batch_size))
 
 
 def read_batch(
-    models: Models, walks: Sequence[TokenisedWalk], chosen: list[int], ids, mask, prefix: Prefix | None, keep: bool
+    models: Models, walks: Sequence[TokenisedWalk], chosen: list[int], ids, prefix: Prefix | None, keep: bool
 ) -> Batch:
     """A batch of `batches` as the active model reads it, with the states of all layers.
 
@@ -219,8 +223,8 @@ def read_batch(
         keep: also keep keys and values.
     """
     states: list = []
-    caches = read(models, ids, mask, prefix, lambda site, layer, hidden: states.append(hidden), keep=keep)
-    return Batch(chosen, [walks[index] for index in chosen], ids, mask, states, caches)
+    caches = read(models, ids, prefix, lambda site, layer, hidden: states.append(hidden), keep=keep)
+    return Batch(chosen, [walks[index] for index in chosen], ids, states, caches)
 
 
 def read_from(models: Models, batch: Batch, layer: int, states, prefix: Prefix | None, keep: bool = False) -> Batch:
@@ -237,9 +241,7 @@ def read_from(models: Models, batch: Batch, layer: int, states, prefix: Prefix |
     """
     last: deque = deque(maxlen=1)
     with starting_after(models, layer, states):
-        above = read(
-            models, batch.ids, batch.mask, prefix, lambda site, here, hidden: last.append(hidden), False, keep
-        )
+        above = read(models, batch.ids, prefix, lambda site, here, hidden: last.append(hidden), False, keep)
     return batch._replace(states=list(last), caches=[*batch.caches[:layer], *above[layer:]])
 
 
@@ -258,7 +260,7 @@ def tail_of(batch: Batch, prefix: Prefix | None) -> tuple[Batch, Prefix | None]:
     before = column + (0 if prefix is None else len(prefix.ids))
     walks, states = [_cut(walk, column) for walk in batch.walks], [each[:, column:] for each in batch.states]
     caches = [(keys[:, :, :before], values[:, :, :before]) for keys, values in batch.caches]
-    return Batch(batch.chosen, walks, batch.ids[:, column:], batch.mask[:, column:], states), Prefix(
+    return Batch(batch.chosen, walks, batch.ids[:, column:], states), Prefix(
         np.zeros(before, dtype=np.int64), caches, []
     )
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from .intervals import mean_intervals
 from .models import Models
-from .odds import log_odds
+from .odds import score
 from .positions import TokenisedWalk
-from .reading import Batch, Prefix, Recording, read_from, record, tail_of
+from .reading import TOGETHER, Batch, Prefix, Recording, read_from, record, tail_of
 from .schema.causes import Steering
 
 DOSES = (0.5, 1.0, 2.0, 4.0)
@@ -31,8 +31,10 @@ def steer(
         asked: of each walk, the moves that are scored; see `odds.asked_moves`.
         seed: of the random directions and of the resampled mazes.
     """
-    tuned, own = (record(models, model, walks, keep=True) for model in (name, reference))  # the reference stays active
-    tails = [tail_of(batch, own.prefix) for batch in own.batches]
+    tuned, own = (
+        record(models, model, walks, TOGETHER, keep=True) for model in (name, reference)
+    )  # the reference stays active
+    tails = [tail_of(batch, own.prefix) for batch in own.batches]  # the reference, recorded last, stays active
     layers = np.unique(np.linspace(1, len(models.layers), LAYERS).round().astype(int)).tolist()
     plain = _score(models, [batch for batch, _ in tails], asked)
     rng = np.random.default_rng([seed, 4])
@@ -106,11 +108,7 @@ def _respond(
 
 def _score(models: Models, batches: Sequence[Batch], asked: Sequence[np.ndarray]) -> np.ndarray:
     """The log odds of each walk by the last states of batches."""
-    import torch
-
     found = np.zeros(len(asked))
     for batch in batches:
-        with torch.inference_mode():
-            odds = log_odds(models, batch.states[-1], batch.walks, [asked[index] for index in batch.chosen])
-        found[batch.chosen] = odds.double().cpu().numpy()
+        found[batch.chosen] = score(models, batch, asked)
     return found

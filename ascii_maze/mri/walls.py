@@ -118,13 +118,13 @@ def _read(models: Models, cases: Sequence[Case], wall: int | None) -> _Side:
     Args:
         wall: the token that closes the place of each case; None leaves it open.
     """
-    chosen, ids, mask = next(batches([case.walk for case in cases], len(cases)))
+    chosen, ids = next(batches([case.walk for case in cases], len(cases)))
     if wall is not None:
         for row, index in enumerate(chosen):
             ids[row, cases[index].place] = wall
     states: list[Any] = []
-    read(models, ids, mask, None, lambda site, layer, hidden: states.append(hidden))
-    batch = Batch(chosen, [cases[index].walk for index in chosen], ids, mask, states)
+    read(models, ids, None, lambda site, layer, hidden: states.append(hidden))
+    batch = Batch(chosen, [cases[index].walk for index in chosen], ids, states)
     return _Side(batch, _moves(models, cases, batch, states[-1]))
 
 
@@ -159,10 +159,10 @@ def _directions(
             rows = [hidden[row, tokens[symbol]].double().cpu().numpy() for row, tokens in enumerate(places)]
             found.append(np.concatenate(rows).mean(axis=0))
 
-    chosen, ids, mask = next(batches(walks, len(walks)))
+    chosen, ids = next(batches(walks, len(walks)))
     places = [
         {symbol: tables[index][1:-1, 1:-1][_where(mazes[index], symbol)[1:-1, 1:-1]] for symbol in sums}
         for index in chosen
     ]
-    read(models, ids, mask, None, visit)
+    read(models, ids, None, visit)
     return [wall - opened for wall, opened in zip(sums[WALL], sums[OPEN])]

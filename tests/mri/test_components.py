@@ -53,10 +53,10 @@ def planted(peft_model, tokenizer, walks, asked):
 def gap_of(models, walks, asked) -> float:
     """How much surer of right moves `head` is than the base."""
     scores = []
-    chosen, ids, mask = next(batches(walks, len(walks)))
+    chosen, ids = next(batches(walks, len(walks)))
     for name in ("base", "head"):
         models.switch(name)
-        states = tap(models, ids, mask).states[-1]
+        states = tap(models, ids).states[-1]
         odds = log_odds(models, states, [walks[index] for index in chosen], [asked[index] for index in chosen])
         scores.append(float(odds.mean()))
     return scores[1] - scores[0]
@@ -102,11 +102,11 @@ def test_a_fine_tune_against_its_start_is_measured_from_there(planted, walks, as
 def test_all_heads_and_the_mlp_together_are_what_a_layer_adds(planted, walks):
     import torch
 
-    _, ids, mask = next(batches(walks, 4))
+    _, ids = next(batches(walks, 4))
     taps = []
     for name in ("base", "one"):
         planted.switch(name)
-        taps.append(tap(planted, ids, mask))
+        taps.append(tap(planted, ids))
     for layer in range(1, LAYERS + 1):
         parts = [change_of(part, taps[1], taps[0]) for part in parts_of(planted) if part.layer == layer]
         steps = [of.states[layer] - of.states[layer - 1] for of in taps]
@@ -114,19 +114,19 @@ def test_all_heads_and_the_mlp_together_are_what_a_layer_adds(planted, walks):
 
 
 def test_a_small_change_does_what_the_gradient_says(planted, walks, asked):
-    chosen, ids, mask = next(batches(walks, 4))
+    chosen, ids = next(batches(walks, 4))
     of_batch = [walks[index] for index in chosen], [asked[index] for index in chosen]
     taps = []
     for name in ("one", "base"):
         planted.switch(name)
-        taps.append(tap(planted, ids, mask))
+        taps.append(tap(planted, ids))
     after, before = taps
-    slopes = gradients(planted, ids, mask, *of_batch)
+    slopes = gradients(planted, ids, *of_batch)
     expected = attribute(parts_of(planted), after, before, slopes)
     plain = log_odds(planted, before.states[-1], *of_batch)
     small = 1e-3
     for part, effect in zip(parts_of(planted), expected):
-        states = run_with(planted, part, small * change_of(part, after, before), before, ids, mask)
+        states = run_with(planted, part, small * change_of(part, after, before), before, ids)
         moved = (log_odds(planted, states, *of_batch) - plain).numpy() / small
         np.testing.assert_allclose(moved, effect, atol=0.02 * abs(expected).max())
 

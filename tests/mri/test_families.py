@@ -91,7 +91,7 @@ def test_a_model_can_start_from_the_states_of_a_layer(family, walks):
     for layer in range(LAYERS + 1):
         seen: list = []
         with starting_after(family, layer, batch.states[layer]):
-            read(family, batch.ids, batch.mask, None, lambda site, here, hidden, seen=seen: seen.append(hidden))
+            read(family, batch.ids, None, lambda site, here, hidden, seen=seen: seen.append(hidden))
         torch.testing.assert_close(seen[-1], batch.states[-1], atol=0, rtol=0)
 
 
@@ -100,16 +100,16 @@ def test_heads_are_found_in_their_layer_s_projection(family, walks):
 
     if type(family.layers[0]).__name__ == "OPTDecoderLayer":
         pytest.skip("its MLP is no module")
-    _, ids, mask = next(batches(walks, 2))
+    _, ids = next(batches(walks, 2))
     taps = []
     for name in ("base", "one"):
         family.switch(name)
-        taps.append(tap(family, ids, mask))
+        taps.append(tap(family, ids))
         given, weight = taps[-1].heads[0], taps[-1].weights[0]
         projection = output_projection(family.layers[0])
         with torch.inference_mode():
             torch.testing.assert_close(given @ weight, projection(given) - projection(0 * given))
-    states = run_with(family, Part(1, 0), change_of(Part(1, 0), taps[0], taps[1]), taps[1], ids, mask)
+    states = run_with(family, Part(1, 0), change_of(Part(1, 0), taps[0], taps[1]), taps[1], ids)
     assert not torch.equal(states, taps[1].states[-1])
 
 

@@ -20,11 +20,11 @@ def generated(models, rows) -> list[str]:
     return generate(models.model, models.tokenizer, [row["prompt"] for row in rows], budget)
 
 
-def logits(models, ids, mask, visit=None) -> np.ndarray:
+def logits(models, ids, visit=None) -> np.ndarray:
     import torch
 
     with watching(models, visit or (lambda *seen: None)), torch.inference_mode():
-        return models.model(input_ids=ids, attention_mask=mask).logits.numpy()
+        return models.model(input_ids=ids).logits.numpy()
 
 
 @pytest.mark.parametrize("name", ["one", "high"])
@@ -50,14 +50,14 @@ def test_patching_before_the_adapter_changes_nothing(models, rows, walks):
 
 @pytest.mark.parametrize("layer", range(LAYERS + 1))
 def test_the_adapter_up_to_a_layer_is_the_base_with_the_states_of_that_layer(models, walks, layer):
-    _, ids, mask = next(batches(walks, 8))
+    _, ids = next(batches(walks, 8))
     states = []
     models.switch("one")
-    logits(models, ids, mask, lambda site, here, hidden: states.append(hidden))
+    logits(models, ids, lambda site, here, hidden: states.append(hidden))
     models.switch("base")
-    patched = logits(models, ids, mask, lambda site, here, hidden: states[layer] if here == layer else None)
+    patched = logits(models, ids, lambda site, here, hidden: states[layer] if here == layer else None)
     models.switch("one", range(layer + 1))
-    np.testing.assert_allclose(logits(models, ids, mask), patched, atol=1e-5)
+    np.testing.assert_allclose(logits(models, ids), patched, atol=1e-5)
 
 
 def test_answers_go_on_from_what_was_read_and_are_those_generated_from_the_prompt(models, rows, walks, monkeypatch):
@@ -94,8 +94,8 @@ def test_the_lens_on_the_last_layer_is_the_model_s_own_answer(models, rows, walk
     for name in ("base", "one"):
         models.switch(name)
         probabilities = [np.zeros(0)] * len(walks)
-        for chosen, ids, mask in batches(walks, 8):
-            table = logits(models, ids, mask).astype(np.float64)
+        for chosen, ids in batches(walks, 8):
+            table = logits(models, ids).astype(np.float64)
             table = np.exp(table - table.max(-1, keepdims=True))
             table /= table.sum(-1, keepdims=True)
             for row, index in enumerate(chosen):

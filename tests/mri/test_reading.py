@@ -76,7 +76,7 @@ def test_a_model_that_starts_after_a_layer_computes_none_below(models, walks, la
     seen: list = []
     with starting_after(models, layer, batch.states[layer]):
         run[:] = [0] * LAYERS  # it may look first at what a layer returns
-        read(models, batch.ids, batch.mask, None, lambda site, here, hidden, seen=seen: seen.append(hidden))
+        read(models, batch.ids, None, lambda site, here, hidden, seen=seen: seen.append(hidden))
     assert run == [0] * layer + [1] * (LAYERS - layer)
     for here in range(layer, LAYERS + 1):
         np.testing.assert_array_equal(seen[here], batch.states[here])

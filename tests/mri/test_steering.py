@@ -51,8 +51,8 @@ def test_at_the_last_layer_a_dose_of_one_is_that_change(models, walks, asked):
 def test_a_planted_direction_steers_more_than_random_ones_of_its_norm(models, walks, asked, monkeypatch):
     """The direction along which the log odds of right moves rise fastest is planted as the mean change."""
     models.switch("base")
-    chosen, ids, mask = next(batches(walks, len(walks)))
-    _, slopes = gradients(models, ids, mask, [walks[i] for i in chosen], [asked[i] for i in chosen])
+    chosen, ids = next(batches(walks, len(walks)))
+    _, slopes = gradients(models, ids, [walks[i] for i in chosen], [asked[i] for i in chosen])
     at_moves = [slopes[-1][row, walks[index].moves[asked[index]]] for row, index in enumerate(chosen)]
     best = np.concatenate([each.numpy() for each in at_moves]).mean(axis=0)
     best = (best / np.linalg.norm(best)).astype(np.float32)
