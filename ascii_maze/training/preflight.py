@@ -14,10 +14,11 @@ from .tokenised import Part, parts_of, taught_by
 PROVEN = 7  # random rows that go the whole way before a run
 
 
-def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows, proven: int) -> str:
+def describe(recipe: Recipe, trainer, rows: int, lengths: Lengths, eval_rows, proven: int) -> str:
     """Describe a run as text: resolved recipe, size of model and run, lengths, one example as the model sees it.
 
     Args:
+        rows: how many the run trains on; the trainer of a plan has fewer.
         proven: from `prove_round_trip`.
     """
     args, generates = trainer.args, METHODS[recipe.method].generates
@@ -33,7 +34,7 @@ def describe(recipe: Recipe, trainer, lengths: Lengths, eval_rows, proven: int) 
         *recipe.to_yaml().rstrip().splitlines(),
         "",
         f"parameters: {total:,}, of which {trained:,} are trained",
-        f"run: {len(trainer.train_dataset):,} rows, {planned_steps(trainer, generates)} steps of "
+        f"run: {rows:,} rows, {planned_steps(trainer.args, rows, generates)} steps of "
         f"{rows_per_step(args)} {'completions' if generates else 'rows'} on {trainer.accelerator.num_processes} "
         f"process(es), {args.device.type}",
         *recipe.notes,
@@ -65,13 +66,12 @@ def rows_per_step(args) -> int:
     return args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
 
 
-def planned_steps(trainer, generates: bool) -> int:
+def planned_steps(args, rows: int, generates: bool) -> int:
     """Optimizer steps of the whole run, unless a budget or early stopping ends it."""
-    args = trainer.args
     if args.max_steps > 0:
         return args.max_steps
-    rows = len(trainer.train_dataset) * (args.num_generations if generates else 1)
-    return math.ceil(math.ceil(rows / rows_per_step(args)) * args.num_train_epochs)
+    read = rows * (args.num_generations if generates else 1)
+    return math.ceil(math.ceil(read / rows_per_step(args)) * args.num_train_epochs)
 
 
 def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int) -> int:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from transformers import EarlyStoppingCallback, TrainerCallback
 
+from dataset_builder.load import first_rows
+
 from ..errors import AsciiMazeError, UsageError, printable, reason
 from ..files import output_folder, write_text
 from ..methods import METHODS
@@ -48,13 +50,14 @@ from .folder import (
 )
 from .heads import project_labelled_alone
 from .outcome import check_disk, collect_metrics, gather_weights, save
-from .own_answers import check_own_answers, own_rows
 from .preflight import describe, prove_round_trip, rows_per_step, steps_for_tokens
 from .publish import check_destination, publish, take_destination
 from .sharing import share_prefixes
 from .tokenised import columns_of
 from .validity import measure_validity
 from .watch import LossError
+
+PLANNED = 64  # rows that a trainer is given to make a plan
 
 
 class JsonLog(TrainerCallback):
@@ -112,6 +115,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     first_process = training.process_index == 0
     check_predecessors(arguments.run)
     if arguments.run.own_answers:
+        from .own_answers import check_own_answers  # brings the dataset's kernels along
+
         check_own_answers(recipe.method, arguments.run.own_answers)
     destination = take_destination(arguments)
     if first_process and destination:
@@ -119,7 +124,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     with training.main_process_first(desc="look at the output folder and the dataset"):
         finished = not overwrite and not dry_run and is_finished(out, recipe)
         train_rows, eval_rows = load_rows(arguments, method.columns)
-    identified = identify_rows(arguments.script, train_rows, arguments.run.dataset_mix)
+    identified = {} if dry_run else identify_rows(arguments.script, train_rows, arguments.run.dataset_mix)
     start = RunStart(identified, rows_per_step(training), training.world_size)
     if finished:
         check_same_rows(out, read_metrics(out).get("dataset"), start.dataset)
@@ -135,6 +140,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     own: OwnAnswers | None = None
     answered: dict[str, str] = {}
     if arguments.run.own_answers and not dry_run:
+        from .own_answers import own_rows
+
         with output_folder(out) if first_process else nullcontext():
             read = what_is_read(arguments, tokenizer)
             train_rows, digest, own = own_rows(recipe.method, arguments, train_rows, tokenizer, read, out)
@@ -145,12 +152,15 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         proven = prove_round_trip(recipe.method, training, tokenizer, train_rows, training.seed)
     if method.generates:  # the recipe's is for the answer; a thought has room of its own
         training.max_completion_length += how_read(tokenizer).thinking_tokens + thought_room(train_rows, tokenizer)
+    # TRL tokenises every row that it is given, which for a plan would be most of the time.
+    given = first_rows(train_rows, PLANNED) if dry_run else train_rows
     with refusals(recipe), nothing_made(out):
-        trainer = make_trainer(recipe, arguments, train_rows, eval_rows, tokenizer, lengths, own)
+        trainer = make_trainer(recipe, arguments, given, eval_rows, tokenizer, lengths, own)
     trained = sum(p.numel() * p.element_size() for p in trainer.model.parameters() if p.requires_grad)
     check_disk(out, trained, training.save_total_limit or 3)
     if first_process:
-        print(printable(describe(recipe, trainer, lengths, eval_rows, proven)), flush=True)
+        rows = len(trainer.train_dataset) * len(train_rows) // len(given)  # KTO makes two of each
+        print(printable(describe(recipe, trainer, rows, lengths, eval_rows, proven)), flush=True)
     if dry_run:
         return out
     with output_folder(out) if first_process else nullcontext():

@@ -6,7 +6,7 @@
 Each end is an environment of its own in a temporary folder, with the lowest or the highest versions that are
 allowed; torch alone stays pinned, since another version would fetch several GB of CUDA libraries. What is run there is
 fast and reaches every library: the maze kernels, the dataset, the metric, training steps of every method, generation,
-an evaluation, the Hub client.
+an evaluation, an MRI, the Hub client.
 """
 
 import argparse
@@ -32,6 +32,7 @@ TESTS = (
         "tests/hub/test_push.py",
         "tests/hub/test_jobs.py",
         "tests/hub/test_model_index.py",
+        "tests/hub/test_adapter.py",
     ),
     "tests/tiny/test_tiny.py",
 )

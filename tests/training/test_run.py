@@ -276,7 +276,7 @@ def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, c
     printed = capsys.readouterr().out
     assert "max_steps: 4" in printed
     assert "parameters: 2,392,960, of which 655,360 are trained" in printed
-    assert "4 steps of 8 rows" in printed
+    assert "run: 256 rows, 4 steps of 8 rows" in printed
     assert re.search(r"tokens per row: median \d+, 90 % \d+, 99 % \d+, most \d+; limit 1024", printed)
     assert not list(tmp_path.iterdir())
 
