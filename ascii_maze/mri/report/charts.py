@@ -77,7 +77,7 @@ def heatmap(
             continue
         fill = colour(scale(value))
         tip = f"{TIP}{rows[row]}, layer {columns[column]}: {value:.4g}"
-        panel.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="none", gid=tip))
+        panel.add_artist(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="none", gid=tip))
         if len(columns) <= 12 and (said is None or said[row, column]):
             # Not quite black: the page turns black into its text colour, and this must stay dark.
             ink = "#fefefe" if np.dot(fill[:3], (0.299, 0.587, 0.114)) < 0.55 else "#010101"

@@ -107,7 +107,7 @@ def _squares(panel: "Axes", places: Sequence[tuple[int, int]], colour, size: flo
         corners = ((-half, -half), (half, -half), (half, half), (-half, half), (-half, -half))
         squares = [Path([(column + x, row + y) for x, y in corners], closed=True) for row, column in places]
         shape = Path.make_compound_path(*squares)
-        panel.add_patch(PathPatch(shape, facecolor=colour, edgecolor="none", alpha=0.55 if colour == GREY else 1.0))
+        panel.add_artist(PathPatch(shape, facecolor=colour, edgecolor="none", alpha=0.55 if colour == GREY else 1.0))
 
 
 def _arrows(panel: "Axes", of: OneMaze, name: str, column: int) -> None:

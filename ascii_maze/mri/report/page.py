@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...files import replacing, write_text
 from ...models.sources import loaded_in_words
-from ...plots import SETTINGS, inline_svg, svg_of
+from ...plots import inline_svg, svg_of, write_png
 from ...templating import PAGES, render
 from ...terminal import OnProgress
 from ..analysis import HEADLINE
@@ -75,13 +75,10 @@ def save_figure(drawn: CaptionedFigure, folder: Path) -> dict:
         `name`, of the files without suffix; `svg`, for the page; `caption`; `wide`, needs the whole width of the page.
     """
     from markupsafe import Markup
-    from matplotlib import rc_context
 
     name = drawn.kind if drawn.model is None else f"{drawn.model}_{drawn.kind}"
-    with rc_context(SETTINGS), replacing(folder / f"{name}.png") as temporary:
-        drawn.figure.draw_without_rendering()
-        drawn.figure.set_layout_engine("none")  # the same layout for both files
-        drawn.figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
+    with replacing(folder / f"{name}.png") as temporary:
+        write_png(drawn.figure, temporary)
     text = with_titles(svg_of(drawn.figure))
     write_text(folder / f"{name}.svg", text)
     wide = drawn.figure.get_figwidth() > WIDTH

@@ -148,4 +148,4 @@ def outline(panel: "Axes", left: float, top: float, color: str, size: int = 1) -
     """A frame around cells of a mosaic."""
     from matplotlib.patches import Rectangle
 
-    panel.add_patch(Rectangle((left - 0.5, top - 0.5), size, size, fill=False, edgecolor=color, linewidth=0.7))
+    panel.add_artist(Rectangle((left - 0.5, top - 0.5), size, size, fill=False, edgecolor=color, linewidth=0.7))
