@@ -4,7 +4,6 @@ A set of edges is an array (layers - 1, k, k): at [l, a, b] the weight of the ed
 component b of layer l + 1, and 0 where there is none. A set of regions is an array (layers, cells) of 0 and 1.
 """
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -33,10 +32,10 @@ def rank_correlations(layers: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndar
     from scipy.stats import rankdata, t
 
     count = len(layers[0])
-    ranks = [rankdata(layer, axis=0) - (count + 1) / 2 for layer in layers]
-    lengths = [np.linalg.norm(rank, axis=0) for rank in ranks]
-    ranks = [rank / np.where(length, length, 1.0) for rank, length in zip(ranks, lengths)]
-    rho = np.clip([one.T @ two for one, two in itertools.pairwise(ranks)], -1.0, 1.0)
+    ranks = rankdata(np.stack(layers), axis=1) - (count + 1) / 2
+    lengths = np.linalg.norm(ranks, axis=1, keepdims=True)
+    ranks /= np.where(lengths, lengths, 1.0)
+    rho = np.clip(ranks[:-1].transpose(0, 2, 1) @ ranks[1:], -1.0, 1.0)
     with np.errstate(divide="ignore"):
         p = 2 * t.sf(np.abs(rho) * np.sqrt((count - 2) / (1 - rho**2)), count - 2)
     return rho, p
