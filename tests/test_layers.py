@@ -21,6 +21,7 @@ LAYERS = (
     ("environment", "tiny", "recipe"),
     ("methods", "run_metrics"),
     ("mazes",),
+    ("language",),
     ("terminal", "configuration", "templating", "plots", "references", "packages"),
     ("metrics",),
     ("files", "errors"),

@@ -55,12 +55,15 @@ def mri(
         str | None,
         typer.Option(help="Id of a maze that is shown from inside; by default one on which the models differ."),
     ] = None,
+    language: Annotated[str, typer.Option(help="Language of report.html: en or pt.")] = "en",
     chat_template: ChatTemplate = None,
     as_json: Json = False,
 ) -> None:
     """Show what fine-tuning changed inside the model: base against each fine-tune, layer by layer."""
+    from ..language import check_language
     from ..launch import prepare_process
 
+    check_language(language)
     named, chat = name_models(number_seeds(adapter)), chat_of(chat_template)
     with resumable("run the same command again; a report starts from the beginning"):
         prepare_process()
@@ -68,7 +71,19 @@ def mri(
 
         with progress(quiet=as_json) as on_progress:
             results = write_report(
-                base, named, dataset, split, out, limit, seed, on_progress, chat, patch_layers, cause_mazes, maze
+                base,
+                named,
+                dataset,
+                split,
+                out,
+                limit,
+                seed,
+                on_progress,
+                chat,
+                patch_layers,
+                cause_mazes,
+                maze,
+                language,
             )
     if as_json:
         print(printable((out / "mri.json").read_text(encoding="utf-8")))

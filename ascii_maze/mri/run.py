@@ -85,6 +85,7 @@ def write_report(
     layers: str = AUTO,
     cause_mazes: int = CAUSE_MAZES,
     maze: str | None = None,
+    language: str = "en",
 ) -> Results:
     """Compare adapters with their base, and write report.html, figures, tables and mri.json.
 
@@ -100,6 +101,7 @@ def write_report(
         layers: that are patched; see `layers.wanted_layers`.
         cause_mazes: on how many mazes heads and MLPs are patched, adapters mixed and states steered; 0 leaves it out.
         maze: id of the one that is shown from inside; by default one on which the models differ.
+        language: of report.html, one of `LANGUAGES`.
 
     Returns:
         What mri.json holds.
@@ -145,7 +147,7 @@ def write_report(
             with dequantised(models.model) if on_cpu else nullcontext(), folded(models.model):
                 measured = measure(models, rows, settings, scratch / "activations", on_progress, starts, load_plain)
             measured.results["missing"] |= unknown
-            draw_report(*measured, scratch / "report", on_progress)
+            draw_report(*measured, scratch / "report", on_progress, language)
             publish(scratch / "report", out)
     return measured.results
 

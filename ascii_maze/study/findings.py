@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..evaluation.crossed import POWER
-from .language import Say, english
+from ..language import Say, english
 from .schema import Contrast, Cost
 
 WORDS = {"optimal": "walks by a shortest path", "valid": "walks from S to G"}

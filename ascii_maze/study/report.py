@@ -11,6 +11,7 @@ from ..files import write_text
 from ..forgetting.tables import HEADER as LOST
 from ..forgetting.tables import WORDS as LOST_WORDS
 from ..forgetting.tables import cells as lost_cells
+from ..language import say_in
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import FAILURES
 from ..methods import METHODS
@@ -28,7 +29,6 @@ from .figures import (
     reward_figure,
 )
 from .findings import findings, unequal_terms
-from .language import say_in
 from .results import best_rule, evaluation_of, history_of, metrics_of, seed_folder
 from .schema import Contrast, MeanRates, StudyResults, write_results
 from .settings import Study, to_yaml
@@ -55,7 +55,7 @@ def write_report(results: StudyResults, study: Study, out: Path, language: str =
         results: from `gather`.
         language: of report.html, one of `LANGUAGES`; the other files are in English.
     """
-    say = say_in(language)
+    say = say_in("study", language)
     write_results(results, out)
     write_text(out / "study.yaml", to_yaml(study))
     context = {

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ascii_maze.errors import UsageError
+from ascii_maze.language import english
 from ascii_maze.metrics.path_validity.maze import MOVES
 from ascii_maze.metrics.path_validity.styles import GOAL, START
 from ascii_maze.mri.models import watching
@@ -124,7 +125,7 @@ def test_places_that_the_states_know_are_found_and_noise_knows_none():
 
 
 def test_every_panel_is_drawn(view):
-    figures = {drawn.kind: drawn.figure for drawn in maze_figures({"one_maze": view})}
+    figures = {drawn.kind: drawn.figure for drawn in maze_figures({"one_maze": view}, english)}
     assert set(figures) == {"maze_moves", "maze_attention", "maze_walls"}  # too few mazes for the way
     assert len(figures["maze_moves"].axes) == len(NAMES) * LAYERS
     for figure in figures.values():

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ascii_maze.language import LANGUAGES, catalogue, say_in
 from ascii_maze.study import findings as english_findings
 from ascii_maze.study.findings import findings, sentence_of
-from ascii_maze.study.language import LANGUAGES, catalogue, say_in
 from ascii_maze.study.report import SPLITS
 
 from .test_findings import CONTRAST
@@ -32,7 +32,7 @@ def asked():
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_sentence_is_translated_with_the_same_facts(language):
-    words = catalogue(language)
+    words = catalogue("study", language)
     assert asked() - set(words) == set()
     for sentence, translated in words.items():
         assert fields(sentence) == fields(translated), sentence
@@ -45,7 +45,7 @@ def test_every_sentence_is_translated_with_the_same_facts(language):
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_findings_say_the_same_numbers(language):
-    say = say_in(language)
+    say = say_in("study", language)
     for verdict in ("more", "fewer, within the margin", "equivalent", "not shown"):
         contrast = {**CONTRAST, "verdict": verdict, "p_holm": 0.01, "p_equivalent_holm": 0.02}
         one, other = sentence_of(contrast, 0.05), sentence_of(contrast, 0.05, say)

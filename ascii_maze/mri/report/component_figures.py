@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ...language import Say
 from ..schema import Results
 from ..schema.causes import ComponentEffect, Components, Effect
 from .charts import CaptionedFigure, heatmap
@@ -12,36 +13,36 @@ from .charts import CaptionedFigure, heatmap
 AGREES = 0.8
 
 
-def component_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
+def component_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFigure]:
     """Component x layer, for one fine-tune against its start and the base, in both directions."""
     for of in results["components"]:
         if of["model"] != name:
             continue
         for way, said in (
-            ("into", f"how much surer of right moves {of['reference']} becomes with what each adds in {name}"),
-            ("out", f"how much less sure {name} becomes with what each adds in {of['reference']}"),
+            ("into", say("how much surer of right moves {reference} becomes with what each adds in {model}")),
+            ("out", say("how much less sure {model} becomes with what each adds in {reference}")),
         ):
             low, high = of["gap_ci"]
-            caption = (
-                f"Heads and MLPs one by one: {said}, in nats of log odds at decisions, mean of {of['mazes']} mazes. "
-                f"The whole difference is {of['gap']:.2f} (95 %: {low:.2f} to {high:.2f}); single effects need not "
-                f"add up to it. {agreement_in_words(of, way)}"
-            )
+            caption = say(
+                "Heads and MLPs one by one: {said}, in nats of log odds at decisions, mean of {mazes} mazes. The "
+                "whole difference is {gap:.2f} (95 %: {low:.2f} to {high:.2f}); single effects need not add up to it."
+            ).format(said=said.format(**of), mazes=of["mazes"], gap=of["gap"], low=low, high=high)
+            caption += f" {agreement_in_words(of, way, say)}"
             yield CaptionedFigure(f"components_{way}_{of['reference']}", name, caption, _component_map(of, way))
 
 
-def agreement_in_words(of: Components, way: str) -> str:
+def agreement_in_words(of: Components, way: str, say: Say) -> str:
     """Whether attribution patching ranks components as patching does."""
     rho, patched = of["agreement"][way], of["patched"]
-    words = "Each was patched."
+    words = say("Each was patched.")
     if patched < len(of["parts"]):
-        words = (
-            f"The {patched} of the largest estimates were patched; the others are estimates (attribution patching)."
-        )
+        words = say(
+            "The {patched} of the largest estimates were patched; the others are estimates (attribution patching)."
+        ).format(patched=patched)
     if rho is None:
         return words
-    judged = "" if rho >= AGREES else ": it is not to be relied on here"
-    return f"{words} Attribution patching ranks what was patched alike with a correlation of {rho:.2f}{judged}."
+    ranks = say("Attribution patching ranks what was patched alike with a correlation of {rho:.2f}.").format(rho=rho)
+    return " ".join([words, ranks, *([] if rho >= AGREES else [say("It is not to be relied on here.")])])
 
 
 def largest(of: Components) -> ComponentEffect:

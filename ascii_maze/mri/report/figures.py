@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ...language import Say
 from ..analysis import DRIFT_POSITIONS, HEADLINE, QUESTIONS
 from ..layers import AUTO
 from ..models import BASE
@@ -66,16 +67,20 @@ def comparisons(results: Results) -> list[Compared]:
     return found
 
 
-def _rows_in_words(results: Results) -> str:
+def _rows_in_words(results: Results, say: Say) -> str:
     words = ""
     if results["against_start"]:
-        words += " First every fine-tune against what it started from, then against the base if that was another."
+        words += " " + say(
+            "First every fine-tune against what it started from, then against the base if that was another."
+        )
     if results["quantisation"]:
-        words += " The last row is no fine-tune: the base, quantised as it was trained on, against its full precision."
+        words += " " + say(
+            "The last row is no fine-tune: the base, quantised as it was trained on, against its full precision."
+        )
     return words
 
 
-def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
+def overview_figures(results: Results, say: Say) -> Iterator[CaptionedFigure]:
     """Layer x model, what each fine-tune changed and where it does its work."""
     adapters, layers = results["models"][1:], range(results["layers"])
     compared = comparisons(results)
@@ -83,31 +88,40 @@ def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(
         "drift",
         None,
-        "Drift: how far each layer's state at the last token of the prompt has moved, as a share of the norm before; "
-        "0 is unchanged, brighter is farther." + _rows_in_words(results),
+        say(
+            "Drift: how far each layer's state at the last token of the prompt has moved, as a share of the norm "
+            "before; 0 is unchanged, brighter is farther."
+        )
+        + _rows_in_words(results, say),
         heatmap(np.array([one.drift["relative"] for one in compared]), names, layers, low=0),
     )
     yield CaptionedFigure(
         "offset",
         None,
-        "Share of the squared drift that is one vector, the same for every maze: where it is near 1 the states have "
-        "been moved as a whole, and what tells mazes apart has hardly changed.",
+        say(
+            "Share of the squared drift that is one vector, the same for every maze: where it is near 1 the states "
+            "have been moved as a whole, and what tells mazes apart has hardly changed."
+        ),
         heatmap(np.array([one.drift["offset_share"] for one in compared]), names, layers, low=0, high=1),
     )
     yield CaptionedFigure(
         "cka",
         None,
-        "Similarity of each layer to what it was before (debiased linear CKA); 1 is equal up to rotation, scale and "
-        "an offset, brighter is less similar.",
+        say(
+            "Similarity of each layer to what it was before (debiased linear CKA); 1 is equal up to rotation, scale "
+            "and an offset, brighter is less similar."
+        ),
         heatmap(np.array([one.cka for one in compared]), names, layers, high=1, reverse=True),
     )
-    yield CaptionedFigure("weights", None, *_weights_overview(results))
+    yield CaptionedFigure("weights", None, *_weights_overview(results, say))
     yield CaptionedFigure(
         "patching",
         None,
-        f"Validity on {results['patching'][adapters[0]]['mazes']} mazes of the base with a fine-tune's states "
-        "patched in after one layer: it rises at the layers whose change matters; bars are Wilson's 95 % intervals."
-        + _which_layers(results),
+        say(
+            "Validity on {mazes} mazes of the base with a fine-tune's states patched in after one layer: it rises at "
+            "the layers whose change matters; bars are Wilson's 95 % intervals."
+        ).format(mazes=results["patching"][adapters[0]]["mazes"])
+        + _which_layers(results, say),
         lines(
             {name: of["valid"] for name, of in results["patching"].items()},
             "valid, share",
@@ -119,16 +133,21 @@ def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(
         "logit_lens",
         None,
-        "Probability of the right next move if each layer were the last (logit lens), mean over the moves of the "
-        "solutions: where it rises, the move is decided." + _repeating(results["moves"]["repeating"]),
+        say(
+            "Probability of the right next move if each layer were the last (logit lens), mean over the moves of the "
+            "solutions: where it rises, the move is decided."
+        )
+        + _repeating(results["moves"]["repeating"], say),
         lines({name: of["probability"] for name, of in results["lens"].items()}, "probability", low=0),
     )
     if results["moves"]["decisions"]:
         yield CaptionedFigure(
             "logit_lens_at_decisions",
             None,
-            f"The same at {results['moves']['decisions']} of {results['moves']['moves']} moves, the decisions: "
-            "some way onward is right and some is not." + _repeating(results["moves"]["repeating_at_decisions"]),
+            say(
+                "The same at {decisions} of {moves} moves, the decisions: some way onward is right and some is not."
+            ).format(**results["moves"])
+            + _repeating(results["moves"]["repeating_at_decisions"], say),
             lines(
                 {name: of["probability_at_decisions"] for name, of in results["lens"].items()}, "probability", low=0
             ),
@@ -136,27 +155,31 @@ def overview_figures(results: Results) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(
         "next_token_kl",
         None,
-        "How far the next move has gone from what it was before, KL(after || before) in nats, mean over the moves of "
-        "the reference solutions. RLHF's penalty is of this kind, but on the policy's own answers.",
+        say(
+            "How far the next move has gone from what it was before, KL(after || before) in nats, mean over the moves "
+            "of the reference solutions. RLHF's penalty is of this kind, but on the policy's own answers."
+        ),
         bars({one.label: one.kl for one in compared}, "nats per move"),
     )
     for question in QUESTIONS:
         if question in results["probes"][BASE]:
-            yield CaptionedFigure(f"probe_{question.replace(' ', '_')}", None, *_probe(results, question))
+            yield CaptionedFigure(f"probe_{question.replace(' ', '_')}", None, *_probe(results, question, say))
     if results["overlaps"]:
-        yield CaptionedFigure("subspace_overlap", None, *_overlap(results))
+        yield CaptionedFigure("subspace_overlap", None, *_overlap(results, say))
     if any(cell["whole"] is not None for cell in results["cosines"]):
-        yield CaptionedFigure("cosine", None, *_cosines(results))
+        yield CaptionedFigure("cosine", None, *_cosines(results, say))
 
 
-def method_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
+def method_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFigure]:
     """What one fine-tune changed."""
     layers = range(results["layers"])
     by_position = results["drift_by_position"][name]
     yield CaptionedFigure(
         "drift",
         name,
-        "Drift by what the token stands for, relative to the base's norm: where in the text the states have moved.",
+        say(
+            "Drift by what the token stands for, relative to the base's norm: where in the text the states have moved."
+        ),
         heatmap(
             np.array([by_position[position]["relative"] for position in DRIFT_POSITIONS]),
             [NAMES[position] for position in DRIFT_POSITIONS],
@@ -167,17 +190,21 @@ def method_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(
         "cka_layers",
         name,
-        f"Similarity (CKA) of every layer of the base (rows) to every layer of {name} (columns): bright cells off the "
-        "diagonal mean that a stage of the computation has moved to another layer.",
+        say(
+            "Similarity (CKA) of every layer of the base (rows) to every layer of {name} (columns): bright cells off "
+            "the diagonal mean that a stage of the computation has moved to another layer."
+        ).format(name=name),
         heatmap(np.array(results["cka_layers"][name]), [f"base {layer}" for layer in layers], layers, low=0, high=1),
     )
-    yield CaptionedFigure("weights", name, *_weights(results, name))
+    yield CaptionedFigure("weights", name, *_weights(results, name, say))
     accuracy = results["patching"][name]["accuracy"]
     yield CaptionedFigure(
         "patching_by_role",
         name,
-        "Share of right next moves along the solution, with this fine-tune's states patched into the base after one "
-        "layer, in the prompt only or from its last token on: which of the two carries the change.",
+        say(
+            "Share of right next moves along the solution, with this fine-tune's states patched into the base after "
+            "one layer, in the prompt only or from its last token on: which of the two carries the change."
+        ),
         lines(
             {"at the prompt": accuracy["prompt"], "at the answer": accuracy["answer"]},
             "right moves, share",
@@ -191,9 +218,11 @@ def method_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
         yield CaptionedFigure(
             "probe_gain",
             name,
-            "How much better (orange) or worse (blue) a linear probe does on this fine-tune's layers than on those of "
-            f"{gains[0]['reference']}, in accuracy or r2 on the same held-out mazes; numbers stand where the 95 % "
-            "interval over mazes, paired, leaves out 0.",
+            say(
+                "How much better (orange) or worse (blue) a linear probe does on this fine-tune's layers than on "
+                "those of {reference}, in accuracy or r2 on the same held-out mazes; numbers stand where the 95 % "
+                "interval over mazes, paired, leaves out 0."
+            ).format(reference=gains[0]["reference"]),
             heatmap(
                 np.array([of["gain"] for of in gains]),
                 questions,
@@ -204,64 +233,68 @@ def method_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
         )
 
 
-def appendix_figures(results: Results) -> Iterator[CaptionedFigure]:
+def appendix_figures(results: Results, say: Say) -> Iterator[CaptionedFigure]:
     """Further measures of similarity."""
     adapters, layers = results["models"][1:], range(results["layers"])
     yield CaptionedFigure(
         "procrustes",
         None,
-        "Orthogonal Procrustes distance to the base's layer, 0 (equal up to rotation and scale) to 2: unlike CKA it "
-        "also weighs directions of low variance.",
+        say(
+            "Orthogonal Procrustes distance to the base's layer, 0 (equal up to rotation and scale) to 2: unlike CKA "
+            "it also weighs directions of low variance."
+        ),
         heatmap(np.array([results["procrustes"][name] for name in adapters]), adapters, layers, low=0),
     )
     yield CaptionedFigure(
         "rsa",
         None,
-        "Representational similarity: rank correlation of the distances between every two mazes with those in the "
-        "base; brighter is less similar.",
+        say(
+            "Representational similarity: rank correlation of the distances between every two mazes with those in the "
+            "base; brighter is less similar."
+        ),
         heatmap(np.array([results["rsa"][name] for name in adapters]), adapters, layers, high=1, reverse=True),
     )
     yield CaptionedFigure(
         "effective_rank",
         None,
-        "Effective rank: how many directions the states of different mazes span at the last token of the prompt.",
+        say("Effective rank: how many directions the states of different mazes span at the last token of the prompt."),
         lines(results["effective_rank"], "directions", low=0),
     )
 
 
-def _repeating(share: float) -> str:
-    return f" Repeating the move before would be right in {share:.0%} of them."
+def _repeating(share: float, say: Say) -> str:
+    return " " + say("Repeating the move before would be right in {share:.0%} of them.").format(share=share)
 
 
-def _which_layers(results: Results) -> str:
+def _which_layers(results: Results, say: Say) -> str:
     """Of a deep model, why dots are missing."""
     if all(len(of["layers"]) == results["layers"] for of in results["patching"].values()):
         return ""
     if results["settings"]["patch layers"] != AUTO:
-        return " Dots are the layers that were asked for."
-    return (
-        " Dots are the layers that were patched: some at even distances, then the middles of the gaps over which "
+        return " " + say("Dots are the layers that were asked for.")
+    return " " + say(
+        "Dots are the layers that were patched: some at even distances, then the middles of the gaps over which "
         "validity changed most."
     )
 
 
-def _probe(results: Results, question: str) -> tuple[str, "Figure"]:
+def _probe(results: Results, question: str, say: Say) -> tuple[str, "Figure"]:
     by_model = {name: of[question] for name, of in results["probes"].items()}
     measure = by_model[BASE][0]["measure"]
     control = np.mean([[cell["control"] for cell in cells] for cells in by_model.values()], axis=0)
     scores = {name: [cell["score"] for cell in cells] for name, cells in by_model.items()}
     intervals = {name: [cell["ci"] for cell in cells] for name, cells in by_model.items()}
-    caption = (
-        f"Probe, {question}: {measure} of a linear probe on held-out mazes, with bootstrapped 95 % intervals; what "
+    caption = say(
+        "Probe, {question}: {measure} of a linear probe on held-out mazes, with bootstrapped 95 % intervals; what "
         "exceeds the dotted control, trained on shuffled labels, can be read from that layer."
-    )
+    ).format(question=question, measure=measure)
     key = {"next move": "repeating", "next move at decisions": "repeating_at_decisions"}.get(question)
     level = (results["moves"][key], "the move before again") if key else None  # type: ignore[literal-required]
     if question == "on a shortest path":
-        caption += " It is read at the cell's token, when the map below it has not been seen."
+        caption += " " + say("It is read at the cell's token, when the map below it has not been seen.")
     if question == "the solution, whole map read":
-        caption += (
-            " It is read for each place of the map at the last token of the prompt, on mazes of the commonest size; "
+        caption += " " + say(
+            "It is read for each place of the map at the last token of the prompt, on mazes of the commonest size; "
             "the control knows how often each place is on a solution."
         )
     figure = lines(scores, measure, intervals=intervals, dashed={"control": control}, level=level)
@@ -270,30 +303,30 @@ def _probe(results: Results, question: str) -> tuple[str, "Figure"]:
     return caption, figure
 
 
-def _weights_overview(results: Results) -> tuple[str, "Figure"]:
+def _weights_overview(results: Results, say: Say) -> tuple[str, "Figure"]:
     """Adapter x layer."""
     layers = range(1, results["layers"])
     norms = [
         [_root([update["norm"] for update in results["weights"][name] if update["layer"] == n]) for n in layers]
         for name in results["models"][1:]
     ]
-    caption = (
+    caption = say(
         "Size of the update of each layer's weights, the Frobenius norm over all of its modules; brighter is larger."
     )
     return caption, heatmap(np.array(norms), results["models"][1:], layers, low=0, axis="layer")
 
 
-def _weights(results: Results, name: str) -> tuple[str, "Figure"]:
+def _weights(results: Results, name: str, say: Say) -> tuple[str, "Figure"]:
     """Module x layer."""
     updates, layers = results["weights"][name], range(1, results["layers"])
     kinds = list(dict.fromkeys(update["kind"] for update in updates))
     cells = {(update["kind"], update["layer"]): update["relative"] for update in updates}
     values = np.array([[cells.get((kind, layer), np.nan) for layer in layers] for kind in kinds])
-    caption = "Size of each module's update relative to the weights it is added to."
+    caption = say("Size of each module's update relative to the weights it is added to.")
     return caption, heatmap(values.reshape(len(kinds), len(layers)), kinds, layers, low=0, axis="layer")
 
 
-def _cosines(results: Results) -> tuple[str, "Figure"]:
+def _cosines(results: Results, say: Say) -> tuple[str, "Figure"]:
     """Pair of adapters x layer; pairs that share a start by what they changed in it."""
     started = {frozenset((cell["a"], cell["b"])) for cell in results["cosines"] if cell["reference"] != BASE}
     cells = [
@@ -304,7 +337,7 @@ def _cosines(results: Results) -> tuple[str, "Figure"]:
     values = np.array([[cell["whole"], *cell["by_layer"]] for cell in cells], dtype=float)
     from_start = [f" from {cell['reference']}" if cell["reference"] != BASE else "" for cell in cells]
     names = [f"{cell['a']}, {cell['b']}{start}" for cell, start in zip(cells, from_start)]
-    caption = (
+    caption = say(
         "Cosine of the updates of two fine-tunes, taken as one vector: 1 is the same change, 0 is what unrelated ones "
         "have; two that started from one other by what they changed in that."
     )
@@ -312,7 +345,7 @@ def _cosines(results: Results) -> tuple[str, "Figure"]:
     return caption, heatmap(values, names, columns, signed=True, axis="layer (all: the whole update)")
 
 
-def _overlap(results: Results) -> tuple[str, "Figure"]:
+def _overlap(results: Results, say: Say) -> tuple[str, "Figure"]:
     """Pair of adapters x layer."""
     pairs = list(dict.fromkeys((cell["a"], cell["b"]) for cell in results["overlaps"]))
     layers = range(1, results["layers"])
@@ -324,10 +357,10 @@ def _overlap(results: Results) -> tuple[str, "Figure"]:
         for pair in pairs
     ]
     chance = np.mean([cell["by_chance"] for cell in results["overlaps"]])
-    caption = (
+    caption = say(
         "How much of one update's column space lies in another's, mean over the modules of a layer: 1 is the same "
-        f"directions, random ones of this rank share {chance:.2f}."
-    )
+        "directions, random ones of this rank share {chance:.2f}."
+    ).format(chance=chance)
     return caption, heatmap(np.array(values), [f"{a}, {b}" for a, b in pairs], layers, low=0, high=1, axis="layer")
 
 

@@ -1,10 +1,11 @@
-"""The first lines of the page: what the tests say, in plain words, English and Portuguese.
+"""The first lines of the page: what the tests say, in plain words.
 
 Each sentence is written from a test and says its number; without a test nothing is claimed.
 """
 
 from collections.abc import Sequence
 
+from ...language import Say, english
 from ..models import BASE
 from ..schema import Results
 from ..schema.causes import Patching
@@ -13,16 +14,14 @@ from ..seeds import methods_of
 from .component_figures import largest
 
 ALPHA = 0.05
-LANGUAGES = ("en", "pt")
 
 
-def findings(results: Results, language: str) -> list[str]:
+def findings(results: Results, say: Say = english) -> list[str]:
     """One sentence or more for each fine-tune that was looked into, then one on methods against seeds.
 
     Args:
-        language: of `LANGUAGES`.
+        say: from `language.say_in`.
     """
-    say = _ENGLISH if language == "en" else _PORTUGUESE
     found = [" ".join(_of_one(results, name, say)) for name in results["patching"]]
     return [*found, *_of_seeds(results, say)]
 
@@ -34,57 +33,57 @@ def changes_of(results: Results, name: str) -> Changes | None:
     return results["regions_centred"].get(name)
 
 
-def _of_one(results: Results, name: str, say: dict[str, str]) -> list[str]:
+def _of_one(results: Results, name: str, say: Say) -> list[str]:
     start = results["against_start"][name]["start"] if name in results["against_start"] else BASE
     if name in results["unchanged"]:
-        return [say["unchanged"].format(name=name)]
+        return [say(WORDS["unchanged"]).format(name=name)]
     changes, words = changes_of(results, name), []
     if changes is not None:
         p = min(1.0, 2 * min(changes["edges"]["p"], changes["regions"]["p"]))  # of two tests
-        words.append(say["changed" if p <= ALPHA else "alike"].format(name=name, start=start, p=p))
+        words.append(say(WORDS["changed" if p <= ALPHA else "alike"]).format(name=name, start=start, p=p))
     started = results["against_start"].get(name)
     drift = started["drift_by_position"]["last_prompt"]["relative"] if started else results["drift"][name]
     quantised = results["quantisation"]
-    beside = say["quantised"].format(drift=max(quantised["drift"]["relative"])) if quantised else ""
-    words.append(say["most"].format(layer=drift.index(max(drift)), drift=max(drift), beside=beside))
+    beside = say(WORDS["quantised"]).format(drift=max(quantised["drift"]["relative"])) if quantised else ""
+    words.append(say(WORDS["most"]).format(layer=drift.index(max(drift)), drift=max(drift), beside=beside))
     return [*words, *_of_place(results["patching"][name], say), *_of_parts(results, name, say)]
 
 
-def _of_place(patching: Patching, say: dict[str, str]) -> Sequence[str]:
+def _of_place(patching: Patching, say: Say) -> Sequence[str]:
     if patching["half_ci"] is None:
-        return [say["no gain"].format(mazes=patching["mazes"])]
+        return [say(WORDS["no gain"]).format(mazes=patching["mazes"])]
     low, high = patching["half_ci"]
-    words = [say["half"].format(layer=patching["half"], low=low, high=high)]
+    words = [say(WORDS["half"]).format(layer=patching["half"], low=low, high=high)]
     above, random = patching["above_half"], patching["random_to_half"]
     if above and random:
         words.append(
-            say["control"].format(
+            say(WORDS["control"]).format(
                 above=above["valid"], random=random["valid"], base=patching["base"], own=patching["fine_tune"]
             )
         )
     return words
 
 
-def _of_parts(results: Results, name: str, say: dict[str, str]) -> Sequence[str]:
+def _of_parts(results: Results, name: str, say: Say) -> Sequence[str]:
     """The head or MLP that does most, where the fine-tune is surer of right moves than what it started from."""
     of = next((of for of in results["components"] if of["model"] == name), None)
     if of is None or of["gap_ci"][0] <= 0.0:
         return []
     part = largest(of)
-    place = say["mlp" if part["head"] is None else "head"].format(**part)
+    place = say(WORDS["mlp" if part["head"] is None else "head"]).format(**part)
     numbers = {"into": part["into"]["exact"], "out": part["out"]["exact"], "gap": of["gap"], "count": len(of["parts"])}
-    return [say["part"].format(place=place, reference=of["reference"], **numbers)]
+    return [say(WORDS["part"]).format(place=place, reference=of["reference"], **numbers)]
 
 
-def _of_seeds(results: Results, say: dict[str, str]) -> list[str]:
+def _of_seeds(results: Results, say: Say) -> list[str]:
     methods = methods_of(results["models"][1:])
     if not results["seeds"]:
-        return [say["luck"]] if len(methods) > 1 else []
+        return [say(WORDS["luck"])] if len(methods) > 1 else []
     found = [test for test in results["seeds"] if test["measure"] == "drift"]
-    return [say["seeds"].format(**test) for test in found]
+    return [say(WORDS["seeds"]).format(**test) for test in found]
 
 
-_ENGLISH = {
+WORDS = {
     "unchanged": "{name}: its update is zero, and nothing changes.",
     "changed": "{name} groups the mazes differently from {start} (regions and edges, centred: p {p:.2g}).",
     "alike": "{name} is not shown to group the mazes differently from {start} (regions and edges, centred: "
@@ -101,22 +100,4 @@ _ENGLISH = {
     "nats of log odds of right moves, and without it the fine-tune loses {out:+.2f}.",
     "luck": "There is no second seed of two methods: what tells methods apart here may be luck.",
     "seeds": "{a} and {b} against their seeds, by drift: p {p:.2g}, where no less than {smallest_p:.2g} is possible.",
-}
-_PORTUGUESE = {
-    "unchanged": "{name}: a sua atualização é zero, e nada muda.",
-    "changed": "{name} agrupa os labirintos de modo diferente de {start} (regiões e arestas, centradas: p {p:.2g}).",
-    "alike": "Não se mostra que {name} agrupe os labirintos de modo diferente de {start} (regiões e arestas, "
-    "centradas: p {p:.2g}).",
-    "most": "Seus estados moveram-se mais na camada {layer}, em {drift:.2f} da norma{beside}.",
-    "quantised": " (só a quantização: {drift:.2f})",
-    "no gain": "Em {mazes} labirintos não resolve mais do que a base além do acaso: não há ganho a localizar.",
-    "half": "Metade do ganho sobre a base volta com os seus estados após a camada {layer} (95 %: {low} a {high}).",
-    "control": "Com a sua atualização só nas camadas acima dela, {above:.0%} dos labirintos são resolvidos; com uma "
-    "aleatória do mesmo tamanho até ela, {random:.0%} (base {base:.0%}, fine-tuning inteiro {own:.0%}).",
-    "head": "a cabeça {head} da camada {layer}",
-    "mlp": "o MLP da camada {layer}",
-    "part": "De {count} cabeças e MLPs, {place} faz mais: sozinha desloca {reference} em {into:+.2f} de {gap:+.2f} "
-    "nats das chances (log) dos movimentos certos, e sem ela o fine-tuning perde {out:+.2f}.",
-    "luck": "Não há segunda semente de dois métodos: o que distingue os métodos aqui pode ser sorte.",
-    "seeds": "{a} e {b} contra as suas sementes, pela deriva: p {p:.2g}, sendo {smallest_p:.2g} o menor possível.",
 }

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...language import Say
 from ...metrics.path_validity.styles import GOAL, MOVES, START, WALL
 from ...plots import COLOURS, GREY
 from ..schema import Results
@@ -20,39 +21,49 @@ BLUE, ORANGE = COLOURS[:2]
 SHADES = 12
 
 
-def maze_figures(results: Results) -> Iterator[CaptionedFigure]:
+def maze_figures(results: Results, say: Say) -> Iterator[CaptionedFigure]:
     """Model x layer, or model x head, each panel the map of the maze."""
     of = results["one_maze"]
     layers = [f"layer {layer}" for layer in of["layers"]]
     yield CaptionedFigure(
         "maze_moves",
         None,
-        f"Maze {of['id']}, step by step: at each place of the solution the probability of the four moves if the "
-        "layer were the last (logit lens), as strokes of that length; blue is the solution's move, orange are others. "
-        "A ring is a decision: some way onward is right and some is not.",
+        say(
+            "Maze {id}, step by step: at each place of the solution the probability of the four moves if the layer "
+            "were the last (logit lens), as strokes of that length; blue is the solution's move, orange are others. "
+            "A ring is a decision: some way onward is right and some is not."
+        ).format(id=of["id"]),
         _panels(of, list(of["moves"]), layers, _arrows),
     )
     if of["heads"]:
         yield CaptionedFigure(
             "maze_attention",
             None,
-            f"Where heads look in maze {of['id']} when a decision is made: mean attention over its decisions, darker "
-            "is more, each panel up to its own most; below it, how much of the head's attention is on the map at all; "
-            "small squares are walls. The heads are those that do most when patched, or else those that look at the "
-            "map most.",
+            say(
+                "Where heads look in maze {id} when a decision is made: mean attention over its decisions, darker is "
+                "more, each panel up to its own most; below it, how much of the head's attention is on the map at "
+                "all; small squares are walls. The heads are those that do most when patched, or else those that look "
+                "at the map most."
+            ).format(id=of["id"]),
             _panels(of, list(of["moves"]), [f"head {h['head']}, layer {h['layer']}" for h in of["heads"]], _looks),
         )
     for key, drawn, said in (
-        ("walls", _walls, "a wall to the north of each place, at the place's own token"),
-        ("route", _route, "the way from S to G, at the last token of the prompt, when the whole map has been read"),
+        ("walls", _walls, say("a wall to the north of each place, at the place's own token")),
+        (
+            "route",
+            _route,
+            say("the way from S to G, at the last token of the prompt, when the whole map has been read"),
+        ),
     ):
         seen = [name for name, values in of[key].items() if values is not None]  # type: ignore[literal-required]
         if seen:
             yield CaptionedFigure(
                 f"maze_{key}",
                 None,
-                f"Where linear probes see {said}, in maze {of['id']}; darker is more likely. They were trained on the "
-                "other mazes of this report.",
+                say(
+                    "Where linear probes see {said}, in maze {id}; darker is more likely. They were trained on the "
+                    "other mazes of this report."
+                ).format(said=said, id=of["id"]),
                 _panels(of, seen, layers, drawn),
             )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ...language import Say
 from ...plots import colours_of
 from ..schema import Results
 from ..schema.weights import Mixture
@@ -12,27 +13,29 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def mixture_figures(results: Results) -> Iterator[CaptionedFigure]:
+def mixture_figures(results: Results, say: Say) -> Iterator[CaptionedFigure]:
     """Log odds of right moves, and validity, along the lines between adapters."""
     mixtures = results["mixtures"]
     if not mixtures:
         return
     sunk = "; ".join(
-        f"{_pair(of)} {of['barrier']:.2f} ({of['barrier_ci'][0]:.2f} to {of['barrier_ci'][1]:.2f})" for of in mixtures
+        f"{_pair(of)} {of['barrier']:.2f} ({of['barrier_ci'][0]:.2f} - {of['barrier_ci'][1]:.2f})" for of in mixtures
     )
     yield CaptionedFigure(
         "mixtures",
         None,
-        "From one fine-tune's update to another's, in a straight line: log odds of right moves at decisions, in nats, "
-        f"mean of {mixtures[0]['mazes']} mazes, with 95 % intervals over mazes. The middle is the average of the two; "
-        "crosses are the two merged by TIES. How far the line sinks below the straight one between its ends: "
-        f"{sunk}.",
+        say(
+            "From one fine-tune's update to another's, in a straight line: log odds of right moves at decisions, in "
+            "nats, mean of {mazes} mazes, with 95 % intervals over mazes. The middle is the average of the two; "
+            "crosses are the two merged by TIES. How far the line sinks below the straight one between its ends: "
+            "{sunk}."
+        ).format(mazes=mixtures[0]["mazes"], sunk=sunk),
         _along(mixtures, "log_odds", "nats"),
     )
     yield CaptionedFigure(
         "mixtures_valid",
         None,
-        "The same by validity, the share of those mazes whose answer is valid, with Wilson's 95 % intervals.",
+        say("The same by validity, the share of those mazes whose answer is valid, with Wilson's 95 % intervals."),
         _along(mixtures, "valid", "valid, share"),
     )
 

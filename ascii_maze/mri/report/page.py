@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...files import replacing, write_text
+from ...language import LANGUAGES, say_in
 from ...models.sources import loaded_in_words
 from ...plots import inline_svg, svg_of, write_png
 from ...templating import PAGES, render
@@ -21,7 +22,7 @@ from ..seeds import methods_of
 from .charts import TIP, WIDTH, CaptionedFigure
 from .component_figures import component_figures
 from .figures import appendix_figures, method_figures, overview_figures
-from .findings import LANGUAGES, findings
+from .findings import findings
 from .maze_figures import maze_figures
 from .mixture_figures import mixture_figures
 from .region_figures import region_figures
@@ -35,19 +36,23 @@ OF_METHODS = (method_figures, component_figures, steering_figures)
 ONE_MAZE = "one maze"
 
 
-def draw_report(results: Results, regions: RegionComparison | None, out: Path, on_progress: OnProgress) -> None:
+def draw_report(
+    results: Results, regions: RegionComparison | None, out: Path, on_progress: OnProgress, language: str = "en"
+) -> None:
     """Write figures, tables, report.html and mri.json.
 
     Args:
         regions: what the figures of regions are drawn from, if there are any.
         on_progress: called with `figures`, those drawn and those in all.
+        language: of report.html, one of `LANGUAGES`; the other files are in English.
     """
-    of_regions = list(region_figures(regions)) if regions else []
+    say = say_in("mri", language)
+    of_regions = list(region_figures(regions, say)) if regions else []
     sections: dict[str | None, list[CaptionedFigure]] = {
-        None: [*overview_figures(results), *(drawn for draw in OF_ALL for drawn in draw(results))],
-        **{name: [drawn for draw in OF_METHODS for drawn in draw(results, name)] for name in results["patching"]},
-        ONE_MAZE: [*maze_figures(results)],
-        BASE: [*appendix_figures(results)],
+        None: [*overview_figures(results, say), *(drawn for draw in OF_ALL for drawn in draw(results, say))],
+        **{name: [drawn for draw in OF_METHODS for drawn in draw(results, name, say)] for name in results["patching"]},
+        ONE_MAZE: [*maze_figures(results, say)],
+        BASE: [*appendix_figures(results, say)],
     }
     for name, figures in sections.items():
         figures += [drawn for drawn in of_regions if drawn.model == name]
@@ -64,7 +69,7 @@ def draw_report(results: Results, regions: RegionComparison | None, out: Path, o
     for name, records in tables(results).items():
         if records:
             write_text(out / "tables" / f"{name}.csv", to_csv(records))
-    write_page(out / "report.html", results, pictures)
+    write_page(out / "report.html", results, pictures, language)
     write_results(out / "mri.json", results)
 
 
@@ -92,13 +97,15 @@ def with_titles(svg: str) -> str:
     return re.sub(f'<g id="{TIP}([^"]*)">', r"<g><title>\1</title>", svg)
 
 
-def write_page(path: Path, results: Results, pictures: dict[str | None, list[dict]]) -> None:
+def write_page(path: Path, results: Results, pictures: dict[str | None, list[dict]], language: str = "en") -> None:
     """Write report.html: one file that makes no requests.
 
     Args:
         pictures: of `save_figure`, by section: None is the overview, `ONE_MAZE` and `base`, the
             appendix, are others, and else it is an adapter.
+        language: one of `LANGUAGES`; the findings stand there in all of them.
     """
+    say, other = say_in("mri", language), next(one for one in LANGUAGES if one != language)
     adapters = results["models"][1:]
     context = {
         "results": results,
@@ -107,7 +114,9 @@ def write_page(path: Path, results: Results, pictures: dict[str | None, list[dic
         "rows": [_summary(results, name) for name in adapters],
         "overview": pictures[None],
         "methods": {name: pictures[name] for name in results["patching"]},
-        "findings": {language: findings(results, language) for language in LANGUAGES},
+        "_": say,
+        "findings": findings(results, say),
+        "other": {"language": other, "findings": findings(results, say_in("mri", other))},
         "several_seeds": len(methods_of(adapters)) < len(adapters),
         "seeds": results["seeds"],
         "one_maze": pictures[ONE_MAZE],

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...language import Say
 from ...plots import GREY, colours_of
 from ..models import BASE
 from ..regions.edges import ALL, overlay
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def region_figures(result: RegionComparison) -> Iterator[CaptionedFigure]:
+def region_figures(result: RegionComparison, say: Say) -> Iterator[CaptionedFigure]:
     """Every figure of a comparison: the overview, then those of each model, the base first."""
     from matplotlib import rc_context
 
@@ -32,11 +33,11 @@ def region_figures(result: RegionComparison) -> Iterator[CaptionedFigure]:
         wanted += [(kind, name, draw) for kind, draw in kinds.items()]
     for kind, model, draw in wanted:
         with rc_context(STYLE):
-            figure, caption = draw(result) if model is None else draw(result, model)
+            figure, caption = draw(result, say) if model is None else draw(result, model, say)
         yield CaptionedFigure(kind, model, caption, figure)
 
 
-def _overview(result: RegionComparison) -> tuple["Figure", str]:
+def _overview(result: RegionComparison, say: Say) -> tuple["Figure", str]:
     models: Mapping[str, Any] = result["models"]
     figure, panels = new_figure(1.1 + 0.3 * len(models), columns=2)
     places = range(len(models))
@@ -53,14 +54,14 @@ def _overview(result: RegionComparison) -> tuple["Figure", str]:
         panel.set_yticks(places, names if panel is panels[0] else p)
         panel.set(title=kind, xlabel="agreement (Jaccard)", xlim=(0, 1.02), ylim=(len(models) - 0.5, -0.5))
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-    return figure, (
+    return figure, say(
         "What decides is p, of a test that swaps the labels base and fine-tune at random prompts; the grey band is a "
         "floor of something else, the choice of prompts (how well the base on one half of them agrees with itself on "
         "the other), and a dot left of it is a change larger than other prompts would have made."
     )
 
 
-def _by_layer(result: RegionComparison) -> tuple["Figure", str]:
+def _by_layer(result: RegionComparison, say: Say) -> tuple["Figure", str]:
     models: Mapping[str, Any] = result["models"]
     figure, panels = new_figure(3.2, columns=2)
     colours = colours_of(models, {BASE})
@@ -77,25 +78,25 @@ def _by_layer(result: RegionComparison) -> tuple["Figure", str]:
         count_in_wholes(panel)
     panels[0].set_ylabel("agreement with the base (Jaccard)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
-    return figure, (
+    return figure, say(
         "Where a line is below the dashed one, that fine-tune has changed that layer by more than the choice of "
         "prompts explains; gaps are layers without an edge."
     )
 
 
-def _regions(result: RegionComparison, model: str) -> tuple["Figure", str]:
+def _regions(result: RegionComparison, model: str, say: Say) -> tuple["Figure", str]:
     every = [share for name in result["grids"] for share in _shares(result, name).values()]
     # One scale for all models; it leaves out layers where nothing varies, with all prompts in one cell.
     greatest = max(share[share < 1].max(initial=0.0) for share in every) or 1.0
     figure, panel, _ = mosaic(_shares(result, model), "Blues", greatest)
     panel.set_title(model)
-    return figure, (
+    return figure, say(
         "Each square is a layer's plane of the first two components, the same for every model; the darker a cell, the "
         "larger the share of the label's prompts that lie in it."
     )
 
 
-def _regions_changed(result: RegionComparison, model: str) -> tuple["Figure", str]:
+def _regions_changed(result: RegionComparison, model: str, say: Say) -> tuple["Figure", str]:
     base, other = _shares(result, result["base"]), _shares(result, model)
     change = {label: other[label] - base[label] for label in other}
     greatest = max(float(np.abs(share).max()) for share in change.values()) or 1.0
@@ -108,13 +109,13 @@ def _regions_changed(result: RegionComparison, model: str) -> tuple["Figure", st
         for cells, color in ((two & ~one, "#b35806"), (one & ~two, "#542788")):
             for layer, column, row in np.argwhere(cells):
                 outline(panel, lefts[layer] + column, top + size - 1 - row, color)
-    return figure, (
+    return figure, say(
         "Orange cells hold more of the label's prompts after fine-tuning, violet ones fewer; outlined cells are "
-        f"regions gained or lost, with at least {share:.0%} of the prompts in one of the two models only."
-    )
+        "regions gained or lost, with at least {share:.0%} of the prompts in one of the two models only."
+    ).format(share=share)
 
 
-def _graphs(result: RegionComparison, model: str) -> tuple["Figure", str]:
+def _graphs(result: RegionComparison, model: str, say: Say) -> tuple["Figure", str]:
     labels = result["graphs"][model]
     rows = -(-len(labels) // 2)
     figure, panels = new_figure(0.3 + 2.4 * rows, columns=2, rows=rows)
@@ -123,25 +124,25 @@ def _graphs(result: RegionComparison, model: str) -> tuple["Figure", str]:
         panel.set_title(f"{model}: {label} ({result['labels'][label]})")
     for panel in panels[len(labels) :]:
         panel.axis("off")
-    return figure, (
+    return figure, say(
         "Each column is a layer, each dot a component, the first on top, each line a rank correlation of at least "
-        f"{result['settings']['threshold']:g} over the label's prompts, wider if stronger, dashed if negative."
-    )
+        "{threshold:g} over the label's prompts, wider if stronger, dashed if negative."
+    ).format(threshold=result["settings"]["threshold"])
 
 
-def _labels_overlaid(result: RegionComparison, model: str) -> tuple["Figure", str]:
+def _labels_overlaid(result: RegionComparison, model: str, say: Say) -> tuple["Figure", str]:
     sizes = {label: count for label, count in result["labels"].items() if label != ALL}
     labels = sorted(sizes, key=sizes.__getitem__, reverse=True)[:2]
     figure, (panel,) = new_figure(3.8)
     graph_panel(panel, overlay({label: _graph(result, model, label) for label in labels}))
     panel.set_title(model)
-    return figure, (
+    return figure, say(
         "The graphs of the two most frequent labels in one: an edge of both is drawn twice, side by side, each line "
         "as wide as its own correlation is strong."
     )
 
 
-def _edges_changed(result: RegionComparison, model: str) -> tuple["Figure", str]:
+def _edges_changed(result: RegionComparison, model: str, say: Say) -> tuple["Figure", str]:
     base, other = _graph(result, result["base"], ALL), _graph(result, model, ALL)
     figure, panels = new_figure(3.4, columns=2)
     graph_panel(panels[0], overlay({result["base"]: base, model: other}))
@@ -159,11 +160,11 @@ def _edges_changed(result: RegionComparison, model: str) -> tuple["Figure", str]
     finish_panel(panels[1], base)
     panels[1].set_title("kept, lost and gained")
     table = result["models"][model]["edges"][ALL]
-    return figure, (
+    return figure, say(
         "Left both graphs, an edge of both drawn twice, as wide as strong in each; right what the fine-tune kept, "
-        f"lost and gained: on the same prompts the two agree to {table['agreement']:.2f}, on different halves of them "
-        f"to {table['across_halves']:.2f}, and the base with itself on different halves to {table['noise_floor']:.2f}."
-    )
+        "lost and gained: on the same prompts the two agree to {agreement:.2f}, on different halves of them to "
+        "{across_halves:.2f}, and the base with itself on different halves to {noise_floor:.2f}."
+    ).format(**table)
 
 
 def _with_gaps(values: Sequence[float | None]) -> list[float]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ...language import Say
 from ...plots import GREY, colours_of
 from ..schema import Results
 from ..schema.causes import Steering
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def wall_figures(results: Results) -> Iterator[CaptionedFigure]:
+def wall_figures(results: Results, say: Say) -> Iterator[CaptionedFigure]:
     """By layer, whether the base acts on a wall that is put in or taken out inside."""
     of = results["walls"]
     if of is None:
@@ -20,10 +21,12 @@ def wall_figures(results: Results) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(
         "walls",
         None,
-        "A wall that is there only inside: at a decision, what wall places have more than open ones is added to the "
-        "next place's state after one layer, or taken from it where the wall is there. Share of the "
-        f"{of['cases']} of {of['asked']} cases where a true wall changes the base's move in which it does so too; "
-        "dotted, random directions of the same norm.",
+        say(
+            "A wall that is there only inside: at a decision, what wall places have more than open ones is added to "
+            "the next place's state after one layer, or taken from it where the wall is there. Share of the {cases} "
+            "of {asked} cases where a true wall changes the base's move in which it does so too; dotted, random "
+            "directions of the same norm."
+        ).format(cases=of["cases"], asked=of["asked"]),
         lines(
             {"put in": of["added"], "taken out": of["removed"]},
             "moves as the wall says, share",
@@ -33,17 +36,19 @@ def wall_figures(results: Results) -> Iterator[CaptionedFigure]:
     )
 
 
-def steering_figures(results: Results, name: str) -> Iterator[CaptionedFigure]:
+def steering_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFigure]:
     """Response by dose, a line for each layer."""
     for of in results["steering"]:
         if of["model"] == name:
             yield CaptionedFigure(
                 "steering",
                 name,
-                f"Steering: the mean change from {of['reference']} to {name} where moves are decided, added to "
-                f"{of['reference']} after one layer in doses of it; how much surer of right moves it becomes, in nats "
-                f"of log odds at decisions, on {of['mazes']} mazes, with 95 % intervals. Dotted: random directions of "
-                "the same norm.",
+                say(
+                    "Steering: the mean change from {reference} to {model} where moves are decided, added to "
+                    "{reference} after one layer in doses of it; how much surer of right moves it becomes, in nats of "
+                    "log odds at decisions, on {mazes} mazes, with 95 % intervals. Dotted: random directions of the "
+                    "same norm."
+                ).format(reference=of["reference"], model=name, mazes=of["mazes"]),
                 _doses(of),
             )
 

@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.patches import Rectangle
 
+from ascii_maze.language import english
 from ascii_maze.mri.regions.comparison import compare_regions, fit_regions
 from ascii_maze.mri.regions.edges import ALL
 
@@ -28,7 +29,7 @@ def compared():
 
 @pytest.fixture(scope="module")
 def drawn(compared):
-    return list(region_figures(compared))
+    return list(region_figures(compared, english))
 
 
 def texts_of(figure) -> list[str]:
