@@ -60,6 +60,7 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
 def prepare_process() -> None:
     """Environment variables and threads that must be set before torch and accelerate are used.
 
+    The cores are shared out among the processes of a run and among the commands that run at once.
     Without `ACCELERATE_USE_CPU` two processes on a CPU train separately, each as the only one; and `accelerate launch`
     gives a CPU process one thread, half the speed of two cores.
     """
@@ -73,13 +74,13 @@ def prepare_process() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     import torch
 
-    from .models.devices import this_device
+    from .models.devices import JOBS, this_device
 
     if this_device().kind != "cpu":
         return
     os.environ.setdefault("ACCELERATE_USE_CPU", "true")
     keep_freed_memory()
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) * int(os.environ.get(JOBS, "1"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, cores // processes))
 

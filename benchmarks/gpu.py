@@ -17,6 +17,7 @@ import gc
 import os
 import platform
 import resource
+import shlex
 import sys
 import tempfile
 import time
@@ -49,6 +50,7 @@ WAYS = {
     "ours, shared_prefix on": Way({"shared_prefix": "true"}),
     "ours, flash attention": Way({"attn_implementation": "flash_attention_2"}, "flash_attn"),
     "ours, Liger": Way({"use_liger_kernel": "true"}, "liger_kernel"),
+    "TRL alone, again": Way(None),  # the first paid for what the later ones found warm
     "ours, vLLM": Way({"use_vllm": "true", "vllm_mode": "colocate"}, "vllm", generating=True),
 }
 # Qwen3-0.6B's config.json, and a small model of the same kind.
@@ -184,12 +186,13 @@ def measure(trainer, steps: int) -> Measured:
     return Measured(counted["tokens"] / watch.seconds, watch.seconds / steps, peak)
 
 
-def measure_method(method: str, settings: dict[str, Any], steps: int) -> list[str]:
-    """A row of the table for each way, printed as it comes."""
+def measure_method(method: str, ways: list[str], settings: dict[str, Any], steps: int) -> list[str]:
+    """A row of the table for each of the ways, printed as it comes."""
     import torch
 
     rows, plain = [], None
-    for name, way in WAYS.items():
+    for name in ways:
+        way = WAYS[name]
         if (way.package and find_spec(way.package) is None) or (way.generating and method not in ("grpo", "rlhf")):
             continue
         try:
@@ -220,7 +223,7 @@ def page(options: argparse.Namespace, rows: list[str]) -> str:
         [
             "# All methods on a GPU",
             "",
-            f"`python benchmarks/gpu.py --model {options.model} --rows {options.rows} --steps {options.steps}`:",
+            f"`python benchmarks/gpu.py {shlex.join(sys.argv[1:])}`:",
             f"{card},",
             f"{platform.machine()}, Python {platform.python_version()}, {versions}.",
             "",
@@ -240,6 +243,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--model", default="qwen3-0.6b", choices=list(SIZES))
     parser.add_argument("--rows", type=int, default=32, help="at once: rows, pairs, or rollouts in groups of 8")
     parser.add_argument("--completion", type=int, default=64, help="tokens of a rollout")
@@ -279,7 +283,7 @@ def main() -> None:
             extra = rollouts if METHODS[method].generates else {}
             if method == "rlhf":
                 extra = {**extra, "reward_model_name_or_path": folder / "reward"}
-            rows += measure_method(method, {**settings, **extra}, options.steps)
+            rows += measure_method(method, options.ways, {**settings, **extra}, options.steps)
             options.page.write_text(page(options, rows), encoding="utf-8")  # a run that is cut keeps what it has
     print(options.page)
 

@@ -20,7 +20,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, RECORDS = ROOT / "benchmarks" / "LLM.md", ROOT / "benchmarks" / "llm.json"
-PILOTS = ("hash/none", "spaced/none", "cells/none", "spaced/search_dfs", "cells/search_dfs")
+PILOTS = ("hash/none", "spaced/none", "adjacency/none", "cells/none", "spaced/search_dfs", "cells/search_dfs")
+BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 READING = "## What to make of it"  # from here on the page is written by hand, and kept
 THOUGHT = 250  # tokens, of which the searches of 4x4 mazes need 200
 SETTINGS = {
@@ -71,7 +72,13 @@ def make_pilot(pilot: str, out: Path, steps: int, mazes: int, adapter: Path | No
             *(word for key, value in recipe.items() for word in (f"--{key}", value)),
         )
     asked = ["--dataset", folder / "dataset", "--limit", mazes, "--batch-size", 100, "--out", folder / "evaluation"]
-    call("evaluate", f"sft={trained}", *asked, *(["--thinking-tokens", THOUGHT] if reasoning != "none" else []))
+    call(
+        "evaluate",
+        f"base={BASE}",
+        f"sft={trained}",
+        *asked,
+        *(["--thinking-tokens", THOUGHT] if reasoning != "none" else []),
+    )
     results = json.loads((folder / "evaluation" / "results.json").read_text())["models"]
     logged = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
     state = trained / "trainer_state.json"  # of a checkpoint: its log may go on
@@ -99,6 +106,7 @@ def page(records: dict[str, Any], by_hand: str) -> str:
         "parsed",
         "at decisions",
         "thought true",
+        "base, lenient",
     )
     lines = [
         "# A real language model",
@@ -114,7 +122,8 @@ def page(records: dict[str, Any], by_hand: str) -> str:
         rates = record["rates"]["sft"]
         low, high = rates["valid_ci"]
         right, true = rates["decisions"]["right"], rates.get("thoughts", {}).get("true")
-        figures = [rates["optimal"], rates["valid_lenient"], rates["parsed"], right, true]
+        base = record["rates"].get("base", {}).get("valid_lenient")
+        figures = [rates["optimal"], rates["valid_lenient"], rates["parsed"], right, true, base]
         shown = " | ".join("" if figure is None else f"{100 * figure:.1f}" for figure in figures)
         lines.append(
             f"| {pilot} | {record['steps']} | {record['tokens']:,} | {record['loss']} | {100 * rates['valid']:.1f} | "

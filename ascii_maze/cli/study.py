@@ -28,6 +28,7 @@ def study(
     out: Annotated[Path, path_option("Output folder.")] = Path("outputs/demo"),
     workers: Annotated[int, typer.Option(help="Number of processes that build the dataset.")] = 2,
     stage: Annotated[str | None, typer.Option(help="Run only this stage, as from a cluster's scheduler.")] = None,
+    jobs: Annotated[int, typer.Option(help="Number of stages that run at once; they share the cores.")] = 1,
     allow_launcher: Annotated[
         bool,
         typer.Option(
@@ -81,7 +82,7 @@ def study(
     from ..study.view import live_view
 
     with resumable(), live_view() as on_progress:
-        progress = run_stages(stages, out, stage, on_progress)
+        progress = run_stages(stages, out, stage, on_progress, jobs)
     results = gather(chosen, progress, out)
     write_report(results, chosen, out, language)
     failed = [mine.stage.name for mine in progress if mine.state == "failed"]

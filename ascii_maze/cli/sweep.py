@@ -32,6 +32,7 @@ def sweep(
         typer.Option(help="Metric to maximise, as training logs it after eval_; default: optimal."),
     ] = None,
     search_seed: Annotated[int, typer.Option(help="Seed of the search; trials train with the recipe's own.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Number of trials that run at once; they share the cores.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Search a recipe's settings on the validation split, with as many trials for every method.
@@ -59,6 +60,7 @@ def sweep(
         budget=budget,
         outcome=outcome or outcome_of(resolved.method),
         seed=search_seed,
+        jobs=jobs,
     )
     silence_libraries()
     with resumable(), live_view() as on_progress:

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+# In the environment: how many commands of ours run at once, and share this machine's cores.
+JOBS = "ASCII_MAZE_JOBS"
+
 
 class Device(NamedTuple):
     """A kind of device.

@@ -20,11 +20,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from ..errors import AsciiMazeError, UsageError, one_line, printable
 from ..files import is_ours, output_folder, remove_inside, write_text
+from ..models.devices import JOBS
 from .inputs import digest_of, environment, handed_on, made_in, spoiled
 from .plan import Stage
 from .schema import StageRecord
@@ -70,49 +71,78 @@ def run_stages(
     out: Path,
     only: str | None = None,
     on_progress: Callable[[list[Progress]], None] | None = None,
+    jobs: int = 1,
 ) -> list[Progress]:
     """Run every stage that has to be run; a failed one costs those that need it, and no other.
 
     Args:
         only: the name of the one stage to run; what it needs must be there.
-        on_progress: called with all stages whenever something changes, and twice a second while a command runs.
+        jobs: how many run at once, each as soon as what it needs or makes use of is settled.
+        on_progress: called with all stages whenever something changes, and twice a second while commands run.
 
     Raises:
-        UsageError: there is no stage `only`, one that it needs has not been run, or the folder has a page of someone
-            else.
+        UsageError: there is no stage `only`, one that it needs has not been run, the folder has a page of someone
+            else, or no job is allowed.
         AsciiMazeError: the folder cannot be written.
     """
     on_progress = on_progress or (lambda progress: None)
     names = [stage.name for stage in stages]
     if only is not None and only not in names:
         raise UsageError(f"no stage '{only}'; expected one of {', '.join(names)}")
+    if jobs < 1:
+        raise UsageError(f"--jobs is {jobs}; expected 1 or more")
     progress = {stage.name: Progress(stage) for stage in stages}
-    outcomes: dict[str, str] = {}
-    digest = cache(digest_of)  # of one base, for all the stages that read it
+    unsettled, running = dict.fromkeys(names), dict[str, Iterator[None]]()
     with output_folder(out, wait=True) as lock:
         os.set_inheritable(lock.fileno(), True)
         check_nothing_of_others(out)
-        for stage in stages:
-            mine = progress[stage.name]
-            finished = {name for name, other in progress.items() if other.finished}
-            missing = stage.missing(finished)
-            key = key_of(stage, finished, outcomes, digest)
-            record = read_record(out, stage)
-            changed = why_again(stage, record, key, out)
-            mine.seconds = record["seconds"] if record and not changed else 0.0
-            if record and record["finished"] and not changed and not missing:
-                mine.state = "kept"
-            elif only is not None and stage.name != only:
-                mine.note = "not asked for"
-            elif missing:
-                if only is not None:
-                    raise UsageError(f"'{only}' needs {', '.join(missing)}, which has not been run; run that first")
-                mine.state, mine.note = "left out", f"needs {', '.join(missing)}"
-            else:
-                run_stage(mine, key, changed, finished, out, lambda: on_progress(list(progress.values())))
-            outcomes[stage.name] = outcome_of(key, read_record(out, stage))
-            on_progress(list(progress.values()))
+        settle = partial(
+            _settled, progress=progress, outcomes={}, digest=cache(digest_of), out=out, only=only, jobs=jobs
+        )
+        try:
+            while unsettled:
+                for stage in stages:
+                    free = stage.name in unsettled and stage.name not in running
+                    if free and len(running) < jobs and unsettled.keys().isdisjoint((*stage.needs, *stage.uses)):
+                        running[stage.name] = settle(stage)
+                for name in list(running):
+                    if next(running[name], "settled"):
+                        del running[name], unsettled[name]
+                    on_progress(list(progress.values()))
+        finally:
+            for commands in running.values():
+                commands.close()
     return list(progress.values())
+
+
+def _settled(
+    stage: Stage,
+    progress: dict[str, Progress],
+    outcomes: dict[str, str],
+    digest: Callable[[str], str],
+    out: Path,
+    only: str | None,
+    jobs: int,
+) -> Iterator[None]:
+    """Keep a stage, leave it out, or run it: a step each time that its command is looked at; closed, it ends that."""
+    mine = progress[stage.name]
+    finished = {name for name, other in progress.items() if other.finished}
+    missing = stage.missing(finished)
+    key = key_of(stage, finished, outcomes, digest)
+    record = read_record(out, stage)
+    changed = why_again(stage, record, key, out)
+    mine.seconds = record["seconds"] if record and not changed else 0.0
+    if record and record["finished"] and not changed and not missing:
+        mine.state = "kept"
+    elif only is not None and stage.name != only:
+        mine.note = "not asked for"
+    elif missing:
+        if only is not None:
+            raise UsageError(f"'{only}' needs {', '.join(missing)}, which has not been run; run that first")
+        mine.state, mine.note = "left out", f"needs {', '.join(missing)}"
+    else:
+        yield from run_stage(mine, key, changed, finished, out, jobs)
+    outcomes[stage.name] = outcome_of(key, read_record(out, stage))
 
 
 def check_nothing_of_others(out: Path) -> None:
@@ -126,11 +156,12 @@ def check_nothing_of_others(out: Path) -> None:
         raise UsageError(f"{out / found[0]} is there, and no study wrote it; give another --out")
 
 
-def run_stage(mine: Progress, key: str, changed: str, finished: set[str], out: Path, tick: Callable[[], None]) -> None:
-    """Run one command to its end.
+def run_stage(mine: Progress, key: str, changed: str, finished: set[str], out: Path, jobs: int = 1) -> Iterator[None]:
+    """Run one command to its end; a step each time that it is looked at, twice a second with all others.
 
     Args:
         changed: why what an earlier attempt made is removed first; empty where it is resumed.
+        jobs: how many commands run at once.
     """
     stage, product = mine.stage, out / mine.stage.product
     if changed:
@@ -158,13 +189,13 @@ def run_stage(mine: Progress, key: str, changed: str, finished: set[str], out: P
     remember(False)
     with log.open("wb", buffering=0) as sink:
         sink.write(f"run again: {changed}\n".encode() if changed else b"")
-        with started(stage, finished, sink) as process:
+        with started(stage, finished, sink, jobs) as process:
             while True:
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(TICK)
+                    process.wait(TICK / jobs)
                     break
                 mine.seconds, mine.note = before + time.monotonic() - began, last_line(log)
-                tick()
+                yield
     failed = process.returncode != 0 or not product.is_file()
     mine.state, mine.note = "failed" if failed else "done", why_failed(process.returncode, log) if failed else ""
     remember(not failed)
@@ -185,7 +216,7 @@ def why_again(stage: Stage, record: StageRecord | None, key: str, out: Path) -> 
 
 
 @contextlib.contextmanager
-def started(stage: Stage, finished: set[str], sink) -> Iterator[subprocess.Popen]:
+def started(stage: Stage, finished: set[str], sink, jobs: int) -> Iterator[subprocess.Popen]:
     """The stage's command as a process, which is ended if the block is left early.
 
     Raises:
@@ -193,7 +224,7 @@ def started(stage: Stage, finished: set[str], sink) -> Iterator[subprocess.Popen
     """
     words = [*([] if stage.launcher else [sys.executable, "-m", "ascii_maze"]), *stage.words(finished)]
     followed = {FOLLOW: str(os.getpid())} if stage.follows else {}
-    variables = {**os.environ, **followed, "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
+    variables = {**os.environ, **followed, JOBS: str(jobs), "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
     try:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env=variables, close_fds=False

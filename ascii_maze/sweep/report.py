@@ -38,6 +38,7 @@ class SweepRecord(TypedDict):
         words: overrides of all trials.
         space: setting -> its values, or from, to, and whether its logarithm is drawn.
         outcome: what was to be large, and `split` and `mazes` what it was measured on.
+        jobs: how many trials were proposed together and ran at once.
         best: number of the trial with the largest outcome, the first of several; None while there is none.
     """
 
@@ -50,6 +51,7 @@ class SweepRecord(TypedDict):
     split: str
     mazes: int | None
     seed: int
+    jobs: int
     trials: list[TrialRecord]
     best: int | None
 

@@ -2,7 +2,8 @@
 
 The proposals are by the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) after `RANDOM` random ones;
 the recipe as it stands is the first. The search's random numbers are derived for each trial from the seed and its
-number, so an interrupted sweep proposes what an uninterrupted one would have. Trials stand in Optuna's SQLite
+number, so an interrupted sweep proposes what an uninterrupted one would have, and trials that run at once are proposed
+in rounds. Trials stand in Optuna's SQLite
 file; one that was interrupted, killed too, resumes from its checkpoint with the settings that it had.
 """
 
@@ -46,6 +47,7 @@ class Sweep:
         budget: of each, as `tokens=200000`.
         outcome: what is to be large, as the training logs it after `eval_`, at the end of a run.
         seed: of the search; each trial has the recipe's own.
+        jobs: trials that run at once, and are proposed together.
     """
 
     recipe: str
@@ -55,6 +57,7 @@ class Sweep:
     budget: str
     outcome: str
     seed: int = 0
+    jobs: int = 1
 
     def load(self) -> Recipe:
         """The recipe with the overrides and the budget."""
@@ -78,6 +81,8 @@ def check_sweep(sweep: Sweep) -> None:
         Budget.parse(sweep.budget)
     except ValueError as error:
         raise UsageError(f"--budget: {error}") from error
+    if sweep.jobs < 1:
+        raise UsageError(f"--jobs is {sweep.jobs}; expected 1 or more")
     if sweep.trials < 2:
         raise UsageError(f"--trials is {sweep.trials}; a sweep compares two or more")
     given = {word.lstrip("-").partition("=")[0] for word in sweep.words if word.startswith("--")}
@@ -116,22 +121,26 @@ def _search(sweep: Sweep, out: Path, on_progress: OnProgress | None) -> SweepRec
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study, recipe = _open(sweep, out), sweep.load()
     progress: list[Progress] = []
-    for number in range(sweep.trials):
-        settings = _settings_of(study, sweep, number)
-        stage = stage_of(sweep, recipe, out, number, settings)
-        trial = study.trials[number]
-        if trial.state.is_finished():
-            progress.append(Progress(stage, "kept", trial.user_attrs["seconds"], trial.user_attrs["note"]))
-            continue
-        (mine,) = run_stages([stage], out, on_progress=_after(progress, on_progress))
-        progress.append(mine)
-        _tell(study, trial, mine, out, sweep.outcome)
+    for first in range(0, sweep.trials, sweep.jobs):
+        numbers = range(first, min(first + sweep.jobs, sweep.trials))
+        # All of a round are proposed before one of them is run, so that they depend on no clock.
+        stages = [stage_of(sweep, recipe, out, number, _settings_of(study, sweep, number)) for number in numbers]
+        trials = {stage.name: study.trials[number] for number, stage in zip(numbers, stages, strict=True)}
+        for stage in stages:
+            if (known := trials[stage.name]).state.is_finished():
+                progress.append(Progress(stage, "kept", known.user_attrs["seconds"], known.user_attrs["note"]))
+        left = [stage for stage in stages if not trials[stage.name].state.is_finished()]
+        ran = run_stages(left, out, on_progress=_after(progress, on_progress), jobs=sweep.jobs) if left else []
+        for mine in ran:
+            progress.append(mine)
+            _tell(study, trials[mine.stage.name], mine, out, sweep.outcome)
         record = record_of(sweep, recipe, study)
         write_report(record, out)
-        if not mine.finished and record["best"] is None:
-            raise AsciiMazeError(f"{stage.name} failed: {mine.note}; see {out / 'stages' / stage.name}.log")
-    record = record_of(sweep, recipe, study)
-    write_report(record, out)
+        if record["best"] is None:
+            failed = ran[0]
+            raise AsciiMazeError(
+                f"{failed.stage.name} failed: {failed.note}; see {out}/stages/{failed.stage.name}.log"
+            )
     return record
 
 
@@ -194,7 +203,7 @@ def _settings_of(study: "optuna.Study", sweep: Sweep, number: int) -> dict[str, 
     if number < len(trials) and trials[number].state != optuna.trial.TrialState.WAITING:
         return dict(trials[number].params)
     derived = int.from_bytes(hashlib.sha256(f"{sweep.seed}:{number}".encode()).digest()[:4])
-    study.sampler = optuna.samplers.TPESampler(seed=derived, n_startup_trials=RANDOM)
+    study.sampler = optuna.samplers.TPESampler(seed=derived, n_startup_trials=RANDOM, constant_liar=sweep.jobs > 1)
     return dict(study.ask({key: _distribution(allowed) for key, allowed in sweep.space.items()}).params)
 
 
@@ -262,6 +271,7 @@ def record_of(sweep: Sweep, recipe: Recipe, study: "optuna.Study") -> SweepRecor
         split=str(recipe.values.get("dataset_test_split", "validation")),
         mazes=recipe.values.get("eval_limit"),
         seed=sweep.seed,
+        jobs=sweep.jobs,
         trials=trials,
         best=best and best["number"],
     )

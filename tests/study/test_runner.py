@@ -201,6 +201,55 @@ def test_what_is_used_is_used_where_it_is_there(tmp_path):
     assert states(run_stages(alone, tmp_path / "alone"))["sum"] == "left out"
 
 
+# Ends once the other of two is running too, and fails where it waits in vain.
+MEET = """
+import pathlib, sys, time, os
+out = pathlib.Path(sys.argv[1])
+out.parent.mkdir(parents=True, exist_ok=True)
+(out.parent / "here").write_text(os.environ["ASCII_MAZE_JOBS"])
+others = [out.parent.parent / name / "here" for name in "bc"]
+for _ in range(200):
+    if all(other.exists() for other in others):
+        out.write_text("1")
+        sys.exit()
+    time.sleep(0.05)
+sys.exit("nobody came")
+"""
+
+
+def test_stages_that_need_nothing_of_each_other_run_at_once(tmp_path):
+    stages = [
+        stage(tmp_path, "a"),
+        stage(tmp_path, "b", "a", program=MEET),
+        stage(tmp_path, "c", "a", program=MEET),
+        stage(tmp_path, "d", "b", "c"),
+    ]
+    assert states(run_stages(stages, tmp_path, jobs=2)) == dict.fromkeys("abcd", "done")
+    assert journal(tmp_path) == ["a", "d"]
+    assert (tmp_path / "b" / "here").read_text() == "2"
+    assert states(run_stages(stages, tmp_path, jobs=3)) == dict.fromkeys("abcd", "kept")
+
+
+def test_interrupted_every_command_that_runs_is_ended(tmp_path):
+    waits = "import time; time.sleep(60)"
+    stages = [stage(tmp_path, name, program=waits) for name in "ab"]
+
+    def interrupt(progress):
+        if all(mine.state == "running" for mine in progress):
+            raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_stages(stages, tmp_path, on_progress=interrupt, jobs=2)
+    assert time.monotonic() - began < 30
+    assert not any(json.loads((tmp_path / "stages" / f"{name}.json").read_text())["finished"] for name in "ab")
+
+
+def test_no_job_is_no_study(tmp_path):
+    with pytest.raises(UsageError, match="--jobs is 0"):
+        run_stages([stage(tmp_path, "a")], tmp_path, jobs=0)
+
+
 def test_one_stage_alone(tmp_path):
     stages = [stage(tmp_path, "a"), stage(tmp_path, "b", "a")]
     with pytest.raises(UsageError, match="'b' needs a, which has not been run"):

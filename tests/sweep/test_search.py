@@ -42,17 +42,20 @@ def trained(monkeypatch):
     """Trainings that were asked for; each does better the nearer its learning rate is to 0.01, and worse with 8."""
     asked: list[dict] = []
 
-    def run(stages, out, on_progress=None):
-        (stage,) = stages
+    def run(stages, out, on_progress=None, jobs=1):
+        assert len(stages) <= jobs
+        return [train(stage, out) for stage in stages]
+
+    def train(stage, out):
         words = list(stage.words(set()))
         values = {key: float(words[words.index(f"--{key}") + 1]) for key in SPACE}
         asked.append({"name": stage.name, **values})
         if values["learning_rate"] > 0.09:
-            return [Progress(stage, "failed", 1.0, "the loss is nan")]
+            return Progress(stage, "failed", 1.0, "the loss is nan")
         rate = 1 - abs(values["learning_rate"] - 0.01) - 0.1 * (values["lora_r"] == 8)
         (out / stage.name).mkdir(exist_ok=True)
         write_metrics(out / stage.name, metrics_of(rate))
-        return [Progress(stage, "done", 1.0)]
+        return Progress(stage, "done", 1.0)
 
     monkeypatch.setattr(module, "run_stages", run)
     return asked
@@ -74,11 +77,11 @@ def test_an_interrupted_sweep_proposes_what_an_uninterrupted_one_does(trained, t
     whole = search(a_sweep(), tmp_path / "whole")
     run, calls = module.run_stages, []
 
-    def interrupted(stages, out, on_progress=None):
+    def interrupted(stages, out, on_progress=None, jobs=1):
         calls.append(stages[0].name)
         if len(calls) in (1, 4):
             raise KeyboardInterrupt
-        return run(stages, out, on_progress)
+        return run(stages, out, on_progress, jobs)
 
     monkeypatch.setattr(module, "run_stages", interrupted)
     for _ in range(2):
@@ -88,6 +91,28 @@ def test_an_interrupted_sweep_proposes_what_an_uninterrupted_one_does(trained, t
     assert calls[:5] == ["trial-0", "trial-0", "trial-1", "trial-2", "trial-2"]
     assert [trial["settings"] for trial in record["trials"]] == [trial["settings"] for trial in whole["trials"]]
     assert record["trials"] == whole["trials"]
+
+
+def test_trials_that_run_at_once_are_proposed_in_rounds(trained, tmp_path, monkeypatch):
+    whole = search(a_sweep(jobs=3), tmp_path / "whole")
+    assert (
+        len(whole["trials"])
+        == len({str(trial["settings"]) for trial in whole["trials"]})
+        == whole["trials"][-1]["number"] + 1
+    )
+    run, calls = module.run_stages, []
+
+    def interrupted(stages, out, on_progress=None, jobs=1):
+        calls.append([stage.name for stage in stages])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return run(stages, out, on_progress, jobs)
+
+    monkeypatch.setattr(module, "run_stages", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search(a_sweep(jobs=3), tmp_path / "parts")
+    assert search(a_sweep(jobs=3), tmp_path / "parts")["trials"] == whole["trials"]
+    assert calls[1] == calls[2] == ["trial-3", "trial-4", "trial-5"]
 
 
 def test_more_trials_go_on_and_fewer_are_a_part(trained, tmp_path):
