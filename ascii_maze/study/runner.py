@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -92,7 +92,7 @@ def run_stages(
     if jobs < 1:
         raise UsageError(f"--jobs is {jobs}; expected 1 or more")
     progress = {stage.name: Progress(stage) for stage in stages}
-    unsettled, running = dict.fromkeys(names), dict[str, Iterator[None]]()
+    unsettled, running = dict.fromkeys(names), dict[str, Generator[None, None, None]]()
     with output_folder(out, wait=True) as lock:
         os.set_inheritable(lock.fileno(), True)
         check_nothing_of_others(out)
@@ -123,7 +123,7 @@ def _settled(
     out: Path,
     only: str | None,
     jobs: int,
-) -> Iterator[None]:
+) -> Generator[None, None, None]:
     """Keep a stage, leave it out, or run it: a step each time that its command is looked at; closed, it ends that."""
     mine = progress[stage.name]
     finished = {name for name, other in progress.items() if other.finished}
