@@ -5,6 +5,7 @@ must be known to `HOW`: it is run, run with a small `--limit`, or else read by t
 """
 
 import doctest
+import json
 import re
 import shlex
 import shutil
@@ -45,7 +46,8 @@ def commands(page: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where a user stands after `ascii-maze build demo --out ascii-maze`, and an evaluation of the baselines."""
+    """Where a user stands after `ascii-maze build demo`, an evaluation, and with answers made elsewhere."""
+    from ascii_maze.evaluation.prompts import write_prompts
     from ascii_maze.evaluation.run import evaluate
     from dataset_builder.build import build
     from dataset_builder.config import load_config
@@ -53,6 +55,10 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     build(load_config("demo", limit=16), folder / "ascii-maze")
     evaluate({}, str(folder / "ascii-maze"), ["test"], folder / "outputs" / "evaluation-small", limit=8)
+    answers = folder / "answers.jsonl"
+    write_prompts(str(folder / "ascii-maze"), "test", None, answers, None)
+    lines = [json.loads(line) | {"completion": "U"} for line in answers.read_text().splitlines()]
+    answers.write_text("".join(json.dumps(line) + "\n" for line in lines))
     (folder / "ascii_maze").symlink_to(ROOT / "ascii_maze")
     return folder
 
@@ -115,7 +121,7 @@ def run(words: list[str]) -> None:
 def run_small(words: list[str]) -> None:
     """A command of ours, with few rows and where nothing is yet."""
     out = words.index("--out") + 1
-    run([*words[:out], words[out] + "-again", *words[out + 1 :], "--limit", "8"])
+    run([*words[:out], f"again-{words[out]}", *words[out + 1 :], "--limit", "8"])
 
 
 def plan_of_make(words: list[str]) -> None:
@@ -128,6 +134,11 @@ def help_of(words: list[str]) -> None:
     program = Path(sys.executable).parent / words[0]
     assert shutil.which(program)
     subprocess.run([program, *words[1:], "--help"], check=True, capture_output=True)
+
+
+def files_exist(words: list[str]) -> None:
+    """Tests to run: that they exist; they run with the others."""
+    assert all((ROOT / word).is_file() for word in words[3:])
 
 
 def known_program(words: list[str]) -> None:
@@ -144,9 +155,12 @@ HOW = (
     (r"(lm-eval|inspect|python -m dataset_builder)", help_of),
     (r"make ", plan_of_make),
     (r"hf ", help_of),
+    (r"\.venv/bin/python -m pytest ", files_exist),
     (r"accelerate launch ", read_as_a_launch),
     (r"ascii-maze build demo --out ascii-maze", run_small),
     (r"ascii-maze show ascii-maze ", run),
+    (r"ascii-maze prompts ", run_small),
+    (r"ascii-maze evaluate gpt=answers.jsonl --split ", run),
     (r"ascii-maze push dataset .*--dry-run", run),
     (r"ascii-maze ", read_by_its_parser),
 )

@@ -115,6 +115,12 @@ def test_overrides_win_and_the_resolved_recipe_is_a_recipe(write, tmp_path):
     assert (again.method, again.values) == (recipe.method, recipe.values)
 
 
+def test_a_shipped_recipe_is_extended_by_its_name(write):
+    recipe = load_recipe(write("mine.yaml", "extends: recipes/sft.yaml\nlearning_rate: 1.0e-4\n"))
+    shipped = load_recipe("recipes/sft.yaml")
+    assert recipe.values == {**shipped.values, "learning_rate": 1e-4}
+
+
 def test_tokens_of_the_vocabulary_are_no_secrets(write):
     recipe = load_recipe(write("good.yaml", "method: sft\neos_token: <|im_end|>\npad_token: <pad>\n"))
     assert recipe.values == {"eos_token": "<|im_end|>", "pad_token": "<pad>"}

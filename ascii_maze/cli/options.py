@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Dataset = Annotated[str, typer.Option(help="Folder that `build` made, or Hub id.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Number of mazes, the first of each split.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Number of mazes of each split, every kind in proportion.")]
 Marks = Annotated[
     list[str] | None, typer.Option(help="What characters of the file stand for, as in E=G,*=S; repeatable.")
 ]

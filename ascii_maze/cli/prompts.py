@@ -42,4 +42,5 @@ def prompts(
     ends = f"; an answer ends with {' or '.join(written['ends'])}" if written["ends"] else ""
     room = f", after at most {written['max_new_tokens']:,} tokens" if written["max_new_tokens"] else ""
     print(printable(f"{out}: {written['prompts']:,} prompts{ends}{room}"))
-    print(printable(f"add a 'completion' to each line, then: ascii-maze evaluate NAME={out} --split {split}"))
+    same = f"--dataset {dataset} --split {split}" + (f" --limit {limit}" if limit else "")
+    print(printable(f"add a 'completion' to each line, then: ascii-maze evaluate NAME={out} {same}"))

@@ -87,7 +87,9 @@ def open_predictions(path: Path, asked: dict[str, tuple], samples: int) -> Predi
         "SELECT DISTINCT key, (SELECT COUNT(*) FROM given WHERE given.key = asked.key) AS found FROM asked "
         f"WHERE wanted AND found != {samples:d}"
     )
-    _refuse(wrong_number, f"{path}: expected {samples} of each maze of split {where}; another number of completions:")
+    fewer = "to answer fewer mazes, give `prompts` and `evaluate` the same --limit"
+    expected = f"{path}: expected {samples} of each maze of split {where} ({fewer}); another number of completions:"
+    _refuse(wrong_number, expected)
 
     def answers(rows: list[dict]) -> list[list[str]]:
         query = "SELECT completion FROM given WHERE key = ? ORDER BY rowid"

@@ -134,6 +134,8 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]
             raise RecipeError(f"{path.name}: 'extends' must be a file or a list of files, not {shown(extends)}")
         parent_path = path.parent / parent
         if not parent_path.is_file():
+            parent_path = shipped_recipes().get(parent, parent_path)
+        if not parent_path.is_file():
             raise RecipeError(f"{path.name}: it extends '{parent}', and there is no file {parent_path}")
         inherited.update(_read_with_parents(parent_path.resolve(), (*children, path)))
     return {**inherited, **values}

@@ -11,7 +11,7 @@ from ..evaluation.crossed import POWER
 from ..language import Say, english
 from .schema import Contrast, Cost
 
-WORDS = {"optimal": "walks by a shortest path", "valid": "walks from S to G"}
+WORDS = {"optimal": "solves by a shortest path", "valid": "solves by any path"}
 # Key of a sweep's record -> what it is, in words.
 TUNED: dict[Literal["trials", "settings", "budget", "selected_on"], str] = {
     "trials": "the trials of their settings",
@@ -45,7 +45,7 @@ def findings(
     facts = {"share": say(WORDS[first["outcome"]]), "mazes": first["mazes"], "split": first["split"]}
     sentences = [opening.format(**facts, seeds=of_seeds, count=len(planned))]
     if len(seeds) == 1:
-        sentences.append(say("With one seed this compares these runs; another run of a method may do otherwise."))
+        sentences.append(say("With one seed, this compares these runs; another seed may give another result."))
     return [*sentences, *(sentence_of(contrast, margin, say) for contrast in planned), *unequal]
 
 
@@ -56,7 +56,7 @@ def sentence_of(contrast: Contrast, margin: float, say: Say = english) -> str:
     facts = {"a": contrast["a"], "b": contrast["b"], "size": size, "margin": points(margin, say)}
     if found.startswith(("more", "fewer")):
         within = say(" That is within the margin of {margin}.").format(**facts) if found.endswith("margin") else ""
-        sentence = say("{a} walks {word} of them than {b}: {size}, p {p}.")
+        sentence = say("{a} solves {word} of them than {b}: {size}, p {p}.")
         return sentence.format(**facts, word=say(found.partition(",")[0]), p=p_text(contrast["p_holm"])) + within
     if found == "equivalent":
         sentence = say("{a} and {b} are equivalent within {margin}: {size}, p {p}.")
@@ -77,7 +77,7 @@ def could_show(contrast: Contrast, say: Say = english) -> str:
     """The smallest effect that the design would have shown, in a sentence."""
     smallest = contrast["smallest"]
     if smallest is None:
-        return say("So few seeds and mazes show no difference at all.")
+        return say("So few seeds and mazes could have shown no difference at all.")
     words = say("A true difference of {smallest} would be shown {power:.0f} % of the time.")
     return words.format(smallest=points(smallest, say), power=100 * POWER)
 

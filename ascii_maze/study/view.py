@@ -116,11 +116,11 @@ def plan_lines(stages: list[Stage]) -> list[str]:
     for stage in stages:
         time = f"about {clock(60 * stage.minutes)}" if stage.minutes is not None else "time unknown"
         after = ", ".join(stage.needs) or "nothing"
+        if stage.uses:  # it takes those that succeed, so a scheduler must wait for all to end
+            after += f", and the end of {', '.join(stage.uses)}"
         lines += [f"{stage.name}: {time}; after {after}" + (f"; {stage.note}" if stage.note else "")]
         lines += [f"    {stage.shell(everything)}", ""]
     known = [stage.minutes for stage in stages if stage.minutes is not None]
     unknown = len(stages) - len(known)
-    return [
-        *lines,
-        f"{len(stages)} stages, about {clock(60 * sum(known))}" + (f" and {unknown} unknown" if unknown else ""),
-    ]
+    times = [f"about {clock(60 * sum(known))}"] * bool(known) + [f"{unknown} of unknown time"] * bool(unknown)
+    return [*lines, f"{len(stages)} stages, {' and '.join(times)}"]

@@ -92,7 +92,7 @@ def test_what_a_model_may_write_is_never_an_error(dataset, rows, tmp_path):
     [
         (
             lambda rows: rows[4:],
-            r"expected 1 of each maze of split 'test'; another .*: '\w+' \(0\), .* 1 more",
+            r"expected 1 of each maze of split 'test' .* the same --limit.; another .*: '\w+' \(0\), .* 1 more",
         ),
         (lambda rows: [*rows, rows[0]], r"another number of completions: '\w+' \(2\)$"),
         (lambda rows: [*rows, {"id": "x", "completion": ""}], "there is no such maze in split 'test': 'x'$"),

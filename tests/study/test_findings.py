@@ -11,7 +11,7 @@ from ascii_maze.study.simulation import STARTS, effect_of, simulate
 
 PAIRS = default_pairs(list(STARTS), STARTS)
 SPREAD = {"sft": 0.08, "orpo": 0.15, "sft_twice": 0.08, "dpo": 0.15, "kto": 0.1, "rlhf": 0.02, "grpo": 0.12}
-CLAIMS = (" walks more of them than ", " walks fewer of them than ")
+CLAIMS = (" solves more of them than ", " solves fewer of them than ")
 
 
 def studied(rng, seeds: int, mazes: int, effects=None) -> list:
@@ -61,9 +61,9 @@ CONTRAST = {
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({}, "dpo walks more of them than sft: +12.3 points (95 % +5.0 to +20.0), p = 0.004."),
+        ({}, "dpo solves more of them than sft: +12.3 points (95 % +5.0 to +20.0), p = 0.004."),
         ({"difference": -0.02, "ci": [-0.03, -0.01], "p_holm": 0.0001, "p_equivalent_holm": 0.01},
-         "dpo walks fewer of them than sft: -2.0 points (95 % -3.0 to -1.0), p < 0.001. That is within the margin of "
+         "dpo solves fewer of them than sft: -2.0 points (95 % -3.0 to -1.0), p < 0.001. That is within the margin of "
          "5.0 points."),
         ({"p_holm": 0.05, "p_equivalent_holm": 0.049},
          "dpo and sft are equivalent within 5.0 points: +12.3 points (90 % +6.0 to +19.0), p = 0.049."),
@@ -71,8 +71,8 @@ CONTRAST = {
          "No difference shown between dpo and sft: +12.3 points (95 % +5.0 to +20.0). A true difference of 7.1 points "
          "would be shown 80 % of the time."),
         ({"p_holm": 1.0, "smallest": None},
-         "No difference shown between dpo and sft: +12.3 points (95 % +5.0 to +20.0). So few seeds and mazes show no "
-         "difference at all."),
+         "No difference shown between dpo and sft: +12.3 points (95 % +5.0 to +20.0). So few seeds and mazes could "
+         "have shown no difference at all."),
     ],
 )  # fmt: skip
 def test_sentences_say_no_more_than_the_numbers(changes, sentence):
@@ -86,10 +86,10 @@ def test_what_was_not_planned_is_no_finding():
     assert findings([exploratory], 0.05) == ["No planned contrast could be computed."]
     first, second = findings([CONTRAST, exploratory], 0.05)
     assert first == (
-        "Share of mazes that a model walks by a shortest path, on 1,500 mazes of test, 2 seeds. Planned contrasts, "
+        "Share of mazes that a model solves by a shortest path, on 1,500 mazes of test, 2 seeds. Planned contrasts, "
         "corrected for their number (Holm): 1."
     )
-    assert second.startswith("dpo walks more")
+    assert second.startswith("dpo solves more")
     assert "these runs" in findings([{**CONTRAST, "seeds": [0]}], 0.05)[1]
 
 

@@ -136,7 +136,7 @@ def test_the_plan_in_words(tmp_path):
     lines = plan_lines(stages(tmp_path))
     assert lines[0] == "a: about 2:00; after nothing"
     assert lines[1] == "    ascii-maze a"
-    assert lines[-1] == "2 stages, about 2:00 and 1 unknown"
+    assert lines[-1] == "2 stages, about 2:00 and 1 of unknown time"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (65.4, "1:05"), (7265, "2:01:05")])
