@@ -5,6 +5,8 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from .errors import AsciiMazeError, one_line
@@ -51,10 +53,27 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
     from .training.machine import settle
 
     resolved = settle(resolved, this_device())
-    arguments = parse_recipe(resolved)
+    with nothing_compiled() if dry_run else nullcontext():
+        arguments = parse_recipe(resolved)
     from .training.run import run
 
     return run(with_numbers(resolved, arguments), arguments, dry_run, overwrite)
+
+
+@contextmanager
+def nothing_compiled() -> Iterator[None]:
+    """Import TRL without torch's compiler, which bitsandbytes would load for functions that a plan never calls: a
+    second.
+    """
+    name = "TORCHDYNAMO_DISABLE"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def prepare_process() -> None:
