@@ -141,3 +141,13 @@ def parse_weights(key: str, given: object) -> dict[str, float]:
     if len(weights) < 2 or not all(name and 0 < weight < math.inf for name, weight in weights.items()):
         raise UsageError(f"{key} is '{str(given)[:60]}'; expected two names or more, each with a weight above 0")
     return weights
+
+
+def is_true(value: Any) -> bool:
+    """Whether a key is on, given as a truth value or as the text of one, as on a command line."""
+    return str(value).lower() in ("true", "1")
+
+
+def is_false(value: Any) -> bool:
+    """Whether a key is off, given as a truth value or as the text of one; None is neither on nor off."""
+    return str(value).lower() in ("false", "0")

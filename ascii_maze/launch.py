@@ -43,7 +43,7 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
     Raises:
         AsciiMazeError: the recipe, its data or its model cannot be used.
     """
-    from .recipe import load_recipe, parse_recipe, with_numbers
+    from .recipe import load_recipe, parse_recipe, with_values
 
     resolved = load_recipe(recipe, overrides)  # before the heavy imports: most mistakes are found here
     for name, value in resolved.env.items():
@@ -57,7 +57,7 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
         arguments = parse_recipe(resolved)
     from .training.run import run
 
-    return run(with_numbers(resolved, arguments), arguments, dry_run, overwrite)
+    return run(with_values(resolved, arguments), arguments, dry_run, overwrite)
 
 
 @contextmanager

@@ -26,6 +26,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pages import write_page
+
 ROOT = Path(__file__).resolve().parents[1]
 WARM_UP = 2  # steps
 
@@ -284,7 +286,7 @@ def main() -> None:
             if method == "rlhf":
                 extra = {**extra, "reward_model_name_or_path": folder / "reward"}
             rows += measure_method(method, options.ways, {**settings, **extra}, options.steps)
-            options.page.write_text(page(options, rows), encoding="utf-8")  # a run that is cut keeps what it has
+            write_page(options.page, page(options, rows))  # a run that is cut keeps what it has
     print(options.page)
 
 

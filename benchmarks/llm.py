@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pages import write_page
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, RECORDS = ROOT / "benchmarks" / "LLM.md", ROOT / "benchmarks" / "llm.json"
 PILOTS = ("hash/none", "spaced/none", "adjacency/none", "cells/none", "spaced/search_dfs", "cells/search_dfs")
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
-READING = "## What to make of it"  # from here on the page is written by hand, and kept
 THOUGHT = 250  # tokens, of which the searches of 4x4 mazes need 200
 SETTINGS = {
     "load_in_4bit": "false",
@@ -93,8 +93,8 @@ def make_pilot(pilot: str, out: Path, steps: int, mazes: int, adapter: Path | No
     }
 
 
-def page(records: dict[str, Any], by_hand: str) -> str:
-    """LLM.md, with what is written by hand below its table."""
+def page(records: dict[str, Any]) -> str:
+    """LLM.md, but for what is written by hand."""
     columns = (
         "steps",
         "tokens",
@@ -129,7 +129,7 @@ def page(records: dict[str, Any], by_hand: str) -> str:
             f"| {pilot} | {record['steps']} | {record['tokens']:,} | {record['loss']} | {100 * rates['valid']:.1f} | "
             f"{100 * low:.1f} - {100 * high:.1f} | {shown} |"
         )
-    return "\n".join([*lines, "", READING + by_hand, ""])
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -146,8 +146,7 @@ def main() -> None:
         if pilot not in records:
             records[pilot] = make_pilot(pilot, options.out.resolve(), options.steps, options.mazes, options.adapter)
             RECORDS.write_text(json.dumps(records, indent=1) + "\n")
-    written = PAGE.read_text() if PAGE.exists() else READING
-    PAGE.write_text(page(records, written.partition(READING)[2].rstrip()))
+    write_page(PAGE, page(records))
 
 
 if __name__ == "__main__":

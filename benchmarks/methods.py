@@ -21,6 +21,8 @@ from pathlib import Path
 from statistics import mean
 from types import SimpleNamespace
 
+from pages import write_page
+
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.launch import prepare_process
 from ascii_maze.run_metrics import RunMetrics, read_metrics
@@ -36,7 +38,6 @@ CHAIN = {
     "rlhf": {"adapter_name_or_path": "sft", "reward_model_name_or_path": "reward"},
     "grpo": {"adapter_name_or_path": "sft"},
 }
-READING = "## What to make of it"  # from here on the page is written by hand, and kept
 WALKERS = ["base", *(name for name in CHAIN if name != "reward")]
 
 
@@ -99,8 +100,8 @@ def metrics(out: Path, seed: int, name: str) -> RunMetrics:
     return read_metrics(out / f"seed-{seed}" / name)
 
 
-def page(seeds: list[int], out: Path, results: dict[int, dict], rewards: dict[int, dict], by_hand: str) -> str:
-    """METHODS.md, with what is written by hand below its tables."""
+def page(seeds: list[int], out: Path, results: dict[int, dict], rewards: dict[int, dict]) -> str:
+    """METHODS.md, but for what is written by hand."""
     packages = ("torch", "trl", "peft", "transformers")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     mazes = results[seeds[0]]["models"]["base"]["test"]["n"]
@@ -147,9 +148,6 @@ def page(seeds: list[int], out: Path, results: dict[int, dict], rewards: dict[in
         f"{_each(100 * value for value in figures['pair_accuracy'])} %, calibration error "
         f"{_each(figures['calibration_error'], 3)}, rank correlation with the true reward "
         f"{_each(figures['rank_correlation'], 2)}.",
-        "",
-        READING + by_hand,
-        "",
     ]
     return "\n".join(lines)
 
@@ -187,9 +185,7 @@ def main() -> None:
     prepare_process()
     results = {seed: judge(seed, arguments.out, dataset) for seed in arguments.seeds}
     rewards = {seed: judge_reward_model(seed, arguments.out, dataset) for seed in arguments.seeds}
-    written = arguments.page.read_text(encoding="utf-8") if arguments.page.exists() else READING
-    made = page(arguments.seeds, arguments.out, results, rewards, written.partition(READING)[2].rstrip())
-    arguments.page.write_text(made, encoding="utf-8")
+    write_page(arguments.page, page(arguments.seeds, arguments.out, results, rewards))
     print(arguments.page)
 
 

@@ -73,5 +73,14 @@ def test_a_changed_recipe_or_base_is_noticed(cards, facts):
 def test_a_recipe_that_leaves_everything_to_its_defaults_has_a_card_too(facts, method):
     values = {"method": method, "model_name_or_path": "org/base"}
     card = render_card(values, facts["methods"][method]["metrics"], "outputs/run")
-    assert "load_in_4bit" not in card
+    assert "4bit" not in card
+    assert "4 bits" not in card
     assert "dtype=torch.float32" in card
+
+
+@pytest.mark.parametrize("off", [False, "false"])  # as a recipe says it, and as a command line did
+def test_a_card_names_no_quantisation_that_was_turned_off(facts, off):
+    values = {**facts["methods"]["sft"]["recipe"], "load_in_4bit": off, "use_bnb_nested_quant": off}
+    card = render_card(values, facts["methods"]["sft"]["metrics"], "outputs/run")
+    assert "BitsAndBytesConfig" not in card
+    assert "QLoRA" not in card

@@ -11,7 +11,7 @@ from ascii_maze.recipe import (
     parse_overrides,
     parse_recipe,
     shipped_recipes,
-    with_numbers,
+    with_values,
 )
 
 
@@ -110,7 +110,7 @@ def test_overrides_win_and_the_resolved_recipe_is_a_recipe(write, tmp_path):
     recipe = load_recipe(child, ["--learning_rate", "2e-3"])
     assert recipe.values == {"learning_rate": "2e-3", "seed": 2, "warmup_steps": 5}
     bf16 = load_recipe(child, ["--learning_rate", "2e-3", "--bf16", "false"])
-    assert with_numbers(bf16, parse_recipe(bf16)).values == {**recipe.values, "bf16": "false", "learning_rate": 2e-3}
+    assert with_values(bf16, parse_recipe(bf16)).values == {**recipe.values, "bf16": False, "learning_rate": 2e-3}
     again = load_recipe(write("resolved.yaml", recipe.to_yaml()))
     assert (again.method, again.values) == (recipe.method, recipe.values)
 

@@ -61,7 +61,8 @@ def render_card(
         "arxiv": described.arxiv,
         "name": name,
         "license": license,
-        "values": defaultdict(lambda: None, values),  # a recipe need not name what has a default
+        # A recipe need not name what has a default, and older ones hold the text that was given for a truth value.
+        "values": defaultdict(lambda: None, {key: value != "false" and value for key, value in values.items()}),
         "recipe": yaml.safe_dump(values, sort_keys=False, allow_unicode=True),
         "metrics": metrics,
         "chat": metrics.get("chat", {}),

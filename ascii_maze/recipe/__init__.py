@@ -8,7 +8,7 @@ A recipe holds `method:`, the fields of that method's TRL config, of TRL's Model
 """
 
 from .arguments import Arguments, Budget, RunArguments
-from .checks import check_recipe, parse_model, parse_recipe, with_numbers
+from .checks import check_recipe, parse_model, parse_recipe, with_values
 from .errors import RecipeError
 from .reading import Recipe, find_recipe, load_recipe, load_resolved, override_words, parse_overrides, shipped_recipes
 from .rules import ENVIRONMENT, LAUNCHER_KEY, REFUSED_KEYS
@@ -31,5 +31,5 @@ __all__ = [
     "parse_overrides",
     "parse_recipe",
     "shipped_recipes",
-    "with_numbers",
+    "with_values",
 ]

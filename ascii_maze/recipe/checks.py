@@ -55,17 +55,17 @@ def _classes(recipe: Recipe) -> tuple[type, ...]:
     return classes
 
 
-def with_numbers(recipe: Recipe, arguments: Arguments) -> Recipe:
-    """The recipe with a number wherever a text was given for one: `--learning_rate 2e-3` stays a text until it is
-    known that no name is meant.
+def with_values(recipe: Recipe, arguments: Arguments) -> Recipe:
+    """The recipe with a number or a truth value wherever a text was given for one: `--learning_rate 2e-3` and
+    `--load_in_4bit false` stay texts until it is known that no name is meant.
     """
     parsed = {key: value for part in vars(arguments).values() for key, value in vars(part).items()}
-    numbers = {
+    read = {
         key: parsed[key]
         for key, value in recipe.values.items()
-        if isinstance(value, str) and isinstance(parsed.get(key), int | float) and not isinstance(parsed[key], bool)
+        if isinstance(value, str) and isinstance(parsed.get(key), int | float)  # a truth value is an int
     }
-    return dataclasses.replace(recipe, values={**recipe.values, **numbers})
+    return dataclasses.replace(recipe, values={**recipe.values, **read})
 
 
 def _check_values(recipe: Recipe, cls: type, values: dict[str, Any]) -> None:

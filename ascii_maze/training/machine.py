@@ -8,6 +8,7 @@ import dataclasses
 import importlib.util
 from typing import Any
 
+from ..configuration import is_false, is_true
 from ..models.devices import Device, precision_for
 from ..models.gguf import identify_gguf, in_words
 from ..models.sources import settle_name
@@ -44,20 +45,20 @@ def settle_base(values: dict[str, Any], device: Device) -> Decision:
 
 def settle_precision(values: dict[str, Any], device: Device) -> Decision:
     """Fill in `dtype`, `bf16` and `fp16` where the recipe leaves them out or says `auto`; see `precision_for`."""
-    precision = precision_for(device, whole_model=_is_false(values.get("use_peft")))
+    precision = precision_for(device, whole_model=is_false(values.get("use_peft")))
     changes: dict[str, Any] = {}
     if values.get("dtype") in AUTO:
         changes["dtype"] = precision.dtype
     if values.get("bf16") in AUTO and values.get("fp16") in AUTO:
         changes |= {"bf16": precision.bf16, "fp16": precision.fp16}
-    if device.kind == "cpu" and _is_true(changes.get("bf16")):
+    if device.kind == "cpu" and is_true(changes.get("bf16")):
         changes["use_cpu"] = True  # transformers takes bf16 for a GPU's otherwise
     if device.kind != "cuda":
         changes["dataloader_pin_memory"] = values.get("dataloader_pin_memory", False)
     words = {**values, **changes}
-    autocast = next((f", computed in {kind}" for kind in ("bf16", "fp16") if _is_true(words.get(kind))), "")
+    autocast = next((f", computed in {kind}" for kind in ("bf16", "fp16") if is_true(words.get(kind))), "")
     note = f"precision on {device.kind}: {words['dtype']}{autocast}"
-    if not precision.quantises and (_is_true(values.get("load_in_4bit")) or _is_true(values.get("load_in_8bit"))):
+    if not precision.quantises and (is_true(values.get("load_in_4bit")) or is_true(values.get("load_in_8bit"))):
         changes |= {"load_in_4bit": False, "load_in_8bit": False}
         note += "; not quantised, which bitsandbytes cannot do there"
     return changes, [note]
@@ -96,11 +97,3 @@ def settle_tracker(values: dict[str, Any], device: Device) -> Decision:
         changes["trackio_static_space_id"] = False  # which Trackio would otherwise make of a run that is pushed
     where = f"and on {space}" if space else f"on this machine; `trackio show --project {project}`"
     return changes, [f"tracker: Trackio, {where}"]
-
-
-def _is_true(value: Any) -> bool:
-    return str(value).lower() in ("true", "1")
-
-
-def _is_false(value: Any) -> bool:
-    return str(value).lower() in ("false", "0")
