@@ -71,11 +71,12 @@ def complaints(page) -> list[str]:
     return said + [f"scrolls sideways: {wide} pixels wide in {room}"] * (wide > room)
 
 
-def complaints_at_every_size(tab, page: str | Path) -> list[str]:
+def complaints_at_every_size(page) -> list[str]:
     """The complaints about a page at phone and desktop width, in light and in dark colours."""
     said = []
     for width in (PHONE, DESKTOP):
+        page.set_viewport_size({"width": width, "height": 800})
         for colours in ("light", "dark"):
-            opened = tab(page, color_scheme=colours, viewport={"width": width, "height": 800})
-            said += [f"{width} pixels, {colours}: {line}" for line in complaints(opened)]
+            page.emulate_media(color_scheme=colours)
+            said += [f"{width} pixels, {colours}: {line}" for line in complaints(page)]
     return said

@@ -139,4 +139,4 @@ def test_the_page_has_the_table_the_same_mazes_and_successes_and_failures(page):
 
 
 def test_the_page_can_be_read_at_every_size(gallery_file, tab):
-    assert complaints_at_every_size(tab, gallery_file) == []
+    assert complaints_at_every_size(tab(gallery_file)) == []

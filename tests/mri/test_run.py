@@ -1,6 +1,5 @@
 import re
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
@@ -13,6 +12,8 @@ from ascii_maze.mri.rows import load_rows
 from ascii_maze.mri.run import measure, write_report
 from ascii_maze.mri.schema import read_results
 from ascii_maze.mri.schema.share import without_nan
+
+from ..browser import complaints_at_every_size
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -107,24 +108,12 @@ def test_ids_of_the_page_are_its_own(report):
     assert len(found) == len(set(found))
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_has_nothing_to_complain_of(report, tmp_path, width):
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no chromium here")
-    common = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}"]
-    page = (report / "report.html").as_uri()
-    done = subprocess.run(
-        [browser, *common, f"--window-size={width},900", "--dump-dom", page],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=True,
-    )
-    assert "CONSOLE" not in done.stderr
-    figures = re.findall(r"<figure [^>]*>", done.stdout)
-    assert figures
-    assert all("zoomable" in figure for figure in figures)  # its script has run to the end
+def test_the_page_can_be_read_at_every_size(report, tab):
+    page = tab(report / "report.html")
+    assert complaints_at_every_size(page) == []
+    figures = page.locator("figure")
+    assert figures.count()
+    assert figures.count() == page.locator("figure.zoomable").count()  # its script has run to the end
 
 
 def test_adapters_of_one_base_that_was_quantised_and_was_not_are_refused(adapters, tmp_path):

@@ -103,4 +103,4 @@ def test_a_training_that_was_interrupted_before_it_moved_is_run_again(study_run,
 
 def test_the_page_can_be_read_at_every_size(study_run, tab):
     out, _, _ = study_run
-    assert complaints_at_every_size(tab, out / "report.html") == []
+    assert complaints_at_every_size(tab(out / "report.html")) == []
