@@ -43,12 +43,20 @@ def mri(
             "10 points there, up to 9: elsewhere the curve is flat within its intervals."
         ),
     ] = "auto",
+    patch_mazes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Mazes, of those that are read, that patched models answer, once per fine-tune and layer: the more, "
+            "the longer it takes and the narrower the interval on the layer by which half of the gain is back.",
+        ),
+    ] = 100,
     cause_mazes: Annotated[
         int,
         typer.Option(
             min=0,
-            help="Mazes on which single heads and MLPs are patched, adapters mixed and states steered: the more, "
-            "the longer it takes and the narrower the intervals; 0 leaves it out.",
+            help="Mazes on which layers are patched into a fine-tune's start, single heads and MLPs patched, adapters "
+            "mixed and states steered: the more, the longer it takes and the narrower the intervals; 0 leaves it out.",
         ),
     ] = 16,
     maze: Annotated[
@@ -81,6 +89,7 @@ def mri(
                 on_progress,
                 chat,
                 patch_layers,
+                patch_mazes,
                 cause_mazes,
                 maze,
                 language,

@@ -15,8 +15,7 @@ from .schema.causes import Patching
 from .schema.share import Share
 from .weights import randomised
 
-# Mazes that patched models answer, once per adapter and layer; and those whose next moves are counted.
-PATCHED_WALKS = 100
+# Mazes whose next moves are counted, of those that patched models answer.
 PATCHED_READS = 24
 RESAMPLES = 1_000
 
@@ -50,6 +49,7 @@ def patch_layers(
 
     Args:
         names: of the adapters.
+        rows: that patched models answer; there may be more of `walks`.
         solved: model -> bool (n,), of its own answers.
         option: which layers; see `layers.wanted_layers`.
         seed: of the resampled mazes and of the random updates.
@@ -60,7 +60,8 @@ def patch_layers(
         `base`, `fine_tune`, `mazes`; `half` and what belongs to it, see `schema.Patching`; and `accuracy`, see
         `patching.patched_accuracy`, with `reads`, the mazes of that.
     """
-    few, rows, walks = walks[:PATCHED_READS], rows[:PATCHED_WALKS], walks[:PATCHED_WALKS]
+    walks = walks[: len(rows)]
+    few = walks[:PATCHED_READS]
     last = len(models.layers)
     wanted = wanted_layers(option, last)
     each = (MOST + 2 if wanted is None else len(wanted)) + 1

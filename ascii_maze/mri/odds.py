@@ -4,7 +4,7 @@ The log odds of the right token against all others, in nats, at the decisions of
 right and some is not. Unlike a probability they do not saturate, so that effects add up (Zhang & Nanda, 2024).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,9 +56,17 @@ def log_odds(models: Models, states, walks: Sequence[TokenisedWalk], asked: Sequ
 
 def read_log_odds(models: Models, walks: Sequence[TokenisedWalk], asked: Sequence[np.ndarray]) -> np.ndarray:
     """`log_odds` of the active model on each walk: float64 (walks,)."""
-    _, read = read_walks(models, walks)
-    found = np.zeros(len(walks))
-    for batch in read:
+    return score_batches(models, read_walks(models, walks)[1], asked)
+
+
+def score_batches(models: Models, batches: Iterable[Batch], asked: Sequence[np.ndarray]) -> np.ndarray:
+    """`log_odds` of walks that were read in batches: float64 (walks,).
+
+    Args:
+        asked: of all walks.
+    """
+    found = np.zeros(len(asked))
+    for batch in batches:
         found[batch.chosen] = score(models, batch, asked)
     return found
 

@@ -56,6 +56,8 @@ from .weights import align, overlaps, updates
 
 # Mazes on which heads and MLPs are patched, adapters mixed and states steered: most of the time, if there are many.
 CAUSE_MAZES = 16
+# Mazes that patched models answer, once per adapter and layer.
+PATCH_MAZES = 100
 # The parts of a report. Where there is an mri.json, the others are there and of the same run.
 REPORT = ("figures", "tables", "report.html", "mri.json")
 
@@ -83,6 +85,7 @@ def write_report(
     on_progress: OnProgress | None = None,
     chat: Chat = AS_IT_IS,
     layers: str = AUTO,
+    patch_mazes: int = PATCH_MAZES,
     cause_mazes: int = CAUSE_MAZES,
     maze: str | None = None,
     language: str = "en",
@@ -99,6 +102,7 @@ def write_report(
         on_progress: called with what is being done, steps done and steps in all.
         chat: how the models read conversations; by default as their tokenizers say.
         layers: that are patched; see `layers.wanted_layers`.
+        patch_mazes: how many of the mazes patched models answer.
         cause_mazes: on how many mazes heads and MLPs are patched, adapters mixed and states steered; 0 leaves it out.
         maze: id of the one that is shown from inside; by default one on which the models differ.
         language: of report.html, one of `LANGUAGES`.
@@ -128,6 +132,7 @@ def write_report(
         "limit": limit,
         "seed": seed,
         "patch layers": layers,
+        "patch mazes": patch_mazes,
         "cause mazes": cause_mazes,
         "maze": maze,
         "decoding": "greedy",
@@ -143,9 +148,7 @@ def write_report(
             wanted_layers(layers, len(models.layers))  # refused now, and not after all else
             plain = partial(load_unquantised, models, next(iter(sources.values())))
             load_plain = plain if settings["loaded"]["quantisation"] else None
-            on_cpu = models.model.device.type == "cpu"  # elsewhere it would cost memory and win nothing
-            with dequantised(models.model) if on_cpu else nullcontext(), folded(models.model):
-                measured = measure(models, rows, settings, scratch / "activations", on_progress, starts, load_plain)
+            measured = measure(models, rows, settings, scratch / "activations", on_progress, starts, load_plain)
             measured.results["missing"] |= unknown
             draw_report(*measured, scratch / "report", on_progress, language)
             publish(scratch / "report", out)
@@ -191,6 +194,20 @@ def measure(
         starts: adapter -> another that it started from.
         load_plain: loads the base in full precision; None where it is not quantised.
     """
+    on_cpu = models.model.device.type == "cpu"  # elsewhere it would cost memory and win nothing
+    with dequantised(models.model) if on_cpu else nullcontext(), folded(models.model):
+        return _measure(models, rows, settings, folder, on_progress, starts, load_plain)
+
+
+def _measure(
+    models: Models,
+    rows: Sequence[dict],
+    settings: Settings,
+    folder: Path,
+    on_progress: OnProgress,
+    starts: Mapping[str, str],
+    load_plain: Callable[[], Models] | None,
+) -> Measured:
     seed = settings["seed"]
     walks = locate_walks(rows, models.tokenizer, seed)
     activations = extract(models, walks, folder / "all", on_progress=on_progress)
@@ -205,7 +222,11 @@ def measure(
     regions = find_regions(activations, maze_labels(rows, walks, solved), pairs, seed, on_progress)
     first = next(iter(regions.by_label.values()), None)
     cosines, few = align(changed, BASE, len(models.layers)), settings["cause mazes"]
-    acted = intervene(models, shown, starts, cosines, rows[:few], walks[:few], decisions, seed, on_progress)
+    patched = patch_layers(
+        models, shown, rows[: settings["patch mazes"]], walks, solved, settings["patch layers"], seed, on_progress
+    )
+    layers = {name: of["layers"] for name, of in patched.items()}
+    acted = intervene(models, shown, starts, layers, cosines, rows[:few], walks[:few], decisions, seed, on_progress)
     plain_text, unread = read_plain_text(models, shown)
     results = Results(
         models=models.names,
@@ -225,7 +246,8 @@ def measure(
         overlaps=overlaps(changed),
         cosines=[*cosines, *align_siblings(models, starts)],
         seeds=compare_seeds(models.names[1:], {**seed_measures(models, activations, changed), **regions.apart}),
-        patching=patch_layers(models, shown, rows, walks, solved, settings["patch layers"], seed, on_progress),
+        patching=patched,
+        layer_effects=acted.layers,
         components=acted.components,
         mixtures=acted.mixtures,
         steering=acted.steering,

@@ -12,7 +12,7 @@ import numpy as np
 
 from .intervals import mean_intervals
 from .models import Models
-from .odds import score
+from .odds import score_batches
 from .positions import TokenisedWalk
 from .reading import TOGETHER, Batch, Prefix, Recording, read_from, record, tail_of
 from .schema.causes import Steering
@@ -36,7 +36,7 @@ def steer(
     )  # the reference stays active
     tails = [tail_of(batch, own.prefix) for batch in own.batches]  # the reference, recorded last, stays active
     layers = np.unique(np.linspace(1, len(models.layers), LAYERS).round().astype(int)).tolist()
-    plain = _score(models, [batch for batch, _ in tails], asked)
+    plain = score_batches(models, [batch for batch, _ in tails], asked)
     rng = np.random.default_rng([seed, 4])
     responses, intervals, random = [], [], []
     for layer in layers:
@@ -94,7 +94,7 @@ def _respond(
     import torch
 
     if not change.any():
-        return _score(models, [batch for batch, _ in tails], asked)
+        return score_batches(models, [batch for batch, _ in tails], asked)
     moved = []
     for batch, before in tails:
         states = batch.states[layer]
@@ -103,12 +103,4 @@ def _respond(
             where[row, torch.from_numpy(walk.moves)] = True
         shift = torch.from_numpy(change).to(states)
         moved.append(read_from(models, batch, layer, states + where[..., None] * shift, before))
-    return _score(models, moved, asked)
-
-
-def _score(models: Models, batches: Sequence[Batch], asked: Sequence[np.ndarray]) -> np.ndarray:
-    """The log odds of each walk by the last states of batches."""
-    found = np.zeros(len(asked))
-    for batch in batches:
-        found[batch.chosen] = score(models, batch, asked)
-    return found
+    return score_batches(models, moved, asked)

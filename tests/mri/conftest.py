@@ -109,12 +109,3 @@ def adapters(tmp_path_factory):
                 weight.data.normal_(std=0.05)
         model.save_pretrained(folder / "random")
     return {name: str(folder / name) for name in ("zero", "random")}
-
-
-@pytest.fixture(scope="module")
-def few_patched():
-    """Patching is most of the time that a small report takes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ascii_maze.mri.causes.PATCHED_WALKS", 8)
-        patch.setattr("ascii_maze.mri.causes.PATCHED_READS", 4)
-        yield

@@ -23,7 +23,7 @@ from pathlib import Path
 from ascii_maze.mri import causes, run
 
 what, turn, base, adapters, dataset, out, mazes, seed = json.loads(sys.argv[1])
-causes.PATCHED_WALKS = causes.PATCHED_READS = 2
+causes.PATCHED_READS = 2
 calls = 0
 
 def count(*arguments):
@@ -36,7 +36,7 @@ if what == "move_inside":
     move = run.move_inside
     run.move_inside = lambda *arguments: count() or move(*arguments)
 watch = count if what == "on_progress" else None
-run.write_report(base, adapters, dataset, "test", Path(out), mazes, seed, watch, cause_mazes=2)
+run.write_report(base, adapters, dataset, "test", Path(out), mazes, seed, watch, patch_mazes=2, cause_mazes=2)
 """
 
 
@@ -58,10 +58,11 @@ def told():
 def report(adapters, dataset):
     """Makes a small report in a folder."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ascii_maze.mri.causes.PATCHED_WALKS", 2)
         patch.setattr("ascii_maze.mri.causes.PATCHED_READS", 2)
         yield lambda out, on_progress=None: write_report(
-            "tiny", {"random": adapters["random"]}, str(dataset), "test", out, MAZES, SEED, on_progress, cause_mazes=2
+            *("tiny", {"random": adapters["random"]}, str(dataset), "test", out, MAZES, SEED, on_progress),
+            patch_mazes=2,
+            cause_mazes=2,
         )
 
 

@@ -7,10 +7,28 @@ import numpy as np
 from ...language import Say
 from ..schema import Results
 from ..schema.causes import ComponentEffect, Components, Effect
-from .charts import CaptionedFigure, heatmap
+from .charts import CaptionedFigure, heatmap, lines
 
 # Below this, Spearman's correlation of estimate and truth is said to be low.
 AGREES = 0.8
+
+
+def layer_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFigure]:
+    """By layer, what one fine-tune's states do in what it started from."""
+    for of in results["layer_effects"]:
+        if of["model"] != name:
+            continue
+        known, bounds = dict(zip(of["layers"], of["effect"])), dict(zip(of["layers"], of["ci"]))
+        effects = [known.get(layer) for layer in range(results["layers"])]
+        intervals = [bounds.get(layer) for layer in range(results["layers"])]
+        low, high = of["gap_ci"]
+        caption = say(
+            "How much surer of right moves {reference} becomes with the states of {model} after one layer, in nats of "
+            "log odds at decisions, mean of {mazes} mazes with 95 % intervals; the whole fine-tune is by {gap:.2f} "
+            "({low:.2f} to {high:.2f})."
+        ).format(reference=of["reference"], model=name, mazes=of["mazes"], gap=of["gap"], low=low, high=high)
+        drawn = lines({name: effects}, "nats", intervals={name: intervals}, level=(of["gap"], "whole fine-tune"))
+        yield CaptionedFigure(f"layers_into_{of['reference']}", name, caption, drawn)
 
 
 def component_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFigure]:

@@ -46,7 +46,19 @@ def _of_one(results: Results, name: str, say: Say) -> list[str]:
     quantised = results["quantisation"]
     beside = say(WORDS["quantised"]).format(drift=max(quantised["drift"]["relative"])) if quantised else ""
     words.append(say(WORDS["most"]).format(layer=drift.index(max(drift)), drift=max(drift), beside=beside))
-    return [*words, *_of_place(results["patching"][name], say), *_of_parts(results, name, say)]
+    place = [*_of_start(results, name, say), *_of_place(results["patching"][name], say)]
+    return [*words, *place, *_of_parts(results, name, say)]
+
+
+def _of_start(results: Results, name: str, say: Say) -> Sequence[str]:
+    """By which layer half of what a fine-tune gained on another, its start, is there."""
+    of = next((of for of in results["layer_effects"] if of["model"] == name and of["reference"] != BASE), None)
+    if of is None:
+        return []
+    if of["half_ci"] is None:
+        return [say(WORDS["no surer"]).format(mazes=of["mazes"], start=of["reference"])]
+    low, high = of["half_ci"]
+    return [say(WORDS["start half"]).format(start=of["reference"], layer=of["half"], low=low, high=high)]
 
 
 def _of_place(patching: Patching, say: Say) -> Sequence[str]:
@@ -90,6 +102,9 @@ WORDS = {
     "p {p:.2g}).",
     "most": "Its states have moved most at layer {layer}, by {drift:.2f} of their norm{beside}.",
     "quantised": " (quantisation alone: {drift:.2f})",
+    "start half": "Of what it is surer of right moves than {start}, half is there with its states after layer "
+    "{layer} (95 %: {low} to {high}).",
+    "no surer": "On {mazes} mazes it is not shown to be surer of right moves than {start}.",
     "no gain": "On {mazes} mazes it solves no more than the base beyond chance: there is no gain to locate.",
     "half": "Half of its gain over the base is back with its states after layer {layer} (95 %: {low} to {high}).",
     "control": "With its update in the layers above that one only, {above:.0%} of the mazes are solved; with a random "

@@ -20,7 +20,7 @@ from ..schema.regions import Changes, RegionComparison
 from ..schema.states import AgainstStart
 from ..seeds import methods_of
 from .charts import TIP, WIDTH, CaptionedFigure
-from .component_figures import component_figures
+from .component_figures import component_figures, layer_figures
 from .figures import appendix_figures, method_figures, overview_figures
 from .findings import findings
 from .maze_figures import maze_figures
@@ -31,7 +31,7 @@ from .tables import tables, to_csv
 from .text_figures import text_figures
 
 OF_ALL = (wall_figures, mixture_figures, text_figures)
-OF_METHODS = (method_figures, component_figures, steering_figures)
+OF_METHODS = (method_figures, layer_figures, component_figures, steering_figures)
 # The section of one maze; no adapter can be called that.
 ONE_MAZE = "one maze"
 

@@ -79,6 +79,7 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
             for role, accuracy in (("prompt", of["accuracy"]["prompt"]), ("answer", of["accuracy"]["answer"]))
             for layer in of["layers"]
         ],
+        "layer_effects": list(_layer_effects(results)),
         "components": list(_components(results)),
         "mixtures": list(_mixtures(results)),
         "steering": list(_steering(results)),
@@ -135,6 +136,13 @@ def _patching(results: Results) -> Iterator[dict]:
             plain = {"valid": of["valid"][layer], "low": low, "high": high, "restored": of["restored"][layer]}
             cell = {"model": name, "layer": layer, **plain}
             yield {**cell, BASE: of["base"], "fine_tune": of["fine_tune"], "mazes": of["mazes"]}
+
+
+def _layer_effects(results: Results) -> Iterator[dict]:
+    for of in results["layer_effects"]:
+        for layer, effect, (low, high) in zip(of["layers"], of["effect"], of["ci"]):
+            cell = {"model": of["model"], "reference": of["reference"], "layer": layer}
+            yield {**cell, "effect": effect, "low": low, "high": high, "gap": of["gap"]}
 
 
 def _components(results: Results) -> Iterator[dict]:

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 from ...errors import UsageError
 from ...files import read_json, write_text
-from .causes import Components, Patching, Steering, WallEffect
+from .causes import Components, LayerEffects, Patching, Steering, WallEffect
 from .maze import OneMaze
 from .regions import Changes, ModelRegions, RegionNumbers
 from .share import Share, without_nan
@@ -29,6 +29,7 @@ Settings = TypedDict(
         "limit": int | None,
         "seed": int,
         "patch layers": str,
+        "patch mazes": int,
         "cause mazes": int,
         "maze": str | None,
         "decoding": str,
@@ -59,6 +60,7 @@ class Results(Similarity):
         cosines: every two adapters' updates from the base, and those from a start that they share.
         seeds: tests of two methods against the seeds of each; none where there is one seed.
         patching: adapter -> what its states do in the base.
+        layer_effects: fine-tunes' states after one layer, patched into what they started from.
         components: heads and MLPs of fine-tunes against what they started from.
         mixtures: of two adapters, along the line between them and merged.
         steering: fine-tunes' mean changes, added to what they started from.
@@ -89,6 +91,7 @@ class Results(Similarity):
     cosines: list[Alignment]
     seeds: list[SeedTest]
     patching: dict[str, Patching]
+    layer_effects: list[LayerEffects]
     components: list[Components]
     mixtures: list[Mixture]
     steering: list[Steering]

@@ -40,6 +40,31 @@ class Patching(TypedDict):
     reads: int
 
 
+class LayerEffects(TypedDict):
+    """A fine-tune's states patched into what it started from; see `layer_effects.find_layer_effects`.
+
+    Attributes:
+        reference: the base, or the fine-tune that it started from.
+        layers: that were patched; 0 is the embedding.
+        effect: of each of them, how much surer of right moves at decisions the reference becomes, nats of log odds.
+        ci: 95 % of that over mazes.
+        gap: of the whole fine-tune; so is `gap_ci`.
+        half: the first layer with half of the gap; None where the gap is not larger than chance.
+        half_ci: 95 % of it over resampled mazes.
+    """
+
+    model: str
+    reference: str
+    layers: list[int]
+    effect: list[float]
+    ci: list[list[float]]
+    gap: float
+    gap_ci: list[float]
+    half: int | None
+    half_ci: list[int] | None
+    mazes: int
+
+
 class Effect(TypedDict):
     """What patching one component does to the log odds of right moves, nats.
 

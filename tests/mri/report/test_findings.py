@@ -44,6 +44,10 @@ def results_of(p: float = 0.01, half_ci=(1, 2), seeds=(), unchanged=()) -> dict:
             }
             for name in ("sft", "dpo")
         },
+        "layer_effects": [
+            {"model": "sft", "reference": "base", "half": 0, "half_ci": [0, 0], "mazes": 16},
+            {"model": "dpo", "reference": "sft", "half": 2, "half_ci": half_ci and list(half_ci), "mazes": 16},
+        ],
         "components": [components("sft", "base", 2.0), components("dpo", "sft", -0.5)],
         "seeds": list(seeds),
     }
@@ -58,12 +62,15 @@ def test_a_fine_tune_is_told_from_its_start_by_the_test_and_from_nothing_else():
     assert "layer 2, by 0.05" in dpo
     assert "Of 2 heads and MLPs head 1 of layer 2 does most: alone it moves base by +0.75 of +2.00 nats" in sft
     assert "heads and MLPs" not in dpo
+    assert "surer of right moves than sft, half is there with its states after layer 2 (95 %: 1 to 2)" in dpo
+    assert "half is there" not in sft
     assert "may be luck" in luck
     assert "is not shown" in findings(results_of(p=0.03))[0]
 
 
 def test_without_a_gain_there_is_nothing_to_locate():
     assert "no gain to locate" in findings(results_of(half_ci=None))[0]
+    assert "On 16 mazes it is not shown to be surer of right moves than sft." in findings(results_of(half_ci=None))[1]
     assert findings(results_of(unchanged=["sft"]))[0] == "sft: its update is zero, and nothing changes."
 
 
