@@ -88,7 +88,7 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     """
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f"{path.name}: larger than {MOST_BYTES:,} bytes, which no file of settings is")
+            raise UsageError(f"{path.name}: larger than {MOST_BYTES:,} bytes, which is too large for a settings file")
         values = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)  # noqa: S506, a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 class AsciiMazeError(Exception):
-    """Something that the user can mend; the command ends with `exit_code` and without a traceback."""
+    """Something that the user can fix; the command ends with `exit_code` and without a traceback."""
 
     exit_code = 1
 
@@ -17,7 +17,7 @@ class UsageError(AsciiMazeError):
 
 
 class Interrupted(AsciiMazeError):
-    """Stopped by Ctrl-C; the message says how to go on."""
+    """Stopped by Ctrl-C; the message says how to resume."""
 
     exit_code = 130
 

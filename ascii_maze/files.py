@@ -154,7 +154,7 @@ def read_text(path: Path | None) -> str:
     with path.open("rb") if path else nullcontext(sys.stdin.buffer) as file:
         data = file.read(MOST_TEXT + 1)
     if len(data) > MOST_TEXT:
-        raise UsageError(f"{path or 'stdin'} is larger than {MOST_TEXT:,} bytes, which no text of one maze is")
+        raise UsageError(f"{path or 'stdin'} is larger than {MOST_TEXT:,} bytes, which is too large for one maze")
     return io.TextIOWrapper(io.BytesIO(data), _encoding_by(data)).read()
 
 

@@ -203,7 +203,7 @@ def test_what_a_stranger_may_write_is_refused_in_one_short_line(write, line, mes
         ("- sft\n", "expected lines of the form 'key: value'"),
         ("", "expected lines of the form"),
         ("method: !!python/object/apply:os.system ['true']\n", "not YAML"),
-        ("method: sft\nextends: nothing.yaml\n", "extends 'nothing.yaml', and there is no file"),
+        ("method: sft\nextends: nothing.yaml\n", "extends 'nothing.yaml', but there is no file"),
         ("method: sft\nextends: bad.yaml\n", "goes round in a circle"),
         ("method: sft\nhub_token: abc\n", "a token does not belong in a recipe"),
     ],

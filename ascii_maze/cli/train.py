@@ -74,6 +74,6 @@ def train_elsewhere(recipe: str, overrides: list[str], on: str, dry_run: bool, *
             print(printable(line), flush=True)
     except KeyboardInterrupt:
         end = f"`hf jobs logs {submitted.id}`, and `hf jobs cancel {submitted.id}` ends it"
-        print(printable(f"the job goes on; {end}"))
+        print(printable(f"the job keeps running; {end}"))
         return
     print(printable(f"done: {job.repo}"))

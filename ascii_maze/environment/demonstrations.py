@@ -64,7 +64,7 @@ def parse_kind(name: str, where: str) -> tuple[Observation, str]:
     observation, _, walker = name.partition(" ")
     if walker not in WALKERS:
         expected = did_you_mean(walker, WALKERS) or f"; expected one of {', '.join(WALKERS)}"
-        raise UsageError(f"{where}: '{name}' must be an observation and a walker, with a blank between them{expected}")
+        raise UsageError(f"{where}: '{name}' must be an observation and a walker, separated by a space{expected}")
     try:
         return Observation.parse(observation), walker
     except UsageError as error:

@@ -142,7 +142,7 @@ def write_page(path: Path, title: str, drawings: list[Drawing]) -> None:
     from markupsafe import Markup
 
     if os.path.lexists(path) and not (path.is_file() and GENERATOR in path.read_bytes()):
-        raise UsageError(f"{path} is there already, and is not a page of ascii-maze; give another name")
+        raise UsageError(f"{path} already exists and is not a page of ascii-maze; give another name")
     # Numbers alone come from a walk.
     shown = [{"svg": Markup(to_svg(maze, moves)), "caption": caption} for caption, maze, moves in drawings]  # noqa: S704
     write_text(path, render(PAGES / "drawings.html.jinja", {"title": title, "drawings": shown}))

@@ -147,7 +147,7 @@ def check_ours(out: Path) -> None:
     """
     found = [name for name in (NAME, ANSWERS, DIVERGENCES) if (out / name).exists()]
     if found and not is_ours(out):
-        raise UsageError(f"{out / found[0]} is not from this program, and would be lost; give another --out")
+        raise UsageError(f"{out / found[0]} was not written by ascii-maze and would be lost; give another --out")
 
 
 def measure_all(

@@ -88,7 +88,7 @@ def plan_job(recipe: Recipe, flavor: str, timeout: str = TIMEOUT, package: str =
         raise UsageError("a job's disk is gone when it ends: name where the result goes with --hub_model_id ORG/NAME")
     check_repo_name(str(repo))
     if local := list(_what_is_local(recipe)):
-        raise UsageError("a job sees nothing of this machine: " + "; ".join(local))
+        raise UsageError("a job cannot see this machine: " + "; ".join(local))
     base = str(recipe.values.get("model_name_or_path", ""))
     published_base(base, recipe.values.get("hub_base_model"), "--hub_base_model")
     return Job(recipe.to_yaml(), str(repo), flavor, timeout, package, dict(recipe.env))

@@ -136,7 +136,7 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]
         if not parent_path.is_file():
             parent_path = shipped_recipes().get(parent, parent_path)
         if not parent_path.is_file():
-            raise RecipeError(f"{path.name}: it extends '{parent}', and there is no file {parent_path}")
+            raise RecipeError(f"{path.name}: it extends '{parent}', but there is no file {parent_path}")
         inherited.update(_read_with_parents(parent_path.resolve(), (*children, path)))
     return {**inherited, **values}
 

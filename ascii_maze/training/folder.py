@@ -88,7 +88,7 @@ def is_finished(out: Path, recipe: Recipe) -> bool:
     """
     if not (out / "recipe.yaml").exists():
         if other := next((path for pattern in (*WRITTEN, "checkpoint-*") for path in out.glob(pattern)), None):
-            raise UsageError(f"{other} is there, and {out} holds no run; give another --output_dir, or --overwrite")
+            raise UsageError(f"{other} exists, but {out} holds no run; give another --output_dir, or --overwrite")
         return False
     if (out / "recipe.yaml").read_text(encoding="utf-8") != recipe.to_yaml():
         raise UsageError(f"{out} holds a run of another recipe; give another --output_dir, or --overwrite")

@@ -47,16 +47,16 @@ def merge_adapter(
         the adapter's base was loaded.
 
     Raises:
-        UsageError: the folder is there already, or the name is not an adapter's.
+        UsageError: the folder already exists, or the name is not an adapter's.
         AsciiMazeError: something cannot be loaded, or the merged model lost more than the margin; nothing is saved.
     """
     if out.exists():
-        raise UsageError(f"{out} is there already; give another --out")
+        raise UsageError(f"{out} already exists; give another --out")
     rows = load_mazes(dataset, split, limit)
     source = find_model(adapter, base=base, chat=chat)
     model, tokenizer = load_source(source)
     if not hasattr(model, "peft_config"):
-        raise UsageError(f"'{adapter}' is a whole model, there is nothing to merge")
+        raise UsageError(f"'{adapter}' is a full model; there is nothing to merge")
     before = share_valid(model, tokenizer, rows, lambda done: on_progress("before", done, len(rows)))
     merged = merge_weights(model)
     merged.generation_config.eos_token_id = turn_ends(tokenizer, merged)

@@ -26,7 +26,7 @@ def share_prefixes(trainer, mode: str, longest: int) -> str:
     reason = _why_not_here(trainer, longest) or why_not(trainer.model) or _why_not_shown(trainer.model)
     if reason is not None:
         if mode == "true":
-            raise UsageError(f"shared_prefix is true and cannot be here: {reason}; set --shared_prefix auto")
+            raise UsageError(f"shared_prefix is true, which is not possible here: {reason}; set --shared_prefix auto")
         return f"shared prefix: off, because {reason}"
     trainer.shared = SharedPrefix(backbone_of(trainer.model))
     for model in (getattr(trainer, "ref_model", None), *getattr(trainer, "reward_funcs", ())):

@@ -280,7 +280,7 @@ def test_a_page_replaces_nothing_but_a_page(tmp_path, name):
     (tmp_path / "link").symlink_to("nowhere")
     for file in ("notes.txt", "thesis.html"):
         (tmp_path / file).write_text("<!doctype html> of years of work")
-    with pytest.raises(UsageError, match=f"{name} is there already, and is not a page of ascii-maze"):
+    with pytest.raises(UsageError, match=f"{name} already exists and is not a page of ascii-maze"):
         write_page(tmp_path / name, "Mazes", [])
     assert (tmp_path / "notes.txt").read_text() == (tmp_path / "thesis.html").read_text()
     for _ in range(2):

@@ -264,7 +264,7 @@ def test_what_cannot_be_measured_is_one_line(hard, dataset, tmp_path):
             measure_forgetting({"base": "tiny", "sft": "tiny"}, starts, str(hard), ["test"], tmp_path / "out")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "forgetting.json").write_text("{}")
-    with pytest.raises(UsageError, match=r"forgetting\.json is not from this program, and would be lost"):
+    with pytest.raises(UsageError, match=r"forgetting\.json was not written by ascii-maze and would be lost"):
         measure_forgetting({"base": "tiny"}, {}, str(hard), ["test"], tmp_path / "mine")
     values = {"sizes": {"3x3": 1}, "generators": {"prim": 1}, "splits": {"train": 2, "test": 1}}
     build(BuildConfig(name="easy", difficulty={"easy": 1}, **values), tmp_path / "easy")

@@ -190,7 +190,7 @@ def test_where_it_is_off_a_line_says_why_and_true_is_refused(changes, reason, da
     trainer = trainer_of("sft", dataset, start, tmp_path / "run", **changes)
     assert trainer.sharing.startswith(f"shared prefix: off, because {reason}")
     assert trainer.shared is None
-    with pytest.raises(UsageError, match=f"shared_prefix is true and cannot be here: {reason}"):
+    with pytest.raises(UsageError, match=f"shared_prefix is true, which is not possible here: {reason}"):
         share_prefixes(trainer, "true", 100)
 
 
