@@ -31,7 +31,7 @@ NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  #
 ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 MOST_TEXT = 2**27  # bytes of a text that is read whole
 
-# What a folder holds while it is being made; with it, nobody takes the folder for a finished one.
+# Marks a folder that is being written, so that it is not mistaken for a finished one.
 UNFINISHED = ".unfinished"
 
 
@@ -123,7 +123,7 @@ def staged(out: Path) -> Iterator[Path]:
 
 
 def cache_folder() -> Path:
-    """Where files lie that can be had again: `$ASCII_MAZE_CACHE`, or `ascii-maze` in the user's folder for caches."""
+    """The cache for files that can be made again: `$ASCII_MAZE_CACHE`, or `ascii-maze` in the user's cache folder."""
     if given := os.environ.get("ASCII_MAZE_CACHE"):
         return Path(given).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ascii-maze"
@@ -239,7 +239,7 @@ def _write_mark(handle, folder: Path) -> None:
 
 
 def _lock(handle, folder: Path, wait: bool, shared: bool) -> bool:
-    """Lock a folder by its mark; whether nobody else holds it, shared or not."""
+    """Lock a folder by its mark; whether no other process holds it, shared or not."""
     if _flock(handle, wait=False, shared=False):
         return True
     if shared and _flock(handle, wait, shared=True):
@@ -252,7 +252,7 @@ def _lock(handle, folder: Path, wait: bool, shared: bool) -> bool:
 
 
 def _flock(handle, wait: bool, shared: bool) -> bool:
-    """Whether the lock was taken, or cannot be had on this system."""
+    """Whether the lock was taken, or this system has no locks."""
     try:
         import fcntl
     except ImportError:

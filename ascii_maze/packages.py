@@ -1,4 +1,4 @@
-"""Versions of the packages that have a say in a result, for the records that results leave."""
+"""Versions of the packages that can affect a result, for its record."""
 
 import importlib.metadata
 from collections.abc import Iterable

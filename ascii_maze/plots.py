@@ -40,7 +40,7 @@ def lay_out(figure: "Figure") -> None:
     figure.set_layout_engine("none")
 
 
-# What follows does without `savefig`, which draws everything twice, once for nobody to see.
+# What follows does without `savefig`, which draws everything twice.
 
 
 def svg_of(figure: "Figure") -> str:

@@ -40,7 +40,7 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
     try:
         cache = cache_of(Path(place)) if reference.is_local else None
         rows = load_dataset(place, config, split=split, revision=reference.revision, cache_dir=cache)
-    except Exception as error:  # whatever the parsers of a stranger's files raise
+    except Exception as error:  # whatever the parsers raise on untrusted files
         raise AsciiMazeError(f"{what} ({reason(error)})" + f"; {build}" * reference.is_local) from error
     if not len(rows):
         raise AsciiMazeError(f"split '{split}' of dataset '{dataset}' is empty")

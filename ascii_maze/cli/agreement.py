@@ -1,4 +1,4 @@
-"""`ascii-maze agreement`: what people's preferences say."""
+"""`ascii-maze agreement`: how well people agree, and whom they prefer."""
 
 import json
 import sys

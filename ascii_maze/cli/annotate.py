@@ -33,7 +33,9 @@ def annotate(
     source: Source = None,
     out: Annotated[Path, path_option("Folder of the answers, which load_dataset reads.")] = Path("preferences"),
     split: Annotated[str, typer.Option(help="Split of the dataset or the predictions.")] = "train",
-    limit: Annotated[int, typer.Option(min=1, help="Number of questions; the most informative ones are chosen.")] = 500,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Number of questions; the most informative ones are chosen.")
+    ] = 500,
     per_item: Annotated[int | None, typer.Option(min=1, help="People asked the same question; default: 2.")] = None,
     gold: Gold = None,
     repeat: Repeat = None,
@@ -44,13 +46,17 @@ def annotate(
     guideline: Annotated[
         Path | None, path_option("Markdown file that tells annotators what counts as better; default: ours.")
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to serve on; only 127.0.0.1 is out of others' reach.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to serve on; only 127.0.0.1 is out of others' reach.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = 7860,
     share: Annotated[bool, typer.Option("--share", help="Open a public link through a tunnel of Gradio's.")] = False,
     simulate: Annotated[
         int | None, typer.Option(min=1, help="Serve no page: let this many simulated annotators answer, for tests.")
     ] = None,
-    bias: Annotated[float, typer.Option(help="With --simulate: bias towards the left side, in points out of 4.")] = 0.0,
+    bias: Annotated[
+        float, typer.Option(help="With --simulate: bias towards the left side, in points out of 4.")
+    ] = 0.0,
     careless: Annotated[int, typer.Option(min=0, help="With --simulate: how many of them answer at random.")] = 0,
     withdraw: Annotated[str | None, typer.Option(help="Remove the answers of this annotator, and stop.")] = None,
     plan: Annotated[

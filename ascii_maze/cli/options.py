@@ -1,4 +1,4 @@
-"""The options that several commands have, and how what they are given is read."""
+"""Options shared by several commands, and the parsers of their values."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any

@@ -25,7 +25,9 @@ def play(
             "outputs/tiny."
         ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to serve on; only 127.0.0.1 is out of others' reach.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to serve on; only 127.0.0.1 is out of others' reach.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = 7860,
     share: Annotated[bool, typer.Option("--share", help="Open a public link through a tunnel of Gradio's.")] = False,
     as_json: Json = False,

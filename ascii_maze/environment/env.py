@@ -6,8 +6,8 @@
     env.turn("D D L L")       # `moved 4, goal`
     env.result().score.valid  # True
 
-Whatever a model writes is answered with a text: nothing raises, and what is not a move moves nobody. No text repeats
-what the model wrote, so that no mark of a chat template gets into the next message that way.
+Whatever a model writes is answered with a text: nothing raises, and what is not a move changes nothing. No text
+repeats what the model wrote, so that no mark of a chat template gets into the next message that way.
 """
 
 import json
@@ -43,7 +43,7 @@ class MazeEnv:
 
     Attributes:
         first: what is seen at the start.
-        ended: how the episode ended, one of `episode.ENDS`; None while it goes on.
+        ended: how the episode ended, one of `episode.ENDS`; None while it is running.
         max_moves: and as many turns, whatever they hold.
     """
 
@@ -109,7 +109,7 @@ class MazeEnv:
         return self._after_turn("", [])
 
     def turn(self, text: object) -> str:
-        """One turn in text: moves as the scorer reads them, of which a wall stops the rest; or `look`, or `stop`.
+        """One turn in text: moves as the scorer reads them, up to the first wall; or `look`, or `stop`.
 
         Args:
             text: what the model wrote, as text or as chat messages.

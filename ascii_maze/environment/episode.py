@@ -1,4 +1,4 @@
-"""What became of a walk made step by step. Its score is that of `score_path` on the moves that were made."""
+"""The outcome of a step-by-step rollout. Its score is that of `score_path` on the moves that were made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class Episode:
 
     Attributes:
         moves: that were made, as letters without spaces; those against a wall among them.
-        ended: how, one of `ENDS`; None while it goes on.
+        ended: how, one of `ENDS`; None while it is running.
         turns: of the walker: moves, looks and errors.
         looks: turns that only asked what is seen.
-        errors: turns that were no call, and moved nobody.
+        errors: turns that were not a valid call, and changed nothing.
         score: `score_path` of the moves; `score.wall_hits` are the bumps. Bumps allowed, it arrives if
             `score.reaches_goal`.
         loops: moves that were made before from the same place: an explorer that tracks back has none, and whoever

@@ -53,7 +53,7 @@ class Memory:
         return row + down, column + right
 
     def go(self, move: str) -> str:
-        """Make a move, of which the next text says what became."""
+        """Make a move; the next text gives its outcome."""
         self._tried = move
         return move
 

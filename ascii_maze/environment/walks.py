@@ -1,4 +1,4 @@
-"""Walks through many mazes at once, by whatever answers conversations: all that go on take their turn together."""
+"""Rollouts in many mazes at once, by whatever answers conversations: all running ones take their turn together."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -55,7 +55,7 @@ def walk_all(
     ask: Callable[[Sequence[list[Message]], int], list[str]],
     on_progress: Callable[[int], None],
 ) -> list[Walk]:
-    """Walk until every episode is over; all that go on take their turn together.
+    """Walk until every episode is over; all that are still running take their turn together.
 
     Args:
         ask: (conversations, number of the turn) -> the next turn of each.

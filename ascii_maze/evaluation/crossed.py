@@ -113,7 +113,7 @@ def mean_squares(differences: np.ndarray) -> Squares:
 
 
 def pairs_in_effect(pairs: Sequence[tuple[str, str]]) -> float:
-    """As how many independent ones several pairs count, of which many share a model (Satterthwaite, 1946)."""
+    """The effective number of independent pairs, where many pairs share a model (Satterthwaite, 1946)."""
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
     signs = np.array([[(name == a) - (name == b) for name in names] for a, b in pairs], dtype=float)
     correlations = signs @ signs.T / 2
@@ -154,7 +154,7 @@ def error_of(of_seeds, of_mazes, of_both, seeds: int, mazes: int, df_seeds: floa
 
 
 class Design:
-    """What so many seeds and mazes would show of a difference with known variances, by simulated mean squares.
+    """The power of so many seeds and mazes for a difference with known variances, by simulated mean squares.
 
     Args:
         components: of the difference.

@@ -1,4 +1,4 @@
-"""A walk made step by step, drawn: the way that was walked, the walls that were met, and what was never in sight."""
+"""Drawings of step-by-step rollouts: the path taken, the walls that were hit, and what was never in sight."""
 
 import json
 from collections.abc import Mapping, Sequence

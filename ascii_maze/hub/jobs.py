@@ -69,7 +69,7 @@ class Job:
 
 
 def plan_job(recipe: Recipe, flavor: str, timeout: str = TIMEOUT, package: str = PACKAGE) -> Job:
-    """Check that a recipe can be trained elsewhere; asks nobody.
+    """Check that a recipe can be trained elsewhere, without any request.
 
     Raises:
         UsageError: no such hardware or no such time; the recipe names folders or files of this machine, with the

@@ -66,13 +66,19 @@ def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     record = parse_record(read(contents[RECORD]), RECORD)
     listed = record["files"]
     for path in sorted(set(listed) - set(contents)):
-        raise UsageError(f"{path} is missing, although build.json lists it; build the dataset again in an empty folder")
+        raise UsageError(
+            f"{path} is missing, although build.json lists it; build the dataset again in an empty folder"
+        )
     for path in contents:
         if path.endswith(".parquet") and path not in listed:
-            raise UsageError(f"{path} is not part of this build, according to build.json; build the dataset again elsewhere")
+            raise UsageError(
+                f"{path} is not part of this build, according to build.json; build the dataset again elsewhere"
+            )
     for path, digest in listed.items():
         if sha256(contents[path]) != digest:
-            raise UsageError(f"{path} has changed since it was built, according to build.json; build the dataset again")
+            raise UsageError(
+                f"{path} has changed since it was built, according to build.json; build the dataset again"
+            )
     card = read(contents["README.md"]).decode()
     name = record["config"].get("name")
     prepared = {"README.md": card.replace(f'load_dataset("{name}"', f'load_dataset("{wishes.repo}"').encode()}

@@ -1,7 +1,7 @@
 """Removes local paths from what is published: each is cut to the part below the published folder, or to its last part.
 
-They reveal a user's machine and help nobody else. In JSON every string is searched, command lines included. In HTML,
-where most slashes are markup, only paths that occur in the JSON and Markdown beside it are replaced.
+They reveal a user's machine and are of no use elsewhere. In JSON every string is searched, command lines included. In
+HTML, where most slashes are markup, only paths that occur in the JSON and Markdown beside it are replaced.
 """
 
 import re

@@ -20,7 +20,7 @@ from .kinds import KINDS, PREFERENCES, Kind
 from .rules import broken_results, broken_rules
 from .secrets import find_secret
 
-# Of use to nobody else: state for resuming a run; start.json also names local paths.
+# Of no use to others: state for resuming a run; start.json also names local paths.
 NEVER = (
     ".*", "checkpoint-*", "optimizer*", "scheduler*", "trainer_state*", "training_args*", "start.json", "__pycache__"
 )  # fmt: skip

@@ -47,7 +47,7 @@ def solved_by(maze: Maze) -> tuple[str, ...]:
 
 
 def follow_turns(maze: Maze, rule: str, heading: int, most: int) -> str:
-    """Walk by one of `TURNS` until G, at most so many moves.
+    """Walk by one of `TURNS` until G, for at most a given number of moves.
 
     Args:
         heading: index into `CLOCKWISE` of where the walker looks at the start.

@@ -59,7 +59,7 @@ def describe_reading(tokenizer) -> dict[str, Any]:
 
 
 def reading_of(config: Mapping[str, Any]) -> Reading:
-    """What is noted in a tokenizer's tokenizer_config.json, which may be a stranger's; what makes no sense is left."""
+    """What is noted in a tokenizer's tokenizer_config.json, which is untrusted; what makes no sense is ignored."""
     noted = config.get(NOTE)
     noted = noted if isinstance(noted, Mapping) else {}
     template, date, room = (noted.get(key) for key in ("template", "pinned_date", "thinking_tokens"))

@@ -205,7 +205,7 @@ def _complete(
                 tokens = generate_tokens(
                     model, tokenizer, batch["input_ids"], batch["attention_mask"], max_new_tokens, decoding
                 )
-            # A thought that the prompt opens is part of what was written, or nobody could tell it from the answer.
+            # A thought that the prompt opens is part of what was written, or it could not be told from the answer.
             answers = read_answers(tokenizer, tokens, ends, opened_thought(texts[indices[0]]))
             each = len(answers) // len(indices)
             for place, index in enumerate(indices):

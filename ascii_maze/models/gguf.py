@@ -1,7 +1,7 @@
 """A base in a GGUF file: dequantised once into the user's cache, where every loader reads it like any other model.
 
-transformers dequantises a GGUF file too, at every load, and then lets nobody quantise or save what it has read. In the
-cache lie float32 weights, which hold exactly what the file says, under the sha256 of the file: 135 M parameters take
+transformers dequantises a GGUF file too, at every load, but the result can be neither quantised nor saved. The cache
+holds float32 weights, exactly those of the file, under its sha256: 135 M parameters take
 540 MB and are read in a second. They are rounded as the file is: no record calls them the model that it was made from.
 """
 

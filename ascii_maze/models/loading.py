@@ -178,7 +178,7 @@ def load_model_to_train(model_args, adapter: str | None, seed: int):
         # Where the base lies: PEFT reads its config at every checkpoint, and would ask the Hub for one called 'tiny'.
         policy.peft_config["default"].base_model_name_or_path = model.config.name_or_path
         return policy
-    # A reward model: the walker's adapter goes on, under a head of its own (Ouyang et al., 2022).
+    # A reward model: the policy's adapter is trained on, under a scalar head (Ouyang et al., 2022).
     model = get_peft_model(model, get_peft_config(model_args))
     heads = {name: weight for name, weight in get_peft_model_state_dict(model).items() if "lora_" not in name}
     _, weights = read_weights(start.name, start.revision)

@@ -1,5 +1,5 @@
 """People's preferences between answers: `annotate` collects them, `agreement` says what they are worth, `play` shows
-models at work.
+models in action.
 
 `source.py` finds what can be asked, `collection.py` is what is asked, `assignment.py` whom and when, `journal.py`
 keeps the answers, `collector.py` puts these together; `export.py` writes the folder as a dataset, `card.py` its card.

@@ -79,7 +79,7 @@ def annotate(folder: Path, wishes: Wishes, where: Where, on_ready: Callable[[Ope
         AsciiMazeError: see `opened` and `serving.serve`.
     """
     require(*PAGES, *STATISTICS)
-    free_port(where.host, where.port)  # before a folder is begun that nobody can answer
+    free_port(where.host, where.port)  # before a folder is created that no page can serve
     with opened(folder, wishes) as ready:
         serving = serve(annotate_page(ready.collector), *where)
         try:
@@ -107,7 +107,7 @@ def withdraw(folder: Path, annotator: str) -> int:
     """Remove someone's answers from everything in the folder; returns how many there were.
 
     Raises:
-        UsageError: nobody of that name has answered.
+        UsageError: no annotator of that name has answered.
         AsciiMazeError: something cannot be written, or another process holds the folder.
     """
     require(*STATISTICS)

@@ -55,7 +55,7 @@ def _head(name: str, figures: Agreement, record: dict[str, Any]) -> str:
 
 
 def literal(text: str) -> str:
-    """A stranger's words as code in Markdown, which then means nothing else."""
+    """Untrusted text as inline code in Markdown, so that it cannot be markup."""
     shown = "".join(sign if sign.isprintable() else "�" for sign in text).replace("`", "'").replace("|", "¦")
     return f"`{shown}`"
 

@@ -72,7 +72,7 @@ class Collector:
         """Where someone is, for a page that is opened or loaded again.
 
         Raises:
-            UsageError: nobody may be called that.
+            UsageError: not a valid name.
         """
         check_annotator(annotator)
         with self._lock:

@@ -1,4 +1,4 @@
-"""What the pages and their statistics need beside the package: the extra `app`."""
+"""The optional dependencies of the pages and their statistics: the extra `app`."""
 
 from importlib.util import find_spec
 

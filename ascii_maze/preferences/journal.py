@@ -241,7 +241,7 @@ def withdraw(folder: Path, annotator: str) -> int:
         How many there were.
 
     Raises:
-        UsageError: nobody of that name has answered.
+        UsageError: no annotator of that name has answered.
         AsciiMazeError: a file cannot be written; those that could are without the answers.
     """
     check_annotator(annotator)

@@ -137,7 +137,7 @@ class Players:
 
     @contextmanager
     def _at_work(self, player: Player) -> Iterator[Any]:
-        """The base with the player's adapter at work and no other, for this thread alone."""
+        """The base with only the player's adapter active, for this thread alone."""
         with self._lock:
             model = self._bases[player.base]
             if player.adapter is not None:

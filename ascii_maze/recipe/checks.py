@@ -117,7 +117,7 @@ def _parser(recipe: Recipe, classes: tuple[type, ...]):
 
 @contextlib.contextmanager
 def _refused(recipe: Recipe) -> Iterator[None]:
-    """What the checks of TRL and transformers make of a stranger's values, as an error of the recipe's."""
+    """Turn whatever the checks of TRL and transformers raise on untrusted values into a RecipeError."""
     try:
         yield
     except RecipeError:

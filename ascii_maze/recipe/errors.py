@@ -1,4 +1,4 @@
-"""The error of a recipe, and values of a stranger's as a line of it shows them."""
+"""The error of a recipe, and untrusted values as its one line shows them."""
 
 from typing import Any
 

@@ -80,7 +80,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
 
 
 def load_resolved(path: Path) -> Recipe:
-    """Read the `recipe.yaml` that lies beside an adapter, which may be a stranger's: it reaches for no other file.
+    """Read the `recipe.yaml` beside an adapter, which is untrusted and may therefore name no other file.
 
     Raises:
         UsageError: as `load_recipe`, or it extends another recipe.

@@ -53,7 +53,7 @@ def mix(datasets: Mapping[str, object], weights: Mapping[str, float], columns: S
         chosen = rows.shuffle(seed=seed).select(range(sizes[name])).select_columns(common)
         try:
             parts.append(chosen.cast(first.select_columns(common).features))
-        except Exception as error:  # of Arrow, on a stranger's types
+        except Exception as error:  # Arrow's, on types that do not match
             needed = ", ".join(columns)
             raise AsciiMazeError(
                 f"dataset_mix: the columns of '{name}' ({needed}) are not of the types of the others'"

@@ -1,4 +1,4 @@
-"""Writes what a run leaves in its folder: adapter, tokenizer, learning curve, card, and last of all metrics.json."""
+"""Writes the results of a run: adapter, tokenizer, learning curve, card, and last of all metrics.json."""
 
 import shutil
 from pathlib import Path

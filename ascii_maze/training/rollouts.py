@@ -62,7 +62,7 @@ class _TurnByTurn(_Trainer):
         return ended, None
 
     def _named(self, rows: list[list[int]]) -> list[int]:
-        """The number of each conversation: those that go on are in the order of the turn before."""
+        """The number of each conversation: those still running are in the order of the previous turn."""
         if not self.names:
             return list(range(len(rows)))
         before, names = iter(self.names.items()), list[int]()

@@ -197,7 +197,7 @@ def chat_of(run: RunArguments) -> Chat:
 
 @contextmanager
 def refusals(recipe: Recipe) -> Iterator[None]:
-    """What PEFT, TRL or Transformers refuse of a stranger's recipe, as one line; `--debug` shows where.
+    """What PEFT, TRL or Transformers raise on an untrusted recipe, as one line; `--debug` shows where.
 
     Raises:
         AsciiMazeError: in the place of whatever the block raises.

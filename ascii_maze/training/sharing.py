@@ -1,4 +1,4 @@
-"""Where a run reads what its rows begin with once, or why it does not; `models.shared_prefix` says how it is done."""
+"""Decides whether a run reads common prefixes of its rows only once, or says why not; see `models.shared_prefix`."""
 
 from ..errors import UsageError
 from ..models.shared_prefix import TOLERANCE, SharedPrefix, backbone_of, disagreement, why_not, window_of

@@ -1,4 +1,4 @@
-"""Lines of a text and the runs of moves in them; `lenient` tells those that are a path from the others."""
+"""The lines of a text and the runs of moves in them; `lenient` decides which of them are a path."""
 
 import re
 from collections.abc import Iterator

@@ -11,7 +11,7 @@ al., 2011). Every move of every walk teaches, where plain walks teach at a few j
 back, and give up after a few cells; a minority solves. The model's most likely walk becomes the habit, and the skill
 stays, as in a pre-trained LLM, for fine-tuning to bring out.
 
-A batch is a function of the recipe and the number of its step, so a run goes on anywhere without a state of its own.
+A batch is a function of the recipe and the number of its step, so a run can resume at any step without saved state.
 """
 
 from collections.abc import Mapping

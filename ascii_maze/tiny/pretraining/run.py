@@ -7,10 +7,10 @@ run can be ended at any step, and several models can come of one:
     python -m ascii_maze.tiny.pretraining RECIPE --work W --decay 4000 --out FOLDER      # ends with the usual model
     python -m ascii_maze.tiny.pretraining RECIPE --work W --decay 4000 --plain --out F   # and without the habit
 
-The first goes on from its last checkpoint, to the bit, however it ended; the others begin at it and keep checkpoints
-of their own. Muon (Jordan et al., 2024) needs about half the steps of AdamW here. Attention is "eager", which on a
-CPU is twice as fast as the fused kernels at these lengths. On a GPU, `--workers 8` makes the batches beside the
-steps. What this does not do: more than one device, gradient accumulation.
+The first resumes from its last checkpoint, bit for bit, however it ended; the others start from it and keep
+checkpoints of their own. Muon (Jordan et al., 2024) needs about half the steps of AdamW here. Attention is "eager",
+which on a CPU is twice as fast as the fused kernels at these lengths. On a GPU, `--workers 8` makes the batches while
+it trains. What this does not do: more than one device, gradient accumulation.
 """
 
 import json
