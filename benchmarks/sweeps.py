@@ -1,0 +1,85 @@
+"""The settings of every method's recipe for the embedded model, each by as many trials, chosen on validation.
+
+    python benchmarks/sweeps.py                              # twelve trials a method; writes recipes/tiny/sweeps/
+    python benchmarks/sweeps.py --together 3 --jobs 4        # on a GPU or many cores: twelve trainings at once
+    python benchmarks/sweeps.py --methods sft dpo --trials 4 --out outputs/try --records outputs/try/records
+
+Each method is swept from what its recipe starts from, as the best trial of that left it: SFT and ORPO from the base,
+the reward model, DPO, KTO and GRPO from SFT, RLHF from SFT and the reward model. The same command resumes. The record
+of a sweep becomes that of the recipe (`recipes/tiny/sweeps/METHOD.json`); the recipe is then set by hand to what is
+printed at the end, and a test compares the two.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+# What is swept, and the key of its recipe -> whose best trial it starts from.
+STARTS = {
+    "sft": {},
+    "orpo": {},
+    "reward": {"adapter_name_or_path": "sft"},
+    "dpo": {"adapter_name_or_path": "sft"},
+    "kto": {"adapter_name_or_path": "sft"},
+    "grpo": {"adapter_name_or_path": "sft"},
+    "rlhf": {"adapter_name_or_path": "sft", "reward_model_name_or_path": "reward"},
+}
+# Of every trial: judged at its half and its end, on more mazes than a curve needs.
+JUDGED = {"eval_limit": 300, "eval_steps": 0.5}
+
+
+def call(*words: object) -> None:
+    """A command of ascii-maze; it resumes where it was interrupted."""
+    subprocess.run([sys.executable, "-m", "ascii_maze", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+
+
+def best_of(name: str, out: Path) -> tuple[Path, dict]:
+    """The folder of the best trial of a finished sweep, and its settings."""
+    record = json.loads((out / name / "sweep.json").read_text())
+    best = next(trial for trial in record["trials"] if trial["number"] == record["best"])
+    return out / name / f"trial-{best['number']}", best["settings"]
+
+
+def sweep(name: str, needs: list[Future], options: argparse.Namespace) -> None:
+    """Sweep one method once what it starts from has been swept."""
+    for need in needs:
+        need.result()
+    words = {"dataset_name": options.out / "dataset", **JUDGED}
+    words |= {key: best_of(start, options.out)[0] for key, start in STARTS[name].items()}
+    spelled = [word for key, value in words.items() for word in (f"--{key}", value)]
+    limits = ["--trials", options.trials, "--jobs", options.jobs]
+    call("sweep", f"recipes/tiny/{name}.yaml", "--out", options.out / name, *limits, *spelled)
+    options.records.mkdir(parents=True, exist_ok=True)
+    shutil.copy(options.out / name / "sweep.json", options.records / f"{name}.json")
+    print(f"{name}: {best_of(name, options.out)[1]}", flush=True)
+
+
+def main() -> None:
+    """Sweep what is missing, and say what was chosen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--methods", nargs="+", default=list(STARTS), choices=list(STARTS))
+    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--jobs", type=int, default=1, help="trials of a method at once")
+    parser.add_argument("--together", type=int, default=1, help="methods at once")
+    parser.add_argument("--out", type=Path, default=Path("outputs/sweeps"))
+    parser.add_argument("--records", type=Path, default=Path("recipes/tiny/sweeps"))
+    options = parser.parse_args()
+    if not (options.out / "dataset" / "build.json").exists():
+        call("build", "demo", "--out", options.out / "dataset")
+    wanted = {name: set(STARTS[name].values()) for name in options.methods}
+    swept: dict[str, Future] = {}
+    with ThreadPoolExecutor(options.together) as pool:
+        # Submitted after what they need: a sweep that waits never keeps those from running.
+        for name in TopologicalSorter(wanted).static_order():
+            swept[name] = pool.submit(sweep, name, [swept[start] for start in wanted.get(name, ())], options)
+    for one in swept.values():
+        one.result()
+
+
+if __name__ == "__main__":
+    main()
