@@ -3,11 +3,16 @@
 from pathlib import Path
 from types import MappingProxyType
 
+import pytest
+
 from ascii_maze.mazes import carvers, generators
+from ascii_maze.study.findings import sentence_of
+from ascii_maze.study.settings import load_study
 from dataset_builder import config
 from dataset_builder.build import build
 
-from ..test_readme import blocks
+from ..study.test_findings import CONTRAST
+from ..test_readme import ROOT, blocks
 
 PAGES = "docs/howto"
 
@@ -25,3 +30,16 @@ def test_the_generator_of_its_page_fills_the_config_of_its_page(tmp_path: Path, 
     (tmp_path / "my.yaml").write_text(blocks(page, "yaml")[0])
     record = build(config.load_config(str(tmp_path / "my.yaml")), tmp_path / "my-mazes")
     assert record["rows"]["prompts/test_unseen"] == 20
+
+
+def test_the_study_of_its_page_asks_what_the_page_says(tmp_path: Path):
+    (tmp_path / "my.yaml").write_text(blocks(f"{PAGES}/compare.md", "yaml")[0])
+    study = load_study(tmp_path / "my.yaml")
+    assert study.contrasts == [["grpo", "sft"], ["grpo", "sft_twice"]]
+
+
+@pytest.mark.parametrize("verdict", ["more", "fewer", "equivalent", "none"])
+def test_a_finding_is_worded_as_its_page_says(verdict):
+    contrast = {**CONTRAST, "a": "grpo", "verdict": verdict}
+    beginning, _, _ = sentence_of(contrast, 0.05).partition(":")
+    assert f"`{beginning}: " in (ROOT / PAGES / "compare.md").read_text()
