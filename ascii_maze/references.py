@@ -29,6 +29,9 @@ class Reference(NamedTuple):
     revision: str | None = None
     is_local: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.name}@{self.revision}" if self.revision else self.name
+
 
 def is_hub_name(name: str) -> bool:
     """Whether the Hub would take this as the name of a repository, with or without a namespace."""

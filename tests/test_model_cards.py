@@ -78,6 +78,11 @@ def test_a_recipe_that_leaves_everything_to_its_defaults_has_a_card_too(facts, m
     assert "dtype=torch.float32" in card
 
 
+def test_the_snippet_of_a_card_loads_the_revision_that_was_trained_on(facts):
+    values = {"method": "sft", "model_name_or_path": "org/base", "model_revision": "v1"}
+    assert '"org/base",\n    revision="v1",\n' in render_card(values, facts["methods"]["sft"]["metrics"], "org/run")
+
+
 @pytest.mark.parametrize("off", [False, "false"])  # as a recipe says it, and as a command line did
 def test_a_card_names_no_quantisation_that_was_turned_off(facts, off):
     values = {**facts["methods"]["sft"]["recipe"], "load_in_4bit": off, "use_bnb_nested_quant": off}

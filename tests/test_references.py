@@ -58,14 +58,33 @@ def ask_evaluate(text):
     evaluate({"base": "tiny"}, text, ["test"], Path("not-made"), baselines=False)
 
 
-def ask_recipe(key):
-    def ask(text):
-        from ascii_maze.recipe import RunArguments
-        from ascii_maze.training.chain import check_predecessors
+def ask_start(text):
+    from types import SimpleNamespace
 
-        check_predecessors(RunArguments(**{key: text}))
+    from ascii_maze.models.loading import load_tokenizer_to_train
+    from ascii_maze.recipe import RunArguments
+    from ascii_maze.training.chain import check_predecessors
 
-    return ask
+    check_predecessors(RunArguments(adapter_name_or_path=text))
+    load_tokenizer_to_train(SimpleNamespace(use_peft=True), text)
+
+
+def ask_reward_model(text):
+    from ascii_maze.models.loading import load_model
+    from ascii_maze.recipe import RunArguments
+    from ascii_maze.training.chain import check_predecessors
+
+    check_predecessors(RunArguments(reward_model_name_or_path=text))
+    load_model(text, task="SEQ_CLS")
+
+
+def ask_base(text):
+    from ascii_maze.models.devices import this_device
+    from ascii_maze.models.loading import load_tokenizer
+    from ascii_maze.training.machine import settle_base
+
+    settled, _ = settle_base({"model_name_or_path": text}, this_device())
+    load_tokenizer(settled["model_name_or_path"], settled.get("model_revision"))
 
 
 def ask_dataset_of_recipe(text):
@@ -94,8 +113,9 @@ ENTRANCES = {
     "load_split": ask_load_split,
     "find_model": ask_find_model,
     "evaluate --dataset": ask_evaluate,
-    "adapter_name_or_path": ask_recipe("adapter_name_or_path"),
-    "reward_model_name_or_path": ask_recipe("reward_model_name_or_path"),
+    "model_name_or_path": ask_base,
+    "adapter_name_or_path": ask_start,
+    "reward_model_name_or_path": ask_reward_model,
     "dataset_name": ask_dataset_of_recipe,
     "mri --adapter": ask_mri,
 }
@@ -167,9 +187,10 @@ def test_a_repository_and_its_revision_reach_the_hub_from_every_entrance(entranc
 
     monkeypatch.setattr("datasets.load_dataset", fetch)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", fetch)
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fetch)
     with contextlib.suppress(AsciiMazeError):
         ENTRANCES[entrance](text)
-    assert asked[:1] == [MEANINGS[text]] or entrance.endswith("_or_path")
+    assert asked[:1] == [MEANINGS[text]]
 
 
 @pytest.mark.parametrize(

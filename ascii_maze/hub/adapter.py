@@ -51,9 +51,10 @@ def prepare_adapter(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     else:
         text = _renamed(text, trained_on, base)
     card, measured = with_figures(text, base, license, evidence, wishes.repo)
+    published = {"base_model_name_or_path": base, **({"revision": None} if base != trained_on else {})}
     return {
         "README.md": card.encode(),
-        "adapter_config.json": to_json({**without_local_paths(config), "base_model_name_or_path": base}),
+        "adapter_config.json": to_json({**without_local_paths(config), **published}),
         "metrics.json": to_json(metrics),
         "recipe.yaml": yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode(),
         **({".eval_results/path_validity.yaml": yaml.safe_dump(measured).encode()} if measured else {}),
@@ -72,6 +73,9 @@ def published_base(trained_on: str, base_model: str | None, option: str = "--bas
         UsageError: neither is a name on the Hub.
     """
     base = base_model or trained_on
+    reference = find_reference(base)
+    if reference and not reference.is_local:
+        return reference.name
     # The Hub is asked about the user's name before anything is sent; a name from training may be a folder.
     if base == "tiny" or not is_hub_name(base) or (not base_model and Path(base).exists()):
         said = f"'{base}' is not a model on the Hub" if base_model else f"its base model is '{base}' on this machine"
@@ -91,6 +95,8 @@ def publishable_run(
         dataset: Hub id of the dataset, if the recipe does not have it.
     """
     kept = {key: value for key, value in values.items() if not key.startswith(_OF_THE_PUSH)}
+    if base != values.get("model_name_or_path"):
+        kept.pop("model_revision", None)  # of the base by its other name
     named: dict[str, Any] = {key: _shareable(kept[key]) for key in _NAMES if kept.get(key)}
     named |= {"model_name_or_path": base, **({"dataset_name": dataset} if dataset else {})}
     if kept.get("dataset_mix"):

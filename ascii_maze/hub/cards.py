@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from ..methods import METHODS
-from ..references import is_on_hub
+from ..references import find_reference, is_on_hub
 from ..run_metrics import RunMetrics
 from ..templating import render
 from .evidence import Evidence
@@ -86,11 +86,12 @@ def _head(values: dict[str, Any], name: str, license: str | None, evidence: Evid
 
     base, dataset = values["model_name_or_path"], values.get("dataset_name") or ""
     on_hub = {"base_model": base, "base_model_relation": "adapter"} if is_on_hub(base) else {}
+    trained_on = find_reference(dataset)
     data = ModelCardData(
         license=license,
         library_name="peft",
         pipeline_tag="text-classification" if METHODS[values["method"]].scores else "text-generation",
-        datasets=[dataset.partition("@")[0]] if is_on_hub(dataset) else None,
+        datasets=[trained_on.name] if trained_on and not trained_on.is_local else None,
         tags=["ascii-maze", "maze", "lora", "trl", values["method"]],
         **on_hub,
     )

@@ -8,7 +8,7 @@ from .adapters import put_adapter, read_weights, refuse_misfit
 from .chat import AS_IT_IS, Chat, how_read, note_reading
 from .devices import this_device
 from .quantisation import dequantise_once_for_generation, keep_trainable_on_cpu, not_finite
-from .sources import Source, find_model, find_named, loadable, resolve_model
+from .sources import Source, find_model, find_named, is_same_model, loadable
 from .templates import set_chat_template
 
 
@@ -205,7 +205,7 @@ def find_start(adapter: str, model_args) -> Source:
     if config.task_type == "SEQ_CLS" and model_args.lora_task_type != "SEQ_CLS":
         raise UsageError(f"'{adapter}' is a reward model; this run starts from an adapter that walks")
     base = config.base_model_name_or_path
-    if resolve_model(base or "") != resolve_model(model_args.model_name_or_path or ""):
+    if not is_same_model(base or "", model_args.model_name_or_path or ""):
         raise UsageError(
             f"'{adapter}' is an adapter of '{base}', and this recipe's base is '{model_args.model_name_or_path}'; "
             f"give --model_name_or_path {base}, or an adapter of that base"

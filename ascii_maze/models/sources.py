@@ -45,6 +45,12 @@ def resolve_model(name: str) -> str:
     return str(TINY) if name == "tiny" else str(find_gguf(name) or name)
 
 
+def is_same_model(one: str, other: str) -> bool:
+    """Whether two names without revisions mean one model: the same repository, or one folder however written."""
+    first, second = (Path(resolve_model(name)) for name in (one, other))
+    return first == second or (first.exists() and first.resolve() == second.resolve())
+
+
 def loadable(name: str) -> str:
     """What transformers loads for the name of a model: a folder or a Hub id; see `gguf.unpack`.
 
@@ -204,10 +210,10 @@ def _chat_of(adapter: Source) -> Chat:
 def _is_base(source: Source, adapter: Source) -> bool:
     """Whether a whole model is the one that an adapter was trained on."""
     args = adapter.model_args
-    one, other = (Path(resolve_model(name)) for name in (source.name, args.model_name_or_path))
-    if one.exists() or other.exists():
-        return one.resolve() == other.resolve()
-    return one == other and (source.revision or "main") == (args.model_revision or "main")
+    if not is_same_model(source.name, args.model_name_or_path):
+        return False
+    here = Path(resolve_model(source.name)).exists()
+    return here or (source.revision or "main") == (args.model_revision or "main")
 
 
 def describe(source: Source) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from ..errors import AsciiMazeError, UsageError
 from ..models.chat import AS_IT_IS, Chat, turn_ends
 from ..models.loading import context_of
 from ..models.sources import Source, how_loaded
+from ..references import Reference
 from .folding import forget_folded
 
 BASE = "base"
@@ -82,7 +83,7 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
     """Check that adapters can be compared on one base, before any weights are loaded.
 
     Args:
-        base: `tiny`, a folder or a Hub id.
+        base: `tiny`, a folder or a Hub id; without a revision, that which the adapters were trained on.
         adapters: name -> folder or Hub id.
         chat: how they read conversations; always without a thought, which would be another text in each model.
 
@@ -90,9 +91,8 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
         UsageError: no adapter, an unusable name, a whole model, or an adapter of another base or quantisation.
         AsciiMazeError: a location cannot be read, or holds a reward model.
     """
-    from ..models.sources import find_model, settle_name
+    from ..models.sources import find_model, find_named
 
-    base = settle_name(base)
     if not adapters:
         raise UsageError("no adapter to compare with the base; give --adapter NAME=FOLDER, once or more")
     known = {BASE, "default"}  # the second is PEFT's own
@@ -103,10 +103,10 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
                 "digits, - and _ that no other adapter has, and not 'base'; NAME@SEED is one seed of several"
             )
         known.add(name.casefold())  # names become file names, and some file systems ignore case
-    chat = chat._replace(thinking=False)
+    wanted, chat = find_named(base), chat._replace(thinking=False)
     sources = {name: find_model(location, chat=chat) for name, location in adapters.items()}
     for name, source in sources.items():
-        _check_adapter(name, source, base)
+        _check_adapter(name, source, wanted)
         _check_same_base(name, source, *next(iter(sources.items())))
     return sources
 
@@ -201,15 +201,16 @@ def as_models(model, tokenizer, adapters: list[str]) -> Models:
     return Models(model, tokenizer, names, list(layers), norms[-1], head, context, turn_ends(tokenizer, base))
 
 
-def _check_adapter(name: str, source: Source, base: str) -> None:
+def _check_adapter(name: str, source: Source, base: Reference) -> None:
     """Check that a source is a LoRA adapter of the base."""
-    from ..models.sources import resolve_model
+    from ..models.sources import is_same_model
 
     given = f"'{name}' ({source.name})"
     if source.adapter is None or source.adapter.peft_type != "LORA":
         raise UsageError(f"{given} is no LoRA adapter; the report compares LoRA adapters on one base")
-    trained_on = source.model_args.model_name_or_path
-    if resolve_model(trained_on) != resolve_model(base):
+    trained_on, revision = source.model_args.model_name_or_path, source.model_args.model_revision or "main"
+    if not is_same_model(trained_on, base.name) or base.revision not in (None, revision):
+        trained_on += f"@{revision}" * (revision != "main")
         raise UsageError(
             f"adapter {given} was trained on '{trained_on}' and not on '{base}'; give --base {trained_on}, or an "
             f"adapter of '{base}'"

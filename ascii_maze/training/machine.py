@@ -11,8 +11,9 @@ from typing import Any
 from ..configuration import is_false, is_true
 from ..models.devices import Device, precision_for
 from ..models.gguf import identify_gguf, in_words
-from ..models.sources import settle_name
+from ..models.sources import find_named
 from ..recipe import Recipe
+from ..references import is_on_hub
 
 AUTO = (None, "auto")
 
@@ -21,7 +22,8 @@ def settle(recipe: Recipe, device: Device) -> Recipe:
     """The recipe as a device can run it, with notes on what was decided.
 
     Raises:
-        AsciiMazeError: the base is a folder with several GGUF files, or one that cannot be read.
+        AsciiMazeError: no model can be of the base's name, or it is a folder with several GGUF files or one that
+            cannot be read.
     """
     for decide in (settle_base, settle_precision, settle_batches, settle_tracker):
         values, note = decide(recipe.values, device)
@@ -33,14 +35,21 @@ Decision = tuple[dict[str, Any], list[str]]  # keys of the recipe that change, a
 
 
 def settle_base(values: dict[str, Any], device: Device) -> Decision:
-    """Name the file that stands in for a base out of reach, and say of any GGUF file that it is one."""
-    name = values.get("model_name_or_path")
+    """Name the file that stands in for a base out of reach, and say of any GGUF file that it is one; the revision of
+    `ORG/NAME@REVISION` becomes TRL's `model_revision`.
+
+    Raises:
+        UsageError: nothing can be of that name, or two revisions are given.
+    """
+    name, revision = values.get("model_name_or_path"), values.get("model_revision")
     if not isinstance(name, str):
         return {}, []
-    base = settle_name(name) if values.get("model_revision") in (None, "main") else name
-    gguf = identify_gguf(base)
-    notes = [f"base: '{name}' is neither in reach nor in the Hub's cache; {base} stands in for it"] * (base != name)
-    return {"model_name_or_path": base}, notes + ([f"base: {in_words(gguf)}"] if gguf else [])
+    apart = revision not in (None, "main") and is_on_hub(name)
+    base = find_named(f"{name}@{revision}" if apart else name)
+    changes = {"model_name_or_path": base.name, **({"model_revision": base.revision} if base.revision else {})}
+    gguf, stands_in = identify_gguf(base.name), base.is_local and base.name != name
+    notes = [f"base: '{name}' is neither in reach nor in the Hub's cache; {base} stands in for it"] * stands_in
+    return changes, notes + ([f"base: {in_words(gguf)}"] if gguf else [])
 
 
 def settle_precision(values: dict[str, Any], device: Device) -> Decision:

@@ -98,6 +98,8 @@ def save(out: Path, trainer, weights: dict | None, tokenizer, recipe: Recipe, me
         # The name in the recipe, not a path of this machine. PEFT would look that name up on the Hub to see whether
         # the vocabulary has grown; it has not.
         config.base_model_name_or_path = recipe.values["model_name_or_path"]
+        revision = recipe.values.get("model_revision")
+        config.revision = None if revision is None else str(revision)
     # The reference model is the adapter that the run started from; it is not saved again.
     of_adapter = {"save_embedding_layers": False, "selected_adapters": ["default"]} if adapters else {}
     with staged(out) as stage:

@@ -11,6 +11,7 @@ import yaml
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.hub import jobs
+from ascii_maze.hub.adapter import published_base
 from ascii_maze.recipe import load_recipe
 
 from .conftest import NAMESPACE, ORG, READ, WRITE
@@ -133,3 +134,7 @@ def test_the_job_as_it_was_sent_trains_and_pushes(hub, api, builds, push, tmp_pa
     assert done.returncode == 0, done.stderr[-3000:]
     assert {"adapter_model.safetensors", "recipe.yaml", "README.md"} <= set(api.list_repo_files(SFT))
     assert hub.store.repos["model", SFT].private
+
+
+def test_the_base_of_a_job_may_be_at_a_revision():
+    assert published_base("org/base@v1", None) == "org/base"

@@ -8,8 +8,9 @@ import pyarrow.parquet
 import pytest
 
 from ascii_maze.cli import main
-from ascii_maze.errors import AsciiMazeError
+from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.mri.activations import _lay_out
+from ascii_maze.mri.models import find_adapters
 from ascii_maze.mri.rows import COLUMNS, load_rows
 
 
@@ -36,6 +37,16 @@ def test_a_maze_that_is_not_read_is_refused_before_a_model_is_loaded(adapters, d
     assert code == 2
     assert lines[-1].startswith("ascii-maze: --maze none: none of the ")
     assert not (tmp_path / "mri").exists()
+
+
+def test_a_base_on_the_hub_is_the_revision_that_is_named(other_base):
+    config = json.loads((other_base / "adapter_config.json").read_text())
+    (other_base / "adapter_config.json").write_text(json.dumps({**config, "revision": "v1"}))
+    (other_base / "recipe.yaml").unlink(missing_ok=True)
+    for base in ("ORG/other", "ORG/other@v1"):
+        assert find_adapters(base, {"x": str(other_base)})["x"].model_args.model_revision == "v1"
+    with pytest.raises(UsageError, match="was trained on 'ORG/other@v1' and not on 'ORG/other@v2'"):
+        find_adapters("ORG/other@v2", {"x": str(other_base)})
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 import pytest
 
+from ascii_maze.errors import UsageError
 from ascii_maze.models import packaged
 from ascii_maze.models.devices import Device, Precision, precision_for
 from ascii_maze.recipe import Recipe, load_recipe, parse_recipe
-from ascii_maze.training.machine import settle
+from ascii_maze.training.machine import settle, settle_base
 from tests.models.made_gguf import write_gguf
 
 AMPERE, TURING, APPLE, CPU = Device("cuda", bfloat16=True), Device("cuda"), Device("mps"), Device("cpu")
@@ -94,6 +95,24 @@ def test_the_plan_names_the_file_that_stands_in(tmp_path, monkeypatch):
     assert settled.notes[1].startswith(f"base: {packaged.FILE} (sha256 ")
     pinned = load_recipe("recipes/sft.yaml", ["--model_revision", "v1"])
     assert settle(pinned, CPU).values["model_name_or_path"] == packaged.HUB_ID
+
+
+@pytest.mark.parametrize(
+    ("name", "revision", "settled"),
+    [
+        ("org/base@v1", None, {"model_name_or_path": "org/base", "model_revision": "v1"}),
+        ("org/base", "v1", {"model_name_or_path": "org/base", "model_revision": "v1"}),
+        ("org/base", "main", {"model_name_or_path": "org/base"}),
+        ("tiny", "v1", {"model_name_or_path": "tiny"}),
+    ],
+)
+def test_a_base_is_a_name_and_a_revision_however_it_is_written(name, revision, settled):
+    assert settle_base({"model_name_or_path": name, "model_revision": revision}, CPU) == (settled, [])
+
+
+def test_a_base_of_two_revisions_is_refused():
+    with pytest.raises(UsageError, match="no model 'org/base@v1@v2'"):
+        settle_base({"model_name_or_path": "org/base@v1", "model_revision": "v2"}, CPU)
 
 
 def test_trackio_follows_a_run_where_it_is_installed_and_publishes_nothing_by_itself(monkeypatch):
