@@ -93,6 +93,39 @@ def test_a_planted_wall_direction_is_found_and_steers(walled, rows, walks):
     assert found["added"][LAYERS] == 0.0  # after the last layer nothing else looks at that place
 
 
+@pytest.fixture
+def hidden(peft_model, tokenizer, walks, rows):
+    """The small model, to which a wall is open ground until the first layer's MLP adds a planted direction there."""
+    import torch
+
+    model = copy.deepcopy(peft_model)
+    tokens = map_tokens(rows[0], tokenizer)
+    lines = np.array([list(line) for line in rows[0]["maze"].split("\n")])
+    wall, opened = (int(walks[0].ids[tokens[lines == symbol][0]]) for symbol in (WALL, OPEN))
+    planted = 16 * np.random.default_rng(0).normal(size=32).astype(np.float32)
+    embedding, read = model.get_input_embeddings(), []
+    embedding.weight.data[wall] = embedding.weight.data[opened]
+    embedding.register_forward_hook(lambda module, given, output: read.append(given[0]))
+    models = as_models(model.eval(), tokenizer, ["zero", "one", "copy", "high"])
+    models.layers[0].mlp.register_forward_hook(
+        lambda module, given, output: output + (read[-1] == wall)[..., None] * torch.from_numpy(planted)
+    )
+    return models, planted
+
+
+def test_a_wall_direction_planted_in_a_hidden_layer_is_found_there_and_steers(hidden, rows, walks):
+    models, planted = hidden
+    models.switch("base")
+    mazes, tables = [Maze.from_ascii(row["maze"]) for row in rows], [map_tokens(r, models.tokenizer) for r in rows]
+    below, there, *_ = walls._directions(models, walks, mazes, tables)
+    assert not below.any()
+    assert there @ planted > 0.99 * np.linalg.norm(there) * np.linalg.norm(planted)
+    found = close_places(models, rows, walks, 0)
+    assert found["cases"] > 0
+    assert found["added"][0] == 0.0
+    assert found["added"][1] == 1.0 > found["added_random"][1]
+
+
 def test_places_that_share_a_token_are_not_closed(models, rows, walks, monkeypatch):
     monkeypatch.setattr(walls, "map_tokens", lambda row, tokenizer: np.zeros((7, 7), dtype=int))
     with pytest.raises(AsciiMazeError, match="share tokens"):
