@@ -24,7 +24,7 @@ def agreement(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Report how far people agree, with each other and with the truth, and whose answers they prefer."""
+    """Report how well people agree, with each other and with the truth, and whose answers they prefer."""
     from ..preferences.card import lines_of
     from ..preferences.extra import STATISTICS, require
     from ..preferences.report import write_agreement

@@ -47,12 +47,13 @@ MaxNewTokens = Annotated[
 Stepwise = Annotated[
     str | None,
     typer.Option(
-        help="Walk step by step and see: full, window, window:RADIUS, local or none; any but full with +goal for "
-        "the distance to the goal.",
+        help="Walk step by step with this view: full, window, window:RADIUS, local or none; all but full take +goal "
+        "for the distance to the goal.",
     ),
 ]
 MaxMoves = Annotated[
-    int | None, typer.Option(min=1, help="With --stepwise: moves of a walk; default: twice the open positions.")
+    int | None,
+    typer.Option(min=1, help="With --stepwise: most moves of a walk; default: twice the open positions."),
 ]
 UnquantisedBase = Annotated[
     bool,

@@ -30,12 +30,12 @@ def forgetting(
     ] = None,
     out: Annotated[Path, path_option("Output folder: forgetting.json and every answer.")] = Path("forgetting"),
     limit: Annotated[int, typer.Option(min=1, help="Number of hard mazes; a quarter as many have loops.")] = 100,
-    samples: Annotated[int, typer.Option(min=1, help="Answers sampled to each maze.")] = 64,
+    samples: Annotated[int, typer.Option(min=1, help="Answers sampled per maze.")] = 64,
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Answers generated at once.")] = 64,
     as_json: Json = False,
 ) -> None:
-    """Measure what fine-tunes have lost: variety, nearness to their start, and what the base could do before.
+    """Measure what fine-tunes have lost: variety, closeness to their start, and what the base could do.
 
     Each model gives SAMPLES answers to each of LIMIT hard mazes and a quarter as many with loops: 8,000 by default.
     """

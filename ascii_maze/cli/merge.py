@@ -16,7 +16,7 @@ app = typer.Typer()
 @app.command(epilog="Example: ascii-maze merge outputs/sft --out outputs/sft-merged")
 def merge(
     adapter: Annotated[str, typer.Argument(help="Folder or Hub id of an adapter.")],
-    out: Annotated[Path, path_option("Output folder, a whole model.")],
+    out: Annotated[Path, path_option("Output folder of the merged model.")],
     dataset: Dataset = "ascii-maze",
     split: Annotated[str, typer.Option(help="Split whose mazes the two are compared on.")] = "validation",
     limit: Limit = 200,
@@ -27,7 +27,7 @@ def merge(
     chat_template: ChatTemplate = None,
     as_json: Json = False,
 ) -> None:
-    """Merge an adapter into its base; the result is saved only if it walks as well as before."""
+    """Merge an adapter into its base; the result is saved only if it scores as well as before."""
     from ..launch import prepare_process
 
     chat = chat_of(chat_template)

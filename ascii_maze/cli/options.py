@@ -28,7 +28,7 @@ Thinking = Annotated[
     ),
 ]
 ThinkingTokens = Annotated[
-    int | None, typer.Option(min=1, help="Tokens that a thought may take, beside the answer's; default: 1,024.")
+    int | None, typer.Option(min=1, help="Token limit of a thought, in addition to the answer's; default: 1,024.")
 ]
 
 

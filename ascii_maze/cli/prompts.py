@@ -19,7 +19,9 @@ app = typer.Typer()
 def prompts(
     dataset: Annotated[str, typer.Argument(help="Folder that `build` made, or Hub id.")],
     out: Annotated[Path, path_option("File to write, of JSON lines.")],
-    model: Annotated[str | None, typer.Option(help="Model that is to read them: folder, Hub id, adapter.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model whose tokenizer renders them: folder, Hub id or adapter.")
+    ] = None,
     messages: Annotated[
         bool, typer.Option("--messages", help="Write chat messages, as APIs take them, in place of rendered text.")
     ] = False,
@@ -30,7 +32,7 @@ def prompts(
     thinking_tokens: ThinkingTokens = None,
     as_json: Json = False,
 ) -> None:
-    """Write what a model would read, to have it answered elsewhere; `evaluate NAME=FILE` scores the answers."""
+    """Write the prompts of a split, to be answered elsewhere; `evaluate NAME=FILE` scores the answers."""
     if messages == (model is not None):
         raise UsageError("give --model, whose tokenizer renders the prompts, or --messages")
     from ..evaluation.prompts import write_prompts

@@ -47,7 +47,7 @@ def push(
     ] = None,
     collection: Annotated[
         str | None,
-        typer.Option(help="Title of a collection of the repository's owner that it is added to; created if missing."),
+        typer.Option(help="Title of one of the owner's collections to add the repository to; created if missing."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be sent, and stop; needs no network.")

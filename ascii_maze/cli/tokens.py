@@ -20,17 +20,17 @@ app = typer.Typer()
 )
 def tokens(
     model: Annotated[str, typer.Argument(help="Folder, Hub id, adapter, GGUF file or `tiny`.")],
-    dataset: Annotated[str | None, typer.Option(help="Dataset whose first maze is looked at.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Dataset whose first maze is shown.")] = None,
     split: Annotated[str, typer.Option(help="Split of the dataset.")] = "test",
     maze: Annotated[
         Path | None,
-        path_option("Text file with a maze to look at; default: one of 4x4."),
+        path_option("Text file with a maze to show; default: one of 4x4."),
     ] = None,
     chat_template: ChatTemplate = None,
     thinking: Thinking = None,
     save: Annotated[
         Path | None,
-        path_option("Folder to write the tokenizer into, for other programs to ask a model as `evaluate` does."),
+        path_option("Folder to save the tokenizer in, so that other programs prompt a model as `evaluate` does."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -26,11 +26,10 @@ def train(
         str | None,
         typer.Option(help="hf-jobs:FLAVOR trains on Hugging Face Jobs, such as hf-jobs:a10g-large; default: here."),
     ] = None,
-    job_timeout: Annotated[
-        str | None, typer.Option(help="Time after which a job is ended, such as 90m; default: 6h.")
-    ] = None,
+    job_timeout: Annotated[str | None, typer.Option(help="Time limit of a job, such as 90m; default: 6h.")] = None,
     job_package: Annotated[
-        str | None, typer.Option(help="What a job installs, as pip names it; default: this release of ascii-maze.")
+        str | None,
+        typer.Option(help="What a job installs, a pip requirement; default: this release of ascii-maze."),
     ] = None,
 ) -> None:
     """Fine-tune a model by a recipe; `--key value` overrides any of its keys."""
