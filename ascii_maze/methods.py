@@ -7,6 +7,7 @@ imported when a class is asked for.
 import importlib
 import importlib.metadata
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -25,6 +26,8 @@ class Method:
         trl: where TRL's classes are, `module:NAME` for NAMEConfig and NAMETrainer.
         scores: it trains a reward model, which gives a number and answers no maze.
         generates: it trains on the model's own completions.
+        stepwise: it can train on walks step by step.
+        verifiable: its reward is the verifiable one, which `random_reward` can replace.
     """
 
     title: str
@@ -34,6 +37,13 @@ class Method:
     trl: str
     scores: bool = False
     generates: bool = False
+    stepwise: bool = False
+    verifiable: bool = False
+
+    @property
+    def learns_from_answers(self) -> bool:
+        """Whether it trains on answers of a dataset, which may be the model's own, to walk."""
+        return not (self.scores or self.generates)
 
     def config_class(self) -> type:
         """TRL's config, a dataclass; imports TRL."""
@@ -68,7 +78,7 @@ def _load(place: str) -> type:
 ANSWERS, PAIRS, MAZES = ("prompt", "completion"), ("prompt", "chosen", "rejected"), ("prompt", "maze")
 ORPO = "trl.experimental.orpo:ORPO"
 _ENTRIES = {
-    "sft": Method("supervised fine-tuning", "Ouyang et al., 2022", "2203.02155", ANSWERS, "trl:SFT"),
+    "sft": Method("supervised fine-tuning", "Ouyang et al., 2022", "2203.02155", ANSWERS, "trl:SFT", stepwise=True),
     "dpo": Method("direct preference optimisation", "Rafailov et al., 2023", "2305.18290", PAIRS, "trl:DPO"),
     "orpo": Method("odds-ratio preference optimisation", "Hong et al., 2024", "2403.07691", PAIRS, ORPO),
     "kto": Method("Kahneman-Tversky optimisation", "Ethayarajh et al., 2024", "2402.01306", PAIRS, "trl:KTO"),
@@ -84,7 +94,20 @@ _ENTRIES = {
         "RLOO against a reward model", "Ahmadian et al., 2024", "2402.14740", MAZES, "trl:RLOO", generates=True
     ),
     "grpo": Method(
-        "group relative policy optimisation", "Shao et al., 2024", "2402.03300", MAZES, "trl:GRPO", generates=True
+        "group relative policy optimisation",
+        "Shao et al., 2024",
+        "2402.03300",
+        MAZES,
+        "trl:GRPO",
+        generates=True,
+        stepwise=True,
+        verifiable=True,
     ),
 }
 METHODS = MappingProxyType(_ENTRIES)
+
+
+def methods_that(accepts: Callable[[Method], bool]) -> str:
+    """The names of the methods of which something is true, as `sft, dpo and kto`, for messages."""
+    *names, last = [name for name, method in METHODS.items() if accepts(method)]
+    return f"{', '.join(names)} and {last}" if names else last

@@ -41,8 +41,9 @@ def overhead(dataset: Path, folder: Path, rounds: int, steps: int = 10) -> list[
     from ascii_maze.models.loading import load_model_to_train, load_tokenizer
     from ascii_maze.models.quantisation import restore_weights, trained_weights
     from ascii_maze.recipe import load_recipe, parse_recipe
+    from ascii_maze.training.callbacks import JsonLog
     from ascii_maze.training.data import load_rows, measure_lengths
-    from ascii_maze.training.run import JsonLog, make_trainer
+    from ascii_maze.training.run import make_trainer
 
     class Stopwatch(TrainerCallback):
         def on_step_begin(self, args, state, control, **kwargs):

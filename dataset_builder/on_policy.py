@@ -19,6 +19,7 @@ from ascii_maze.mazes.failures import failure_of
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.metrics.path_validity.scoring import PathScore, score_path
 from ascii_maze.models.chat import AS_IT_IS, Chat
+from ascii_maze.models.generation import Decoding, answer_mazes
 from ascii_maze.terminal import OnProgress
 
 from .build import begin, write_table
@@ -114,14 +115,12 @@ def _pairs(
     def asked(start: int, done: int) -> None:
         on_progress(f"asking, {split}", start + done, len(source))
 
-    pairs: list[Pair] = []
+    decoding, pairs = Decoding(samples, TEMPERATURE, config.seed), list[Pair]()
     for start in range(0, len(source), CHUNK):
         kept = staging / "pairs" / f"{split}-{start:012d}.json"
         if not kept.is_file():
-            # Another seed for every chunk, none of them another's neighbour.
-            seed = hashlib.blake2b(f"{config.seed}/{split}/{start}".encode(), digest_size=6).digest()
-            rows = source.slice(start, CHUNK).to_pylist()
-            found = _ask(rows, walker, samples, int.from_bytes(seed), functools.partial(asked, start))
+            rows, chunk = source.slice(start, CHUNK).to_pylist(), decoding.for_part(f"{split}/{start}")
+            found = _ask(rows, walker, chunk, functools.partial(asked, start))
             write_text(kept, json.dumps(found))
         pairs += [Pair(start + place, *pair) for place, *pair in json.loads(kept.read_text(encoding="utf-8"))]
     facts = source.take(pyarrow.array([pair.place for pair in pairs], pyarrow.int64()))
@@ -134,12 +133,10 @@ def _pairs(
     return pyarrow.table({**columns, **{name: facts[name] for name in FACTS}})
 
 
-def _ask(rows: list[dict], walker: tuple, samples: int, seed: int, on_progress: Callable[[int], None]) -> list[Pair]:
+def _ask(rows: list[dict], walker: tuple, decoding: Decoding, on_progress: Callable[[int], None]) -> list[Pair]:
     """The pairs that a model's answers to some mazes give; `place` counts within these."""
-    from ascii_maze.models.generation import Decoding, answer_mazes
-
     model, tokenizer = walker
-    answers = answer_mazes(model, tokenizer, rows, Decoding(samples, TEMPERATURE, seed), on_progress)
+    answers = answer_mazes(model, tokenizer, rows, decoding, on_progress)
     pairs = []
     for place, (row, completions) in enumerate(zip(rows, answers)):
         pair = best_and_worse(Maze.from_ascii(row["maze"]), completions, row["id"])

@@ -1,8 +1,6 @@
 """Answers to the mazes of an evaluation, from baselines, files and models, scored and written in parts."""
 
-import hashlib
 import json
-import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,7 +25,7 @@ from .predictions import write_part
 from .questions import Questions, size_of, solution_of
 from .schema import Prediction
 from .stepwise import BATCHES_PER_PART as STEPWISE_BATCHES_PER_PART
-from .stepwise import open_walker
+from .stepwise import open_walker, random_of
 
 BATCHES_PER_PART = 16
 
@@ -103,18 +101,14 @@ def open_answerer(name: str, respondent: Respondent, questions: Questions, folde
     write_text(folder / "facts.json", json.dumps(facts))
 
     def answer(rows: list[dict], start: str, on_progress: Callable[[int], None]) -> list[list[str]]:
-        # A seed of its own for every part, so that a resumed evaluation draws what an uninterrupted one draws.
-        seed = hashlib.blake2b(f"{decoding.seed}/{start}".encode(), digest_size=6).digest()
-        seeded = decoding._replace(seed=int.from_bytes(seed))
-        return engine.complete([row["prompt"] for row in rows], tokens, seeded, on_progress)
+        return engine.complete([row["prompt"] for row in rows], tokens, decoding.for_part(start), on_progress)
 
     return answer
 
 
 def baseline_answer(name: str, row: dict) -> str:
-    """What a baseline answers; its randomness is seeded by its name and the row's id."""
-    seed = hashlib.blake2b(f"{name}/{row['id']}".encode(), digest_size=8).digest()
-    return format_answer(BASELINES[name](read_maze(row["maze"]), random.Random(seed)))
+    """What a baseline answers."""
+    return format_answer(BASELINES[name](read_maze(row["maze"]), random_of(name, row)))
 
 
 def score_rows(name: str, split: str, rows: list[dict], completions: list[list[str]]) -> list[Prediction]:

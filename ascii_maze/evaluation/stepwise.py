@@ -22,7 +22,7 @@ from ..mazes.prompts import Message
 from ..metrics.path_validity.scoring import read_maze
 from ..models.chat import how_read, render_prompt
 from ..models.engines import load_engine
-from ..models.generation import Decoding, answer_budget
+from ..models.generation import answer_budget
 from ..models.sources import Source
 from ..models.turns import within_context
 
@@ -76,8 +76,7 @@ def open_walker(name: str, respondent: Source | None, questions: Any, folder: Pa
 
         def ask(talks: Sequence[list[Message]], turn: int) -> list[str]:
             shown = [within_context(engine.tokenizer, engine.context, talk, budget) for talk in talks]
-            seed = hashlib.blake2b(f"{decoding.seed}/{start}/{turn}".encode(), digest_size=6).digest()
-            seeded = Decoding(1, decoding.temperature, int.from_bytes(seed), decoding.batch_size)
+            seeded = decoding.for_part(f"{start}/{turn}")._replace(samples=1)
             if converse:  # a conversation is the same list from turn to turn
                 return converse([id(talk) for talk in talks], shown, budget, seeded)
             return [answer for (answer,) in engine.complete(shown, budget, seeded, lambda done: None)]
@@ -89,15 +88,19 @@ def open_walker(name: str, respondent: Source | None, questions: Any, folder: Pa
 
 
 def baseline_walk(name: str, row: dict, stepwise: Stepwise) -> Walk:
-    """A walk of a baseline; its randomness is seeded by its name and the row's id."""
+    """A walk of a baseline."""
     env = stepwise.start(row["maze"])
     if name == SHORTEST:
         (walk,) = walk_all([env], lambda talks, turn: [read_maze(row["maze"]).solve() or "stop"], lambda done: None)
         return walk
-    seed = hashlib.blake2b(f"{name}/{row['id']}".encode(), digest_size=8).digest()
-    explorer = EXPLORERS[name](random.Random(seed))
+    explorer = EXPLORERS[name](random_of(name, row))
     (walk,) = walk_all([env], lambda talks, turn: [explorer.turn(talks[0][-1]["content"])], lambda done: None)
     return walk
+
+
+def random_of(name: str, row: dict) -> random.Random:
+    """The randomness of a baseline in a row's maze, seeded by its name and the row's id."""
+    return random.Random(hashlib.blake2b(f"{name}/{row['id']}".encode(), digest_size=8).digest())
 
 
 def check_stepwise(stepwise: str | None, max_moves: int | None, models: Sequence[str]) -> Stepwise | None:

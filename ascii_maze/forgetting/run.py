@@ -2,7 +2,7 @@
 
 measure_forgetting({"base": "tiny", "sft": "outputs/tiny/sft"}, {}, "hard", ["test"], Path("forgetting"))
 
-Each model answers so many hard mazes and a quarter as many with loops, `samples` times each at temperature 1, which is
+Each model answers `limit` hard mazes and a quarter as many with loops, `samples` times each at temperature 1, which is
 nearly all of the cost. Answers and figures are kept in parts, and an interrupted run resumes after the last.
 """
 
@@ -84,7 +84,7 @@ def measure_forgetting(
         models: name -> folder, Hub id or `tiny`; the first is the base.
         starts: name -> the model among these that it started from; by default the base.
         splits: whose hard mazes are asked, in this order.
-        limit: at most so many hard mazes.
+        limit: most hard mazes.
         samples: answers to each maze.
         batch_size: answers generated at once.
 
@@ -127,7 +127,7 @@ def measure_forgetting(
 
 
 def check_starts(whole: Mapping[str, str], starts: Mapping[str, str], models: Mapping[str, str], samples: int) -> None:
-    """See that every start is a model that is measured.
+    """Check that every start is a model that is measured.
 
     Raises:
         UsageError: one is not, or a model is its own; or there are no samples.
@@ -140,7 +140,7 @@ def check_starts(whole: Mapping[str, str], starts: Mapping[str, str], models: Ma
 
 
 def check_ours(out: Path) -> None:
-    """See that nothing is written over that this program did not make.
+    """Check that nothing is overwritten that this program did not make.
 
     Raises:
         UsageError: something would be.
@@ -230,9 +230,8 @@ def asked_now(loaded: Loaded, mazes: Sequence[Asked], place: str, settings: dict
     """Sampled answers to some mazes, and what that took."""
     began = time.monotonic()
     rows = [{"prompt": one.prompt, "maze": one.maze} for one in mazes]
-    seed = int.from_bytes(hashlib.blake2b(f"{settings['seed']}/{place}".encode(), digest_size=6).digest())
-    decoding = Decoding(settings["samples"], TEMPERATURE, seed, settings["batch_size"])
-    answers = answer_mazes(*loaded, rows, decoding)
+    decoding = Decoding(settings["samples"], TEMPERATURE, settings["seed"], settings["batch_size"])
+    answers = answer_mazes(*loaded, rows, decoding.for_part(place))
     tokens = tokens_read(loaded.tokenizer, [one.prompt for one in mazes], answers)
     return {"answers": answers, "tokens": tokens, "seconds": round(time.monotonic() - began, 3)}
 

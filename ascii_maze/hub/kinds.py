@@ -150,7 +150,7 @@ def prepare_report(folder: Path, contents: dict[str, Content], wishes: Wishes) -
 
 # Of the package, what the server of the environment imports: modules, and folders of them.
 SERVED = (
-    *("__init__.py", "errors.py", "files.py", "packages.py", "environment", "mazes", "metrics/__init__.py"),
+    *("__init__.py", "errors.py", "files.py", "environment", "mazes", "metrics/__init__.py"),
     *("metrics/path_validity", "integrations/__init__.py", "integrations/seeded.py", "integrations/openenv"),
 )
 OF_THE_SPACE = ("app.py", "tests.py")  # of the metric's

@@ -12,7 +12,6 @@ that does not exist yet: the client itself retries uploads, but neither the comm
 interrupted push that is started again sends what is missing.
 """
 
-import importlib.metadata
 import json
 import re
 import time
@@ -21,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import __version__
 from ..errors import AsciiMazeError, UsageError
 from ..terminal import OnProgress
 from .content import parse_card, read
@@ -122,7 +122,7 @@ def _push(plan: Plan, api: "HfApi", on_progress: OnProgress, patiently: Callable
 def _default_api() -> "HfApi":
     from huggingface_hub import HfApi
 
-    return HfApi(library_name="ascii-maze", library_version=_version())
+    return HfApi(library_name="ascii-maze", library_version=__version__)
 
 
 def _check_target(repo: str, repo_type: str, private: bool, api: "HfApi", patiently: Callable) -> bool:
@@ -247,7 +247,7 @@ def _send(plan: Plan, api: "HfApi", todo: _Difference, on_progress: OnProgress) 
         api.preupload_lfs_files(additions=additions[start : start + UPLOADED_AT_ONCE], free_memory=False, **where)
     commit = api.create_commit(
         operations=[*additions, *(CommitOperationDelete(path) for path in todo.stale)],
-        commit_message=f"{plan.kind.capitalize()} by ascii-maze {_version()}",
+        commit_message=f"{plan.kind.capitalize()} by ascii-maze {__version__}",
         parent_commit=todo.head,
         **where,
     )
@@ -292,7 +292,3 @@ def _tag(plan: Plan, api: "HfApi", commit: str) -> None:
 def _url(plan: Plan, api: "HfApi") -> str:
     prefix = "" if plan.spec.repo_type == "model" else f"{plan.spec.repo_type}s/"
     return f"{api.endpoint}/{prefix}{plan.repo}"
-
-
-def _version() -> str:
-    return importlib.metadata.version("ascii-maze")

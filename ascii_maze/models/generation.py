@@ -1,5 +1,6 @@
 """Prompts -> completions, greedy or sampled, by transformers."""
 
+import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -31,6 +32,15 @@ class Decoding(NamedTuple):
     seed: int = 0
     batch_size: int = 64
 
+    def for_part(self, part: str) -> "Decoding":
+        """The same with a seed of its own, so that a resumed run draws what an uninterrupted one draws.
+
+        Args:
+            part: its name, as `test/512`.
+        """
+        drawn = hashlib.blake2b(f"{self.seed}/{part}".encode(), digest_size=6).digest()
+        return self._replace(seed=int.from_bytes(drawn))
+
     def __str__(self) -> str:
         if not self.temperature:
             return "greedy"
@@ -41,7 +51,7 @@ GREEDY = Decoding()
 
 
 def answer_budget(tokenizer, moves: int, style: PromptStyle = PLAIN) -> int:
-    """How many new tokens an answer of so many moves takes, with its end and without a thought."""
+    """How many new tokens an answer of `moves` moves takes, with its end and without a thought."""
     answer = format_answer("RD" * (moves // 2 + 1), style)
     return count_tokens(tokenizer, answer) + 2
 
@@ -63,7 +73,7 @@ def budget_for(tokenizer, mazes: Iterable[str], prompts: Iterable[list[Message]]
     """How many new tokens a completion may take: in the largest of some mazes, a walk that stands everywhere once.
 
     A thought has room of its own beside that: that of the prompts' styles, and where the tokenizer's template lets a
-    model think first, so many tokens more.
+    model think first, its `thinking_tokens`.
 
     Args:
         mazes: as text.

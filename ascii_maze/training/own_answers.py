@@ -1,7 +1,7 @@
 """Rows made of the model's own answers, before a run: `own_answers: 4` in a recipe.
 
-The model that the run starts from answers every row of the train split so often. SFT then learns those of its walks
-that are as short as can be, each different one once (rejection sampling fine-tuning, RFT: Yuan et al.,
+The model that the run starts from answers every row of the train split that many times. SFT then learns those of its
+walks that are as short as can be, each different one once (rejection sampling fine-tuning, RFT: Yuan et al.,
 arXiv:2308.01825); methods of pairs learn the best walk against a worse one, as `build --preferences-from` makes them.
 A maze without such a walk is left out.
 
@@ -21,7 +21,7 @@ from dataset_builder.on_policy import TEMPERATURE, best_and_worse
 
 from ..errors import AsciiMazeError, UsageError, printable
 from ..files import read_json, remove_inside, write_text
-from ..methods import METHODS
+from ..methods import METHODS, methods_that
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import score_path
 from ..models.generation import Decoding, answer_mazes, tokens_read
@@ -51,14 +51,15 @@ class Row(NamedTuple):
 
 
 def check_own_answers(method: str, samples: int) -> None:
-    """See that a method can learn from so many answers of the model's own.
+    """Check that a method can learn from so many answers of the model's own.
 
     Raises:
         UsageError: it cannot.
     """
     described = METHODS[method]
-    if described.scores or described.generates:
-        raise UsageError(f"'own_answers' is for sft, dpo, kto and orpo; leave it out of a recipe of {method}")
+    if not described.learns_from_answers:
+        those = methods_that(lambda one: one.learns_from_answers)
+        raise UsageError(f"'own_answers' is for {those}; leave it out of a recipe of {method}")
     if samples < 2 and "rejected" in described.columns:
         raise UsageError(f"'own_answers' is {samples}, and {method} learns from pairs; give 2 or more")
 
@@ -155,9 +156,7 @@ def _asker(arguments: Arguments, tokenizer, samples: int) -> Callable[[Any, int]
     def ask(rows, start: int) -> Part:
         nonlocal began
         asked = [{"prompt": prompt, "maze": maze} for prompt, maze in zip(rows["prompt"], maze_texts(rows))]
-        # Another seed for every part, none of them another's neighbour.
-        drawn = hashlib.blake2b(f"{seed}/{start}".encode(), digest_size=6).digest()
-        answers = answer_mazes(model, tokenizer, asked, Decoding(samples, TEMPERATURE, int.from_bytes(drawn)))
+        answers = answer_mazes(model, tokenizer, asked, Decoding(samples, TEMPERATURE, seed).for_part(str(start)))
         tokens = tokens_read(tokenizer, rows["prompt"], answers)
         began, before = time.monotonic(), began
         return Part(answers=answers, tokens=tokens, seconds=round(began - before, 3))

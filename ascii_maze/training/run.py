@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from transformers import EarlyStoppingCallback, TrainerCallback
-
 from dataset_builder.load import first_rows
 
 from ..errors import AsciiMazeError, UsageError, printable, reason
 from ..files import output_folder, write_text
-from ..methods import METHODS
+from ..methods import METHODS, Method, methods_that
 from ..models.chat import Chat, how_read, turn_ends
 from ..models.loading import check_vocabulary, load_model_to_train, load_tokenizer_to_train
 from ..models.quantisation import restore_weights, trained_weights
@@ -26,6 +24,7 @@ from ..models.templates import read_template
 from ..recipe import Arguments, Budget, Recipe, RunArguments
 from ..run_metrics import OwnAnswers, read_metrics
 from . import method_module
+from .callbacks import EarlyStopping, JsonLog, StopAtBudget
 from .chain import check_predecessors
 from .checkpoints import checkpoints, newest_intact, remove_checkpoints, trim_log
 from .data import (
@@ -58,47 +57,6 @@ from .validity import measure_validity
 from .watch import LossError
 
 PLANNED = 64  # rows that a trainer is given to make a plan
-
-
-class JsonLog(TrainerCallback):
-    """Appends every log of the trainer to a file: one JSON object per line, with its step."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        """Called by the trainer in every process; the first one writes."""
-        if state.is_world_process_zero:
-            with self.path.open("a", encoding="utf-8") as log:
-                log.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
-
-
-class StopAtBudget(TrainerCallback):
-    """Ends the run when its budget is used up; the step that exceeds it is the last."""
-
-    def __init__(self, budget: Budget, trainer):
-        self.budget, self.trainer = budget, trainer
-
-    def on_epoch_begin(self, args, state, control, **kwargs):
-        """Called by the trainer; a resumed run may have nothing left."""
-        self.on_step_end(args, state, control)
-
-    def on_step_end(self, args, state, control, **kwargs):
-        """Called by the trainer after every optimizer step."""
-        used = {"tokens": state.num_input_tokens_seen, "steps": state.global_step}
-        if self.budget.unit == "seconds":  # each process has its own clock, and all must stop at the same step
-            used["seconds"] = self.trainer.slowest_elapsed()
-        if used[self.budget.unit] >= self.budget.amount:
-            control.should_training_stop = True
-
-
-class EarlyStopping(EarlyStoppingCallback):
-    """Ends the run after so many evaluations without a better `eval_valid`; a resumed run keeps the count."""
-
-    def on_epoch_begin(self, args, state, control, **kwargs):
-        """Called by the trainer; a resumed run may have nothing left."""
-        if self.early_stopping_patience_counter >= self.early_stopping_patience:
-            control.should_training_stop = True
 
 
 def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: bool = False) -> Path:
@@ -229,12 +187,7 @@ def make_trainer(
             sampling has used up the budget.
     """
     training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
-    if recipe.method != "grpo" and extra.random_reward:
-        raise UsageError("'random_reward' is for method grpo; leave it out")
-    if recipe.method not in ("grpo", "sft") and (extra.stepwise or extra.max_moves):
-        raise UsageError("'stepwise' and 'max_moves' are for methods sft and grpo; leave them out")
-    if extra.stepwise and extra.random_reward:
-        raise UsageError("'random_reward' is for walks written as a whole; leave it or 'stepwise' out")
+    check_method(method, extra)
     training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
     budget = what_is_left(Budget.parse(extra.budget), own) if extra.budget else None
     if budget and budget.unit == "steps":
@@ -274,6 +227,21 @@ def make_trainer(
     if extra.early_stopping_patience is not None:
         trainer.add_callback(EarlyStopping(extra.early_stopping_patience))
     return trainer
+
+
+def check_method(method: Method, run: RunArguments) -> None:
+    """Check that a method knows what a recipe asks of it.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if run.random_reward and not method.verifiable:
+        raise UsageError(f"'random_reward' is for {methods_that(lambda one: one.verifiable)}; leave it out")
+    if (run.stepwise or run.max_moves) and not method.stepwise:
+        those = methods_that(lambda one: one.stepwise)
+        raise UsageError(f"'stepwise' and 'max_moves' are for {those}; leave them out")
+    if run.stepwise and run.random_reward:
+        raise UsageError("'random_reward' is for walks written as a whole; leave it or 'stepwise' out")
 
 
 def measure_walks(trainer, tasks: list, run: RunArguments) -> dict[str, float]:

@@ -89,6 +89,11 @@ def test_greedy_answers_are_those_of_a_loop_of_single_prompts_token_for_token(na
         assert sum(prefilled) < 0.8 * sum(map(len, read))
 
 
+def test_the_seed_of_a_part_is_that_of_earlier_versions():
+    """An interrupted evaluation, run or dataset would otherwise go on with other answers."""
+    assert Decoding(4, 1.0, 3).for_part("test/512") == Decoding(4, 1.0, 49537552395751)
+
+
 def test_an_adapter_of_the_hub_is_loaded_as_its_folder_is(adapter, hub):
     import torch
 

@@ -13,8 +13,8 @@ from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.methods import METHODS
 from ascii_maze.training import kto
+from ascii_maze.training.callbacks import JsonLog
 from ascii_maze.training.reward import expected_calibration_error
-from ascii_maze.training.run import JsonLog
 from ascii_maze.training.tokenised import parts_of, taught_by
 from dataset_builder.load import load_split
 

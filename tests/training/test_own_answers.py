@@ -164,7 +164,7 @@ def test_sampling_uses_up_a_budget_of_tokens_or_seconds():
 
 @pytest.mark.parametrize("method", ["reward", "rlhf", "grpo"])
 def test_methods_that_have_no_walks_to_learn_from_are_refused(method):
-    with pytest.raises(UsageError, match=f"'own_answers' is for sft, dpo, kto and orpo; leave it out of .* {method}"):
+    with pytest.raises(UsageError, match=f"'own_answers' is for sft, dpo, orpo and kto; leave it out of .* {method}"):
         check_own_answers(method, 4)
 
 

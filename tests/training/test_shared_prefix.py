@@ -15,8 +15,9 @@ from ascii_maze.methods import METHODS
 from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.models.shared_prefix import disagreement
 from ascii_maze.recipe import load_recipe, parse_recipe
+from ascii_maze.training.callbacks import JsonLog
 from ascii_maze.training.data import load_rows, measure_lengths
-from ascii_maze.training.run import JsonLog, make_trainer
+from ascii_maze.training.run import make_trainer
 from ascii_maze.training.sharing import share_prefixes
 
 from .conftest import history, interrupt_at, launch, losses, settings

@@ -156,5 +156,5 @@ def grouped(ids, mask):
 @pytest.mark.parametrize("key", ["stepwise", "max_moves"])
 def test_other_methods_walk_at_once(dataset, train, tmp_path, key):
     value = {"stepwise": "local", "max_moves": "5"}[key]
-    with pytest.raises(UsageError, match="are for methods sft and grpo"):
+    with pytest.raises(UsageError, match="are for sft and grpo"):
         train("recipes/tiny/orpo.yaml", [*settings(dataset, tmp_path / "orpo"), f"--{key}", value])

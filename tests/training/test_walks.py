@@ -335,7 +335,7 @@ def turns_of(ids, mask):
 def test_an_interrupted_walk_resumes_as_if_it_had_not_been(runs, text_walks, model, tmp_path, monkeypatch):
     """GRPO samples its walks; bit for bit, after an interruption in its third step."""
     from ascii_maze.launch import train
-    from ascii_maze.training.run import JsonLog
+    from ascii_maze.training.callbacks import JsonLog
 
     def words(name):
         return settings(

@@ -11,6 +11,7 @@ from openenv.core.env_server.http_server import create_app
 from openenv.core.env_server.interfaces import Environment
 from openenv.core.env_server.types import EnvironmentMetadata, State
 
+from ... import __version__
 from ...environment.env import MazeEnv
 from ...environment.prompts import step_rules
 from ..seeded import maze_of_seed
@@ -77,12 +78,10 @@ class AsciiMazeEnvironment(Environment[MazeAction, MazeObservation, State]):
 
     def get_metadata(self) -> EnvironmentMetadata:
         """What a server says of itself."""
-        from ...packages import versions
-
         return EnvironmentMetadata(
             name="ascii-maze",
             description="ASCII mazes walked step by step, with the whole map, a window, or nothing in sight.",
-            version=versions(["ascii-maze"]).get("ascii-maze", "unknown"),
+            version=__version__,
         )
 
 
