@@ -105,7 +105,7 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
 
 
 def check_keys(values: dict[str, Any], cls: type, where: str) -> None:
-    """See that a mapping has no keys but the fields of a dataclass, and all that have no default.
+    """Check that a mapping has no keys but the fields of a dataclass, and all that have no default.
 
     Raises:
         UsageError: with the key, and the field that it may have meant.

@@ -48,7 +48,7 @@ def check_maze(row: Mapping[str, Any], where: str) -> Maze:
 
 
 def check_chat(prompt: object, where: str) -> None:
-    """See that a prompt is a list of chat messages of text.
+    """Check that a prompt is a list of chat messages of text.
 
     Raises:
         AsciiMazeError: it is something else.

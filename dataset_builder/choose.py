@@ -192,7 +192,7 @@ def choose(
         if not wanted:
             continue
         before = taken.setdefault((kind.width, kind.height), [])
-        # All quotas of a kind that fall to a part are of one split: sizes or generators of the others are other ones.
+        # All quotas of a kind in one part belong to one split: the other splits have other sizes or generators.
         foreign = [layouts_of(marks) for split, marks in before if split != wanted[0].split]
         marks = [marks for _, marks in before]
         own = Taken(marks, foreign if config.split_by == "layout" else [])
@@ -303,7 +303,7 @@ def survey(config: BuildConfig, asked: list[Quota]) -> tuple[int, bool]:
                 "change path_lengths, difficulty, endpoints, sizes or generators"
             )
         rows = quota.count / of_source[SPLIT_SOURCES[quota.split]]
-        # Five standard deviations of a Poisson count to spare: hardly a part then finds too few.
+        # A margin of five standard deviations of a Poisson count: almost no part then finds too few.
         spare = (rows + 5 * math.sqrt(rows) + 8) / rows
         needed.append(quota.count * spare / share / fitting * drawn / distinct)
     crowded = demand > population / 4
@@ -318,7 +318,7 @@ def _population(marks: np.ndarray) -> tuple[int, float]:
 
 
 def check_layouts(asked: list[Quota], shares: list[float], layouts: float) -> None:
-    """See that splits to be held out have at least as many wall layouts of a kind as rows.
+    """Check that splits to be held out have at least as many wall layouts of a kind as rows.
 
     Args:
         shares: of the range of marks that each quota's split takes from.

@@ -247,7 +247,7 @@ def _checked(values: dict[str, Any], where: str) -> BuildConfig:
 
 
 def _check_train_only(values: dict[str, Any], where: str) -> None:
-    """See that every entry of `train_only` is a size of the config, or a generator and a size."""
+    """Check that every entry of `train_only` is a size of the config, or a generator and a size."""
     given = values.get("train_only", [])
     if not isinstance(given, list):
         raise UsageError(f"{where}: 'train_only' must be a list of sizes, or of generators with sizes")
@@ -262,7 +262,7 @@ def _check_train_only(values: dict[str, Any], where: str) -> None:
 
 
 def _check_strata(values: dict[str, Any], where: str) -> None:
-    """See that `strata` names facts with numbers of bins, and that nothing else says what lengths are wanted."""
+    """Check that `strata` names facts with numbers of bins, and that nothing else says what lengths are wanted."""
     given = values.get("strata", {})
     if not isinstance(given, dict):
         raise UsageError(f"{where}: 'strata' must be {' or '.join(STRATIFIED)} with numbers of bins")
@@ -397,7 +397,7 @@ def _combinations(config: BuildConfig, split: str) -> Iterator[tuple[Kind, Strat
 def _stratified(
     config: BuildConfig, kind: Kind, difficulties: dict[str, float], weight: float
 ) -> Iterator[tuple[Kind, Stratum, str, float]]:
-    """The strata of a kind, of each difficulty as much as of the next; what it has none of goes to the others."""
+    """The strata of a kind, each difficulty with an equal share; that of one it lacks goes to the others."""
     found = strata_of(kind, config.seed, *(config.strata.get(name, 1) for name in STRATIFIED))
     there = {name: share for name, share in difficulties.items() if found[name]}
     for name, share in there.items():

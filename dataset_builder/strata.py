@@ -2,8 +2,8 @@
 
 What is long for mazes of 4x4 cells is short for 7x7, and a generator that winds has other paths than one that
 branches. So a kind's bins end at the quantiles of its own mazes, those at the beginning of its sequence, and depend on
-nothing else. Every stratum gets as many rows as the next, whatever share of the kind's mazes it holds, but for those
-that hold hardly any: hard mazes with short paths and few decisions.
+nothing else. All strata get equally many rows, whatever share of the kind's mazes they hold, except for those that
+hold hardly any: hard mazes with short paths and few decisions.
 """
 
 from functools import cache
@@ -40,7 +40,7 @@ def strata_of(kind, seed: int, lengths: int, decisions: int) -> dict[str, list[S
         decisions: likewise.
 
     Returns:
-        For `easy`, `hard` and `any`, its strata; none where hardly a maze is so.
+        For `easy`, `hard` and `any`, its strata; none where such mazes are too rare.
     """
     indices = np.arange(SURVEYED)
     mazes = mazes_at(kind.generator, kind.width, kind.height, indices, seed, kind.braid, kind.endpoints)

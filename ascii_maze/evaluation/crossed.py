@@ -154,7 +154,7 @@ def error_of(of_seeds, of_mazes, of_both, seeds: int, mazes: int, df_seeds: floa
 
 
 class Design:
-    """The power of so many seeds and mazes for a difference with known variances, by simulated mean squares.
+    """The power of a number of seeds and mazes for a difference with known variances, by simulated mean squares.
 
     Args:
         components: of the difference.

@@ -20,7 +20,7 @@ WRITTEN = (RESULTS, "predictions.parquet", "report.md", *PAGES)
 
 
 def check_replaceable(out: Path) -> None:
-    """See that nothing but an evaluation would be written over.
+    """Check that nothing but an evaluation would be overwritten.
 
     Raises:
         UsageError: there is a file of a name that an evaluation writes, and it is not from one.

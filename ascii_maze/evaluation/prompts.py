@@ -40,7 +40,7 @@ def write_prompts(
 
     Args:
         dataset: folder or Hub id of a dataset with a config `prompts`.
-        limit: at most so many mazes; see `dataset_builder.load.limited_rows`.
+        limit: most mazes; see `dataset_builder.load.limited_rows`.
         out: file of JSON lines, replaced if it is there.
         model: whose tokenizer renders them, as `load_model` takes it; None for messages.
         chat: how it reads conversations; by default as its tokenizer says.

@@ -25,13 +25,13 @@ COLUMNS = ("id", "maze", "prompt")
 
 @dataclass(frozen=True)
 class Questions:
-    """What every model is asked, and how it is to answer.
+    """What every model is asked, and how it must answer.
 
     Attributes:
         splits: split -> its rows, a `datasets.Dataset`, and how many of the first of them are asked.
         largest: the maze with the most open positions.
         styles: of the prompts.
-        max_new_tokens: where an answer is cut; None for where a walk has had time to visit every position once.
+        max_new_tokens: of an answer; None for as many as a walk that visits every position once takes.
         stepwise: how mazes are walked step by step; None for a whole path as one answer.
     """
 

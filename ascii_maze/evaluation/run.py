@@ -59,12 +59,12 @@ def evaluate(
         models: name in the tables -> folder, Hub id, `tiny`, or a file of predictions made elsewhere.
         dataset: folder or Hub id of a dataset with a config `prompts`.
         out: folder that is new, empty or holds an evaluation, which is replaced.
-        limit: at most so many mazes of each split; see `dataset_builder.load.limited_rows`.
+        limit: most mazes of each split; see `dataset_builder.load.limited_rows`.
         on_progress: called with the model's name, the mazes done and the mazes in all.
         samples: completions of each maze; more than one gives pass@k and a majority vote.
         temperature: of the samples; None is greedy for one sample, and 1.0 for several.
         seed: of the samples.
-        max_new_tokens: where an answer is cut; None for where a walk has had time to visit every position once.
+        max_new_tokens: of an answer; None for as many as a walk that visits every position once takes.
         pages: write gallery.html and figures, too.
         base: where the adapters' base is now, if not where their configs say.
         unquantised_base: beside a base that is loaded as the adapters were trained on it, have it in full precision,

@@ -28,7 +28,7 @@ class StepRates(TypedDict):
         loop_rate: share of a walk's moves that were made before from the same place.
         bumps: moves against a wall.
         moves: those among them.
-        errors: turns that were no call.
+        errors: turns that were not a call.
         ended: of `environment.episode.ENDS` -> share of the walks that ended so.
     """
 

@@ -137,7 +137,7 @@ def write_page(path: Path, title: str, drawings: list[Drawing]) -> None:
     """Mazes as a self-contained HTML page, for light and dark.
 
     Raises:
-        UsageError: there is something of that name that is not a page of ours.
+        UsageError: there is a file of that name that is not a page of this program.
     """
     from markupsafe import Markup
 

@@ -20,7 +20,7 @@ from ..metrics.path_validity.maze import MOVES, WALL, Maze
 from ..tiny.pretraining.walks import habitual_walks
 
 SEED = 20_250_107  # of the mazes that are made here
-BLOCK, BLOCKS = 256, 64  # mazes looked at for one with loops: so many at a time, so often
+BLOCK, BLOCKS = 256, 64  # mazes looked at for one with loops: this many at a time, this often
 BRAID = 0.5
 HABITS = 200  # walks
 LETTERS = "UDLR"
@@ -75,7 +75,7 @@ def find_questions(dataset: str, splits: Sequence[str], limit: int) -> Questions
 
 
 def hard_rows(dataset: str, splits: Sequence[str], limit: int) -> Iterator[dict[str, Any]]:
-    """Rows of mazes that no rule walks by a shortest path, at most so many, the first of each split."""
+    """Rows of mazes that no rule walks by a shortest path, the first `limit` of each split."""
     found = 0
     for split in splits:
         for row in load_split(dataset, split, columns=("id", "prompt", "maze")):
@@ -94,7 +94,7 @@ def held_out(width: int, height: int, start: int, braid: float = 0.0) -> tuple[M
 
 
 def mazes_with_loops(width: int, height: int, limit: int, style: PromptStyle) -> list[Asked]:
-    """At most so many mazes with two shortest walks or more."""
+    """At most `limit` mazes with two shortest walks or more."""
     found: list[Asked] = []
     for block in range(BLOCKS):
         mazes, indices = held_out(width, height, block * BLOCK, BRAID)

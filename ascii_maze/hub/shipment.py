@@ -158,7 +158,7 @@ def check_repo_name(repo: str) -> None:
 
 
 def check_folder(kind: str, folder: Path, repo: str) -> None:
-    """Check that a folder holds a finished thing of a kind.
+    """Check that a folder holds a complete result of its kind.
 
     Raises:
         UsageError: what is missing, and the command that makes it.

@@ -64,7 +64,7 @@ def follow_turns(maze: Maze, rule: str, heading: int, most: int) -> str:
 
 
 def follow_greed(maze: Maze, most: int) -> str:
-    """To the neighbour nearest to G as if there were no walls, back only in a dead end, at most so many moves."""
+    """To the neighbour nearest to G as if there were no walls, back only in a dead end, at most `most` moves."""
     ground, steps = maze.ground, _steps(maze)
     here, moves = ground.index(START), ""
     while len(moves) < most and ground[here] != GOAL:

@@ -130,7 +130,7 @@ def resolve_patterns(config, modules: list[str], name: str) -> None:
     PEFT matches them by Python's `re`, which has no time limit, and a pattern can be made to run for years.
 
     Raises:
-        ModelError: a pattern is none, fits no module, or takes too long.
+        ModelError: a pattern is invalid, fits no module, or takes too long.
     """
     import regex  # as `re`, with a time limit
 

@@ -79,7 +79,7 @@ def put_adapter(model, source, name: str = "default", trainable: bool = False):
 
 
 def refuse_misfit(loaded, name: str, what: str, unplaced: Sequence[str] = ()) -> None:
-    """See that every weight of a file found its place, and every place of an adapter its weight.
+    """Check that every weight of a file found its place, and every place of an adapter its weight.
 
     Args:
         loaded: what PEFT says of the loading.

@@ -103,7 +103,7 @@ def context_of(model) -> int | None:
 
 
 def check_vocabulary(model, tokenizer, name: str) -> None:
-    """See that a model has a row for every token that its tokenizer may write.
+    """Check that a model has a row for every token that its tokenizer may write.
 
     Raises:
         ModelError: it has fewer.
@@ -263,7 +263,7 @@ def load_base(model_args):
 
 
 def check_whole(model, found: dict, name: str, new_head: bool = False) -> None:
-    """See that every weight of a model was read, and is a number.
+    """Check that every weight of a model was read, and is a number.
 
     Args:
         found: what transformers says of the loading.

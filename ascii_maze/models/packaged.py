@@ -28,7 +28,7 @@ def packaged_model() -> Path:
 
 
 def stand_in(name: str) -> Path | None:
-    """The file that stands in for a model of the Hub where that can neither be reached nor is in its cache.
+    """The file used in place of a model of the Hub that is neither in reach nor in the cache.
 
     Args:
         name: of a model; with a revision, of which there is no file here, it is never replaced.

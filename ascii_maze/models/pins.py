@@ -93,7 +93,7 @@ def find_pinned(name: str, base: str | None = None, chat: Chat = AS_IT_IS):
 def digests_of(name: str | None) -> dict[str, str]:
     """sha256 of each file of a model on this machine, `tiny` too; nothing for a repository of the Hub.
 
-    Cards, figures and logs are of no matter.
+    Cards, figures and logs do not count.
     """
     from .sources import resolve_model
 

@@ -32,7 +32,7 @@ def save_portable(tokenizer, folder: Path) -> list[Path]:
         The files.
 
     Raises:
-        UsageError: there is something of someone else's in the folder.
+        UsageError: the folder holds files that this program did not write.
         AsciiMazeError: the tokenizer is a slow one, the folder cannot be written, or what is read back from it makes
             other tokens of a conversation.
     """

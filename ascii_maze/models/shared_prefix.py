@@ -27,12 +27,12 @@ EXACT_WITH = ("sdpa", "eager")
 class SharedPrefix:
     """Stands in for the `forward` of a model's backbone, below its head, and reads batches by `plan_batch`.
 
-    Calls that it cannot serve exactly go through unchanged: embeddings in the place of tokens, positions of their own
+    Calls that it cannot serve exactly go through unchanged: embeddings in place of tokens, positions of their own
     (padding-free batches), masks of another shape, a cache that holds something, a batch wider than a sliding window.
     A prefill, a call with an empty cache, is served too: prompts that several rows have are read once.
 
     Attributes:
-        tokens: read with gradient since it was put there, without padding, whatever way.
+        tokens: read with gradient since it was installed, without padding, shared or not.
     """
 
     def __init__(self, backbone, constant: Sequence[int] = (), pass_cost: int = PASS):

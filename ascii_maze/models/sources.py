@@ -14,7 +14,7 @@ from .gguf import find_gguf, identify_gguf, in_words, unpack
 from .packaged import say_once, stand_in
 
 TINY = Path(__file__).resolve().parents[1] / "tiny"
-# Of TRL's ModelConfig, what makes one base another than the next of the same name.
+# The fields of TRL's ModelConfig by which two bases of one name differ.
 HOW_LOADED = ("load_in_4bit", "load_in_8bit", "bnb_4bit_quant_type", "use_bnb_nested_quant", "dtype")
 
 

@@ -132,7 +132,7 @@ def render(tokenizer, messages: list[dict[str, str]], **options) -> str:
     """
     from jinja2 import TemplateError
 
-    # Templates ask for the date with a format of their own; transformers hands no function of ours on to them.
+    # Templates ask for the date with a format of their own; transformers does not pass them a function of ours.
     pinned = _DATE_CALL.sub(lambda call: _literal(PINNED_DATE.strftime(call[2])), tokenizer.get_chat_template())
     try:
         return tokenizer.apply_chat_template(messages, chat_template=pinned, tokenize=False, **options)

@@ -126,7 +126,7 @@ class Memory:
 
 
 def within_context(tokenizer, context: int | None, talk: list[Message], budget: int) -> list[Message]:
-    """A conversation without so many of its oldest exchanges that it and the next turn fit what the model reads.
+    """A conversation shortened by its oldest exchanges until it and the next turn fit into the context.
 
     Where it does not fit, about half of it is left out at once, and the same half for some turns: what is read would
     otherwise begin elsewhere in every turn, and nothing of it could be kept.
@@ -173,6 +173,6 @@ def _tokens(tokenizer, talk: list[Message]) -> int:
 
 
 def _common(one: Sequence[int], other: Sequence[int], most: int) -> int:
-    """How many tokens two rows begin with alike, at most so many."""
+    """Length of the common prefix of two rows, at most `most` tokens."""
     pairs = zip(one[:most], other)
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), most))

@@ -29,7 +29,7 @@ LOOKING, LEVEL = 0.9, 0.05
 
 
 class Share(TypedDict):
-    """How many of some answers; `share` and `ci` are None of none."""
+    """How many of some answers; `share` and `ci` are None where there are none."""
 
     n: int
     hits: int

@@ -58,7 +58,7 @@ def opened(folder: Path, wishes: Wishes, simulated: bool = False) -> Iterator[Op
 
 
 def check_kind(folder: Path, events: list[Event], simulated: bool) -> None:
-    """See that answers of people and simulated ones stay apart.
+    """Check that answers of people and simulated ones stay apart.
 
     Raises:
         UsageError: they would be in one folder.

@@ -1,4 +1,4 @@
-"""Whom to ask what: the next question of a person, a function of what has been answered.
+"""Which question a person is asked next, as a function of what has been answered.
 
 Of every `1 / share` questions one is gold and one is repeated, at places drawn for each person. The others come in the
 order of the collection, each until enough people have answered it. Which answer stands on the left is drawn from the

@@ -9,7 +9,7 @@ STATISTICS, PAGES = ("choix", "krippendorff"), ("gradio",)
 
 
 def require(*modules: str) -> None:
-    """See that modules of the extra are installed.
+    """Check that modules of the extra are installed.
 
     Raises:
         AsciiMazeError: one is not, and the command that installs it.

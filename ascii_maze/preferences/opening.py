@@ -33,7 +33,7 @@ class Wishes(NamedTuple):
 
 
 def asked_for(folder: Path, wishes: Wishes) -> Collection | None:
-    """The collection that is wished for, before anything is written; None where the one of the folder is resumed.
+    """The collection that is asked for, before anything is written; None where that of the folder is resumed.
 
     Raises:
         UsageError: the source has nothing to ask, or none is named and there is none to resume.
@@ -77,7 +77,7 @@ def open_collection(folder: Path, wishes: Wishes, asked: Collection | None) -> C
 
 
 def new_collection(wishes: Wishes) -> Collection:
-    """A collection as wished for.
+    """A collection as asked for.
 
     Raises:
         UsageError: the source has nothing to ask, or the guideline cannot be read.

@@ -98,7 +98,7 @@ def number(sent: dict[str, Any], key: str, low: float, high: float, default: flo
     """A number that a page sent, within bounds.
 
     Raises:
-        UsageError: it is none, or out of them.
+        UsageError: it is not a number, or out of bounds.
     """
     value = sent.get(key, default)
     if type(value) not in (int, float) or not low <= value <= high:

@@ -148,7 +148,7 @@ class Players:
 
 
 def check_length(name: str, model, tokenizer, prompt: list[Message]) -> None:
-    """See that a model can read a maze.
+    """Check that a model can read a maze.
 
     Raises:
         UsageError: it is too large for its positions.

@@ -1,4 +1,4 @@
-"""A page of ours on Gradio's server, and nothing else of it.
+"""Serves a page of ours on Gradio's server, without Gradio's own pages.
 
 Gradio's server mode runs it and shares it; on a Space it is the Space's app. Its own pages, files, uploads and API are
 not reachable: only what `Page` lists is served, so no path of the machine can be read and nothing can be uploaded. The

@@ -55,7 +55,7 @@ def utility_of(score: PathScore) -> float:
 
 
 def annotators(count: int, bias: float = 0.0, careless: int = 0) -> list[Annotator]:
-    """So many simulated annotators: all with the same noise and bias, the last ones careless."""
+    """`count` simulated annotators: all with the same noise and bias, the last ones careless."""
     return [
         Annotator(f"simulated-{number + 1}", 0.5, bias, float(number >= count - careless)) for number in range(count)
     ]

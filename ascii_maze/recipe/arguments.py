@@ -52,24 +52,25 @@ class RunArguments:
     own_answers: int | None = field(
         default=None,
         metadata={
-            "help": "Train on the model's own answers, so many of them sampled for each row before the run: SFT on "
+            "help": "Train on the model's own answers, this many sampled for each row before the run: SFT on "
             "those that are right, DPO, KTO and ORPO on a right one and a worse one. The budget counts them."
         },
     )
     train_limit: int | None = field(
-        default=None, metadata={"help": "Train on the first so many rows of the split; all of them by default."}
+        default=None, metadata={"help": "Train on this many rows, the first of the split; by default on all."}
     )
     eval_limit: int | None = field(
-        default=None, metadata={"help": "Evaluate on the first so many rows and mazes; all of them by default."}
+        default=None,
+        metadata={"help": "Evaluate on this many rows and mazes, the first of the split; by default on all."},
     )
     early_stopping_patience: int | None = field(
-        default=None, metadata={"help": "Stop after so many evaluations without a better eval_valid."}
+        default=None, metadata={"help": "Stop after this many evaluations without a better eval_valid."}
     )
     hub_base_model: str | None = field(
         default=None, metadata={"help": "With push_to_hub: the Hub id of the base, where model_name_or_path is local."}
     )
     cpu_batch_size: int | None = field(
-        default=None, metadata={"help": "Without CUDA at most so many rows at once; a step has as many as it says."}
+        default=None, metadata={"help": "Most rows at once without CUDA; a step still has as many as the recipe says."}
     )
     chat_template: str | None = field(
         default=None,
@@ -86,7 +87,7 @@ class RunArguments:
     )
     random_reward: bool = field(
         default=False,
-        metadata={"help": "For GRPO, a control: reward completions by the toss of a coin, whatever they say."},
+        metadata={"help": "For GRPO, a control: reward completions at random, whatever they say."},
     )
     stepwise: str | None = field(
         default=None,

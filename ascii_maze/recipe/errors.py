@@ -15,5 +15,5 @@ def shown(value: Any) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text, at most so many characters of it."""
+    """A text, cut to `most` characters."""
     return text if len(text) <= most else f"{text[: most - 3]}..."

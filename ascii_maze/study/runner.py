@@ -146,7 +146,7 @@ def _settled(
 
 
 def check_nothing_of_others(out: Path) -> None:
-    """See that what a study writes into its folder beside its stages replaces nothing that someone else wrote.
+    """Check that what a study writes into its folder beside its stages replaces nothing that someone else wrote.
 
     Raises:
         UsageError: with the file.

@@ -70,7 +70,7 @@ def outcome_of(method: str) -> str:
 
 
 def check_sweep(sweep: Sweep) -> None:
-    """See that all trials can be what they are meant to be, before the first.
+    """Check that all trials can run, before the first one does.
 
     Raises:
         UsageError: no budget, too few trials, a setting that the recipe does not have, or one that all trials are

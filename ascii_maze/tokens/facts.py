@@ -1,4 +1,4 @@
-"""What is to be known of a tokenizer before a model is trained on mazes.
+"""What to know of a tokenizer before a model is trained on mazes.
 
 A walker counts rows and columns. A tokenizer that makes one token of `#####` and two of `###` hides both: cells of a
 column then stand at another place of each row. Tokens are those of the whole prompt, found by the tokenizer's offsets.

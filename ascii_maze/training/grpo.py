@@ -9,7 +9,7 @@ weight 0.
 def make_trainer(trainer_class: type, run, args, train_dataset, processing_class, **arguments):
     """Make TRL's trainer of this method; see `sft`. The recipe's `reward_weights` are in the order of the terms.
 
-    With `random_reward` all is logged as ever and weighs nothing, and a coin is tossed for every completion.
+    With `random_reward` the terms are logged as usual with weight 0, and every completion is rewarded at random.
     """
     from .rewards import THOUGHT_FIGURES, Terms, coin, reward_function, thinks
     from .watch import watched

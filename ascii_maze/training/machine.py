@@ -1,7 +1,7 @@
 """What a recipe leaves to the machine that it runs on: its base, precision, rows at once, and a tracker.
 
 What was decided stands in the resolved recipe, and in words in its notes, which the plan prints. A key that a recipe
-sets stays as it is, but for the batches, which `cpu_batch_size` cuts: a step reads the same rows all the same.
+sets stays as it is, except for the batches, which `cpu_batch_size` cuts: a step still reads the same rows.
 """
 
 import dataclasses

@@ -36,7 +36,7 @@ def merge_adapter(
 
     Args:
         adapter: folder or Hub id.
-        limit: at most so many mazes of the split; see `dataset_builder.load.limited_rows`.
+        limit: most mazes of the split; see `dataset_builder.load.limited_rows`.
         margin: validity that may be lost, 0-1.
         on_progress: called with the phase, mazes done and mazes in total.
         base: where the adapter's base is now, if not where its config says.

@@ -21,7 +21,7 @@ def mixture_sizes(rows: Mapping[str, int], weights: Mapping[str, float]) -> dict
     """
     whole = sum(weights.values())
     total = min(count / (weights[name] / whole) for name, count in rows.items())
-    # What is exact but for rounding errors must not lose a row.
+    # A size that is exact up to rounding errors must not lose a row.
     sizes = {name: min(count, int(total * weights[name] / whole + 1e-9)) for name, count in rows.items()}
     if empty := [name for name, size in sizes.items() if size == 0]:
         raise AsciiMazeError(

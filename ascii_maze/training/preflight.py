@@ -86,7 +86,7 @@ def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int) -> int:
 
 
 def prove_round_trip(method: str, args, tokenizer, rows, seed: int = 0) -> int:
-    """See that rows go the whole way: what is taught is rendered, tokenised, masked, decoded and parsed to itself.
+    """Check that rows survive the round trip: rendered, tokenised, masked, decoded and parsed, they are themselves.
 
     Args:
         args: TRL's config of the method.

@@ -88,7 +88,7 @@ def mazes_of_step(
     """
     low, high = split_range(split, "layout")
     first = step * RESERVED
-    # As many as hold enough of the split but for bad luck, and then all there are.
+    # Enough to hold the mazes of the split, except by bad luck; then all there are.
     for drawn in (min(RESERVED, 64 + int(1.4 * count * 2**64 / (high - low))), RESERVED):
         indices = np.arange(first, first + drawn)
         mazes = mazes_at(generator, size, size, indices, seed)

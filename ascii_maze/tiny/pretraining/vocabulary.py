@@ -11,7 +11,7 @@ import numpy as np
 
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>", "<walk>", "<turn>")
 PAD, BOS, EOS, UNKNOWN, WALK, TURN = range(len(SPECIAL))
-# Marks within answers, which stay when special tokens are left out; the last ones are for what nobody has thought of.
+# Marks within answers, which stay when special tokens are left out; the last ones are reserved.
 MARKS = (
     *("<think>", "</think>", "<answer>", "</answer>"),
     *("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"),
