@@ -1,7 +1,7 @@
 """In which form does a real language model learn to walk a maze? Pilots on SmolLM2-135M-Instruct.
 
     python benchmarks/llm.py                              # trains and asks what is missing, writes benchmarks/LLM.md
-    python benchmarks/llm.py cells/search_dfs --steps 300
+    python benchmarks/llm.py cells/search_dfs --steps 700    # seven minutes of a GPU
     python benchmarks/llm.py cells/none --adapter outputs/run/checkpoint-400     # asks one that was trained elsewhere
 
 A pilot is SFT by `recipes/sft.yaml`, in full precision, on Wilson mazes of 4x4 cells in one maze style and with
@@ -112,7 +112,7 @@ def page(records: dict[str, Any]) -> str:
         "# A real language model",
         "",
         (__doc__ or "").split("\n\n")[2].replace("\n", " "),
-        "Rates in per cent, strictly read; `lenient` finds a path in a longer text. `at decisions`: share of moves",
+        "By `python benchmarks/llm.py STYLE/REASONING --steps N`. Rates in per cent, strictly read; `lenient` finds a path in a longer text. `at decisions`: share of moves",
         "at junctions that bring the goal nearer; `thought true`: share of a thought's statements that are true.",
         "",
         f"| maze style / reasoning | {' | '.join(columns)} |",
