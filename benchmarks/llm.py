@@ -112,7 +112,8 @@ def page(records: dict[str, Any]) -> str:
         "# A real language model",
         "",
         (__doc__ or "").split("\n\n")[2].replace("\n", " "),
-        "By `python benchmarks/llm.py STYLE/REASONING --steps N`. Rates in per cent, strictly read; `lenient` finds a path in a longer text. `at decisions`: share of moves",
+        "By `python benchmarks/llm.py STYLE/REASONING --steps N`. Rates in per cent, strictly read; `lenient` finds a "
+        "path in a longer text. `at decisions`: share of moves",
         "at junctions that bring the goal nearer; `thought true`: share of a thought's statements that are true.",
         "",
         f"| maze style / reasoning | {' | '.join(columns)} |",
