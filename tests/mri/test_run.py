@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 
@@ -96,6 +97,15 @@ def test_every_table_has_the_numbers_of_the_json(report, numbers):
     assert len(probes) == 1 + sum(len(cells) for of in numbers["probes"].values() for cells in of.values())
 
 
+def test_the_steps_of_the_maze_are_hidden_without_a_script_and_hold_its_numbers(report, numbers):
+    page = (report / "report.html").read_text()
+    assert '<div id="steps" hidden>' in page
+    walk = json.loads(re.search(r'<script type="application/json" id="walk">(.*?)</script>', page)[1])
+    assert [name for name, _ in walk["moves"]] == list(numbers["one_maze"]["moves"])
+    assert np.allclose(walk["moves"][0][1], numbers["one_maze"]["moves"]["base"], atol=5e-4)
+    assert len(walk["path"]) == len(walk["places"]) == len(walk["moves"][0][1][0])
+
+
 def test_no_request_leaves_the_page(report):
     page = (report / "report.html").read_text()
     assert re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)([^"']*)""", page) == []
@@ -113,6 +123,7 @@ def test_the_page_can_be_read_at_every_size(report, tab):
     figures = page.locator("figure")
     assert figures.count()
     assert figures.count() == page.locator("figure.zoomable").count()  # its script has run to the end
+    assert re.match(r"1 / \d+: [UDLR]", page.locator("#steps output").text_content())  # and shows the first step
     assert complaints_at_every_size(page) == []
 
 

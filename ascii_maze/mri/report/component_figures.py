@@ -24,8 +24,8 @@ def layer_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFi
         low, high = of["gap_ci"]
         caption = say(
             "How much surer of right moves {reference} becomes with the states of {model} after one layer, in nats of "
-            "log odds at decisions, mean of {mazes} mazes with 95 % intervals; the whole fine-tune is by {gap:.2f} "
-            "({low:.2f} to {high:.2f})."
+            "log odds at decisions, mean of {mazes} mazes with 95 % intervals; the whole fine-tune is "
+            "surer by {gap:.2f} ({low:.2f} to {high:.2f})."
         ).format(reference=of["reference"], model=name, mazes=of["mazes"], gap=of["gap"], low=low, high=high)
         drawn = lines({name: effects}, "nats", intervals={name: intervals}, level=(of["gap"], "whole fine-tune"))
         yield CaptionedFigure(f"layers_into_{of['reference']}", name, caption, drawn)

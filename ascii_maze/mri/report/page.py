@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from ...files import replacing, write_text
-from ...language import LANGUAGES, say_in
+from ...language import LANGUAGES, Say, say_in
 from ...models.sources import loaded_in_words
 from ...plots import inline_svg, svg_of, write_png
 from ...templating import PAGES, render
@@ -16,6 +18,7 @@ from ..analysis import HEADLINE
 from ..models import BASE
 from ..regions.edges import ALL, agreement_in_words
 from ..schema import Results, write_results
+from ..schema.maze import OneMaze
 from ..schema.regions import Changes, RegionComparison
 from ..schema.states import AgainstStart
 from ..seeds import methods_of
@@ -120,10 +123,19 @@ def write_page(path: Path, results: Results, pictures: dict[str | None, list[dic
         "several_seeds": len(methods_of(adapters)) < len(adapters),
         "seeds": results["seeds"],
         "one_maze": pictures[ONE_MAZE],
+        "walk": walk_of(results["one_maze"], say),
         "appendix": pictures[BASE],
         "number": lambda value, digits=2: "" if value is None else f"{value:.{digits}f}",
     }
     write_text(path, render(PAGES / "mri.html.jinja", context))
+
+
+def walk_of(of: OneMaze, say: Say) -> dict:
+    """What the page's script shows of one maze, step by step; probabilities to three digits."""
+    moves = [[name, np.round(table, 3).tolist()] for name, table in of["moves"].items()]  # in their order
+    layers = [say("layer {layer}").format(layer=layer) for layer in of["layers"]]
+    kept = {key: of[key] for key in ("maze", "places", "path", "decisions")}
+    return {**kept, "layers": layers, "moves": moves, "decision": say("a decision")}
 
 
 def _extremes(drift: list[float], likeness: list[float], kl: float) -> dict:
