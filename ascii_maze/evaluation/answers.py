@@ -62,10 +62,10 @@ def answer_all(
                 predict = predict or open_predictor(name, respondent, questions, folder)
                 mazes = rows.select(chunk).to_list()
 
-                def report(n: int, before: int = done) -> None:
+                def advance(n: int, before: int = done) -> None:
                     on_progress(name, before + n, total)
 
-                write_part(part, predict(split, mazes, f"{split}/{start}", report))
+                write_part(part, predict(split, mazes, f"{split}/{start}", advance))
             done += len(chunk)
             on_progress(name, done, total)
     return parts
@@ -75,10 +75,10 @@ def open_predictor(name: str, respondent: Respondent, questions: Questions, fold
     """The function that asks about mazes and scores what it is told: whole paths, or walks step by step."""
     if questions.stepwise is None:
         answer = open_answerer(name, respondent, questions, folder)
-        return lambda split, rows, start, report: score_rows(name, split, rows, answer(rows, start, report))
+        return lambda split, rows, start, advance: score_rows(name, split, rows, answer(rows, start, advance))
     assert not isinstance(respondent, Predictions)  # refused when it was named
     walk, observation = open_walker(name, respondent, questions, folder), questions.stepwise.observation
-    return lambda split, rows, start, report: score_walks(name, split, rows, walk(rows, start, report), observation)
+    return lambda split, rows, start, advance: score_walks(name, split, rows, walk(rows, start, advance), observation)
 
 
 def open_answerer(name: str, respondent: Respondent, questions: Questions, folder: Path) -> Answerer:
