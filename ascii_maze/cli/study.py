@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import AsciiMazeError, UsageError, printable
+from ..errors import AsciiMazeError, printable
 from ..terminal import print_tables, resumable, waiting
 from .options import Json, named_path, path_option
 
@@ -48,14 +48,13 @@ def study(
 
     Finished stages are kept while nothing they depend on changes. Run it again to resume.
     """
+    from ..language import check_language
     from ..launch import silence_libraries
-    from ..study.language import LANGUAGES
     from ..study.plan import check_recipes, plan
     from ..study.settings import load_study
     from ..study.view import plan_lines
 
-    if language not in LANGUAGES:
-        raise UsageError(f"--language '{language}': expected {' or '.join(LANGUAGES)}")
+    check_language(language)
     chosen = load_study(file)
     if power:
         from ..study.power import plan_power, power_lines

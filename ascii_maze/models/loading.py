@@ -8,7 +8,7 @@ from .adapters import put_adapter, read_weights, refuse_misfit
 from .chat import AS_IT_IS, Chat, how_read, note_reading
 from .devices import this_device
 from .quantisation import dequantise_once_for_generation, keep_trainable_on_cpu, not_finite
-from .sources import Source, find_model, find_named, is_same_model, loadable
+from .sources import Source, find_model, find_named, is_same_model, loadable, settle_name
 from .templates import set_chat_template
 
 
@@ -204,8 +204,8 @@ def find_start(adapter: str, model_args) -> Source:
         raise ModelError(f"cannot load the adapter of '{adapter}': it has no {CONFIG}")
     if config.task_type == "SEQ_CLS" and model_args.lora_task_type != "SEQ_CLS":
         raise UsageError(f"'{adapter}' is a reward model; this run starts from an adapter that walks")
-    base = config.base_model_name_or_path
-    if not is_same_model(base or "", model_args.model_name_or_path or ""):
+    base = settle_name(config.base_model_name_or_path or "")
+    if not is_same_model(base, model_args.model_name_or_path or ""):
         raise UsageError(
             f"'{adapter}' is an adapter of '{base}', and this recipe's base is '{model_args.model_name_or_path}'; "
             f"give --model_name_or_path {base}, or an adapter of that base"

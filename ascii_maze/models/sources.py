@@ -128,6 +128,8 @@ def _model_args(name: str, revision: str | None, adapter, base: str | None):
         args.model_revision = adapter.revision
     if base is not None:
         args.model_name_or_path, args.model_revision, _ = find_named(base)
+    elif not args.model_revision:
+        args.model_name_or_path = settle_name(args.model_name_or_path or "")
     if not args.model_name_or_path:
         raise ModelError(f"{CONFIG} of '{name}' names no base model; name it with --base")
     if args.model_name_or_path != "tiny" and find_reference(args.model_name_or_path) is None:

@@ -6,6 +6,7 @@ tests/hub/test_base.py; with the real file, tests/llm.
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
@@ -67,3 +68,23 @@ def test_what_was_trained_is_evaluated_merged_and_looked_into_beside_its_base(ru
     merged = merge_adapter("outputs/sft", tmp_path / "merged", "ascii-maze", "test", 2, 1.0, lambda *done: None)
     assert merged["base"]["gguf"]["file"] == file.name
     assert load_models(find_adapters(packaged.HUB_ID, {"sft": "outputs/sft"})).names == ["base", "sft"]
+
+
+def test_an_adapter_from_elsewhere_of_the_hubs_base_finds_the_file_too(runs, tmp_path):
+    from ascii_maze.models.loading import find_start
+    from ascii_maze.models.sources import find_model
+
+    folder, file = runs
+    adapter = tmp_path / "adapter"
+    shutil.copytree(folder / "outputs" / "sft", adapter)
+    (adapter / "recipe.yaml").unlink()
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = packaged.HUB_ID
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    found = find_model(str(adapter))
+    assert found.model_args.model_name_or_path == str(file)
+    recipe = find_model(str(folder / "outputs" / "sft")).model_args
+    assert find_start(str(adapter), recipe).name == str(adapter)
+    config["revision"] = "v1"  # the file is of no revision
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    assert find_model(str(adapter)).model_args.model_name_or_path == packaged.HUB_ID
