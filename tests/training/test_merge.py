@@ -23,7 +23,7 @@ def test_a_merged_model_is_a_model_of_its_own_and_walks_as_before(sft_run, datas
     assert not [name for name in names if "lora" in name or "absmax" in name]
     with pytest.raises(UsageError, match="already exists"):
         merge_adapter(str(sft_run[0]), tmp_path / "merged", str(dataset), "validation", 8, 0.02, quiet)
-    with pytest.raises(UsageError, match="is a whole model"):
+    with pytest.raises(UsageError, match="is a full model"):
         merge_adapter(str(tmp_path / "merged"), tmp_path / "again", str(dataset), "validation", 8, 0.02, quiet)
 
 
