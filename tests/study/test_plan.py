@@ -28,7 +28,7 @@ def test_the_demo_is_the_study_without_a_file(tmp_path):
     assert load_study(tmp_path / "again.yaml") == demo
     stages = plan(demo, tmp_path)
     assert all(stage.minutes for stage in stages)
-    assert sum(stage.minutes for stage in stages) < 22
+    assert sum(stage.minutes for stage in stages) < 15
 
 
 def test_stages_stand_after_those_that_they_start_from():
