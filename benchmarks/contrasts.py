@@ -24,7 +24,7 @@ from ascii_maze.evaluation.crossed import (
     mean_squares,
     pairs_in_effect,
 )
-from ascii_maze.study.contrasts import compare
+from ascii_maze.study.contrasts import compare, is_within_margin
 from ascii_maze.study.pairs import default_pairs
 from ascii_maze.study.simulation import STARTS, effect_of, simulate
 
@@ -125,9 +125,9 @@ def with_effect(seeds: int, mazes: int, spread: dict[str, float], points: float,
     place = PAIRS.index(("dpo", "sft"))
     for _ in range(studies):
         answers = simulate(rng, seeds, mazes, spread, {"dpo": effect_of(points)})
-        verdict = compare(answers, PAIRS, "", "optimal", True, 0.05, foresee=False)[place]["verdict"]
-        shown += verdict.startswith("more")
-        equivalent += "equivalent" in verdict or "margin" in verdict
+        contrast = compare(answers, PAIRS, "", "optimal", True, 0.05, foresee=False)[place]
+        shown += contrast["verdict"] == "more"
+        equivalent += is_within_margin(contrast)
         differences = differences_of(answers)
         squares.append(mean_squares(differences[place]))
         pooled.append(estimates(differences, PAIRS)[place].pooled)

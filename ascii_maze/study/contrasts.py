@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import AsciiMazeError
 from ..evaluation.crossed import LEVEL, Design, estimates, holm, pairs_in_effect
 from ..evaluation.schema import Rate
-from .schema import Contrast
+from .schema import Contrast, Verdict
 
 PRIMARY: Rate = "optimal"
 OUTCOMES: tuple[Rate, ...] = (PRIMARY, "valid")
@@ -115,12 +115,15 @@ def compare(
     return contrasts
 
 
-def verdict(contrast: Contrast) -> str:
-    """What a planned contrast shows: `more`, `fewer`, either `within the margin`, `equivalent`, or `not shown`."""
-    if contrast["p_holm"] is None or contrast["p_equivalent_holm"] is None:
+def verdict(contrast: Contrast) -> Verdict:
+    """What a planned contrast shows; a difference may be within the margin, see `is_within_margin`."""
+    if contrast["p_holm"] is None:
         return "exploratory"
-    differs, equivalent = contrast["p_holm"] < LEVEL, contrast["p_equivalent_holm"] < LEVEL
-    if differs:
-        more = "more" if contrast["difference"] > 0 else "fewer"
-        return f"{more}, within the margin" if equivalent else more
-    return "equivalent" if equivalent else "not shown"
+    if contrast["p_holm"] < LEVEL:
+        return "more" if contrast["difference"] > 0 else "fewer"
+    return "equivalent" if is_within_margin(contrast) else "not shown"
+
+
+def is_within_margin(contrast: Contrast) -> bool:
+    """Whether a planned contrast shows that the true difference is smaller than the study's margin."""
+    return contrast["p_equivalent_holm"] is not None and contrast["p_equivalent_holm"] < LEVEL

@@ -9,6 +9,7 @@ from typing import Literal
 
 from ..evaluation.crossed import POWER
 from ..language import Say, english
+from .contrasts import is_within_margin
 from .schema import Contrast, Cost
 
 WORDS = {"optimal": "solves by a shortest path", "valid": "solves by any path"}
@@ -54,10 +55,10 @@ def sentence_of(contrast: Contrast, margin: float, say: Say = english) -> str:
     found = contrast["verdict"]
     size = difference_of(contrast, "ci90" if found == "equivalent" else "ci", say)
     facts = {"a": contrast["a"], "b": contrast["b"], "size": size, "margin": points(margin, say)}
-    if found.startswith(("more", "fewer")):
-        within = say(" That is within the margin of {margin}.").format(**facts) if found.endswith("margin") else ""
+    if found in ("more", "fewer"):
+        within = say(" That is within the margin of {margin}.").format(**facts) if is_within_margin(contrast) else ""
         sentence = say("{a} solves {word} of them than {b}: {size}, p {p}.")
-        return sentence.format(**facts, word=say(found.partition(",")[0]), p=p_text(contrast["p_holm"])) + within
+        return sentence.format(**facts, word=say(found), p=p_text(contrast["p_holm"])) + within
     if found == "equivalent":
         sentence = say("{a} and {b} are equivalent within {margin}: {size}, p {p}.")
         return sentence.format(**facts, p=p_text(contrast["p_equivalent_holm"]))

@@ -19,7 +19,7 @@ from ..mri.analysis import HEADLINE
 from ..mri.regions.edges import ALL, agreement_in_words
 from ..plots import colours_of
 from ..templating import PAGES, render
-from .contrasts import PRIMARY
+from .contrasts import PRIMARY, is_within_margin
 from .figures import (
     contrast_figure,
     inside_figure,
@@ -157,11 +157,20 @@ def contrast_rows(results: StudyResults) -> list[dict]:
                 f"{one['p'] if one['p_holm'] is None else one['p_holm']:.2g}",
                 f"{one['p_equivalent'] if one['p_equivalent_holm'] is None else one['p_equivalent_holm']:.2g}",
                 per_cent(one["smallest"]),
-                one["verdict"],
+                one["verdict"]
+                + ", within the margin" * (one["verdict"] in ("more", "fewer") and is_within_margin(one)),
             ),
         }
         for one in results["contrasts"]
     ]
+
+
+def shown(contrast: Contrast) -> str:
+    """What a contrast shows, in a cell."""
+    differs = contrast["verdict"] in ("more", "fewer")
+    return (
+        f"{contrast['verdict']}, within the margin" if differs and is_within_margin(contrast) else contrast["verdict"]
+    )
 
 
 def interval_text(contrast: Contrast) -> str:

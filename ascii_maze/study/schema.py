@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from ..evaluation.schema import DecisionRates
 from ..files import read_json, write_text
@@ -25,6 +25,9 @@ class StageRecord(TypedDict):
     made: dict[str, str]
 
 
+Verdict = Literal["more", "fewer", "equivalent", "not shown", "exploratory"]
+
+
 class Contrast(TypedDict):
     """Model `a` against model `b` on the same mazes with the same seeds; see `evaluation.crossed` for the method.
 
@@ -40,7 +43,7 @@ class Contrast(TypedDict):
         smallest: the least true difference that 80 % of such studies would show; None where they would show none.
         variance: of the difference, its own, of `seeds`, `mazes`, and `both` together with chance; `pooled` is that of
             seeds, mean over the contrasts of this split and outcome.
-        verdict: from `contrasts.verdict`.
+        verdict: of a planned contrast, by its corrected p; see `contrasts.verdict`.
     """
 
     a: str
@@ -59,7 +62,7 @@ class Contrast(TypedDict):
     p_equivalent_holm: float | None
     smallest: float | None
     variance: dict[str, float]
-    verdict: str
+    verdict: Verdict
 
 
 class SizeRate(TypedDict):

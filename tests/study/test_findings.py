@@ -39,7 +39,7 @@ def test_an_effect_of_ten_points_is_shown_as_often_as_stated(seeds):
         answers = simulate(rng, seeds, mazes, SPREAD, effects)
         contrasts = compare(answers, PAIRS, "test", "optimal", True, 0.05, foresee=False)
         (one,) = (one for one in contrasts if (one["a"], one["b"]) == ("dpo", "sft"))
-        shown += one["verdict"].startswith("more")
+        shown += one["verdict"] == "more"
         squares.append(mean_squares(np.stack([answers["dpo"][seed] - answers["sft"][seed] for seed in range(seeds)])))
         pooled.append(one["variance"]["pooled"])
     of = {name: np.mean([getattr(one, name) for one in squares]) for name in squares[0]._fields}
