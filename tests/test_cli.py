@@ -222,9 +222,9 @@ def test_mri_says_where_each_fine_tune_drifts_most_and_what_is_missing(tmp_path,
         "missing": {"regions": "llm-mri is not installed"},
     }
 
-    def write_report(base, adapters, dataset, split, out, limit, seed, on_progress, chat, patch_layers, causes, maze):
+    def write_report(base, adapters, dataset, split, out, limit, seed, *, cause_mazes, maze, **options):
         assert (base, adapters, split, limit, seed) == ("tiny", {"sft": "outputs/sft"}, "test", 1000, 5)
-        assert (causes, maze) == (16, None)
+        assert (cause_mazes, maze, options["language"]) == (16, None, "en")
         (out / "mri.json").write_text(json.dumps(results))
         return results
 

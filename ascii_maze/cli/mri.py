@@ -86,13 +86,13 @@ def mri(
                 out,
                 limit,
                 seed,
-                on_progress,
-                chat,
-                patch_layers,
-                patch_mazes,
-                cause_mazes,
-                maze,
-                language,
+                on_progress=on_progress,
+                chat=chat,
+                layers=patch_layers,
+                patch_mazes=patch_mazes,
+                cause_mazes=cause_mazes,
+                maze=maze,
+                language=language,
             )
     if as_json:
         print(printable((out / "mri.json").read_text(encoding="utf-8")))

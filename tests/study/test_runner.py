@@ -231,11 +231,19 @@ def test_stages_that_need_nothing_of_each_other_run_at_once(tmp_path):
 
 
 def test_interrupted_every_command_that_runs_is_ended(tmp_path):
-    waits = "import time; time.sleep(60)"
+    # A shell that starts a suite in the background has it ignore SIGINT, and so do its children.
+    waits = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+here = pathlib.Path(sys.argv[1]).parent / "here"
+here.parent.mkdir(parents=True, exist_ok=True)
+here.touch()
+time.sleep(60)
+"""
     stages = [stage(tmp_path, name, program=waits) for name in "ab"]
 
     def interrupt(progress):
-        if all(mine.state == "running" for mine in progress):
+        if all((tmp_path / name / "here").exists() for name in "ab"):
             raise KeyboardInterrupt
 
     began = time.monotonic()

@@ -42,7 +42,7 @@ def test_the_page_asks_for_nothing_and_says_all(study_run):
     assert asked == ["data:,"]
     assert page.count('class="walk"') == 2 * 6  # six mazes, walked by base and SFT
     assert page.count('class="plot"') == 4
-    assert "With one seed this compares these runs" in page
+    assert "With one seed, this compares these runs" in page
     for text in (page, (out / "report.md").read_text()):
         assert "train-dpo" in text
         assert f"{100 * results['models']['sft']['test']['valid']:.1f}" in text
