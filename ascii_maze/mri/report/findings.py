@@ -39,8 +39,10 @@ def _of_one(results: Results, name: str, say: Say) -> list[str]:
         return [say(WORDS["unchanged"]).format(name=name)]
     changes, words = changes_of(results, name), []
     if changes is not None:
-        p = min(1.0, 2 * min(changes["edges"]["p"], changes["regions"]["p"]))  # of two tests
-        words.append(say(WORDS["changed" if p <= ALPHA else "alike"]).format(name=name, start=start, p=p))
+        p = {of: min(1.0, 2 * changes[of]["p"]) for of in ("regions", "edges")}  # of two tests
+        words.append(
+            say(WORDS["changed" if min(p.values()) <= ALPHA else "alike"]).format(name=name, start=start, **p)
+        )
     started = results["against_start"].get(name)
     drift = started["drift_by_position"]["last_prompt"]["relative"] if started else results["drift"][name]
     quantised = results["quantisation"]
@@ -97,9 +99,10 @@ def _of_seeds(results: Results, say: Say) -> list[str]:
 
 WORDS = {
     "unchanged": "{name}: its update is zero, and nothing changes.",
-    "changed": "{name} groups the mazes differently from {start} (regions and edges, centred: p {p:.2g}).",
-    "alike": "{name} is not shown to group the mazes differently from {start} (regions and edges, centred: "
-    "p {p:.2g}).",
+    "changed": "{name} groups the mazes differently from {start} (centred: regions p {regions:.2g}, edges "
+    "p {edges:.2g}, corrected for two tests).",
+    "alike": "{name} is not shown to group the mazes differently from {start} (centred: regions p {regions:.2g}, "
+    "edges p {edges:.2g}, corrected for two tests).",
     "most": "Its states have moved most at layer {layer}, by {drift:.2f} of their norm{beside}.",
     "quantised": " (quantisation alone: {drift:.2f})",
     "start half": "Of what it is surer of right moves than {start}, half is there with its states after layer "

@@ -55,7 +55,10 @@ def results_of(p: float = 0.01, half_ci=(1, 2), seeds=(), unchanged=()) -> dict:
 
 def test_a_fine_tune_is_told_from_its_start_by_the_test_and_from_nothing_else():
     sft, dpo, luck = findings(results_of())
-    assert "sft groups the mazes differently from base (regions and edges, centred: p 0.02)" in sft
+    assert (
+        "sft groups the mazes differently from base (centred: regions p 1, edges p 0.02, corrected for two tests)"
+        in sft
+    )
     assert "layer 1, by 0.30 of their norm (quantisation alone: 0.10)" in sft
     assert "layer 1 (95 %: 1 to 2)" in sft
     assert "dpo is not shown to group the mazes differently from sft" in dpo
