@@ -3,8 +3,8 @@
 The proposals are by the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) after `RANDOM` random ones;
 the recipe as it stands is the first. The search's random numbers are derived for each trial from the seed and its
 number, so an interrupted sweep proposes what an uninterrupted one would have, and trials that run at once are proposed
-in rounds. Trials stand in Optuna's SQLite
-file; one that was interrupted, killed too, resumes from its checkpoint with the settings that it had.
+in rounds. Trials stand in Optuna's SQLite file; one that was interrupted, killed too, resumes from its checkpoint with
+the settings that it had.
 """
 
 import hashlib
@@ -136,7 +136,7 @@ def _search(sweep: Sweep, out: Path, on_progress: OnProgress | None) -> SweepRec
             _tell(study, trials[mine.stage.name], mine, out, sweep.outcome)
         record = record_of(sweep, recipe, study)
         write_report(record, out)
-        if record["best"] is None:
+        if ran and record["best"] is None:  # of trials that failed earlier it was said then
             failed = ran[0]
             raise AsciiMazeError(
                 f"{failed.stage.name} failed: {failed.note}; see {out}/stages/{failed.stage.name}.log"

@@ -115,6 +115,18 @@ def test_trials_that_run_at_once_are_proposed_in_rounds(trained, tmp_path, monke
     assert calls[1] == calls[2] == ["trial-3", "trial-4", "trial-5"]
 
 
+def test_a_sweep_whose_first_trial_failed_goes_on_with_the_second(trained, tmp_path, monkeypatch):
+    run = module.run_stages
+    failing = lambda stages, out, **options: [Progress(stage, "failed", 1.0, "no memory") for stage in stages]  # noqa: E731
+    monkeypatch.setattr(module, "run_stages", failing)
+    with pytest.raises(AsciiMazeError, match="trial-0 failed: no memory"):
+        search(a_sweep(trials=3), tmp_path / "out")
+    monkeypatch.setattr(module, "run_stages", run)
+    record = search(a_sweep(trials=3), tmp_path / "out")
+    assert record["trials"][0]["state"] == "fail"
+    assert record["best"] in (1, 2)
+
+
 def test_more_trials_go_on_and_fewer_are_a_part(trained, tmp_path):
     few = search(a_sweep(trials=3), tmp_path / "out")
     more = search(a_sweep(trials=5), tmp_path / "out")
