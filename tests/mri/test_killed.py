@@ -127,7 +127,7 @@ def test_what_another_command_has_left_unfinished_stays(report, tmp_path):
 
 
 def test_ctrl_c_says_one_line_and_how_to_go_on(monkeypatch, capsys, tmp_path):
-    def stop(*arguments):
+    def stop(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ascii_maze.mri.run.write_report", stop)
