@@ -1,6 +1,6 @@
 """The words of pages in other languages, from `templates/PAGE.LANGUAGE.yaml`.
 
-A catalogue maps each English sentence of the code to its translation. Figures, headers of tables, names of methods and
+A catalogue maps each English sentence of the code to its translation. What stands inside figures, names of methods and
 splits, and files for programs keep their English words.
 """
 

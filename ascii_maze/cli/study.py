@@ -40,7 +40,10 @@ def study(
         bool, typer.Option("--plan-power", help="Print how many seeds and mazes show which effect, and stop.")
     ] = False,
     language: Annotated[
-        str, typer.Option(help="Language of report.html: en or pt. Of a finished study it writes the report alone.")
+        str,
+        typer.Option(
+            help="Language of report.html and the MRI's page: en or pt. Of a finished study it makes these two anew."
+        ),
     ] = "en",
     as_json: Json = False,
 ) -> None:
@@ -62,7 +65,7 @@ def study(
         foreseen = plan_power(chosen, out)
         print(json.dumps(foreseen) if as_json else printable("\n".join(power_lines(foreseen))))
         return
-    stages = plan(chosen, out, workers, allow_launcher)
+    stages = plan(chosen, out, workers, allow_launcher, language)
     silence_libraries()
     with waiting("checking the recipes"):
         check_recipes(chosen)

@@ -88,12 +88,13 @@ class Stage:
         return shlex.join([*([] if self.launcher else ["ascii-maze"]), *self.words(finished)])
 
 
-def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False) -> list[Stage]:
+def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False, language: str = "en") -> list[Stage]:
     """All stages, each after those that it needs.
 
     Args:
         workers: processes that build the dataset.
         any_launcher: whether the study's launcher may be any program.
+        language: of the MRI's page, one of `LANGUAGES`.
 
     Raises:
         UsageError: a recipe cannot be read, it is not clear which run another starts from, recipes need each other in
@@ -118,7 +119,7 @@ def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False) 
         if study.forgetting_limit:
             stages.append(_forgetting(study, evaluated, starts, seed, here))
     if study.mri_limit:
-        stages.append(_mri(study, evaluated, seeds, here))
+        stages.append(_mri(study, evaluated, seeds, here, language))
     return stages
 
 
@@ -206,7 +207,7 @@ def _forgetting(
     )
 
 
-def _mri(study: Study, evaluated: list[str], seeds: list[_Seed], here: dict[str, str]) -> Stage:
+def _mri(study: Study, evaluated: list[str], seeds: list[_Seed], here: dict[str, str], language: str) -> Stage:
     """Of all seeds, as `sft@0`, `sft@1`: a method's seeds are the floor of what methods differ by."""
     uses: dict[str, tuple[str, ...]] = {
         f"train-{name}{seed.mark}": (
@@ -221,6 +222,7 @@ def _mri(study: Study, evaluated: list[str], seeds: list[_Seed], here: dict[str,
         command=(
             *("mri", "--base", BASE, "--dataset", f"{OUT}/dataset", "--split", study.mri_split),
             *("--limit", str(study.mri_limit), "--out", f"{OUT}/mri"),
+            *(() if language == "en" else ("--language", language)),
         ),
         product=Path("mri", "mri.json"),
         names=here,

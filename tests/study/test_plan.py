@@ -47,6 +47,12 @@ def test_stages_stand_after_those_that_they_start_from():
     assert all(stage.keeps_names == name.startswith("train-") for name, stage in stages.items())
 
 
+def test_the_mri_speaks_the_language_of_the_report_and_nothing_else_changes():
+    english, other = (plan(load_study(None), Path("out"), language=language) for language in ("en", "pt"))
+    assert [stage.command for stage in english[:-1]] == [stage.command for stage in other[:-1]]
+    assert other[-1].command == (*english[-1].command, "--language", "pt")
+
+
 def test_only_walkers_that_are_there_are_evaluated():
     study = Study("demo", "tiny", CHAIN, ["test", "test_larger"], limit=7)
     evaluate = next(stage for stage in plan(study, Path("out")) if stage.name == "evaluate")

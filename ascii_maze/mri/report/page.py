@@ -164,7 +164,7 @@ def _agreements(as_llm_mri: Changes | None, centred: Changes | None) -> list[str
     """The cells of a row."""
     if as_llm_mri is None or centred is None:
         return []
-    found = as_llm_mri["edges"], as_llm_mri["regions"], centred["regions"]
+    found = as_llm_mri["edges"], as_llm_mri["regions"], centred["edges"], centred["regions"]
     return [agreement_in_words(one) for one in found]
 
 
