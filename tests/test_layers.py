@@ -13,7 +13,7 @@ LAYERS = (
     ("study",),
     ("preferences",),
     ("training",),
-    ("mri", "forgetting"),
+    ("mri",),
     ("hub",),
     ("evaluation", "integrations"),
     ("dataset_builder",),

@@ -45,8 +45,8 @@ def forgetting(
     starts = dict(pair_of(word) for word in start or ())
     with resumable():
         prepare_process()
-        from ..forgetting.run import measure_forgetting
-        from ..forgetting.tables import HEADER, WORDS, cells
+        from ..evaluation.forgetting.run import measure_forgetting
+        from ..evaluation.forgetting.tables import HEADER, WORDS, cells
 
         with progress(quiet=as_json) as on_progress:
             results = measure_forgetting(

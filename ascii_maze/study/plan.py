@@ -202,7 +202,11 @@ def _forgetting(
         uses=uses,
         needs_one=True,
         reads=(study.base,),
-        modules=("ascii_maze.launch", "ascii_maze.forgetting.run", "ascii_maze.forgetting.tables"),
+        modules=(
+            "ascii_maze.launch",
+            "ascii_maze.evaluation.forgetting.run",
+            "ascii_maze.evaluation.forgetting.tables",
+        ),
         minutes=study.minutes.get("forgetting"),
     )
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
 
+from ..evaluation.forgetting.tables import HEADER as LOST
+from ..evaluation.forgetting.tables import WORDS as LOST_WORDS
+from ..evaluation.forgetting.tables import cells as lost_cells
 from ..evaluation.gallery import walks_side_by_side
 from ..evaluation.schema import Results
 from ..evaluation.tables import loading_rows
 from ..files import write_text
-from ..forgetting.tables import HEADER as LOST
-from ..forgetting.tables import WORDS as LOST_WORDS
-from ..forgetting.tables import cells as lost_cells
 from ..language import say_in
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import FAILURES

@@ -13,9 +13,9 @@ import numpy as np
 from dataset_builder.schema import RECORD, read_record
 
 from ..evaluation.crossed import estimates
+from ..evaluation.forgetting.schema import read_forgetting
 from ..evaluation.schema import LENIENT_RATES, RATES, DecisionRate, DecisionRates, Rates, Results, read_results
 from ..evaluation.statistics import wilson
-from ..forgetting.schema import read_forgetting
 from ..mazes.baselines import BASELINES, UPPER_BOUND
 from ..methods import METHODS
 from ..mri.schema import read_results as read_mri

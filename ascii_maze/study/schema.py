@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from ..evaluation.forgetting.schema import ModelForgetting
 from ..evaluation.schema import DecisionRates
 from ..files import read_json, write_text
-from ..forgetting.schema import ModelForgetting
 from .tuning import Tuning
 
 

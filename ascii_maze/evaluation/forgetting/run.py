@@ -15,20 +15,20 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from ..errors import UsageError
-from ..evaluation.output import remove_work, work_folder
-from ..evaluation.run import check_names
-from ..evaluation.statistics import pass_at
-from ..files import UNFINISHED, is_ours, output_folder, read_json, replacing, sha256_of, write_text
-from ..metrics.path_validity.maze import Maze
-from ..metrics.path_validity.scoring import parse_moves, score_path
-from ..models.generation import Decoding, answer_mazes, tokens_read
-from ..models.loading import load_source
-from ..models.pins import find_pinned, fingerprint, pin
-from ..models.plain_text import TEXTS, encode_texts, perplexity
-from ..models.sources import Source, match_bases
-from ..packages import versions
-from ..terminal import OnProgress
+from ...errors import UsageError
+from ...files import UNFINISHED, is_ours, output_folder, read_json, replacing, sha256_of, write_text
+from ...metrics.path_validity.maze import Maze
+from ...metrics.path_validity.scoring import parse_moves, score_path
+from ...models.generation import Decoding, answer_mazes, tokens_read
+from ...models.loading import load_source
+from ...models.pins import find_pinned, fingerprint, pin
+from ...models.plain_text import TEXTS, encode_texts, perplexity
+from ...models.sources import Source, match_bases
+from ...packages import versions
+from ...terminal import OnProgress
+from ..output import remove_work, work_folder
+from ..run import check_names
+from ..statistics import pass_at
 from .divergence import divergences, most_likely
 from .questions import Asked, Questions, Said, find_questions
 from .schema import (

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, TypedDict
 
-from ..errors import UsageError
-from ..files import read_json, write_text
+from ...errors import UsageError
+from ...files import read_json, write_text
 
 NAME, ANSWERS, DIVERGENCES = "forgetting.json", "answers.parquet", "divergences.parquet"
 

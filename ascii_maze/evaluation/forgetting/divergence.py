@@ -7,8 +7,8 @@ answers, without bias, and it varies less than the log ratio of the answers alon
 
 from collections.abc import Iterator, Sequence
 
-from ..metrics.path_validity.scoring import opened_thought
-from ..models.chat import render_prompt
+from ...metrics.path_validity.scoring import opened_thought
+from ...models.chat import render_prompt
 from .questions import Said
 
 MOST_LOGITS = 2**25  # of a batch, in numbers

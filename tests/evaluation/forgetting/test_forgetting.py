@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.forgetting import run
-from ascii_maze.forgetting.divergence import divergences, most_likely
-from ascii_maze.forgetting.questions import Said, are_choices, habits, mazes_with_loops, shortest_walks
-from ascii_maze.forgetting.run import measure_forgetting
-from ascii_maze.forgetting.tables import HEADER, cells
+from ascii_maze.evaluation.forgetting import run
+from ascii_maze.evaluation.forgetting.divergence import divergences, most_likely
+from ascii_maze.evaluation.forgetting.questions import Said, are_choices, habits, mazes_with_loops, shortest_walks
+from ascii_maze.evaluation.forgetting.run import measure_forgetting
+from ascii_maze.evaluation.forgetting.tables import HEADER, cells
 from ascii_maze.mazes.prompts import PLAIN, prompt_messages
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.models.loading import load_model

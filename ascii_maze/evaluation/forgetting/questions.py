@@ -10,14 +10,14 @@ import numpy as np
 
 from dataset_builder.load import load_split
 
-from ..errors import AsciiMazeError
-from ..mazes import kernels
-from ..mazes.generators import MazeBatch, mazes_at
-from ..mazes.heuristics import solved_by
-from ..mazes.prompts import Message, PromptStyle, format_answer, prompt_messages, style_of
-from ..mazes.splits import marks_of, split_of
-from ..metrics.path_validity.maze import MOVES, WALL, Maze
-from ..tiny.pretraining.walks import habitual_walks
+from ...errors import AsciiMazeError
+from ...mazes import kernels
+from ...mazes.generators import MazeBatch, mazes_at
+from ...mazes.heuristics import solved_by
+from ...mazes.prompts import Message, PromptStyle, format_answer, prompt_messages, style_of
+from ...mazes.splits import marks_of, split_of
+from ...metrics.path_validity.maze import MOVES, WALL, Maze
+from ...tiny.pretraining.walks import habitual_walks
 
 SEED = 20_250_107  # of the mazes that are made here
 BLOCK, BLOCKS = 256, 64  # mazes looked at for one with loops: this many at a time, this often
