@@ -41,13 +41,13 @@ def tokens(
     from ..launch import prepare_process
 
     prepare_process()
-    from ..tokens.facts import look_at
+    from ..training.tokens.facts import look_at
 
     facts = look_at(model, chat, dataset, split, maze, save)
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
         return
-    from ..tokens.view import show as show_tokens
+    from ..training.tokens.view import show as show_tokens
 
     show_tokens(facts)
     if save:

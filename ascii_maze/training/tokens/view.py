@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from ..errors import printable
+from ...errors import printable
 from .facts import Facts, Token
 
 # Neighbours differ, also for those who do not tell red from green.

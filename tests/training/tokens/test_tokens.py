@@ -12,10 +12,10 @@ from ascii_maze.models.chat import Chat
 from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.models.sources import TINY
 from ascii_maze.models.templates import set_chat_template
-from ascii_maze.tokens.facts import aligned_columns, cut, look
-from ascii_maze.tokens.view import show
+from ascii_maze.training.tokens.facts import aligned_columns, cut, look
+from ascii_maze.training.tokens.view import show
 
-from ..training.families import save_model, tokenizer_of
+from ..families import save_model, tokenizer_of
 
 WALLED = "#####\n#S  #\n### #\n#G  #\n#####"
 

@@ -10,16 +10,16 @@ from typing import Any, TypedDict
 
 from dataset_builder.load import load_mazes
 
-from ..errors import AsciiMazeError
-from ..mazes.convert import read_source
-from ..mazes.generators import generate_mazes
-from ..mazes.prompts import Message, format_answer, prompt_messages, style_of
-from ..metrics.path_validity.maze import Maze
-from ..metrics.path_validity.scoring import read_maze
-from ..models.chat import Chat, describe_reading, render_prompt, turn_ends
-from ..models.portable import save_portable
-from ..models.round_trip import find_problem
-from ..models.templates import take_apart
+from ...errors import AsciiMazeError
+from ...mazes.convert import read_source
+from ...mazes.generators import generate_mazes
+from ...mazes.prompts import Message, format_answer, prompt_messages, style_of
+from ...metrics.path_validity.maze import Maze
+from ...metrics.path_validity.scoring import read_maze
+from ...models.chat import Chat, describe_reading, render_prompt, turn_ends
+from ...models.portable import save_portable
+from ...models.round_trip import find_problem
+from ...models.templates import take_apart
 
 
 class Token(TypedDict):
@@ -92,8 +92,8 @@ def look_at(
     Raises:
         AsciiMazeError: no such model, dataset or file, or the tokenizer has no offsets.
     """
-    from ..models.loading import load_tokenizer_of, read_tokenizer_of
-    from ..models.sources import find_model, settle_name
+    from ...models.loading import load_tokenizer_of, read_tokenizer_of
+    from ...models.sources import find_model, settle_name
 
     source = find_model(settle_name(name), chat=chat)
     if dataset is not None:
@@ -199,7 +199,7 @@ def problem_of(tokenizer, prompt: list[Message], answer: str) -> str | None:
     from datasets import Dataset
     from trl import SFTConfig
 
-    from ..training.tokenised import taught_by
+    from ..tokenised import taught_by
 
     row = {"prompt": prompt, "completion": [{"role": "assistant", "content": answer}]}
     with tempfile.TemporaryDirectory() as folder:
