@@ -9,7 +9,6 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the top down. A wing is a folder, or a file beside the folders; two on one line do not import each other.
 LAYERS = (
     ("cli", "__main__", "launch", "doctor"),
-    ("sweep",),
     ("study",),
     ("preferences",),
     ("training",),

@@ -42,10 +42,10 @@ def sweep(
     from ..errors import UsageError
     from ..launch import silence_libraries
     from ..recipe import find_recipe, load_recipe
+    from ..study.sweep.report import command_of
+    from ..study.sweep.search import Sweep, outcome_of, search
+    from ..study.sweep.spaces import find_spaces, read_space
     from ..study.view import live_view
-    from ..sweep.report import command_of
-    from ..sweep.search import Sweep, outcome_of, search
-    from ..sweep.spaces import find_spaces, read_space
 
     resolved = load_recipe(recipe, context.args)
     budget = budget or resolved.values.get("budget")

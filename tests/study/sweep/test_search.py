@@ -10,10 +10,10 @@ from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import output_folder
 from ascii_maze.run_metrics import RunMetrics, write_metrics
 from ascii_maze.study.runner import Progress
-from ascii_maze.sweep import search as module
-from ascii_maze.sweep.report import command_of
-from ascii_maze.sweep.search import Sweep, check_sweep, last_outcome, search
-from ascii_maze.sweep.spaces import Range
+from ascii_maze.study.sweep import search as module
+from ascii_maze.study.sweep.report import command_of
+from ascii_maze.study.sweep.search import Sweep, check_sweep, last_outcome, search
+from ascii_maze.study.sweep.spaces import Range
 
 SPACE = {"learning_rate": Range(1e-4, 1e-1, True), "lora_r": (8, 16, 32)}
 

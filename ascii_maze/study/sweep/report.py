@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from ..files import write_text
-from ..plots import COLOURS, GREY, SETTINGS, svg_of
-from ..recipe import override_words
+from ...files import write_text
+from ...plots import COLOURS, GREY, SETTINGS, svg_of
+from ...recipe import override_words
 
 
 class TrialRecord(TypedDict):

@@ -8,9 +8,9 @@ sft:
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..configuration import read_yaml_mapping
-from ..errors import UsageError, did_you_mean
-from ..methods import METHODS
+from ...configuration import read_yaml_mapping
+from ...errors import UsageError, did_you_mean
+from ...methods import METHODS
 
 NAME = "spaces.yaml"
 Value = float | int | str | bool

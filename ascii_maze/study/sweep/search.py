@@ -15,14 +15,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AsciiMazeError, UsageError
-from ..files import output_folder
-from ..methods import METHODS
-from ..recipe import Budget, Recipe, check_recipe, load_recipe, override_words
-from ..run_metrics import RunMetrics, read_metrics, spent
-from ..study.inputs import digest_of
-from ..study.plan import OUT, RECIPE, Stage, outside
-from ..study.runner import Progress, run_stages
+from ...errors import AsciiMazeError, UsageError
+from ...files import output_folder
+from ...methods import METHODS
+from ...recipe import Budget, Recipe, check_recipe, load_recipe, override_words
+from ...run_metrics import RunMetrics, read_metrics, spent
+from ..inputs import digest_of
+from ..plan import OUT, RECIPE, Stage, outside
+from ..runner import Progress, run_stages
 from .report import SweepRecord, TrialRecord, write_report
 from .spaces import Range, Space, holds
 
