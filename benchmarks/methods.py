@@ -25,7 +25,7 @@ from pages import write_page
 
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.launch import prepare_process
-from ascii_maze.run_metrics import RunMetrics, read_metrics
+from ascii_maze.recipe.run_metrics import RunMetrics, read_metrics
 
 # In the order in which one needs the other; each with what it starts from.
 CHAIN = {

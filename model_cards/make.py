@@ -22,7 +22,7 @@ from ascii_maze.hub.cards import render_card
 from ascii_maze.hub.evidence import Evidence, Example, about, pick_walks
 from ascii_maze.methods import METHODS
 from ascii_maze.recipe import load_recipe
-from ascii_maze.run_metrics import read_metrics
+from ascii_maze.recipe.run_metrics import read_metrics
 from dataset_builder.schema import read_record
 
 HERE = Path(__file__).resolve().parent

@@ -18,7 +18,7 @@ LAYERS = (
     ("dataset_builder",),
     ("models",),
     ("environment", "tiny", "recipe"),
-    ("methods", "run_metrics"),
+    ("methods",),
     ("mazes",),
     ("language",),
     ("terminal", "configuration", "templating", "plots", "references", "packages"),

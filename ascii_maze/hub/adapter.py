@@ -11,8 +11,8 @@ import yaml
 
 from ..configuration import parse_weights, read_yaml_mapping
 from ..errors import UsageError
+from ..recipe.run_metrics import RunMetrics, check_metrics
 from ..references import Reference, find_reference, is_hub_name, is_on_hub
-from ..run_metrics import RunMetrics, check_metrics
 from .cards import GENERATED, render_card
 from .content import Content, Wishes, parse_card, read, read_json, to_json
 from .evidence import Evidence, find_evidence

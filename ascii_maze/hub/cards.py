@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from ..methods import METHODS
+from ..recipe.run_metrics import RunMetrics
 from ..references import find_reference, is_on_hub
-from ..run_metrics import RunMetrics
 from ..templating import render
 from .evidence import Evidence
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import UsageError, printable, reason
 from ..files import cache_folder, output_folder, sha256_of, staged, write_text
-from ..run_metrics import GGUFFile
+from ..recipe.run_metrics import GGUFFile
 from .adapter_config import ModelError
 
 SOURCE = "source.json"  # written last: a folder of the cache that has it is whole

@@ -21,7 +21,7 @@ from ..methods import METHODS
 from ..mri.schema import read_results as read_mri
 from ..packages import versions
 from ..recipe import Recipe, load_recipe
-from ..run_metrics import RunMetrics, read_metrics, spent
+from ..recipe.run_metrics import RunMetrics, read_metrics, spent
 from .contrasts import Outcomes, read_outcomes, study_contrasts
 from .findings import findings, unequal_terms
 from .pairs import chain_of, planned_pairs, start_of

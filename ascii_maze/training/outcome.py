@@ -11,7 +11,7 @@ from ..models.chat import describe_reading, turn_ends
 from ..models.gguf import identify_gguf
 from ..packages import versions
 from ..recipe import Recipe
-from ..run_metrics import OwnAnswers, RunMetrics, write_metrics
+from ..recipe.run_metrics import OwnAnswers, RunMetrics, write_metrics
 
 # Counted since the process started, which differs in a resumed run; `tokens` counts all.
 SINCE_START = {"train_loss", "num_tokens", "eval_num_tokens"}

@@ -27,7 +27,7 @@ from ..metrics.path_validity.scoring import score_path
 from ..models.generation import Decoding, answer_mazes, tokens_read
 from ..models.loading import load_model_to_train
 from ..recipe import Arguments
-from ..run_metrics import OwnAnswers
+from ..recipe.run_metrics import OwnAnswers
 from .data import maze_texts
 
 FOLDER = "own_answers"

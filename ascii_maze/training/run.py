@@ -22,7 +22,7 @@ from ..models.quantisation import restore_weights, trained_weights
 from ..models.shared_prefix import without_adapter
 from ..models.templates import read_template
 from ..recipe import Arguments, Budget, Recipe, RunArguments
-from ..run_metrics import OwnAnswers, read_metrics
+from ..recipe.run_metrics import OwnAnswers, read_metrics
 from . import method_module
 from .callbacks import EarlyStopping, JsonLog, StopAtBudget
 from .chain import check_predecessors

@@ -18,7 +18,7 @@ from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.files import UNFINISHED, output_folder, staged
 from ascii_maze.models.loading import load_model
-from ascii_maze.run_metrics import read_metrics
+from ascii_maze.recipe.run_metrics import read_metrics
 from ascii_maze.training.callbacks import JsonLog
 
 from .conftest import ROOT, history, interrupt_at, launch, losses, settings

@@ -8,7 +8,7 @@ import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import output_folder
-from ascii_maze.run_metrics import RunMetrics, write_metrics
+from ascii_maze.recipe.run_metrics import RunMetrics, write_metrics
 from ascii_maze.study.runner import Progress
 from ascii_maze.study.sweep import search as module
 from ascii_maze.study.sweep.report import command_of

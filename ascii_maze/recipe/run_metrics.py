@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
-from .errors import UsageError
-from .files import read_json, write_text
+from ..errors import UsageError
+from ..files import read_json, write_text
 
 NAME = "metrics.json"
 

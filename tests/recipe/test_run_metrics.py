@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ascii_maze.errors import UsageError
-from ascii_maze.run_metrics import check_metrics, read_metrics, write_metrics
+from ascii_maze.recipe.run_metrics import check_metrics, read_metrics, write_metrics
 
 METRICS = {
     "method": "sft",
