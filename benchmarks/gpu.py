@@ -114,10 +114,10 @@ def save_random_model(size: str, folder: Path) -> Path:
 
 def make_trainer(method: str, way: Way, settings: dict[str, Any]):
     """A trainer of a method's recipe, ours or TRL's alone, that starts from the base."""
-    from ascii_maze.methods import METHODS
     from ascii_maze.models.devices import this_device
     from ascii_maze.models.loading import load_model, load_model_to_train, load_tokenizer
     from ascii_maze.recipe import load_recipe, parse_recipe
+    from ascii_maze.recipe.methods import METHODS
     from ascii_maze.training.data import load_rows, measure_lengths
     from ascii_maze.training.machine import settle
     from ascii_maze.training.rewards import Terms, reward_function
@@ -241,7 +241,7 @@ def page(options: argparse.Namespace, rows: list[str]) -> str:
 
 def main() -> None:
     """Measure the methods asked for and write the page."""
-    from ascii_maze.methods import METHODS
+    from ascii_maze.recipe.methods import METHODS
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))

@@ -109,10 +109,10 @@ def throughput(dataset: Path, folder: Path, steps: int, rounds: int) -> dict[str
 
 def trainers_of(method: str, options: argparse.Namespace, dataset: Path, folder: Path, which: list[str]) -> dict:
     """Trainers of a method with the same settings and rows: `ours`, and `plain`, TRL's by itself."""
-    from ascii_maze.methods import METHODS
     from ascii_maze.models.loading import load_model_to_train, load_tokenizer
     from ascii_maze.models.sources import settle_name
     from ascii_maze.recipe import load_recipe, parse_recipe
+    from ascii_maze.recipe.methods import METHODS
     from ascii_maze.training.data import load_rows, measure_lengths
     from ascii_maze.training.rewards import Terms, reward_function
     from ascii_maze.training.run import make_trainer

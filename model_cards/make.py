@@ -20,8 +20,8 @@ from ascii_maze.files import write_text
 from ascii_maze.hub.adapter import publishable_run, with_figures
 from ascii_maze.hub.cards import render_card
 from ascii_maze.hub.evidence import Evidence, Example, about, pick_walks
-from ascii_maze.methods import METHODS
 from ascii_maze.recipe import load_recipe
+from ascii_maze.recipe.methods import METHODS
 from ascii_maze.recipe.run_metrics import read_metrics
 from dataset_builder.schema import read_record
 

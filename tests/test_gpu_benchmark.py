@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ascii_maze.methods import METHODS
+from ascii_maze.recipe.methods import METHODS
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
 

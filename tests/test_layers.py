@@ -18,7 +18,6 @@ LAYERS = (
     ("dataset_builder",),
     ("models",),
     ("environment", "tiny", "recipe"),
-    ("methods",),
     ("mazes",),
     ("language",),
     ("terminal", "configuration", "templating", "plots", "references", "packages"),

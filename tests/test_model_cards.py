@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 
 from ascii_maze.hub.cards import render_card
 from ascii_maze.hub.rules import broken_rules
-from ascii_maze.methods import METHODS
+from ascii_maze.recipe.methods import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
 

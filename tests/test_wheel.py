@@ -81,7 +81,7 @@ def test_a_user_s_first_commands_work_where_nothing_but_the_wheel_is(installed, 
 def test_what_ships_is_found_by_name(installed, tmp_path):
     program = (
         "import json, ascii_maze\n"
-        "from ascii_maze.methods import METHODS\n"
+        "from ascii_maze.recipe.methods import METHODS\n"
         "from ascii_maze.recipe import load_recipe, shipped_recipes\n"
         "from dataset_builder.config import load_config\n"
         "recipes = [load_recipe(f'recipes/{place}{method}.yaml') for place in ('', 'tiny/') for method in METHODS]\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ..methods import METHODS
+from ..recipe.methods import METHODS
 from ..recipe.run_metrics import RunMetrics
 from ..references import find_reference, is_on_hub
 from ..templating import render

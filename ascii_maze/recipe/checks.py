@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import did_you_mean, reason
-from ..methods import METHODS
 from .arguments import Arguments, RunArguments
 from .errors import RecipeError, shortened, shown
+from .methods import METHODS
 from .reading import Recipe
 from .rules import LARGEST, LEAST
 

@@ -11,8 +11,8 @@ import yaml
 
 from ..configuration import read_yaml_mapping
 from ..errors import did_you_mean
-from ..methods import METHODS
 from .errors import RecipeError, shown
+from .methods import METHODS
 from .rules import ENVIRONMENT, LAUNCHER_KEY, PUSH, REFUSED_KEYS
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -23,7 +23,7 @@ class Recipe:
     """A recipe with all that it extends and all overrides applied.
 
     Attributes:
-        method: one of `methods.METHODS`.
+        method: one of `METHODS`.
         values: every other key that was set anywhere, flat.
         path: the file it was read from.
         env: variables for the process that trains. They are of a machine and not of a run, so `to_yaml` has none.

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from ..errors import UsageError, did_you_mean
-from ..methods import METHODS
 from ..recipe import Recipe
+from ..recipe.methods import METHODS
 from .settings import Study
 
 BASE_NAME = "base"

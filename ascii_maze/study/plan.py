@@ -16,8 +16,8 @@ from dataset_builder.config import load_config
 
 from ..configuration import parse_weights
 from ..errors import UsageError
-from ..methods import METHODS
 from ..recipe import Recipe, check_recipe, find_recipe, load_recipe, override_words
+from ..recipe.methods import METHODS
 from .launchers import ACCELERATE, launch_words
 from .pairs import BASE_NAME, planned_pairs, start_of
 from .settings import PREDECESSORS, Study

@@ -14,10 +14,10 @@ from ..files import write_text
 from ..language import say_in
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import FAILURES
-from ..methods import METHODS
 from ..mri.analysis import HEADLINE
 from ..mri.regions.edges import ALL, agreement_in_words
 from ..plots import colours_of
+from ..recipe.methods import METHODS
 from ..templating import PAGES, render
 from .contrasts import PRIMARY, is_within_margin
 from .figures import (

@@ -17,10 +17,10 @@ from ..evaluation.forgetting.schema import read_forgetting
 from ..evaluation.schema import LENIENT_RATES, RATES, DecisionRate, DecisionRates, Rates, Results, read_results
 from ..evaluation.statistics import wilson
 from ..mazes.baselines import BASELINES, UPPER_BOUND
-from ..methods import METHODS
 from ..mri.schema import read_results as read_mri
 from ..packages import versions
 from ..recipe import Recipe, load_recipe
+from ..recipe.methods import METHODS
 from ..recipe.run_metrics import RunMetrics, read_metrics, spent
 from .contrasts import Outcomes, read_outcomes, study_contrasts
 from .findings import findings, unequal_terms

@@ -6,11 +6,11 @@ from pathlib import Path
 from ..errors import AsciiMazeError
 from ..files import replacing, staged, write_text
 from ..hub.cards import render_card
-from ..methods import METHODS
 from ..models.chat import describe_reading, turn_ends
 from ..models.gguf import identify_gguf
 from ..packages import versions
 from ..recipe import Recipe
+from ..recipe.methods import METHODS
 from ..recipe.run_metrics import OwnAnswers, RunMetrics, write_metrics
 
 # Counted since the process started, which differs in a resumed run; `tokens` counts all.

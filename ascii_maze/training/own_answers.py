@@ -21,12 +21,12 @@ from dataset_builder.on_policy import TEMPERATURE, best_and_worse
 
 from ..errors import AsciiMazeError, UsageError, printable
 from ..files import read_json, remove_inside, write_text
-from ..methods import METHODS, methods_that
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import score_path
 from ..models.generation import Decoding, answer_mazes, tokens_read
 from ..models.loading import load_model_to_train
 from ..recipe import Arguments
+from ..recipe.methods import METHODS, methods_that
 from ..recipe.run_metrics import OwnAnswers
 from .data import maze_texts
 

@@ -4,10 +4,10 @@ import math
 import random
 
 from ..errors import UsageError
-from ..methods import METHODS
 from ..models.chat import how_read, render_prompt
 from ..models.round_trip import find_problem
 from ..recipe import Recipe
+from ..recipe.methods import METHODS
 from .data import Lengths, by_characters
 from .tokenised import Part, parts_of, taught_by
 

@@ -15,13 +15,13 @@ from dataset_builder.load import first_rows
 
 from ..errors import AsciiMazeError, UsageError, printable, reason
 from ..files import output_folder, write_text
-from ..methods import METHODS, Method, methods_that
 from ..models.chat import Chat, how_read, turn_ends
 from ..models.loading import check_vocabulary, load_model_to_train, load_tokenizer_to_train
 from ..models.quantisation import restore_weights, trained_weights
 from ..models.shared_prefix import without_adapter
 from ..models.templates import read_template
 from ..recipe import Arguments, Budget, Recipe, RunArguments
+from ..recipe.methods import METHODS, Method, methods_that
 from ..recipe.run_metrics import OwnAnswers, read_metrics
 from . import method_module
 from .callbacks import EarlyStopping, JsonLog, StopAtBudget

@@ -13,7 +13,7 @@ def make_trainer(trainer_class: type, run, **arguments):
     """Make TRL's trainer of this method.
 
     Args:
-        trainer_class: TRL's, from the registry in `ascii_maze.methods`.
+        trainer_class: TRL's, from the registry in `ascii_maze.recipe.methods`.
         run: the recipe's `RunArguments`.
         arguments: model, args, train_dataset, eval_dataset, processing_class and measure, from `run.make_trainer`.
     """

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from ..errors import UsageError
 from ..mazes.prompts import format_answer, style_of
-from ..methods import METHODS
 from ..metrics.path_validity.maze import Maze
 from ..models.round_trip import Taught
+from ..recipe.methods import METHODS
 from .sft import marking_turns
 
 

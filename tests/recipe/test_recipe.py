@@ -2,7 +2,6 @@ import pytest
 import yaml
 
 from ascii_maze.errors import UsageError
-from ascii_maze.methods import METHODS
 from ascii_maze.recipe import (
     LAUNCHER_KEY,
     RecipeError,
@@ -13,6 +12,7 @@ from ascii_maze.recipe import (
     shipped_recipes,
     with_values,
 )
+from ascii_maze.recipe.methods import METHODS
 
 
 @pytest.fixture

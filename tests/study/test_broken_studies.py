@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ascii_maze.errors import UsageError
-from ascii_maze.methods import METHODS
+from ascii_maze.recipe.methods import METHODS
 from ascii_maze.study.plan import Stage, check_recipes, plan
 from ascii_maze.study.runner import run_stages
 from ascii_maze.study.settings import load_study

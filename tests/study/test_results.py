@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from ascii_maze.errors import UsageError
-from ascii_maze.methods import METHODS
 from ascii_maze.recipe import find_recipe, load_recipe
+from ascii_maze.recipe.methods import METHODS
 from ascii_maze.study.pairs import chain_of, default_pairs, planned_pairs, start_of
 from ascii_maze.study.plan import Stage, plan, starts_of
 from ascii_maze.study.results import best_rule, interval, mazes_seen, paired_against

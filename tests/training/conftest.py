@@ -87,9 +87,9 @@ def method_settings(method: str, dataset: Path, folder: Path, sft: Path | None, 
 
 def trainer_of(method: str, dataset: Path, folder: Path, sft: Path | None = None, **changes):
     """The trainer of such a run, before it trains."""
-    from ascii_maze.methods import METHODS
     from ascii_maze.models.loading import load_tokenizer
     from ascii_maze.recipe import load_recipe, parse_recipe
+    from ascii_maze.recipe.methods import METHODS
     from ascii_maze.training.data import load_rows, measure_lengths
     from ascii_maze.training.run import make_trainer
 

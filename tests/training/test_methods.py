@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.run import evaluate
-from ascii_maze.methods import METHODS
+from ascii_maze.recipe.methods import METHODS
 from ascii_maze.training import kto
 from ascii_maze.training.callbacks import JsonLog
 from ascii_maze.training.reward import expected_calibration_error

@@ -6,8 +6,8 @@ import types
 import pytest
 import torch
 
-from ascii_maze import methods
 from ascii_maze.errors import AsciiMazeError
+from ascii_maze.recipe import methods
 
 from .conftest import trainer_of
 

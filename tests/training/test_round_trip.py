@@ -5,10 +5,10 @@ from datasets import Dataset
 
 from ascii_maze import Maze, prompt_messages
 from ascii_maze.errors import UsageError
-from ascii_maze.methods import METHODS
 from ascii_maze.models.chat import Chat
 from ascii_maze.models.templates import set_chat_template
 from ascii_maze.recipe import load_recipe, parse_recipe
+from ascii_maze.recipe.methods import METHODS
 from ascii_maze.training.preflight import PROVEN, prove_round_trip
 from ascii_maze.training.tokenised import tokenise
 

@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from ascii_maze.errors import UsageError
-from ascii_maze.methods import METHODS
 from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.models.shared_prefix import disagreement
 from ascii_maze.recipe import load_recipe, parse_recipe
+from ascii_maze.recipe.methods import METHODS
 from ascii_maze.training.callbacks import JsonLog
 from ascii_maze.training.data import load_rows, measure_lengths
 from ascii_maze.training.run import make_trainer

@@ -9,8 +9,8 @@ import pytest
 from safetensors import safe_open
 
 from ascii_maze.evaluation.run import evaluate
-from ascii_maze.methods import METHODS
 from ascii_maze.recipe import find_recipe
+from ascii_maze.recipe.methods import METHODS
 
 from ..small import SIZES
 from .conftest import settings

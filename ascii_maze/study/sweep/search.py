@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import AsciiMazeError, UsageError
 from ...files import output_folder
-from ...methods import METHODS
 from ...recipe import Budget, Recipe, check_recipe, load_recipe, override_words
+from ...recipe.methods import METHODS
 from ...recipe.run_metrics import RunMetrics, read_metrics, spent
 from ..inputs import digest_of
 from ..plan import OUT, RECIPE, Stage, outside

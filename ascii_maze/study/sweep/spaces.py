@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ...configuration import read_yaml_mapping
 from ...errors import UsageError, did_you_mean
-from ...methods import METHODS
+from ...recipe.methods import METHODS
 
 NAME = "spaces.yaml"
 Value = float | int | str | bool

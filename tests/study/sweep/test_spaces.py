@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from ascii_maze.errors import UsageError
-from ascii_maze.methods import METHODS
 from ascii_maze.recipe import check_recipe, find_recipe, load_recipe
+from ascii_maze.recipe.methods import METHODS
 from ascii_maze.study.sweep.spaces import Range, find_spaces, holds, read_space
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from .errors import AsciiMazeError
+from ..errors import AsciiMazeError
 
 
 @dataclass(frozen=True)
