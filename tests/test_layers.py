@@ -19,8 +19,8 @@ LAYERS = (
     ("models",),
     ("environment", "tiny", "recipe"),
     ("mazes",),
-    ("language",),
-    ("terminal", "configuration", "templating", "plots", "references", "packages"),
+    ("templating",),
+    ("terminal", "configuration", "plots", "references", "packages"),
     ("metrics",),
     ("files", "errors"),
 )

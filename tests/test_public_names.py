@@ -10,7 +10,7 @@ import pytest
 import ascii_maze
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("docs", "model_cards", "dataset_builder", "ascii_maze/tiny", "ascii_maze/metrics", "ascii_maze/templates")
+FOLDERS = ("docs", "model_cards", "dataset_builder", "ascii_maze/tiny", "ascii_maze/metrics", "ascii_maze/templating")
 PAGES = sorted(
     {
         *ROOT.glob("README*.md"),

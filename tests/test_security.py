@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
     path for folder in ("ascii_maze", "dataset_builder", "benchmarks") for path in (ROOT / folder).rglob("*.py")
 )
-RENDERER = ROOT / "ascii_maze" / "templating.py"
+RENDERER = ROOT / "ascii_maze" / "templating" / "__init__.py"
 UNSAFE_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 UNSAFE_KEYWORDS = {"trust_remote_code": True, "allow_pickle": True, "use_safetensors": False, "weights_only": False}
 

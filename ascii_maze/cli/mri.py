@@ -68,8 +68,8 @@ def mri(
     as_json: Json = False,
 ) -> None:
     """Show what fine-tuning changed inside the model: base against each fine-tune, layer by layer."""
-    from ..language import check_language
     from ..launch import prepare_process
+    from ..templating.language import check_language
 
     check_language(language)
     named, chat = name_models(number_seeds(adapter)), chat_of(chat_template)

@@ -51,11 +51,11 @@ def study(
 
     Finished stages are kept while nothing they depend on changes. Run it again to resume.
     """
-    from ..language import check_language
     from ..launch import silence_libraries
     from ..study.plan import check_recipes, plan
     from ..study.settings import load_study
     from ..study.view import plan_lines
+    from ..templating.language import check_language
 
     check_language(language)
     chosen = load_study(file)

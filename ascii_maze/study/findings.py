@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..evaluation.crossed import POWER
-from ..language import Say, english
+from ..templating.language import Say, english
 from .contrasts import is_within_margin
 from .schema import Contrast, Cost
 

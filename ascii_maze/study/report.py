@@ -11,7 +11,6 @@ from ..evaluation.gallery import walks_side_by_side
 from ..evaluation.schema import Results
 from ..evaluation.tables import loading_rows
 from ..files import write_text
-from ..language import say_in
 from ..mazes.baselines import BASELINES
 from ..mazes.failures import FAILURES
 from ..mri.analysis import HEADLINE
@@ -19,6 +18,7 @@ from ..mri.regions.edges import ALL, agreement_in_words
 from ..plots import colours_of
 from ..recipe.methods import METHODS
 from ..templating import PAGES, render
+from ..templating.language import say_in
 from .contrasts import PRIMARY, is_within_margin
 from .figures import (
     contrast_figure,

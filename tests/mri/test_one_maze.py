@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from ascii_maze.errors import UsageError
-from ascii_maze.language import english
 from ascii_maze.metrics.path_validity.maze import MOVES
 from ascii_maze.metrics.path_validity.styles import GOAL, START
 from ascii_maze.mri.models import watching
@@ -12,6 +11,7 @@ from ascii_maze.mri.one_maze import choose_maze, look_at, loudest_heads
 from ascii_maze.mri.places import fit_places, place_labels
 from ascii_maze.mri.positions import map_tokens, move_tokens
 from ascii_maze.mri.report.maze_figures import maze_figures
+from ascii_maze.templating.language import english
 
 from .conftest import LAYERS, make_rows
 

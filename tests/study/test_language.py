@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ascii_maze.language import LANGUAGES, catalogue, say_in
 from ascii_maze.study import findings as english_findings
 from ascii_maze.study.findings import findings, sentence_of
 from ascii_maze.study.report import CONTRASTS, FAILURES, HEADER, LOST, LOST_WORDS, SPLITS
+from ascii_maze.templating.language import LANGUAGES, catalogue, say_in
 
 from .test_findings import CONTRAST
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "ascii_maze" / "templates" / "study.html.jinja"
+PAGE = ROOT / "ascii_maze" / "templating" / "pages" / "study.html.jinja"
 OTHERS = [language for language in LANGUAGES if language != "en"]
 # The same in every language.
 SYMBOLS = {"n", "p", "95 %", "tokens", "pass@1", "pass@8", "pass@64"}

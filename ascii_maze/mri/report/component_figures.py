@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...language import Say
+from ...templating.language import Say
 from ..schema import Results
 from ..schema.causes import ComponentEffect, Components, Effect
 from .charts import CaptionedFigure, heatmap, lines

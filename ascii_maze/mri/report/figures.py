@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ...language import Say
+from ...templating.language import Say
 from ..analysis import DRIFT_POSITIONS, HEADLINE, QUESTIONS
 from ..layers import AUTO
 from ..models import BASE

@@ -5,7 +5,7 @@ Each sentence is written from a test and says its number; without a test nothing
 
 from collections.abc import Sequence
 
-from ...language import Say, english
+from ...templating.language import Say, english
 from ..models import BASE
 from ..schema import Results
 from ..schema.causes import Patching

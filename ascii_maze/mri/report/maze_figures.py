@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...language import Say
 from ...metrics.path_validity.styles import GOAL, MOVES, START, WALL
 from ...plots import COLOURS, GREY
+from ...templating.language import Say
 from ..schema import Results
 from ..schema.maze import OneMaze
 from .charts import CaptionedFigure

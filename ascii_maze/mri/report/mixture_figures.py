@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ...language import Say
 from ...plots import colours_of
+from ...templating.language import Say
 from ..schema import Results
 from ..schema.weights import Mixture
 from .charts import TIP, CaptionedFigure, new_figure

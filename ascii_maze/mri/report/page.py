@@ -1,4 +1,4 @@
-"""A report as files: figures, tables, mri.json, and the page, which is `templates/mri.html.jinja`."""
+"""A report as files: figures, tables, mri.json, and the page, which is `templating/pages/mri.html.jinja`."""
 
 import itertools
 import math
@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ...files import replacing, write_text
-from ...language import LANGUAGES, Say, say_in
 from ...models.sources import loaded_in_words
 from ...plots import inline_svg, svg_of, write_png
 from ...templating import PAGES, render
+from ...templating.language import LANGUAGES, Say, say_in
 from ...terminal import OnProgress
 from ..analysis import HEADLINE
 from ..models import BASE

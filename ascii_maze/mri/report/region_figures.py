@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...language import Say
 from ...plots import GREY, colours_of
+from ...templating.language import Say
 from ..models import BASE
 from ..regions.edges import ALL, overlay
 from ..schema.regions import RegionComparison

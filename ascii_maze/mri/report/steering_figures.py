@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...language import Say
 from ...plots import GREY, colours_of
+from ...templating.language import Say
 from ..schema import Results
 from ..schema.causes import Steering
 from .charts import TIP, CaptionedFigure, lines, new_figure

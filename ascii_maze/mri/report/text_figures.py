@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ...language import Say
+from ...templating.language import Say
 from ..models import BASE
 from ..schema import Results
 from .charts import CaptionedFigure, lines

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ascii_maze.errors import UsageError
-from ascii_maze.language import LANGUAGES, catalogue, check_language, say_in
 from ascii_maze.mri.report import findings as words
 from ascii_maze.mri.report.findings import findings
+from ascii_maze.templating.language import LANGUAGES, catalogue, check_language, say_in
 
 from .test_findings import results_of
 
@@ -26,7 +26,9 @@ def asked():
     """Every sentence that the page, its figures and its findings put into a language."""
     from jinja2 import Environment, nodes
 
-    page = Environment(autoescape=True).parse((ROOT / "templates" / "mri.html.jinja").read_text(encoding="utf-8"))
+    page = Environment(autoescape=True).parse(
+        (ROOT / "templating" / "pages" / "mri.html.jinja").read_text(encoding="utf-8")
+    )
     found = {call.args[0].value for call in page.find_all(nodes.Call) if getattr(call.node, "name", "") == "_"}
     for path in (ROOT / "mri" / "report").glob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -4,9 +4,9 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.patches import Rectangle
 
-from ascii_maze.language import english
 from ascii_maze.mri.regions.comparison import compare_regions, fit_regions
 from ascii_maze.mri.regions.edges import ALL
+from ascii_maze.templating.language import english
 
 from ..made import Made
 

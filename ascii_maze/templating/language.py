@@ -1,4 +1,4 @@
-"""The words of pages in other languages, from `templates/PAGE.LANGUAGE.yaml`.
+"""The words of pages in other languages, from `pages/PAGE.LANGUAGE.yaml`.
 
 A catalogue maps each English sentence of the code to its translation. What stands inside figures, names of methods and
 splits, and files for programs keep their English words.
@@ -6,9 +6,9 @@ splits, and files for programs keep their English words.
 
 from collections.abc import Callable
 
-from .configuration import read_yaml_mapping
-from .errors import UsageError
-from .templating import PAGES
+from ..configuration import read_yaml_mapping
+from ..errors import UsageError
+from . import PAGES
 
 LANGUAGES = ("en", "pt")
 Say = Callable[[str], str]

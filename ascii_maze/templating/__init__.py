@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-PAGES = Path(__file__).resolve().parent / "templates"
+PAGES = Path(__file__).resolve().parent / "pages"
 
 
 def render(template: Path, context: Mapping[str, Any]) -> str:
