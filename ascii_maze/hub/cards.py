@@ -59,6 +59,7 @@ def render_card(
         "title": described.title,
         "paper": described.paper,
         "arxiv": described.arxiv,
+        "scores": described.scores,
         "name": name,
         "license": license,
         # A recipe need not name what has a default, and older ones hold the text that was given for a truth value.

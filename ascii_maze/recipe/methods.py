@@ -41,6 +41,11 @@ class Method:
     verifiable: bool = False
 
     @property
+    def trainer(self) -> str:
+        """TRL's name of the method whose trainer it uses, such as `SFT`."""
+        return self.trl.partition(":")[2]
+
+    @property
     def learns_from_answers(self) -> bool:
         """Whether it trains on answers of a dataset, which may be the model's own, to walk."""
         return not (self.scores or self.generates)

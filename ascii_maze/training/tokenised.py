@@ -91,12 +91,13 @@ def _no_progress_bars() -> Iterator[None]:
 def _conversations(method: str, args, tokenizer, rows) -> Iterator[Taught]:
     columns = rows.select_columns(columns_of(method, rows))
     tokenised = tokenise(method, args, tokenizer, columns)
-    if method == "sft":
+    trainer = METHODS[method].trainer
+    if trainer == "SFT":
         for row, talk in zip(tokenised, columns):
             yield from _turns(row, talk, args)
         return
     # KTO takes the sides of a pair apart, and has them in columns of its own.
-    messages = tokenised if method == "kto" else columns
+    messages = tokenised if trainer == "KTO" else columns
     for row, talk in zip(tokenised, messages):
         for part in parts_of(row):
             prompt_ids, answer_ids = part.prompt_ids, part.answer_ids
@@ -129,19 +130,21 @@ def _turns(row: dict[str, Any], talk: dict[str, Any], args) -> Iterator[Taught]:
 
 def columns_of(method: str, rows) -> list[str]:
     """The columns of a dataset's rows that a method's trainer reads."""
-    tools = ["tools"] if method == "sft" and "tools" in rows.column_names else []
-    return [*METHODS[method].columns, *tools]
+    described = METHODS[method]
+    tools = ["tools"] if described.trainer == "SFT" and "tools" in rows.column_names else []
+    return [*described.columns, *tools]
 
 
 def tokenise(method: str, args, tokenizer, rows):
     """Rows as the trainer of a method that does not generate would hold them."""
-    trainer_class = METHODS[method].trainer_class()
+    described = METHODS[method]
+    trainer_class = described.trainer_class()
     args = copy.copy(args)
     args.shuffle_dataset = args.packing = False  # SFT's: order and neighbours change no row
-    if method == "orpo":
+    if described.trainer == "ORPO":
         return _tokenise_orpo(trainer_class, args, tokenizer, rows)
     trainer = _uninitialised(trainer_class, _tokenizer=tokenizer, chat_template=None, calculate_KL=False)
-    if method == "sft":
+    if described.trainer == "SFT":
         trainer.completion_only_loss = args.completion_only_loss is not False
         tokenizer = marking_turns(args, tokenizer)
         return trainer._prepare_dataset(rows, tokenizer, args, False, None, "train")
