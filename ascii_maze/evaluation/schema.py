@@ -164,7 +164,14 @@ class Analysis(TypedDict):
     length_curve: LengthCurve | None
 
 
-class PairedTest(TypedDict):
+class Ratio(TypedDict):
+    """Validity of a model over that of another, with its 95 % interval; see `statistics.ratio` for when it is None."""
+
+    ratio: float | None
+    ratio_ci: list[float] | None
+
+
+class PairedTest(Ratio):
     """Exact McNemar test of two models on the same mazes of one split.
 
     A maze is solved by a valid path; in walks step by step by arriving, moves against walls allowed.
@@ -172,7 +179,7 @@ class PairedTest(TypedDict):
     Attributes:
         only_a: mazes that `a` solves and `b` does not.
         p_holm: corrected for all tests of the evaluation.
-        ratio: validity of `b` over that of `a`; see `statistics.ratio`.
+        ratio: validity of `b` over that of `a`.
     """
 
     split: str
@@ -182,8 +189,6 @@ class PairedTest(TypedDict):
     only_b: int
     p: float
     p_holm: float
-    ratio: float | None
-    ratio_ci: list[float] | None
 
 
 class Settings(TypedDict):

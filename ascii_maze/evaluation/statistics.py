@@ -21,6 +21,7 @@ from .schema import (
     LengthCurve,
     PairedTest,
     Rates,
+    Ratio,
     ThoughtRates,
 )
 
@@ -161,15 +162,25 @@ def paired_tests(models: Sequence[str], splits: Sequence[str], outcomes: dict[st
             first, second = outcomes[one][split], outcomes[two][split]
             only_one, only_two = int(np.sum(first & ~second)), int(np.sum(second & ~first))
             p = float(mcnemar([[0, only_one], [only_two, 0]], exact=True).pvalue) if only_one + only_two else 1.0
-            counts = {"only_a": only_one, "only_b": only_two, "p": p, "p_holm": p}
-            tests.append(cast(PairedTest, {"split": split, "a": one, "b": two, **counts, **ratio(first, second)}))
+            tests.append(
+                PairedTest(
+                    split=split,
+                    a=one,
+                    b=two,
+                    only_a=only_one,
+                    only_b=only_two,
+                    p=p,
+                    p_holm=p,
+                    **ratio(first, second),
+                )
+            )
     if tests:
         for test, corrected in zip(tests, multipletests([test["p"] for test in tests], method="holm")[1]):
             test["p_holm"] = float(corrected)
     return tests
 
 
-def ratio(one: np.ndarray, two: np.ndarray) -> dict:
+def ratio(one: np.ndarray, two: np.ndarray) -> Ratio:
     """Rate of `two` over that of `one`, with a 95 % percentile bootstrap interval over the mazes; fixed seed.
 
     Args:

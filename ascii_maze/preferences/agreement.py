@@ -10,7 +10,6 @@ for sequence-to-sequence reinforcement learning", ACL 2018, for ratings against 
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import TypedDict
 
 import numpy as np
 
@@ -21,82 +20,12 @@ from ..metrics.path_validity.scoring import read_maze, score_path
 from .collection import Collection
 from .journal import Event
 from .judgements import Decided, Judgement, decided, judge
-from .strength import Strength, strengths
+from .schema import Agreement, Person, Share, Side
+from .strength import Comparison, strengths
 
 RESAMPLES = 1_000
 # Of gold questions, what someone who looks gets right at the least; and how sure it must be that they did not.
 LOOKING, LEVEL = 0.9, 0.05
-
-
-class Share(TypedDict):
-    """How many of some answers; `share` and `ci` are None where there are none."""
-
-    n: int
-    hits: int
-    share: float | None
-    ci: list[float] | None
-
-
-class Side(Share):
-    """Answers for the left side; `p` of the exact two-sided binomial test against one half."""
-
-    p: float | None
-
-
-class Person(TypedDict):
-    """One annotator.
-
-    Attributes:
-        gold: gold questions answered rightly.
-        same: repeated questions answered as before.
-        left: decided answers for the left side.
-        seconds: median of an answer.
-        careless: whether so few gold questions are right that they cannot have looked: below nine in ten, p < 0.05.
-    """
-
-    name: str
-    answers: int
-    gold: Share
-    same: Share
-    left: Side
-    seconds: float | None
-    careless: bool
-    simulated: bool
-
-
-class Agreement(TypedDict):
-    """What `ascii-maze agreement` writes as agreement.json.
-
-    Attributes:
-        answers: that count, gold ones and repetitions left out; `ties` and `neither` are among them.
-        alpha: Krippendorff's, nominal of comparisons and ordinal of ratings; 1 is perfect agreement and 0 chance. None
-            where no two people answered the same question, or all said the same.
-        alpha_questions: that two people or more answered.
-        seconds: quartiles of an answer's time.
-        truth: of decided pairs whose paths differ in true quality, those decided for the better one.
-        digest: of collection and answers.
-    """
-
-    source: str
-    mode: str
-    questions: int
-    answers: int
-    ties: int
-    neither: int
-    undone: int
-    withdrawn: int
-    simulated: int
-    people: list[Person]
-    alpha: float | None
-    alpha_ci: list[float] | None
-    alpha_questions: int
-    gold: Share
-    same: Share
-    left: Side
-    seconds: list[float] | None
-    models: list[Strength]
-    truth: Share
-    digest: str
 
 
 def agree(collection: Collection, events: Sequence[Event]) -> Agreement:
@@ -208,14 +137,12 @@ def truth_share(pairs: Sequence[Decided]) -> Share:
     return share(right)
 
 
-def comparisons(
-    collection: Collection, counted: Sequence[Judgement], pairs: Sequence[Decided]
-) -> list[tuple[str, str, float, str]]:
-    """What `strengths` takes: decided pairs as wins, and ties."""
-    found = [(chosen.model, rejected.model, 1.0, question.maze) for question, _, chosen, rejected in pairs]
+def comparisons(collection: Collection, counted: Sequence[Judgement], pairs: Sequence[Decided]) -> list[Comparison]:
+    """Decided pairs as wins, and ties."""
+    found = [Comparison(chosen.model, rejected.model, 1.0, question.maze) for question, _, chosen, rejected in pairs]
     if collection.mode == "compare":
         ties = [one.question for one in counted if one.event.choice == "tie"]
-        found += [(question.answers[0].model, question.answers[1].model, 0.5, question.maze) for question in ties]
+        found += [Comparison(one.answers[0].model, one.answers[1].model, 0.5, one.maze) for one in ties]
     return found
 
 

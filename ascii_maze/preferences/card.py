@@ -5,8 +5,8 @@ from typing import Any
 import yaml
 
 from ..templating import PAGES, render
-from .agreement import Agreement, Share
 from .collection import Collection
+from .schema import Agreement, Share
 
 
 def render_card(name: str, collection: Collection, figures: Agreement, record: dict[str, Any]) -> str:

@@ -14,11 +14,12 @@ from dataset_builder.build import write_table
 
 from ..errors import UsageError
 from ..files import read_json, remove_inside, staged, write_text
-from .agreement import Agreement, agree
+from .agreement import agree
 from .card import render_card
 from .collection import Answer, Collection, Question, read_collection
 from .journal import Event, read_journals
 from .judgements import decided, judge
+from .schema import Agreement
 
 RECORD = "preferences.json"
 SPLITS = ("train", "validation", "gold")

@@ -9,11 +9,12 @@ from ..files import output_folder, write_text
 from ..metrics.path_validity.scoring import parse_moves, read_maze
 from ..metrics.path_validity.svg import to_svg
 from ..templating import PAGES, render
-from .agreement import Agreement, agree
+from .agreement import agree
 from .card import in_words, lines_of
 from .collection import Collection, Question, read_collection
 from .journal import read_journals
 from .judgements import Judgement, judge
+from .schema import Agreement
 
 DISPUTED = 6
 SHOWN_CHARACTERS = 400

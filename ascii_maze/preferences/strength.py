@@ -4,37 +4,33 @@ Paper: Bradley & Terry, "Rank analysis of incomplete block designs", Biometrika 
 """
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NamedTuple
 
 import numpy as np
+
+from .schema import Strength
 
 # Keeps the strength of a model that always wins, or never, finite.
 PRIOR = 0.1
 RESAMPLES = 400
 
 
-class Strength(TypedDict):
-    """One model's strength.
+class Comparison(NamedTuple):
+    """Two models' answers to one maze, compared by a person.
 
     Attributes:
-        score: log odds against a model of mean strength; they sum to 0.
-        score_ci: 95 %, by bootstrap over the mazes.
-        wins: comparisons won, ties counted as half; `comparisons` are all.
+        won: 1 where `model` won, 0 where `other` did, 0.5 for a tie.
+        maze: the text that both answered.
     """
 
     model: str
-    score: float
-    score_ci: list[float]
-    wins: float
-    comparisons: int
+    other: str
+    won: float
+    maze: str
 
 
-def strengths(comparisons: Sequence[tuple[str, str, float, str]], seed: int = 0) -> list[Strength]:
-    """The strength of every model, the strongest first; empty where there are not two models.
-
-    Args:
-        comparisons: (model, other model, 1 for a win of the first, 0 for a loss, 0.5 for a tie, maze).
-    """
+def strengths(comparisons: Sequence[Comparison], seed: int = 0) -> list[Strength]:
+    """The strength of every model, the strongest first; empty where there are not two models."""
     models = sorted({name for one, two, _, _ in comparisons if one != two for name in (one, two)})
     if len(models) < 2:
         return []
@@ -60,7 +56,7 @@ def strengths(comparisons: Sequence[tuple[str, str, float, str]], seed: int = 0)
     return sorted(found, key=lambda one: -one["score"])
 
 
-def _wins_by_maze(models: Sequence[str], comparisons: Sequence[tuple[str, str, float, str]]) -> np.ndarray:
+def _wins_by_maze(models: Sequence[str], comparisons: Sequence[Comparison]) -> np.ndarray:
     """How often one model won against another, float (mazes, models, models)."""
     mazes = {maze: k for k, maze in enumerate(dict.fromkeys(maze for *_, maze in comparisons))}
     wins = np.zeros((len(mazes), len(models), len(models)))

@@ -120,7 +120,12 @@ def over_seeds(evaluations: list[tuple[int, Results]], outcomes: Outcomes) -> di
                 optimal_ci=interval(list(outcomes[split, "optimal"][name].values())),
                 seeds={str(seed): {rate: cell[rate] for rate in known} for seed, cell in cells},
                 by_size={
-                    size: SizeRate(n=of_size["n"], valid=mean(cell["by_size"][size]["valid"] for _, cell in cells))
+                    size: SizeRate(
+                        width=of_size["width"],
+                        height=of_size["height"],
+                        n=of_size["n"],
+                        valid=mean(cell["by_size"][size]["valid"] for _, cell in cells),
+                    )
                     for size, of_size in first["by_size"].items()
                 },
                 by_rules=by_rules([results["analysis"][name][split]["by"]["solved_by"] for _, results in found]),

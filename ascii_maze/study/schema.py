@@ -66,8 +66,10 @@ class Contrast(TypedDict):
 
 
 class SizeRate(TypedDict):
-    """Of the mazes of one size: how many, and the share walked validly, mean over the seeds."""
+    """Of the mazes of one size, in cells: how many, and the share walked validly, mean over the seeds."""
 
+    width: int
+    height: int
     n: int
     valid: float
 

@@ -147,7 +147,9 @@ def test_rates_by_size_and_rules_and_at_decisions(studied):
             mine = [row for row in rows if (row["model"], row["split"]) == (name, split)]
             for size, of_size in cell["by_size"].items():
                 values = [row["valid"] for row in mine if row["size"] == size]
-                assert of_size == {"n": len(values) / 2, "valid": pytest.approx(np.mean(values))}
+                width, height = map(int, size.split("x"))
+                shown = {"width": width, "height": height, "n": len(values) / 2}
+                assert of_size == {**shown, "valid": pytest.approx(np.mean(values))}
             for part in ("easy", "hard"):
                 found = [row for row in mine if (row["solved_by"] == "") == (part == "hard")]
                 if not found:
