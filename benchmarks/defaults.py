@@ -109,6 +109,7 @@ def compare_exact(dataset: Path, adapter: str, limit: int, folder: Path) -> None
 
 def compare_trained(dataset: Path, budget: str, limit: int, folder: Path) -> None:
     """Print the share of valid paths of each way to load the base, with two seeds."""
+    from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
 
     print("| base | valid, seed 0 | seed 1 |\n|---|---|---|")
@@ -118,7 +119,9 @@ def compare_trained(dataset: Path, budget: str, limit: int, folder: Path) -> Non
             out = folder / f"{len(rates)}-{'-'.join(keys)}"
             settings = {"dataset_name": dataset, "output_dir": out, "budget": budget, "seed": seed, **keys}
             train(RECIPE, words_of({**settings, "eval_strategy": "no"}))
-            found = evaluate({"sft": str(out)}, str(dataset), ["test"], out / "evaluation", limit, baselines=False)
+            found = evaluate(
+                {"sft": str(out)}, str(dataset), ["test"], out / "evaluation", Options(limit=limit, baselines=False)
+            )
             rates.append(f"{100 * found['models']['sft']['test']['valid']:.1f} %")
         print(f"| {name} | {' | '.join(rates)} |", flush=True)
 

@@ -90,12 +90,13 @@ def shown(text: str) -> str:
 
 def measure(family: str, dataset: Path, folder: Path) -> tuple[float, int, float]:
     """How often it is right on what it knows, after how many steps, and the seconds of processor for both."""
+    from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
     from tests.training.by_heart import WHOLE, learn
 
     began = time.process_time()
     run = learn(family, dataset, folder)
-    results = evaluate({"sft": str(run)}, str(dataset), ["train"], folder / "evaluation", baselines=False)
+    results = evaluate({"sft": str(run)}, str(dataset), ["train"], folder / "evaluation", Options(baselines=False))
     return results["models"]["sft"]["train"]["valid"], WHOLE["max_steps"], time.process_time() - began
 
 

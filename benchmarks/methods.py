@@ -23,6 +23,7 @@ from types import SimpleNamespace
 
 from pages import write_page
 
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.launch import prepare_process
 from ascii_maze.recipe.run_metrics import RunMetrics, read_metrics
@@ -63,7 +64,7 @@ def judge(seed: int, out: Path, dataset: Path) -> dict:
     if not results.exists():
         folder = out / f"seed-{seed}"
         models = {name: "tiny" if name == "base" else str(folder / name) for name in WALKERS}
-        evaluate(models, str(dataset), ["test"], results.parent, baselines=False)
+        evaluate(models, str(dataset), ["test"], results.parent, Options(baselines=False))
     return json.loads(results.read_text())
 
 

@@ -173,11 +173,18 @@ def train(plan: Plan, seed: int, name: str, dataset: Path) -> None:
 
 def judge(plan: Plan, one: Judged, dataset: Path) -> None:
     """One evaluation."""
+    from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
 
     models = {name: plan.folder_of(name, one.seed) for name in one.names}
     seen = None if one.way == ONCE else one.way
-    evaluate(models, str(dataset), list(SPLITS), one.folder(plan), one.limit, baselines=one.baselines, stepwise=seen)
+    evaluate(
+        models,
+        str(dataset),
+        list(SPLITS),
+        one.folder(plan),
+        Options(limit=one.limit, baselines=one.baselines, stepwise=seen),
+    )
 
 
 class Line(NamedTuple):

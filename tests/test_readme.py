@@ -47,6 +47,7 @@ def commands(page: str) -> list[str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Where a user stands after `ascii-maze build demo`, an evaluation, and with answers made elsewhere."""
+    from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.prompts import write_prompts
     from ascii_maze.evaluation.run import evaluate
     from dataset_builder.build import build
@@ -54,7 +55,7 @@ def folder(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("readme")
     build(load_config("demo", limit=16), folder / "ascii-maze")
-    evaluate({}, str(folder / "ascii-maze"), ["test"], folder / "outputs" / "evaluation-small", limit=8)
+    evaluate({}, str(folder / "ascii-maze"), ["test"], folder / "outputs" / "evaluation-small", Options(limit=8))
     answers = folder / "answers.jsonl"
     write_prompts(str(folder / "ascii-maze"), "test", None, answers, None)
     lines = [json.loads(line) | {"completion": "U"} for line in answers.read_text().splitlines()]

@@ -53,9 +53,10 @@ def ask_find_model(text):
 def ask_evaluate(text):
     from pathlib import Path
 
+    from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
 
-    evaluate({"base": "tiny"}, text, ["test"], Path("not-made"), baselines=False)
+    evaluate({"base": "tiny"}, text, ["test"], Path("not-made"), Options(baselines=False))
 
 
 def ask_start(text):

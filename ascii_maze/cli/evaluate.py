@@ -94,28 +94,25 @@ def evaluate(
 
     named, chat = name_models(models), chat_of(chat_template, thinking, thinking_tokens)
     prepare_process()
+    from ..evaluation.options import Options
     from ..evaluation.run import evaluate as evaluate_models
 
+    options = Options(
+        limit=limit,
+        batch_size=batch_size,
+        samples=samples,
+        temperature=temperature,
+        seed=seed,
+        max_new_tokens=max_new_tokens,
+        pages=True,
+        base=base,
+        unquantised_base=unquantised_base,
+        chat=chat,
+        stepwise=stepwise,
+        max_moves=max_moves,
+    )
     with progress(quiet=as_json) as on_progress, resumable():
-        results = evaluate_models(
-            named,
-            dataset,
-            split,
-            out,
-            limit,
-            batch_size,
-            on_progress=on_progress,
-            samples=samples,
-            temperature=temperature,
-            seed=seed,
-            max_new_tokens=max_new_tokens,
-            pages=True,
-            base=base,
-            unquantised_base=unquantised_base,
-            chat=chat,
-            stepwise=stepwise,
-            max_moves=max_moves,
-        )
+        results = evaluate_models(named, dataset, split, out, options, on_progress)
     if as_json:
         print(json.dumps(results))
         return

@@ -18,7 +18,6 @@ from dataset_builder.load import limited_first, load_split
 from ..errors import UsageError
 from ..files import UNFINISHED, output_folder
 from ..mazes.baselines import BASELINES
-from ..models.chat import AS_IT_IS, Chat
 from ..models.generation import Decoding
 from ..models.pins import find_pinned, fingerprint, pin, revision_of
 from ..models.sources import match_bases, settle_name
@@ -27,10 +26,13 @@ from ..terminal import OnProgress
 from .answers import Respondent, answer_all
 from .external import Predictions, is_predictions, open_predictions
 from .measure import measure
+from .options import Options
 from .output import check_replaceable, remove_work, work_folder, write_all
 from .questions import COLUMNS, Questions, survey
 from .schema import Results
-from .stepwise import STEP_BASELINES, check_stepwise
+from .stepwise import STEP_BASELINES, Stepwise, check_stepwise
+
+DEFAULTS = Options()
 
 
 def evaluate(
@@ -38,20 +40,8 @@ def evaluate(
     dataset: str,
     splits: Sequence[str],
     out: Path,
-    limit: int | None = None,
-    batch_size: int = 64,
-    baselines: bool = True,
+    options: Options = DEFAULTS,
     on_progress: OnProgress | None = None,
-    samples: int = 1,
-    temperature: float | None = None,
-    seed: int = 0,
-    max_new_tokens: int | None = None,
-    pages: bool = False,
-    base: str | None = None,
-    unquantised_base: bool = False,
-    chat: Chat = AS_IT_IS,
-    stepwise: str | None = None,
-    max_moves: int | None = None,
 ) -> Results:
     """Score every model, and the baselines, on the same mazes; write results.json, predictions.parquet, report.md.
 
@@ -59,19 +49,7 @@ def evaluate(
         models: name in the tables -> folder, Hub id, `tiny`, or a file of predictions made elsewhere.
         dataset: folder or Hub id of a dataset with a config `prompts`.
         out: folder that is new, empty or holds an evaluation, which is replaced.
-        limit: most mazes of each split; see `dataset_builder.load.limited_rows`.
         on_progress: called with the model's name, the mazes done and the mazes in all.
-        samples: completions of each maze; more than one gives pass@k and a majority vote.
-        temperature: of the samples; None is greedy for one sample, and 1.0 for several.
-        seed: of the samples.
-        max_new_tokens: of an answer; None for as many as a walk that visits every position once takes.
-        pages: write gallery.html and figures, too.
-        base: where the adapters' base is now, if not where their configs say.
-        unquantised_base: beside a base that is loaded as the adapters were trained on it, have it in full precision,
-            as a row of its own.
-        chat: how the models read conversations; by default each as its tokenizer says.
-        stepwise: walk step by step, with this in sight; see `environment.observations`.
-        max_moves: of such a walk; None for twice the open positions of its map.
 
     Raises:
         AsciiMazeError: a model, the dataset or a split cannot be loaded, or another process writes to `out`.
@@ -79,34 +57,25 @@ def evaluate(
             the mazes, or files in `out` that are not an evaluation's.
     """
     check_names(models, dataset, splits)
-    decoding = decoding_of(samples, temperature, seed, batch_size)
-    steps = check_stepwise(stepwise, max_moves, list(models))
+    decoding = options.decoding()
+    steps = check_stepwise(options.stepwise, options.max_moves, list(models))
     on_progress = on_progress or (lambda name, done, total: None)
     with output_folder(out):
         check_replaceable(out)
-        pinned = pin(dataset, "dataset")
-        asked = {split: limited_first(load_split(pinned, split, columns=COLUMNS), limit) for split in splits}
-        known = survey(dataset, asked)
-        questions = Questions(asked, known.largest, known.styles, decoding, max_new_tokens, steps)
-        models, respondents = find_respondents(models, questions, base, unquantised_base, chat)
-        settings = {
-            "models": models,
-            "dataset": dataset,
-            "dataset_revision": revision_of(pinned),
-            "dataset_sha256": known.mazes_sha256,
-            "asked_sha256": known.asked_sha256,
-            **settings_of(questions, limit, chat),
-        }
+        questions, asked = ask(dataset, splits, options, decoding, steps)
+        models, respondents = find_respondents(models, questions, options)
+        settings = {"models": models, **asked, **settings_of(questions, options)}
         prints = {name: fingerprint_of(respondent) for name, respondent in respondents.items()}
+        depends_on = [settings, options.max_new_tokens, options.baselines, prints]
         with output_folder(out / UNFINISHED):
-            work = work_folder(out / UNFINISHED, [settings, max_new_tokens, baselines, prints])
-            beside = STEP_BASELINES if steps else BASELINES
-            everyone = {**respondents, **dict.fromkeys(beside if baselines else ())}
-            parts, facts = answer_everything(everyone, questions, work, on_progress)
+            work = work_folder(out / UNFINISHED, depends_on)
+            if options.baselines:
+                respondents |= dict.fromkeys(STEP_BASELINES if steps else BASELINES)
+            parts, facts = answer_everything(respondents, questions, work, on_progress)
             settings |= {"system_prompt": questions.system_prompt, "prompt": questions.prompt, "loaded": facts}
             results = cast(Results, {**measure(parts, list(models), splits), "settings": settings})
             files = [file for name in parts for split in splits for file in parts[name][split]]
-            write_all(out, work, files, results, pages)
+            write_all(out, work, files, results, options.pages)
         remove_work(out / UNFINISHED)
     return results
 
@@ -126,34 +95,41 @@ def check_names(models: dict[str, str], dataset: str, splits: Sequence[str]) -> 
         raise UsageError(f"the name '{taken}' is taken by a baseline; give this model another: NAME=MODEL")
 
 
-def decoding_of(samples: int, temperature: float | None, seed: int, batch_size: int) -> Decoding:
-    """How completions are drawn; see `evaluate`.
+def ask(
+    dataset: str, splits: Sequence[str], options: Options, decoding: Decoding, steps: Stepwise | None
+) -> tuple[Questions, dict[str, Any]]:
+    """What every model is asked, checked; and which rows of which dataset that is, for results.json.
 
     Raises:
-        UsageError: several greedy samples.
+        AsciiMazeError: a split cannot be loaded, or a row of it cannot be asked.
     """
-    if temperature is None:
-        temperature = 0.0 if samples == 1 else 1.0
-    if samples > 1 and not temperature:
-        raise UsageError(f"{samples} greedy answers are all the same; give --temperature above 0, or --samples 1")
-    return Decoding(samples, temperature, seed, batch_size)
+    pinned = pin(dataset, "dataset")
+    rows = {split: limited_first(load_split(pinned, split, columns=COLUMNS), options.limit) for split in splits}
+    known = survey(dataset, rows)
+    asked = {
+        "dataset": dataset,
+        "dataset_revision": revision_of(pinned),
+        "dataset_sha256": known.mazes_sha256,
+        "asked_sha256": known.asked_sha256,
+    }
+    return Questions(rows, known.largest, known.styles, decoding, options.max_new_tokens, steps), asked
 
 
-def settings_of(questions: Questions, limit: int | None, chat: Chat) -> dict[str, Any]:
-    """What of the questions stands in results.json, with the versions that have a say in the answers."""
+def settings_of(questions: Questions, options: Options) -> dict[str, Any]:
+    """How the models are asked, for results.json, with the versions of packages that can change an answer."""
     return {
         "splits": {split: count for split, (_, count) in questions.splits.items()},
-        "limit": limit,
+        "limit": options.limit,
         "decoding": str(questions.decoding),
         **questions.decoding._asdict(),
-        "chat": chat._asdict(),
+        "chat": options.chat._asdict(),
         **({"stepwise": questions.stepwise._asdict()} if questions.stepwise else {}),
         "versions": {"python": platform.python_version(), **versions()},
     }
 
 
 def find_respondents(
-    models: dict[str, str], questions: Questions, base: str | None, unquantised_base: bool, chat: Chat
+    models: dict[str, str], questions: Questions, options: Options
 ) -> tuple[dict[str, str], dict[str, Respondent]]:
     """The location and the respondent of each name, a base loaded as its adapters were trained; see `match_bases`.
 
@@ -161,12 +137,12 @@ def find_respondents(
         UsageError: a file of answers where walks are made step by step, or models that cannot stand side by side.
     """
     settled = {name: settle_name(location) for name, location in models.items()}
-    found = {name: find_respondent(location, questions, base, chat) for name, location in settled.items()}
-    respondents = match_bases(found, unquantised_base)
+    found = {name: find_respondent(location, questions, options) for name, location in settled.items()}
+    respondents = match_bases(found, options.unquantised_base)
     return {name: settled.get(name) or one.name for name, one in respondents.items()}, respondents
 
 
-def find_respondent(location: str, questions: Questions, base: str | None = None, chat: Chat = AS_IT_IS) -> Respondent:
+def find_respondent(location: str, questions: Questions, options: Options) -> Respondent:
     """The file of answers, or the model, pinned and not yet loaded, that a MODEL of the command line names.
 
     Raises:
@@ -176,7 +152,7 @@ def find_respondent(location: str, questions: Questions, base: str | None = None
         if questions.stepwise:
             raise UsageError(f"{location}: a file of answers cannot walk step by step; name a model")
         return open_predictions(Path(location), questions.splits, questions.decoding.samples)
-    return find_pinned(location, base, chat)
+    return find_pinned(location, options.base, options.chat)
 
 
 def fingerprint_of(respondent: Respondent) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError, printable
 from ascii_maze.evaluation.figures import draw_validity
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.show import draw, find_drawings, write_page
 
@@ -133,7 +134,9 @@ def test_a_path_length_that_a_dataset_lacks_is_that_of_the_maze(tmp_path):
     rows = [without("path_length", "width", "height"), {**without("path_length", "width", "height"), "id": "b"}]
     rows[1]["maze"], rows[1]["solution"] = WALLED_IN, ""
     file = answers_of(tmp_path / "file.jsonl", rows)
-    results = evaluate({"file": file}, dataset_of(tmp_path / "data", rows), ["test"], tmp_path / "out", pages=True)
+    results = evaluate(
+        {"file": file}, dataset_of(tmp_path / "data", rows), ["test"], tmp_path / "out", Options(pages=True)
+    )
     assert results["analysis"]["file"]["test"]["by"]["path_length"]["2-3"]["n"] == 1
     assert list(results["models"]["file"]["test"]["by_size"]) == ["2x1"]
     predictions = pyarrow.parquet.read_table(tmp_path / "out" / "predictions.parquet").to_pylist()
@@ -170,7 +173,9 @@ def two(tmp_path_factory):
 
 
 def valid(file, dataset, out):
-    return evaluate({"file": str(file)}, dataset, ["test"], out, baselines=False)["models"]["file"]["test"]["valid"]
+    return evaluate({"file": str(file)}, dataset, ["test"], out, Options(baselines=False))["models"]["file"]["test"][
+        "valid"
+    ]
 
 
 @pytest.mark.parametrize(("name", "content"), FILES.values(), ids=FILES)
@@ -224,7 +229,9 @@ def test_a_key_in_parquet_that_is_no_text_is_one_line(two, tmp_path, key):
     [("maze", "no maze"), ("maze", None), ("completion", None), ("completion", [7]), ("vote", ["x"]), ("model", None)],
 )
 def test_a_broken_predictions_file_is_shown_as_one_line(two, tmp_path, column, value):
-    evaluate({"file": answers_of(tmp_path / "x.jsonl", ANSWERS)}, two, ["test"], tmp_path / "out", baselines=False)
+    evaluate(
+        {"file": answers_of(tmp_path / "x.jsonl", ANSWERS)}, two, ["test"], tmp_path / "out", Options(baselines=False)
+    )
     rows = pyarrow.parquet.read_table(tmp_path / "out" / "predictions.parquet").to_pylist()
     table = pyarrow.Table.from_pylist([{**row, column: value} for row in rows])
     pyarrow.parquet.write_table(table, tmp_path / "broken.parquet")

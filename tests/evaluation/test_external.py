@@ -7,6 +7,7 @@ import pytest
 
 from ascii_maze.errors import UsageError
 from ascii_maze.evaluation.external import is_predictions
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.view import print_results
 from dataset_builder.load import load_mazes
@@ -34,7 +35,7 @@ def test_a_file_is_scored_as_a_model_is(dataset, rows, tmp_path, key, suffix):
         for number, row in enumerate(rows)
     ]
     file = write(tmp_path / f"made.{suffix}", given[::-1])
-    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=10)
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=10))
     made = results["models"]["made"]["test"]
     assert (made["n"], made["valid"], made["exact"]) == (10, 0.5, 0.5)
     assert len(results["settings"]["loaded"]["made"]["sha256"]) == 64
@@ -47,7 +48,7 @@ def test_a_file_is_scored_as_a_model_is(dataset, rows, tmp_path, key, suffix):
 def test_a_path_in_a_sentence_counts_in_the_lenient_reading_alone(dataset, rows, tmp_path, capsys):
     given = [{"id": row["id"], "completion": f"The path is **{row['solution']}**."} for row in rows]
     file = write(tmp_path / "made.jsonl", given)
-    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=4)
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=4))
     made = results["models"]["made"]["test"]
     assert (made["parsed"], made["valid"], made["parsed_lenient"], made["valid_lenient"]) == (0, 0, 1, 1)
     predictions = pyarrow.parquet.read_table(tmp_path / "out" / "predictions.parquet").to_pylist()
@@ -69,7 +70,7 @@ def test_several_completions_of_a_maze_are_its_samples_and_vote(dataset, rows, t
         for completion in ("U", "nonsense", row["solution"], "L L", row["solution"].replace(" ", ", "))
     ]
     file = write(tmp_path / "made.jsonl", given)
-    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=6, samples=5)
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=6, samples=5))
     made = results["models"]["made"]["test"]
     assert (made["n"], made["samples"], made["valid"], made["majority"]) == (6, 5, 0.4, 1.0)
     assert made["pass_at"] == pytest.approx({"1": 0.4, "2": 1 - 3 / 10, "4": 1.0, "5": 1.0})

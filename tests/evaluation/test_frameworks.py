@@ -4,6 +4,7 @@ import pyarrow.parquet
 import pytest
 
 from ascii_maze import lm_eval_path
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import LENIENT_RATES, RATES
 from ascii_maze.models.chat import Chat
@@ -22,7 +23,11 @@ def ours(dataset, tmp_path_factory):
     """Rates and completions of the embedded model."""
     out = tmp_path_factory.mktemp("ours")
     results = evaluate(
-        {"tiny": "tiny"}, str(dataset), ["test"], out, MAZES, batch_size=8, baselines=False, max_new_tokens=TOKENS
+        {"tiny": "tiny"},
+        str(dataset),
+        ["test"],
+        out,
+        Options(limit=MAZES, batch_size=8, baselines=False, max_new_tokens=TOKENS),
     )
     rows = pyarrow.parquet.read_table(out / "predictions.parquet").to_pylist()
     rates = {rate: results["models"]["tiny"]["test"][rate] for rate in (*RATES, *LENIENT_RATES)}

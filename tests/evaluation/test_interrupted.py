@@ -12,6 +12,7 @@ import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation import answers
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.output import WRITTEN
 from ascii_maze.evaluation.questions import survey
 from ascii_maze.evaluation.run import evaluate
@@ -24,6 +25,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import ascii_maze.evaluation.answers
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 file, dataset, out, name, count = sys.argv[1:]
 replace, left = os.replace, [int(count)]
@@ -34,7 +36,7 @@ def watched(source, target):
         os.kill(os.getpid(), signal.SIGKILL)
 os.replace = watched
 ascii_maze.evaluation.answers.BATCHES_PER_PART = 1
-evaluate({"file": file}, dataset, ["test"], Path(out), batch_size=8, pages=True)
+evaluate({"file": file}, dataset, ["test"], Path(out), Options(batch_size=8, pages=True))
 """
 
 
@@ -58,7 +60,7 @@ def whole(dataset, file, tmp_path_factory):
     """What an evaluation writes that nothing interrupts."""
     out, size = tmp_path_factory.mktemp("whole"), answers.BATCHES_PER_PART
     answers.BATCHES_PER_PART = 1
-    evaluate({"file": file}, str(dataset), ["test"], out, batch_size=8, pages=True)
+    evaluate({"file": file}, str(dataset), ["test"], out, Options(batch_size=8, pages=True))
     answers.BATCHES_PER_PART = size
     assert written(out).keys() == set(WRITTEN)
     return written(out)
@@ -80,7 +82,7 @@ MOMENTS = {
 def test_after_kill_9_the_same_call_gives_the_same_bytes(dataset, file, whole, tmp_path, monkeypatch, name, count):
     """In a folder with an earlier evaluation, which must not be taken for this one."""
     out = tmp_path / "out"
-    evaluate({}, str(dataset), ["test"], out, limit=2)
+    evaluate({}, str(dataset), ["test"], out, Options(limit=2))
     words = [sys.executable, "-c", KILLED, file, str(dataset), str(out), name, str(count)]
     done = subprocess.run(words, check=False, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -92,16 +94,16 @@ def test_after_kill_9_the_same_call_gives_the_same_bytes(dataset, file, whole, t
     else:
         assert json.loads(results.read_text())["settings"]["limit"] == 2  # the earlier one, whole
     monkeypatch.setattr(answers, "BATCHES_PER_PART", 1)
-    evaluate({"file": file}, str(dataset), ["test"], out, batch_size=8, pages=True)
+    evaluate({"file": file}, str(dataset), ["test"], out, Options(batch_size=8, pages=True))
     assert written(out) == whole
     assert {path.name for path in out.iterdir()} == {name.partition("/")[0] for name in WRITTEN} | {MARK}
 
 
 def test_two_in_one_folder_at_once_are_refused_and_harm_nothing(dataset, tmp_path):
-    evaluate({}, str(dataset), ["test"], tmp_path, limit=2)
+    evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=2))
     before = written(tmp_path)
     with output_folder(tmp_path), pytest.raises(AsciiMazeError, match="another ascii-maze process is writing to"):
-        evaluate({}, str(dataset), ["test"], tmp_path, limit=3)
+        evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=3))
     assert written(tmp_path) == before
 
 
@@ -110,20 +112,23 @@ def test_an_evaluation_writes_over_nothing_but_an_evaluation(dataset, tmp_path, 
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("of years of work")
     with pytest.raises(UsageError, match="is not from an evaluation, and would be lost; give another --out"):
-        evaluate({}, str(dataset), ["test"], tmp_path, limit=2)
+        evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=2))
     assert (tmp_path / name).read_text() == "of years of work"
 
 
 def test_a_folder_with_other_files_is_shared_with_them(dataset, tmp_path):
     (tmp_path / "notes.txt").write_text("of years of work")
     for limit in (2, 3):
-        assert evaluate({}, str(dataset), ["test"], tmp_path, limit=limit)["models"]["greedy"]["test"]["n"] == limit
+        assert (
+            evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=limit))["models"]["greedy"]["test"]["n"]
+            == limit
+        )
     assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", MARK, *WRITTEN[:3]}
 
 
 def test_pages_of_an_earlier_evaluation_do_not_stay(dataset, tmp_path):
-    evaluate({}, str(dataset), ["test"], tmp_path, limit=2, pages=True)
-    evaluate({}, str(dataset), ["test"], tmp_path, limit=3)
+    evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=2, pages=True))
+    evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=3))
     assert written(tmp_path).keys() == set(WRITTEN[:3])
 
 
@@ -139,7 +144,7 @@ def test_answers_to_other_prompts_are_not_taken(dataset, tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate({}, str(folder), ["test"], tmp_path / "out", batch_size=4, on_progress=stop)
+        evaluate({}, str(folder), ["test"], tmp_path / "out", Options(batch_size=4), on_progress=stop)
     assert len(asked) == 8
     asked.clear()
     (path,) = (folder / "prompts").glob("test-*")
@@ -149,7 +154,7 @@ def test_answers_to_other_prompts_are_not_taken(dataset, tmp_path, monkeypatch):
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
     card = folder / "README.md"
     card.write_text("---\n" + card.read_text()[card.read_text().index("configs:") :])  # without the sizes of files
-    evaluate({}, str(folder), ["test"], tmp_path / "out", batch_size=4)
+    evaluate({}, str(folder), ["test"], tmp_path / "out", Options(batch_size=4))
     assert asked == [row["prompt"] for row in rows] * 5
 
 
@@ -246,6 +251,6 @@ def test_a_dataset_of_the_hub_is_loaded_at_its_commit(commits, dataset, tmp_path
     monkeypatch.setattr(
         run, "load_split", lambda name, *rest, **_: asked.append(name) or load_split(str(dataset), *rest)
     )
-    results = evaluate({}, "org/mazes", ["test", "test_larger"], tmp_path, limit=2)
+    results = evaluate({}, "org/mazes", ["test", "test_larger"], tmp_path, Options(limit=2))
     assert asked == [f"org/mazes@{'c' * 40}"] * 2
     assert (results["settings"]["dataset"], results["settings"]["dataset_revision"]) == ("org/mazes", "c" * 40)

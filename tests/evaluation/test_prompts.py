@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from ascii_maze.cli import app
 from ascii_maze.errors import UsageError
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.prompts import write_prompts
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.models.chat import Chat
@@ -40,7 +41,7 @@ def test_answers_to_what_was_written_are_those_of_the_model(dataset, tmp_path):
     path.write_text("".join(json.dumps(line) + "\n" for line in answers))
     assert [line["completion"] for line in answers] == [text for (text,) in answer_mazes(model, tokenizer, rows)]
     models = {"here": "tiny", "elsewhere": str(path)}
-    results = evaluate(models, str(dataset), ["test"], tmp_path / "out", limit=6, baselines=False)["models"]
+    results = evaluate(models, str(dataset), ["test"], tmp_path / "out", Options(limit=6, baselines=False))["models"]
     assert results["here"] == results["elsewhere"]
 
 
@@ -70,5 +71,5 @@ def test_a_thought_that_the_prompt_opened_counts_where_the_answer_came_back_with
     completions = (f"It is open.\n</think>\n\n{solved}", cut)  # the second never left its thought
     path.write_text("".join(json.dumps({**line, "completion": text}) + "\n" for line, text in zip(lines, completions)))
     out = tmp_path / "out"
-    results = evaluate({"one": str(path)}, str(dataset), ["test"], out, limit=2, baselines=False)
+    results = evaluate({"one": str(path)}, str(dataset), ["test"], out, Options(limit=2, baselines=False))
     assert (results["models"]["one"]["test"]["valid"], results["models"]["one"]["test"]["parsed"]) == (0.5, 0.5)

@@ -10,6 +10,7 @@ from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation import answers
 from ascii_maze.evaluation import run as evaluation
 from ascii_maze.evaluation.answers import majority
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import Prediction, read_results
 from ascii_maze.evaluation.tables import reading_rows
@@ -19,7 +20,7 @@ from dataset_builder.load import load_mazes
 
 
 def test_baselines_alone(dataset, tmp_path):
-    results = evaluate({}, str(dataset), ["test", "test_larger"], tmp_path, limit=12)
+    results = evaluate({}, str(dataset), ["test", "test_larger"], tmp_path, Options(limit=12))
     rates = {name: by_split["test"]["valid"] for name, by_split in results["models"].items()}
     assert rates["shortest_path"] == rates["wall_follower"] == 1
     assert rates["one_direction"] < 0.5
@@ -90,8 +91,9 @@ def report(name, done, total):
     if name == "base" and done > 8:
         os.kill(os.getpid(), signal.SIGKILL)
 ascii_maze.evaluation.answers.BATCHES_PER_PART = 1
+options = ascii_maze.evaluation.options.Options(limit=14, batch_size=16, samples=2, max_new_tokens=9)
 ascii_maze.evaluation.run.evaluate(
-    {"base": "tiny"}, sys.argv[1], ["test"], Path(sys.argv[2]), 14, 16, samples=2, max_new_tokens=9, on_progress=report
+    {"base": "tiny"}, sys.argv[1], ["test"], Path(sys.argv[2]), options, report
 )
 """
 
@@ -104,7 +106,13 @@ def test_after_kill_9_the_same_call_goes_on_to_the_same_files(dataset, tmp_path,
     assert len(list((tmp_path / "killed").rglob("*.parquet"))) == 1
     monkeypatch.setattr(answers, "BATCHES_PER_PART", 1)
     for out in ("killed", "whole"):
-        evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path / out, 14, 16, samples=2, max_new_tokens=9)
+        evaluate(
+            {"base": "tiny"},
+            str(dataset),
+            ["test"],
+            tmp_path / out,
+            Options(limit=14, batch_size=16, samples=2, max_new_tokens=9),
+        )
     for name in ("results.json", "predictions.parquet", "report.md"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     names = {path.name for path in (tmp_path / "killed").iterdir()}
@@ -128,9 +136,9 @@ def test_what_is_answered_is_not_asked_again(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "BASELINES", {"greedy": None})
     monkeypatch.setattr(answers, "baseline_answer", answer)
     with pytest.raises(KeyboardInterrupt):
-        evaluate({}, str(dataset), ["test"], tmp_path, 14, 4)
+        evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=14, batch_size=4))
     monkeypatch.setattr(answers, "baseline_answer", answer_on)
-    evaluate({}, str(dataset), ["test"], tmp_path, 14, 4)
+    evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=14, batch_size=4))
     ids = [row["id"] for row in load_mazes(str(dataset), "test", 14)]
     assert [key for _, key in answered] == ids[:11] + ids[8:]
 
@@ -140,15 +148,15 @@ def test_parts_of_another_evaluation_are_not_taken(dataset, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate({}, str(dataset), ["test"], tmp_path, limit=4, on_progress=stop)
+        evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=4), on_progress=stop)
     assert list((tmp_path / ".unfinished").rglob("*.parquet"))
-    results = evaluate({}, str(dataset), ["test"], tmp_path, limit=7)
+    results = evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=7))
     assert results["models"]["greedy"]["test"]["n"] == 7
     assert pyarrow.parquet.read_table(tmp_path / "predictions.parquet").num_rows == 5 * 7
 
 
 def test_settings_tell_all_that_is_needed_to_do_it_again(dataset, tmp_path):
-    results = evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path, limit=3, baselines=False)
+    results = evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path, Options(limit=3, baselines=False))
     settings = results["settings"]
     first = load_mazes(str(dataset), "test", 1)[0]
     assert settings["prompt"] == first["prompt"]
@@ -165,13 +173,13 @@ def test_settings_tell_all_that_is_needed_to_do_it_again(dataset, tmp_path):
     assert {"python", "ascii-maze", "torch", "transformers", "datasets"} <= settings["versions"].keys()
     assert (
         settings["dataset_sha256"]
-        == evaluate({}, str(dataset), ["test"], tmp_path, limit=3)["settings"]["dataset_sha256"]
+        == evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=3))["settings"]["dataset_sha256"]
     )
 
 
 def test_several_greedy_answers_are_refused(dataset, tmp_path):
     with pytest.raises(UsageError, match="give --temperature above 0"):
-        evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path, samples=4, temperature=0.0)
+        evaluate({"base": "tiny"}, str(dataset), ["test"], tmp_path, Options(samples=4, temperature=0.0))
 
 
 def test_the_walk_that_most_samples_take_has_the_vote():
@@ -200,7 +208,7 @@ def test_results_of_something_else_are_one_line(tmp_path, text):
 
 
 def test_readings_stand_by_split(dataset, tmp_path):
-    results = evaluate({}, str(dataset), ["test", "test_larger"], tmp_path, limit=3)
+    results = evaluate({}, str(dataset), ["test", "test_larger"], tmp_path, Options(limit=3))
     splits = [row[0] for row in reading_rows(results)]
     assert splits == sorted(splits)
     assert len(splits) == 2 * len(results["models"])

@@ -18,6 +18,7 @@ from ascii_maze.environment.prompts import step_rules
 from ascii_maze.environment.walks import walk_all
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation import stepwise
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.output import WRITTEN
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import read_results
@@ -36,6 +37,7 @@ import os, signal, sys
 from pathlib import Path
 import ascii_maze.evaluation.stepwise
 from ascii_maze.evaluation import answers
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 dataset, out, name = sys.argv[1:]
 replace = os.replace
@@ -45,7 +47,8 @@ def watched(source, target):
         os.kill(os.getpid(), signal.SIGKILL)
 os.replace = watched
 answers.STEPWISE_BATCHES_PER_PART = 1
-evaluate({"tiny": "tiny"}, dataset, ["test"], Path(out), 6, 3, stepwise="window:1", max_moves=4, temperature=1.0)
+options = Options(limit=6, batch_size=3, stepwise="window:1", max_moves=4, temperature=1.0)
+evaluate({"tiny": "tiny"}, dataset, ["test"], Path(out), options)
 """
 
 
@@ -77,7 +80,13 @@ def walked(dataset, tmp_path_factory):
     out, scripted = tmp_path_factory.mktemp("walked"), Scripted(rule)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stepwise, "load_engine", lambda respondent: scripted.engine)
-        results = evaluate({"model": "tiny"}, str(dataset), ["test"], out, 12, 2, pages=True, stepwise="window:1+goal")
+        results = evaluate(
+            {"model": "tiny"},
+            str(dataset),
+            ["test"],
+            out,
+            Options(limit=12, batch_size=2, pages=True, stepwise="window:1+goal"),
+        )
     return out, results, scripted
 
 
@@ -161,7 +170,7 @@ def test_a_row_that_lacks_something_is_shown_as_any_answer(walked, tmp_path):
 
 
 def test_without_steps_nothing_is_said_of_them(dataset, tmp_path):
-    results = evaluate({}, str(dataset), ["test"], tmp_path, 2)
+    results = evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=2))
     assert "stepwise" not in results["settings"]
     assert "stepwise" not in results["models"]["greedy"]["test"]
     assert {row["turns"] for row in rows_of(tmp_path)} == {None}
@@ -173,7 +182,11 @@ def test_several_samples_are_walks_of_their_own(dataset, tmp_path, monkeypatch):
     scripted = Scripted(lambda prompt: next(answers))
     monkeypatch.setattr(stepwise, "load_engine", lambda respondent: scripted.engine)
     results = evaluate(
-        {"m": "tiny"}, str(dataset), ["test"], tmp_path, 2, 4, False, None, 3, stepwise="none", max_moves=3
+        {"m": "tiny"},
+        str(dataset),
+        ["test"],
+        tmp_path,
+        Options(limit=2, batch_size=4, baselines=False, samples=3, stepwise="none", max_moves=3),
     )
     assert len(scripted.asked[0]) == 6
     assert len(set(scripted.seeds)) == len(scripted.seeds)  # a turn does not draw what the last one drew
@@ -219,16 +232,16 @@ def test_walks_of_different_lengths_end_each_in_its_turn():
 )
 def test_what_cannot_be_walked_is_refused(dataset, tmp_path, given, said):
     with pytest.raises(UsageError, match=said):
-        evaluate({}, str(dataset), ["test"], tmp_path, 2, **given)
+        evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=2, **given))
 
 
 def test_names_and_files_that_cannot_walk_are_refused(dataset, tmp_path):
     answers = tmp_path / "answers.jsonl"
     answers.write_text('{"id": "x", "completion": "R"}\n')
     with pytest.raises(UsageError, match="'depth_first' is taken by a baseline"):
-        evaluate({"depth_first": "tiny"}, str(dataset), ["test"], tmp_path / "a", 2, stepwise="none")
+        evaluate({"depth_first": "tiny"}, str(dataset), ["test"], tmp_path / "a", Options(limit=2, stepwise="none"))
     with pytest.raises(UsageError, match="cannot walk step by step"):
-        evaluate({"file": str(answers)}, str(dataset), ["test"], tmp_path / "b", 2, stepwise="none")
+        evaluate({"file": str(answers)}, str(dataset), ["test"], tmp_path / "b", Options(limit=2, stepwise="none"))
     assert set(STEP_BASELINES) <= ALL_BASELINES
 
 
@@ -246,7 +259,11 @@ def test_after_kill_9_a_model_ends_with_the_same_figures(dataset, tmp_path, monk
 
     def run(out):
         evaluate(
-            {"tiny": "tiny"}, str(dataset), ["test"], out, 6, 3, stepwise="window:1", max_moves=4, temperature=1.0
+            {"tiny": "tiny"},
+            str(dataset),
+            ["test"],
+            out,
+            Options(limit=6, batch_size=3, stepwise="window:1", max_moves=4, temperature=1.0),
         )
         return {name: (out / name).read_bytes() for name in WRITTEN if (out / name).is_file()}
 

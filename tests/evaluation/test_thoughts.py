@@ -7,6 +7,7 @@ import pytest
 
 from ascii_maze import Maze, generate_mazes
 from ascii_maze.evaluation.answers import score_rows
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.mazes.prompts import PLAIN, PromptStyle, format_completion, prompt_messages
 from ascii_maze.mazes.reasoning import REASONING, think
@@ -29,7 +30,7 @@ def evaluated(dataset, tmp_path_factory):
     lines = [json.dumps({"id": row["id"], "completion": answer}) for row, answer in zip(rows, answers, strict=True)]
     (folder / "answers.jsonl").write_text("\n".join(lines))
     results = evaluate(
-        {"file": str(folder / "answers.jsonl")}, str(dataset), ["test"], folder / "out", limit=8, pages=True
+        {"file": str(folder / "answers.jsonl")}, str(dataset), ["test"], folder / "out", Options(limit=8, pages=True)
     )
     return folder / "out", results, answers, mazes
 
@@ -71,7 +72,7 @@ def test_the_gallery_folds_the_thought_and_runs_nothing_of_it(evaluated):
 
 
 def test_a_report_without_thoughts_says_nothing_of_them(dataset, tmp_path):
-    evaluate({}, str(dataset), ["test"], tmp_path, limit=4)
+    evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=4))
     assert "Thoughts" not in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 

@@ -167,6 +167,7 @@ def adapter(tmp_path):
 @pytest.fixture(scope="session")
 def trained(dataset, tmp_path_factory):
     """A folder as a study leaves it: `sft`, an adapter after three steps, and `evaluation`, how it walks."""
+    from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
     from ascii_maze.launch import train
 
@@ -174,7 +175,9 @@ def trained(dataset, tmp_path_factory):
     settings = {"dataset_name": dataset, "output_dir": folder / "sft", "max_steps": 3, "eval_limit": 8}
     settings |= {"per_device_train_batch_size": 8, "logging_steps": 1}
     train("recipes/tiny/sft.yaml", [word for key, value in settings.items() for word in (f"--{key}", str(value))])
-    evaluate({"base": "tiny", "sft": str(folder / "sft")}, str(dataset), ["test"], folder / "evaluation", limit=16)
+    evaluate(
+        {"base": "tiny", "sft": str(folder / "sft")}, str(dataset), ["test"], folder / "evaluation", Options(limit=16)
+    )
     return folder
 
 

@@ -10,6 +10,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.hub import plan_push
 from ascii_maze.hub.cards import GENERATED
@@ -175,7 +176,7 @@ def test_evaluate_of_a_name_on_the_hub_says_what_it_says_of_the_folder(published
     words = ["evaluate", f"sft={SFT}@{published}", "--dataset", MAZES, "--limit", "4", "--out", tmp_path / "there"]
     there = run("-m", "ascii_maze", *words, "--json", token=READ)
     assert there.returncode == 0, there.stderr
-    here = evaluate({"sft": str(trained / "sft")}, str(builds.first), ["test"], tmp_path / "here", limit=4)
+    here = evaluate({"sft": str(trained / "sft")}, str(builds.first), ["test"], tmp_path / "here", Options(limit=4))
     assert json.loads(there.stdout)["models"] == here["models"]
 
 

@@ -4,6 +4,7 @@ import shutil
 
 import yaml
 
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.hub import plan_push
 from ascii_maze.hub.benchmark import render_eval_yaml
@@ -22,7 +23,7 @@ def test_the_tasks_of_a_dataset_are_those_of_the_results_of_models(builds, tmp_p
     for task in tasks.values():
         assert list(builds.first.glob(f"{task['config']}/{task['split']}-*.parquet"))
     splits = ["validation", *tasks]
-    results = evaluate({}, str(builds.first), splits, tmp_path / "out", limit=4)
+    results = evaluate({}, str(builds.first), splits, tmp_path / "out", Options(limit=4))
     assert set(results["models"]["greedy"]) == set(splits)
     written = eval_results(results, "greedy", REPO)
     assert [entry["dataset"]["task_id"] for entry in written] == list(tasks)

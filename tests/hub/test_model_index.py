@@ -3,6 +3,7 @@ import yaml
 from huggingface_hub import ModelCardData, parse_eval_result_entries
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import RATES
 from ascii_maze.hub.model_index import eval_results, model_index
@@ -10,7 +11,7 @@ from ascii_maze.hub.model_index import eval_results, model_index
 
 @pytest.fixture(scope="module")
 def results(dataset, tmp_path_factory):
-    return evaluate({}, str(dataset), ["test", "test_larger"], tmp_path_factory.mktemp("out"), limit=7)
+    return evaluate({}, str(dataset), ["test", "test_larger"], tmp_path_factory.mktemp("out"), Options(limit=7))
 
 
 def test_model_index_is_read_back_by_the_hub_client(results):

@@ -40,10 +40,11 @@ def test_two_steps_move_the_adapter_and_are_recorded(tuned, smollm2, method):
 
 
 def test_it_is_evaluated_beside_its_base(tuned, mazes, tmp_path):
+    from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
 
     models = {"base": HUB_ID, "sft": str(tuned / "sft")}
-    results = evaluate(models, str(mazes), ["test"], tmp_path, limit=4, baselines=False, max_new_tokens=16)
+    results = evaluate(models, str(mazes), ["test"], tmp_path, Options(limit=4, baselines=False, max_new_tokens=16))
     for name in models:
         assert results["models"][name]["test"]["n"] == 4
         assert results["settings"]["loaded"][name]["quantisation"] == "4-bit nf4"

@@ -65,6 +65,7 @@ def test_an_adapter_without_effect_answers_as_its_base(dataset, tmp_path):
     from peft import LoraConfig, get_peft_model
     from trl import ModelConfig
 
+    from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
     from ascii_maze.models.loading import load_base
 
@@ -78,9 +79,7 @@ def test_an_adapter_without_effect_answers_as_its_base(dataset, tmp_path):
         str(dataset),
         ["test"],
         tmp_path / "out",
-        limit=8,
-        baselines=False,
-        unquantised_base=True,
+        Options(limit=8, baselines=False, unquantised_base=True),
     )
     told = {name: (facts["quantisation"], facts["dtype"]) for name, facts in results["settings"]["loaded"].items()}
     quantised = ("4-bit nf4", "float32")

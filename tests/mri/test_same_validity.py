@@ -1,5 +1,6 @@
 """The base's validity is one number, whoever asks."""
 
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.mri.activations import extract
 from ascii_maze.mri.models import find_adapters, load_models
@@ -16,5 +17,7 @@ def test_the_report_and_an_evaluation_of_the_same_mazes_agree_on_the_base(adapte
     walks = locate_walks(rows, models.tokenizer, 0)
     activations = extract(models, walks, tmp_path / "states", positions=("moves", "answer_end"))
     inside = solved(rows, own_answers(models, activations, "base", rows, walks)).mean()
-    found = evaluate({"tiny": "tiny"}, str(dataset), ["train"], tmp_path / "evaluation", MAZES, baselines=False)
+    found = evaluate(
+        {"tiny": "tiny"}, str(dataset), ["train"], tmp_path / "evaluation", Options(limit=MAZES, baselines=False)
+    )
     assert found["models"]["tiny"]["train"]["valid"] == inside

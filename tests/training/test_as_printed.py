@@ -50,6 +50,7 @@ def test_it_trains_and_its_records_name_the_file(runs, method):
 
 
 def test_what_was_trained_is_evaluated_merged_and_looked_into_beside_its_base(runs, tmp_path, monkeypatch):
+    from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
     from ascii_maze.mri.models import find_adapters, load_models
     from ascii_maze.training.merge import merge_adapter
@@ -57,7 +58,9 @@ def test_what_was_trained_is_evaluated_merged_and_looked_into_beside_its_base(ru
     folder, file = runs
     monkeypatch.chdir(folder)
     models = {"base": packaged.HUB_ID, "sft": "outputs/sft"}
-    results = evaluate(models, "ascii-maze", ["test"], tmp_path / "evaluation", limit=4, unquantised_base=True)
+    results = evaluate(
+        models, "ascii-maze", ["test"], tmp_path / "evaluation", Options(limit=4, unquantised_base=True)
+    )
     told = {
         name: (facts["quantisation"], facts["gguf"]["file"]) for name, facts in results["settings"]["loaded"].items()
     }

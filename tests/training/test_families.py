@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from ascii_maze import Maze, lm_eval_path, score_path
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.models.portable import save_portable
@@ -51,7 +52,7 @@ def _one_thread():
 
 @pytest.mark.parametrize("family", UNLIKE)
 def test_what_is_known_by_heart_is_right(family, mazes, learnt, tmp_path):
-    results = evaluate({"sft": str(learnt(family))}, str(mazes), ["train"], tmp_path, baselines=False)
+    results = evaluate({"sft": str(learnt(family))}, str(mazes), ["train"], tmp_path, Options(baselines=False))
     assert results["models"]["sft"]["train"]["valid"] >= 0.95
 
 

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.recipe.methods import METHODS
 from ascii_maze.training import kto
@@ -159,7 +160,9 @@ def test_a_walker_is_no_reward_model_and_a_reward_model_no_walker(dataset, sft_r
     with pytest.raises(AsciiMazeError, match="sft' cannot serve here: it walks, and is not a reward model"):
         train("recipes/tiny/rlhf.yaml", [*words, "--reward_model_name_or_path", str(sft_run[0])])
     with pytest.raises(AsciiMazeError, match="reward' cannot serve here: it is a reward model, which does not walk"):
-        evaluate({"reward": str(method_runs / "reward")}, str(dataset), ["test"], tmp_path / "evaluation", limit=1)
+        evaluate(
+            {"reward": str(method_runs / "reward")}, str(dataset), ["test"], tmp_path / "evaluation", Options(limit=1)
+        )
 
 
 def test_an_answer_that_would_be_cut_is_refused(dataset, sft_run, method_runs, train, tmp_path):

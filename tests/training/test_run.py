@@ -15,6 +15,7 @@ import yaml
 from safetensors import safe_open
 
 from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.files import UNFINISHED, output_folder, staged
 from ascii_maze.models.loading import load_model
@@ -401,7 +402,7 @@ def test_ascii_maze_train_with_a_bad_key_is_one_line_and_exit_code_2(tmp_path):
 
 
 def test_the_adapter_is_evaluated_on_its_base_beside_it(dataset, sft_run, tmp_path):
-    results = evaluate({"base": "tiny", "sft": str(sft_run[0])}, str(dataset), ["test"], tmp_path, limit=8)
+    results = evaluate({"base": "tiny", "sft": str(sft_run[0])}, str(dataset), ["test"], tmp_path, Options(limit=8))
     assert set(results["models"]) >= {"base", "sft", "wall_follower"}
     assert results["models"]["sft"]["test"]["n"] == 8
     assert len(results["paired"]) == 1

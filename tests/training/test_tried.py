@@ -8,6 +8,7 @@ import re
 import pytest
 from safetensors import safe_open
 
+from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.recipe import find_recipe
 from ascii_maze.recipe.methods import METHODS
@@ -46,5 +47,5 @@ def test_a_model_of_the_family_trains_and_evaluates(family, architecture, datase
         assert sum("lora_A" in name for name in weights.keys()) == SIZES["num_hidden_layers"] * 7  # noqa: SIM118
     metrics = json.loads((out / "metrics.json").read_text())
     assert (metrics["steps"], metrics["base_model"], metrics["base_gguf"]) == (2, str(model), None)
-    results = evaluate({"sft": str(out)}, str(dataset), ["test"], tmp_path / "evaluation", limit=4)
+    results = evaluate({"sft": str(out)}, str(dataset), ["test"], tmp_path / "evaluation", Options(limit=4))
     assert results["models"]["sft"]["test"]["n"] == 4

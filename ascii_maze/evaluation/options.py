@@ -1,0 +1,58 @@
+"""What an evaluation may be told beside its models, dataset and splits."""
+
+from dataclasses import dataclass
+
+from ..errors import UsageError
+from ..models.chat import AS_IT_IS, Chat
+from ..models.generation import Decoding
+
+
+@dataclass(frozen=True)
+class Options:
+    """How models are asked, and what is written of it.
+
+    Attributes:
+        limit: most mazes of each split; see `dataset_builder.load.limited_rows`.
+        batch_size: answers generated at once.
+        baselines: whether rules that are no models answer, too.
+        samples: completions of each maze; more than one gives pass@k and a majority vote.
+        temperature: of the samples; None is greedy for one sample, and 1.0 for several.
+        seed: of the samples.
+        max_new_tokens: of an answer; None for as many as a walk that visits every position once takes.
+        pages: write gallery.html and figures, too.
+        base: where the adapters' base is now, if not where their configs say.
+        unquantised_base: beside a base that is loaded as the adapters were trained on it, have it in full precision,
+            as a row of its own.
+        chat: how the models read conversations; by default each as its tokenizer says.
+        stepwise: walk step by step, with this in sight; see `environment.observations`.
+        max_moves: of such a walk; None for twice the open positions of its map.
+    """
+
+    limit: int | None = None
+    batch_size: int = 64
+    baselines: bool = True
+    samples: int = 1
+    temperature: float | None = None
+    seed: int = 0
+    max_new_tokens: int | None = None
+    pages: bool = False
+    base: str | None = None
+    unquantised_base: bool = False
+    chat: Chat = AS_IT_IS
+    stepwise: str | None = None
+    max_moves: int | None = None
+
+    def decoding(self) -> Decoding:
+        """How completions are drawn.
+
+        Raises:
+            UsageError: several greedy samples.
+        """
+        temperature = self.temperature
+        if temperature is None:
+            temperature = 0.0 if self.samples == 1 else 1.0
+        if self.samples > 1 and not temperature:
+            raise UsageError(
+                f"{self.samples} greedy answers are all the same; give --temperature above 0, or --samples 1"
+            )
+        return Decoding(self.samples, temperature, self.seed, self.batch_size)
