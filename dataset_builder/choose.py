@@ -336,7 +336,7 @@ def check_layouts(asked: list[Quota], shares: list[float], layouts: float) -> No
             raise AsciiMazeError(
                 f"{kind} has about {layouts:,.0f} wall layouts in all, {layouts * share:,.0f} of them for "
                 f"'{quota.split}', too few for {rows:,} rows; put '{kind.generator} {kind.width}x{kind.height}' into "
-                "'train_only' to train on it alone, or ask for fewer rows"
+                "'train_only' to train on it alone, or ask for fewer rows or larger mazes"
             )
 
 

@@ -1,5 +1,7 @@
 """Predictions made elsewhere, in a file: JSONL, JSON or parquet, with `id` or `maze`, and `completion`.
 
+JSON may instead hold conversations (`messages`, the last one the assistant's) or what OpenAI's batch API returns.
+
 Rows may be in any order and have more columns. They go to a temporary database on disk, so that a file of millions of
 rows needs no more memory than one of hundreds (JSON alone is read whole).
 """
@@ -148,7 +150,24 @@ def _read(path: Path) -> Iterator[tuple[str, Any]]:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return _read_parquet(path)
-    return _read_json(path) if suffix == ".json" else _read_lines(path)
+    rows = _read_json(path) if suffix == ".json" else _read_lines(path)
+    return ((where, with_completion(row)) for where, row in rows)
+
+
+def with_completion(row: Any) -> Any:
+    """A row of JSON with its `id` and `completion`, where it says them in another known form; else as it is."""
+    if not isinstance(row, Mapping) or "completion" in row:
+        return row
+    if "messages" in row and completion_text(row["messages"]) is not None:
+        return {**row, "completion": row["messages"]}
+    response = row.get("response")
+    body = response.get("body") if isinstance(response, Mapping) else None
+    if "custom_id" not in row or not isinstance(body, Mapping):
+        return row
+    said = body.get("choices", body.get("output"))  # chat completions, or responses
+    last = said[-1] if isinstance(said, list) and said else None
+    message = last.get("message", last) if isinstance(last, Mapping) else None
+    return {"id": row["custom_id"], "completion": message}
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[str, Any]]:

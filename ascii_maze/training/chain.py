@@ -3,12 +3,16 @@
 from pathlib import Path
 
 from ..errors import UsageError
+from ..models.sources import find_named
 from ..recipe import LAUNCHER_KEY, RunArguments, load_recipe, shipped_recipes
 from ..references import HUB_FORM, find_reference
 
 
-def check_predecessors(run: RunArguments) -> None:
+def check_predecessors(run: RunArguments, base: str | None = None) -> None:
     """Check that the adapters that a recipe starts from exist and are finished.
+
+    Args:
+        base: the model that the recipe trains; the command in the message names it if the shipped recipe has another.
 
     Raises:
         UsageError: one is missing or unfinished; the message has the command that makes it.
@@ -16,15 +20,16 @@ def check_predecessors(run: RunArguments) -> None:
     for key in ("adapter_name_or_path", "reward_model_name_or_path"):
         name = getattr(run, key)
         if name is not None:
-            _check_predecessor(key, name)
+            _check_predecessor(key, name, base)
 
 
-def _check_predecessor(key: str, name: str) -> None:
+def _check_predecessor(key: str, name: str, base: str | None) -> None:
     reference = find_reference(name)
     if reference is None or not reference.is_local:
         maker = recipe_that_makes(name)
         if maker is not None:
-            raise UsageError(f"{key}: there is no '{name}' yet; make it first: accelerate launch {maker}")
+            command = f"accelerate launch {maker}{_with_base(maker, base)}"
+            raise UsageError(f"{key}: there is no '{name}' yet; make it first: {command}")
         if reference is None:
             raise UsageError(f"{key}: there is no folder '{name}', and it is not {HUB_FORM}")
         return  # if the Hub has none of that name, loading it will say so
@@ -34,6 +39,12 @@ def _check_predecessor(key: str, name: str) -> None:
         raise UsageError(f"{key}: the run in '{name}' is not finished; resume it first: {command}")
     if not (folder / "adapter_config.json").is_file():
         raise UsageError(f"{key}: '{name}' holds no adapter (no adapter_config.json)")
+
+
+def _with_base(maker: str, base: str | None) -> str:
+    """The override that has a shipped recipe train this base, if its own is another."""
+    own = load_recipe(shipped_recipes()[maker]).values["model_name_or_path"]
+    return "" if base is None or base in (own, find_named(own).name) else f" --model_name_or_path {base}"
 
 
 def recipe_that_makes(output_dir: str) -> str | None:

@@ -12,6 +12,7 @@ from ..files import UNFINISHED, remove_inside, write_text
 from ..models.pins import digests_of, pin
 from ..recipe import Arguments, Recipe
 from .checkpoints import checkpoints, newest_intact
+from .machine import processes_in_words
 
 # Patterns of the files that a run writes, beside its checkpoints; metrics.json says that it is finished.
 WRITTEN = (
@@ -127,7 +128,7 @@ def check_start(out: Path, start: RunStart) -> None:
             )
     if before.rows_per_step != start.rows_per_step:
         raise UsageError(
-            f"the run in {out} read {before.rows_per_step} rows a step on {before.processes} process(es), and "
+            f"the run in {out} read {before.rows_per_step} rows a step on {processes_in_words(before.processes)}, and "
             f"{start.processes} would read {start.rows_per_step}: resume it with --num_processes {before.processes}, "
             "or --overwrite"
         )

@@ -1,11 +1,15 @@
 """What a recipe leaves to the machine that it runs on: its base, precision, rows at once, and a tracker.
 
+It also notes when accelerate has started fewer processes than it was asked for.
+
 What was decided stands in the resolved recipe, and in words in its notes, which the plan prints. A key that a recipe
 sets stays as it is, except for the batches, which `cpu_batch_size` cuts: a step still reads the same rows.
 """
 
 import dataclasses
 import importlib.util
+import os
+from collections.abc import Mapping
 from typing import Any
 
 from ..configuration import is_false, is_true
@@ -28,7 +32,28 @@ def settle(recipe: Recipe, device: Device) -> Recipe:
     for decide in (settle_base, settle_precision, settle_batches, settle_tracker):
         values, note = decide(recipe.values, device)
         recipe = dataclasses.replace(recipe, values={**recipe.values, **values}, notes=(*recipe.notes, *note))
-    return dataclasses.replace(recipe, values={key: v for key, v in recipe.values.items() if key != "cpu_batch_size"})
+    values = {key: v for key, v in recipe.values.items() if key != "cpu_batch_size"}
+    return dataclasses.replace(recipe, values=values, notes=(*missing_processes(os.environ), *recipe.notes))
+
+
+def missing_processes(environment: Mapping[str, str]) -> list[str]:
+    """A line of the plan where `accelerate launch --num_processes N` has started one process, and not N.
+
+    It does so on a machine without several GPUs, unless `--multi_gpu` is given, and says nothing. It then sets
+    MASTER_ADDR, as for several processes, but not WORLD_SIZE, as a launcher of several does; N is not passed on.
+    """
+    started_one = "ACCELERATE_MIXED_PRECISION" in environment and "WORLD_SIZE" not in environment
+    if not started_one or environment.get("MASTER_ADDR") != "127.0.0.1":
+        return []
+    return [
+        "warning: accelerate was asked for several processes and started only this one, as it does on a machine "
+        "without several GPUs; add --multi_gpu to start them all"
+    ]
+
+
+def processes_in_words(processes: int) -> str:
+    """`1 process`, `2 processes`."""
+    return f"{processes} process{'es' if processes > 1 else ''}"
 
 
 Decision = tuple[dict[str, Any], list[str]]  # keys of the recipe that change, and lines of the plan

@@ -9,6 +9,7 @@ from ..models.round_trip import find_problem
 from ..recipe import Recipe
 from ..recipe.methods import METHODS
 from .data import Lengths, by_characters
+from .machine import processes_in_words
 from .tokenised import Part, parts_of, taught_by
 
 PROVEN = 7  # random rows that go the whole way before a run
@@ -35,8 +36,8 @@ def describe(recipe: Recipe, trainer, rows: int, lengths: Lengths, eval_rows, pr
         "",
         f"parameters: {total:,}, of which {trained:,} are trained",
         f"run: {rows:,} rows, {planned_steps(trainer.args, rows, generates)} steps of "
-        f"{rows_per_step(args)} {'completions' if generates else 'rows'} on {trainer.accelerator.num_processes} "
-        f"process(es), {args.device.type}",
+        f"{rows_per_step(args)} {'completions' if generates else 'rows'} on "
+        f"{processes_in_words(trainer.accelerator.num_processes)}, {args.device.type}",
         *recipe.notes,
         f"tokens per row: median {percentiles[0]}, 90 % {percentiles[1]}, 99 % {percentiles[2]}, most {lengths.most}"
         + (f"; limit {limit}" if limit else ""),

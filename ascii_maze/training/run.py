@@ -71,7 +71,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     training, method = arguments.training, METHODS[recipe.method]
     out = check_place(training.output_dir)
     first_process = training.process_index == 0
-    check_predecessors(arguments.run)
+    check_predecessors(arguments.run, arguments.model.model_name_or_path)
     if arguments.run.own_answers:
         from .own_answers import check_own_answers  # brings the dataset's kernels along
 

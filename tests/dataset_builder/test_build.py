@@ -323,7 +323,7 @@ def test_a_kind_with_too_few_layouts_to_hold_out_is_offered_for_training_alone(t
     with pytest.raises(
         AsciiMazeError,
         match=r"^depth_first 4x4 has about \d{3} wall layouts in all, \d\d of them for '\w+', too few for \d+ rows; "
-        r"put 'depth_first 4x4' into 'train_only' to train on it alone, or ask for fewer rows$",
+        r"put 'depth_first 4x4' into 'train_only' to train on it alone, or ask for fewer rows or larger mazes$",
     ):
         build(dataclasses.replace(config, splits={"train": 900, "test": 400}), tmp_path / "data")
     assert not contents(tmp_path)

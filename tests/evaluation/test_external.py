@@ -45,6 +45,51 @@ def test_a_file_is_scored_as_a_model_is(dataset, rows, tmp_path, key, suffix):
     ]
 
 
+def as_conversation(id_: str, answer: str) -> dict:
+    """A line of `ascii-maze prompts --messages` with the reply appended to its messages."""
+    return {"id": id_, "messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": answer}]}
+
+
+def as_batch(id_: str, answer: str) -> dict:
+    """A line of what OpenAI's batch API returns of chat completions."""
+    body = {"choices": [{"message": {"role": "assistant", "content": answer}}]}
+    return {"id": "batch_req_1", "custom_id": id_, "response": {"status_code": 200, "body": body}, "error": None}
+
+
+def as_batch_of_responses(id_: str, answer: str) -> dict:
+    """The same of its endpoint `responses`, with a thought before the message."""
+    message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": answer}]}
+    body = {"output": [{"type": "reasoning", "summary": []}, message]}
+    return {"id": "batch_req_1", "custom_id": id_, "response": {"status_code": 200, "body": body}, "error": None}
+
+
+@pytest.mark.parametrize("form", [as_conversation, as_batch, as_batch_of_responses])
+def test_conversations_and_batches_are_read_as_they_come(dataset, rows, tmp_path, form):
+    file = write(tmp_path / "made.jsonl", [form(row["id"], row["solution"]) for row in rows])
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=4)
+    assert results["models"]["made"]["test"]["optimal"] == 1
+
+
+def test_prompts_without_answers_are_refused(dataset, rows, tmp_path):
+    given = [{"id": row["id"], "messages": [{"role": "user", "content": "?"}]} for row in rows]
+    with pytest.raises(UsageError, match=r"and 'completion'; found id, messages$"):
+        evaluate({"made": write(tmp_path / "made.jsonl", given)}, str(dataset), ["test"], tmp_path / "out")
+
+
+@pytest.mark.parametrize("response", [None, {}, {"body": 1}, {"body": {"choices": []}}, {"body": {"output": [3]}}])
+def test_a_failed_request_of_a_batch_is_a_wrong_answer_or_one_line(dataset, rows, tmp_path, response):
+    """Without a body it is refused, so that it can be asked again; an empty answer is no path."""
+    given = [as_batch(row["id"], row["solution"]) for row in rows]
+    given[1]["response"] = response
+    file = write(tmp_path / "made.jsonl", given)
+    if response and isinstance(response.get("body"), dict):
+        results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=4)
+        assert results["models"]["made"]["test"]["optimal"] == 0.75
+    else:
+        with pytest.raises(UsageError, match="line 2: no 'completion'"):
+            evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=4)
+
+
 def test_a_path_in_a_sentence_counts_in_the_lenient_reading_alone(dataset, rows, tmp_path, capsys):
     given = [{"id": row["id"], "completion": f"The path is **{row['solution']}**."} for row in rows]
     file = write(tmp_path / "made.jsonl", given)

@@ -28,6 +28,16 @@ def test_a_missing_predecessor_is_named_with_the_command_that_makes_it(tmp_path,
         check_predecessors(RunArguments(adapter_name_or_path="./mine"))
 
 
+def test_the_command_names_the_base_that_is_trained(tmp_path, monkeypatch):
+    """Else it would train the shipped recipe's base, which the adapter of another one does not fit."""
+    monkeypatch.chdir(tmp_path)
+    run = RunArguments(adapter_name_or_path="outputs/tiny/sft")
+    with pytest.raises(UsageError, match=r"launch recipes/tiny/sft\.yaml --model_name_or_path Qwen/Qwen3-1\.7B$"):
+        check_predecessors(run, "Qwen/Qwen3-1.7B")
+    with pytest.raises(UsageError, match=r"launch recipes/tiny/sft\.yaml$"):
+        check_predecessors(run, "tiny")
+
+
 def test_an_id_on_the_hub_is_left_to_whoever_loads_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     check_predecessors(RunArguments(adapter_name_or_path="someone/ascii-maze-sft"))

@@ -1,12 +1,14 @@
 """What a recipe leaves to the machine: a table of devices, and the plan that says what was decided."""
 
 import pytest
+from accelerate.commands.launch import launch_command_parser
+from accelerate.utils.launch import prepare_simple_launcher_cmd_env
 
 from ascii_maze.errors import UsageError
 from ascii_maze.models import packaged
 from ascii_maze.models.devices import Device, Precision, precision_for
 from ascii_maze.recipe import Recipe, load_recipe, parse_recipe
-from ascii_maze.training.machine import settle, settle_base
+from ascii_maze.training.machine import missing_processes, settle, settle_base
 from tests.models.made_gguf import write_gguf
 
 AMPERE, TURING, APPLE, CPU = Device("cuda", bfloat16=True), Device("cuda"), Device("mps"), Device("cpu")
@@ -54,6 +56,26 @@ def test_what_a_recipe_says_itself_stays():
     tiny = load_recipe("recipes/tiny/sft.yaml")
     kept = {key: value for key, value in tiny.values.items() if key != "cpu_batch_size"}
     assert settle(tiny, CPU).values == {**kept, "report_to": "none"}
+
+
+def test_the_plan_says_that_accelerate_started_fewer_processes_than_asked_for(monkeypatch):
+    """The environment is accelerate's own, as it makes it for a single process on a machine without GPUs."""
+    for name in ("MASTER_ADDR", "WORLD_SIZE", "ACCELERATE_MIXED_PRECISION"):
+        monkeypatch.delenv(name, raising=False)
+
+    def started(processes: str) -> dict[str, str]:
+        words = ["--cpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+        args = launch_command_parser().parse_args([*words, "--num_processes", processes, "recipe.yaml"])
+        return prepare_simple_launcher_cmd_env(args)[1]
+
+    (line,) = missing_processes(started("2"))
+    assert "add --multi_gpu" in line
+    assert missing_processes(started("1")) == []
+    assert missing_processes({**started("2"), "WORLD_SIZE": "2"}) == []  # torchrun's, which started both
+    assert missing_processes({"MASTER_ADDR": "127.0.0.1"}) == []  # without accelerate
+    for name, value in started("2").items():
+        monkeypatch.setenv(name, value)
+    assert settle(load_recipe("recipes/tiny/sft.yaml"), CPU).notes[0] == line
 
 
 @pytest.mark.parametrize(
