@@ -95,6 +95,7 @@ import json, resource, sys, time
 from pathlib import Path
 from ascii_maze.launch import prepare_process
 prepare_process()
+from ascii_maze.mri.options import Options
 from ascii_maze.mri.run import write_report
 base, adapters, dataset, limit, out = json.loads(sys.argv[1])
 last, stages = [time.perf_counter(), time.process_time()], {}
@@ -103,7 +104,7 @@ def on_progress(what, done, total):
     stages[what] = [one + after - before for one, after, before in zip(stages.get(what, [0, 0]), now, last)]
     last[:] = now
     print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)
-write_report(base, adapters, dataset, "test", Path(out), limit, 0, on_progress)
+write_report(base, adapters, dataset, "test", Path(out), Options(limit=limit), on_progress)
 print(json.dumps([stages, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
 """
 WAYS = {

@@ -10,6 +10,7 @@ import pytest
 from ascii_maze import __main__
 from ascii_maze.cli import app, main
 from ascii_maze.cli.options import named_path
+from ascii_maze.mri.options import Options
 
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "numba", "numpy", "pyarrow")
 
@@ -222,9 +223,9 @@ def test_mri_says_where_each_fine_tune_drifts_most_and_what_is_missing(tmp_path,
         "missing": {"regions": "llm-mri is not installed"},
     }
 
-    def write_report(base, adapters, dataset, split, out, limit, seed, *, cause_mazes, maze, **options):
-        assert (base, adapters, split, limit, seed) == ("tiny", {"sft": "outputs/sft"}, "test", 1000, 5)
-        assert (cause_mazes, maze, options["language"]) == (16, None, "en")
+    def write_report(base, adapters, dataset, split, out, options, on_progress):
+        assert (base, adapters, split) == ("tiny", {"sft": "outputs/sft"}, "test")
+        assert options == Options(limit=1000, seed=5, cause_mazes=16, maze=None, language="en")
         (out / "mri.json").write_text(json.dumps(results))
         return results
 

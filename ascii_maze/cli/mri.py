@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import printable
 from ..terminal import progress, resumable
 from .options import ChatTemplate, Dataset, Json, Limit, chat_of, name_models, path_option
+
+if TYPE_CHECKING:
+    from ..mri.schema import Results
 
 app = typer.Typer()
 
@@ -75,28 +78,29 @@ def mri(
     named, chat = name_models(number_seeds(adapter)), chat_of(chat_template)
     with resumable("run the same command again; a report starts from the beginning"):
         prepare_process()
+        from ..mri.options import Options
         from ..mri.run import write_report
 
+        options = Options(
+            limit=limit,
+            seed=seed,
+            chat=chat,
+            layers=patch_layers,
+            patch_mazes=patch_mazes,
+            cause_mazes=cause_mazes,
+            maze=maze,
+            language=language,
+        )
         with progress(quiet=as_json) as on_progress:
-            results = write_report(
-                base,
-                named,
-                dataset,
-                split,
-                out,
-                limit,
-                seed,
-                on_progress=on_progress,
-                chat=chat,
-                layers=patch_layers,
-                patch_mazes=patch_mazes,
-                cause_mazes=cause_mazes,
-                maze=maze,
-                language=language,
-            )
+            results = write_report(base, named, dataset, split, out, options, on_progress)
     if as_json:
         print(printable((out / "mri.json").read_text(encoding="utf-8")))
         return
+    print_summary(results, out)
+
+
+def print_summary(results: "Results", out: Path) -> None:
+    """Print where each fine-tune drifts most, what the report lacks, and where it is."""
     for name in results["models"][1:]:
         drift = results["drift"][name]
         drifts = f"layer {drift.index(max(drift))} drifts most, {max(drift):.2f} of the base's norm"

@@ -29,7 +29,7 @@ from .schema.share import only
 from .schema.states import AgainstStart, Drift, Gain, Probe, Quantisation, Similarity
 from .schema.weights import Update
 from .similarity import debiased_cka, drift, effective_rank, gram, procrustes, rsa
-from .weights import align, updates
+from .weights import FactoredUpdate, align, updates
 
 # The position of `drift` and `cka` in mri.json: the whole map has been read, and no move made.
 HEADLINE = "last_prompt"
@@ -50,8 +50,8 @@ QUESTIONS: dict[str, tuple[str, str, str | None]] = {
 THREADS = min(8, os.cpu_count() or 1)
 
 
-class Regions(NamedTuple):
-    """Regions of all models.
+class FoundRegions(NamedTuple):
+    """FoundRegions of all models.
 
     Attributes:
         by_label: label -> of `compare_regions`; empty where there are none.
@@ -142,7 +142,7 @@ def likeness(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
 
 
 def seed_measures(
-    models: Models, activations: Activations, changed: Mapping[str, list[dict]]
+    models: Models, activations: Activations, changed: Mapping[str, list[FactoredUpdate]]
 ) -> dict[str, Callable[[str, str], list[float]]]:
     """By what the distances of two adapters are measured for `seeds.compare_seeds`, by layer.
 
@@ -206,7 +206,7 @@ def compare_starts(
     models: Models,
     activations: Activations,
     starts: Mapping[str, str],
-    regions: Regions,
+    regions: FoundRegions,
     decisions: np.ndarray,
     on_progress: OnProgress,
 ) -> dict[str, AgainstStart]:
@@ -316,8 +316,8 @@ def find_regions(
     pairs: Sequence[tuple[str, str]],
     seed: int,
     on_progress: OnProgress,
-) -> Regions:
-    """Regions of every model's activations, for each label with at least two groups of mazes.
+) -> FoundRegions:
+    """FoundRegions of every model's activations, for each label with at least two groups of mazes.
 
     Args:
         labels: of `maze_labels`.
@@ -328,7 +328,7 @@ def find_regions(
         fitted = fit_regions(activations, HEADLINE, seed)
         centred = fit_regions(Centred(activations), HEADLINE, seed)
     except AsciiMazeError as error:
-        return Regions({}, {}, {}, {}, {"activation regions": str(error)})
+        return FoundRegions({}, {}, {}, {}, {"activation regions": str(error)})
     steps = itertools.count(1)
     total = len(labels) + len(pairs) + 1
     on_progress("regions", next(steps), total)
@@ -353,4 +353,4 @@ def find_regions(
         for version, fit in (("", fitted), (", centred", centred))
         for kind in KINDS
     }
-    return Regions(found, *changes, distances, missing)
+    return FoundRegions(found, *changes, distances, missing)

@@ -3,33 +3,41 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 
 from .models import BASE, Models
-from .schema.weights import Alignment, Overlap
+from .schema.weights import Alignment, Overlap, Update
 from .similarity import entropy_rank
 
 
-def updates(models: Models, name: str, start: str = BASE) -> list[dict]:
+class FactoredUpdate(Update):
+    """What an adapter adds to one module, with the arrays that mri.json does not hold.
+
+    Attributes:
+        columns: float (outputs, rank), an orthonormal basis of dW's column space.
+        factors: (outputs, r) and (r, inputs), whose product is dW.
+    """
+
+    columns: np.ndarray
+    factors: tuple[np.ndarray, np.ndarray]
+
+
+def updates(models: Models, name: str, start: str = BASE) -> list[FactoredUpdate]:
     """Every weight update dW = s B A of an adapter, in the order of the layers; dW is never materialised.
+
+    With DoRA it is the direction's part of the update.
 
     Args:
         start: another adapter, whose update is subtracted.
-
-    Returns:
-        For each module `module`, its name; `layer`, of 1 to the number of decoder layers, None outside them; `kind`,
-        the last part of its name; `norm`, the Frobenius norm of dW, and `relative`, its ratio to the base weight's;
-        `effective_rank` of dW; and not for JSON `columns` (outputs, rank), an orthonormal basis of its column space,
-        and `factors`, (outputs, r) and (r, inputs), whose product is dW. With DoRA it is the direction's part of the
-        update.
     """
     import torch
     from peft.tuners.lora import LoraLayer
     from peft.utils.integrations import dequantize_module_weight
 
     layer_of = {id(module): number for number, layer in enumerate(models.layers, 1) for module in layer.modules()}
-    found = []
+    found: list[FactoredUpdate] = []
     for path, module in models.model.named_modules():
         if not isinstance(module, LoraLayer) or not {name, start} & set(module.lora_B):
             continue
@@ -112,7 +120,7 @@ def inner(one: tuple[np.ndarray, np.ndarray], two: tuple[np.ndarray, np.ndarray]
     return float(((one[0].T @ two[0]) * (one[1] @ two[1].T)).sum())
 
 
-def cosine(first: Sequence[dict], second: Sequence[dict]) -> float | None:
+def cosine(first: Sequence[FactoredUpdate], second: Sequence[FactoredUpdate]) -> float | None:
     """The cosine of two adapters' updates over some modules, taken as one vector each; None where one is zero.
 
     Args:
@@ -125,7 +133,7 @@ def cosine(first: Sequence[dict], second: Sequence[dict]) -> float | None:
     return float(product / (norms[0] * norms[1])) if all(norms) else None
 
 
-def align(updates_by_name: Mapping[str, list[dict]], reference: str, layers: int) -> list[Alignment]:
+def align(updates_by_name: Mapping[str, list[FactoredUpdate]], reference: str, layers: int) -> list[Alignment]:
     """The cosine of every two adapters' updates: of all weights, of each layer, and of each kind of module.
 
     Random directions in so many dimensions have a cosine of nearly 0.
@@ -148,7 +156,7 @@ def align(updates_by_name: Mapping[str, list[dict]], reference: str, layers: int
     ]
 
 
-def _of(updates: Sequence[dict], key: str, value) -> list[dict]:
+def _of(updates: Sequence[FactoredUpdate], key: Literal["layer", "kind"], value) -> list[FactoredUpdate]:
     return [update for update in updates if update[key] == value]
 
 
@@ -163,13 +171,8 @@ def overlap(one: np.ndarray, two: np.ndarray) -> float | None:
     return float((np.cos(subspace_angles(one, two)) ** 2).mean())
 
 
-def overlaps(updates_by_name: dict[str, list[dict]]) -> list[Overlap]:
-    """`overlap` of every two adapters at every module that both change.
-
-    Returns:
-        For each: `a`, `b`, `module`, `layer`, `kind`, `overlap`, and `by_chance`, what random subspaces of those
-        dimensions share on average.
-    """
+def overlaps(updates_by_name: Mapping[str, list[FactoredUpdate]]) -> list[Overlap]:
+    """`overlap` of every two adapters at every module that both change."""
     found: list[Overlap] = []
     for (a, first), (b, second) in itertools.combinations(updates_by_name.items(), 2):
         others = {update["module"]: update for update in second}

@@ -13,6 +13,7 @@ from ascii_maze.cli import main
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.files import MARK, output_folder
 from ascii_maze.mri import run
+from ascii_maze.mri.options import Options
 from ascii_maze.mri.run import write_report
 
 MAZES, SEED = 20, 3
@@ -21,6 +22,7 @@ KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 from ascii_maze.mri import causes, run
+from ascii_maze.mri.options import Options
 
 what, turn, base, adapters, dataset, out, mazes, seed = json.loads(sys.argv[1])
 causes.PATCHED_READS = 2
@@ -36,7 +38,8 @@ if what == "move_inside":
     move = run.move_inside
     run.move_inside = lambda *arguments: count() or move(*arguments)
 watch = count if what == "on_progress" else None
-run.write_report(base, adapters, dataset, "test", Path(out), mazes, seed, watch, patch_mazes=2, cause_mazes=2)
+options = Options(limit=mazes, seed=seed, patch_mazes=2, cause_mazes=2)
+run.write_report(base, adapters, dataset, "test", Path(out), options, watch)
 """
 
 
@@ -60,9 +63,13 @@ def report(adapters, dataset):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ascii_maze.mri.causes.PATCHED_READS", 2)
         yield lambda out, on_progress=None: write_report(
-            *("tiny", {"random": adapters["random"]}, str(dataset), "test", out, MAZES, SEED, on_progress),
-            patch_mazes=2,
-            cause_mazes=2,
+            "tiny",
+            {"random": adapters["random"]},
+            str(dataset),
+            "test",
+            out,
+            Options(limit=MAZES, seed=SEED, patch_mazes=2, cause_mazes=2),
+            on_progress,
         )
 
 

@@ -8,9 +8,11 @@ import pytest
 from ascii_maze.errors import UsageError
 from ascii_maze.models.chat import describe_reading
 from ascii_maze.models.loading import load_tokenizer
+from ascii_maze.mri.measure import measure
 from ascii_maze.mri.models import find_adapters, load_models
+from ascii_maze.mri.options import Options
 from ascii_maze.mri.rows import load_rows
-from ascii_maze.mri.run import measure, write_report
+from ascii_maze.mri.run import write_report
 from ascii_maze.mri.schema import read_results
 from ascii_maze.mri.schema.share import without_nan
 
@@ -23,7 +25,7 @@ FILES = ("adapter_config.json", "adapter_model.safetensors")
 def report(adapters, dataset, tmp_path_factory):
     """The folder of a report on both."""
     out = tmp_path_factory.mktemp("mri")
-    write_report("tiny", adapters, str(dataset), "train", out, limit=60, seed=5, cause_mazes=4)
+    write_report("tiny", adapters, str(dataset), "train", out, Options(limit=60, seed=5, cause_mazes=4))
     return out
 
 

@@ -64,11 +64,12 @@ def test_repeated_names_are_seeds():
 
 
 def test_a_report_on_seeds_tests_methods_and_looks_into_one_adapter_of_each(adapters, dataset, tmp_path):
+    from ascii_maze.mri.options import Options
     from ascii_maze.mri.run import write_report
 
     names = {"a@0": "zero", "a@1": "random", "b@0": "random", "b@1": "zero"}
     of = {name: adapters[of] for name, of in names.items()}
-    found = write_report("tiny", of, str(dataset), "train", tmp_path, 30, patch_mazes=8, cause_mazes=0)
+    found = write_report("tiny", of, str(dataset), "train", tmp_path, Options(limit=30, patch_mazes=8, cause_mazes=0))
     assert set(found["probes"]) == {"base", "a@0", "b@0"}
     assert set(found["patching"]) == {"a@0", "b@0"}
     assert set(found["drift"]) == set(names)
@@ -83,8 +84,11 @@ def test_a_report_on_seeds_tests_methods_and_looks_into_one_adapter_of_each(adap
 
 
 def test_one_seed_of_each_may_be_luck(adapters, dataset, tmp_path):
+    from ascii_maze.mri.options import Options
     from ascii_maze.mri.run import write_report
 
-    found = write_report("tiny", adapters, str(dataset), "train", tmp_path, 20, patch_mazes=8, cause_mazes=2)
+    found = write_report(
+        "tiny", adapters, str(dataset), "train", tmp_path, Options(limit=20, patch_mazes=8, cause_mazes=2)
+    )
     assert found["seeds"] == []
     assert "may be luck" in (tmp_path / "report.html").read_text()

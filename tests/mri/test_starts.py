@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ascii_maze.models.sources import Source
-from ascii_maze.mri.analysis import Regions, compare_precisions, compare_starts
+from ascii_maze.mri.analysis import FoundRegions, compare_precisions, compare_starts
 from ascii_maze.mri.labels import move_labels
 from ascii_maze.mri.models import BASE
 from ascii_maze.mri.starts import find_starts
@@ -14,7 +14,7 @@ from ascii_maze.mri.weights import updates
 
 from .conftest import LAYERS
 
-NONE = Regions({}, {}, {}, {}, {})
+NONE = FoundRegions({}, {}, {}, {}, {})
 
 
 def run_of(folder, started_from: str | None) -> Source:

@@ -39,7 +39,71 @@ Settings = TypedDict(
 )
 
 
-class Results(Similarity):
+class AlongSolutions(TypedDict):
+    """What models say along the solutions.
+
+    Attributes:
+        moves: what is asked of a model along the solutions.
+        lens: model -> what each layer would answer.
+        kl: adapter -> divergence from the base and to it.
+        against_start: adapter that started from another of these -> what it changed in that.
+    """
+
+    moves: Moves
+    lens: dict[str, Lens]
+    kl: dict[str, Divergence]
+    against_start: dict[str, AgainstStart]
+
+
+class Weights(TypedDict):
+    """What adapters change in the base's weights.
+
+    Attributes:
+        weights: adapter -> every module that it changes.
+        overlaps: every two adapters, at every module that both change.
+        cosines: every two adapters' updates from the base, and those from a start that they share.
+    """
+
+    weights: dict[str, list[Update]]
+    overlaps: list[Overlap]
+    cosines: list[Alignment]
+
+
+class Causes(TypedDict):
+    """What models do once they are changed in known ways.
+
+    Attributes:
+        patching: adapter -> what its states do in the base.
+        layer_effects: fine-tunes' states after one layer, patched into what they started from.
+        components: heads and MLPs of fine-tunes against what they started from.
+        mixtures: of two adapters, along the line between them and merged.
+        steering: fine-tunes' mean changes, added to what they started from.
+        walls: whether the base acts on a direction for walls; None where that is missing.
+    """
+
+    patching: dict[str, Patching]
+    layer_effects: list[LayerEffects]
+    components: list[Components]
+    mixtures: list[Mixture]
+    steering: list[Steering]
+    walls: WallEffect | None
+
+
+class Regions(TypedDict):
+    """Activation regions; each is empty where llm-mri is not installed.
+
+    Attributes:
+        regions: adapter -> the regions under the first way to label.
+        regions_by_label: way to label -> regions of all models.
+        regions_centred: adapter -> regions and edges against the base's, each model centred on its own mean.
+    """
+
+    regions: dict[str, ModelRegions]
+    regions_by_label: dict[str, RegionNumbers]
+    regions_centred: dict[str, Changes]
+
+
+class Results(Similarity, AlongSolutions, Weights, Causes, Regions):
     """mri.json.
 
     Attributes:
@@ -50,26 +114,10 @@ class Results(Similarity):
         answers: model -> how many of its own answers are valid.
         probes: model -> question -> per layer.
         probe_gains: adapter -> question -> what it gains on what it started from.
-        moves: what is asked of a model along the solutions.
-        lens: model -> what each layer would answer.
-        kl: adapter -> divergence from the base and to it.
-        against_start: adapter that started from another of these -> what it changed in that.
         quantisation: None where the base is not quantised.
-        weights: adapter -> every module that it changes.
-        overlaps: every two adapters, at every module that both change.
-        cosines: every two adapters' updates from the base, and those from a start that they share.
         seeds: tests of two methods against the seeds of each; none where there is one seed.
-        patching: adapter -> what its states do in the base.
-        layer_effects: fine-tunes' states after one layer, patched into what they started from.
-        components: heads and MLPs of fine-tunes against what they started from.
-        mixtures: of two adapters, along the line between them and merged.
-        steering: fine-tunes' mean changes, added to what they started from.
-        walls: whether the base acts on a direction for walls; None where that is missing.
         plain_text: model -> what it does on unrelated text; empty where its tokenizer knows none.
         one_maze: one of the mazes, from inside.
-        regions: adapter -> the regions under the first way to label; nothing where there are none.
-        regions_by_label: way to label -> regions of all models.
-        regions_centred: adapter -> regions and edges against the base's, each model centred on its own mean.
         missing: part of the report -> why it is not there.
         settings: what was asked for, and with which versions.
     """
@@ -81,26 +129,10 @@ class Results(Similarity):
     answers: dict[str, Share]
     probes: dict[str, dict[str, list[Probe]]]
     probe_gains: dict[str, dict[str, Gain]]
-    moves: Moves
-    lens: dict[str, Lens]
-    kl: dict[str, Divergence]
-    against_start: dict[str, AgainstStart]
     quantisation: Quantisation | None
-    weights: dict[str, list[Update]]
-    overlaps: list[Overlap]
-    cosines: list[Alignment]
     seeds: list[SeedTest]
-    patching: dict[str, Patching]
-    layer_effects: list[LayerEffects]
-    components: list[Components]
-    mixtures: list[Mixture]
-    steering: list[Steering]
-    walls: WallEffect | None
     plain_text: dict[str, PlainText]
     one_maze: OneMaze
-    regions: dict[str, ModelRegions]
-    regions_by_label: dict[str, RegionNumbers]
-    regions_centred: dict[str, Changes]
     missing: dict[str, str]
     settings: Settings
 

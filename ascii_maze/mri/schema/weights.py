@@ -6,7 +6,16 @@ from .share import Share
 
 
 class Update(TypedDict):
-    """What an adapter adds to one module; see `weights.updates`."""
+    """What an adapter adds to one module, dW.
+
+    Attributes:
+        module: its name.
+        layer: 1 to the number of decoder layers; None outside them.
+        kind: the last part of the name.
+        norm: the Frobenius norm of dW.
+        relative: that over the norm of the base's weight.
+        effective_rank: of dW.
+    """
 
     module: str
     layer: int | None
@@ -17,7 +26,11 @@ class Update(TypedDict):
 
 
 class Overlap(TypedDict):
-    """How much two adapters' updates of one module share; see `weights.overlaps`."""
+    """How much the column spaces of two adapters' updates of one module share; see `weights.overlap`.
+
+    Attributes:
+        by_chance: what random subspaces of these dimensions share on average.
+    """
 
     a: str
     b: str
