@@ -15,6 +15,7 @@ from ..models import BASE
 from ..schema import Results
 from ..schema.states import Drift
 from .charts import CaptionedFigure, bars, heatmap, lines
+from .weight_figures import cosines, module_weights, overlap, weights_overview
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,9 +83,31 @@ def _rows_in_words(results: Results, say: Say) -> str:
 
 def overview_figures(results: Results, say: Say) -> Iterator[CaptionedFigure]:
     """Layer x model, what each fine-tune changed and where it does its work."""
-    adapters, layers = results["models"][1:], range(results["layers"])
     compared = comparisons(results)
-    names = [one.label for one in compared]
+    yield from _changed_states(results, compared, say)
+    yield CaptionedFigure("weights", None, *weights_overview(results, say))
+    yield _patched_layers(results, say)
+    yield from _lens(results, say)
+    yield CaptionedFigure(
+        "next_token_kl",
+        None,
+        say(
+            "How far the next move has gone from what it was before, KL(after || before) in nats, mean over the moves "
+            "of the reference solutions. RLHF's penalty is of this kind, but on the policy's own answers."
+        ),
+        bars({one.label: one.kl for one in compared}, "nats per move"),
+    )
+    for question in QUESTIONS:
+        if question in results["probes"][BASE]:
+            yield CaptionedFigure(f"probe_{question.replace(' ', '_')}", None, *_probe(results, question, say))
+    if results["overlaps"]:
+        yield CaptionedFigure("subspace_overlap", None, *overlap(results, say))
+    if any(cell["whole"] is not None for cell in results["cosines"]):
+        yield CaptionedFigure("cosine", None, *cosines(results, say))
+
+
+def _changed_states(results: Results, compared: Sequence[Compared], say: Say) -> Iterator[CaptionedFigure]:
+    names, layers = [one.label for one in compared], range(results["layers"])
     yield CaptionedFigure(
         "drift",
         None,
@@ -113,23 +136,29 @@ def overview_figures(results: Results, say: Say) -> Iterator[CaptionedFigure]:
         ),
         heatmap(np.array([one.cka for one in compared]), names, layers, high=1, reverse=True),
     )
-    yield CaptionedFigure("weights", None, *_weights_overview(results, say))
-    yield CaptionedFigure(
+
+
+def _patched_layers(results: Results, say: Say) -> CaptionedFigure:
+    first = next(iter(results["patching"].values()))
+    return CaptionedFigure(
         "patching",
         None,
         say(
             "Validity on {mazes} mazes of the base with a fine-tune's states patched in after one layer: it rises at "
             "the layers whose change matters; bars are Wilson's 95 % intervals."
-        ).format(mazes=results["patching"][adapters[0]]["mazes"])
+        ).format(mazes=first["mazes"])
         + _which_layers(results, say),
         lines(
             {name: of["valid"] for name, of in results["patching"].items()},
             "valid, share",
             intervals={name: of["valid_ci"] for name, of in results["patching"].items()},
             low=0,
-            level=(results["patching"][adapters[0]]["base"], "base"),
+            level=(first["base"], "base"),
         ),
     )
+
+
+def _lens(results: Results, say: Say) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(
         "logit_lens",
         None,
@@ -152,22 +181,6 @@ def overview_figures(results: Results, say: Say) -> Iterator[CaptionedFigure]:
                 {name: of["probability_at_decisions"] for name, of in results["lens"].items()}, "probability", low=0
             ),
         )
-    yield CaptionedFigure(
-        "next_token_kl",
-        None,
-        say(
-            "How far the next move has gone from what it was before, KL(after || before) in nats, mean over the moves "
-            "of the reference solutions. RLHF's penalty is of this kind, but on the policy's own answers."
-        ),
-        bars({one.label: one.kl for one in compared}, "nats per move"),
-    )
-    for question in QUESTIONS:
-        if question in results["probes"][BASE]:
-            yield CaptionedFigure(f"probe_{question.replace(' ', '_')}", None, *_probe(results, question, say))
-    if results["overlaps"]:
-        yield CaptionedFigure("subspace_overlap", None, *_overlap(results, say))
-    if any(cell["whole"] is not None for cell in results["cosines"]):
-        yield CaptionedFigure("cosine", None, *_cosines(results, say))
 
 
 def method_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFigure]:
@@ -196,7 +209,7 @@ def method_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedF
         ).format(name=name),
         heatmap(np.array(results["cka_layers"][name]), [f"base {layer}" for layer in layers], layers, low=0, high=1),
     )
-    yield CaptionedFigure("weights", name, *_weights(results, name, say))
+    yield CaptionedFigure("weights", name, *module_weights(results, name, say))
     accuracy = results["patching"][name]["accuracy"]
     yield CaptionedFigure(
         "patching_by_role",
@@ -211,26 +224,29 @@ def method_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedF
             level=(accuracy["base"][0], "base"),
         ),
     )
-    questions = [question for question in QUESTIONS if question in results["probes"][name]]
-    if questions:
-        gains = [results["probe_gains"][name][question] for question in questions]
-        clear = [[low > 0 or high < 0 for low, high in of["ci"]] for of in gains]
-        yield CaptionedFigure(
-            "probe_gain",
-            name,
-            say(
-                "How much better (orange) or worse (blue) a linear probe does on this fine-tune's layers than on "
-                "those of {reference}, in accuracy or r2 on the same held-out mazes; numbers stand where the 95 % "
-                "interval over mazes, paired, leaves out 0."
-            ).format(reference=gains[0]["reference"]),
-            heatmap(
-                np.array([of["gain"] for of in gains]),
-                questions,
-                layers,
-                signed=True,
-                said=np.array(clear, dtype=bool),
-            ),
-        )
+    if questions := [question for question in QUESTIONS if question in results["probes"][name]]:
+        yield _probe_gain(results, name, questions, say)
+
+
+def _probe_gain(results: Results, name: str, questions: Sequence[str], say: Say) -> CaptionedFigure:
+    gains = [results["probe_gains"][name][question] for question in questions]
+    clear = [[low > 0 or high < 0 for low, high in of["ci"]] for of in gains]
+    return CaptionedFigure(
+        "probe_gain",
+        name,
+        say(
+            "How much better (orange) or worse (blue) a linear probe does on this fine-tune's layers than on "
+            "those of {reference}, in accuracy or r2 on the same held-out mazes; numbers stand where the 95 % "
+            "interval over mazes, paired, leaves out 0."
+        ).format(reference=gains[0]["reference"]),
+        heatmap(
+            np.array([of["gain"] for of in gains]),
+            questions,
+            range(results["layers"]),
+            signed=True,
+            said=np.array(clear, dtype=bool),
+        ),
+    )
 
 
 def appendix_figures(results: Results, say: Say) -> Iterator[CaptionedFigure]:
@@ -301,72 +317,3 @@ def _probe(results: Results, question: str, say: Say) -> tuple[str, "Figure"]:
     if measure == "r2":
         figure.axes[0].set_ylim(bottom=max(-0.5, figure.axes[0].get_ylim()[0]))
     return caption, figure
-
-
-def _weights_overview(results: Results, say: Say) -> tuple[str, "Figure"]:
-    """Adapter x layer."""
-    layers = range(1, results["layers"])
-    norms = [
-        [_root([update["norm"] for update in results["weights"][name] if update["layer"] == n]) for n in layers]
-        for name in results["models"][1:]
-    ]
-    caption = say(
-        "Size of the update of each layer's weights, the Frobenius norm over all of its modules; brighter is larger."
-    )
-    return caption, heatmap(np.array(norms), results["models"][1:], layers, low=0, axis="layer")
-
-
-def _weights(results: Results, name: str, say: Say) -> tuple[str, "Figure"]:
-    """Module x layer."""
-    updates, layers = results["weights"][name], range(1, results["layers"])
-    kinds = list(dict.fromkeys(update["kind"] for update in updates))
-    cells = {(update["kind"], update["layer"]): update["relative"] for update in updates}
-    values = np.array([[cells.get((kind, layer), np.nan) for layer in layers] for kind in kinds])
-    caption = say("Size of each module's update relative to the weights it is added to.")
-    return caption, heatmap(values.reshape(len(kinds), len(layers)), kinds, layers, low=0, axis="layer")
-
-
-def _cosines(results: Results, say: Say) -> tuple[str, "Figure"]:
-    """Pair of adapters x layer; pairs that share a start by what they changed in it."""
-    started = {frozenset((cell["a"], cell["b"])) for cell in results["cosines"] if cell["reference"] != BASE}
-    cells = [
-        cell
-        for cell in results["cosines"]
-        if cell["reference"] != BASE or frozenset((cell["a"], cell["b"])) not in started
-    ]
-    values = np.array([[cell["whole"], *cell["by_layer"]] for cell in cells], dtype=float)
-    from_start = [f" from {cell['reference']}" if cell["reference"] != BASE else "" for cell in cells]
-    names = [f"{cell['a']}, {cell['b']}{start}" for cell, start in zip(cells, from_start)]
-    caption = say(
-        "Cosine of the updates of two fine-tunes, taken as one vector: 1 is the same change, 0 is what unrelated ones "
-        "have; two that started from one other by what they changed in that."
-    )
-    columns = ["all", *range(1, results["layers"])]
-    return caption, heatmap(values, names, columns, signed=True, axis="layer (all: the whole update)")
-
-
-def _overlap(results: Results, say: Say) -> tuple[str, "Figure"]:
-    """Pair of adapters x layer."""
-    pairs = list(dict.fromkeys((cell["a"], cell["b"]) for cell in results["overlaps"]))
-    layers = range(1, results["layers"])
-    values = [
-        [
-            _mean([c["overlap"] for c in results["overlaps"] if (c["a"], c["b"]) == pair and c["layer"] == layer])
-            for layer in layers
-        ]
-        for pair in pairs
-    ]
-    chance = np.mean([cell["by_chance"] for cell in results["overlaps"]])
-    caption = say(
-        "How much of one update's column space lies in another's, mean over the modules of a layer: 1 is the same "
-        "directions, random ones of this rank share {chance:.2f}."
-    ).format(chance=chance)
-    return caption, heatmap(np.array(values), [f"{a}, {b}" for a, b in pairs], layers, low=0, high=1, axis="layer")
-
-
-def _root(norms: Sequence[float]) -> float:
-    return float(np.sqrt(np.sum(np.square(norms)))) if norms else float("nan")
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")

@@ -9,9 +9,30 @@ from ..analysis import HEADLINE
 from ..models import BASE
 from ..schema import Results
 
+Tables = dict[str, Sequence[Mapping[str, Any]]]
 
-def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
+
+def tables(results: Results) -> Tables:
     """Every table of the report; some may be empty."""
+    return {
+        **_of_states(results),
+        **_of_references(results),
+        **_of_moves(results),
+        "weights": [
+            {"model": name, **update} for name in results["models"][1:] for update in results["weights"][name]
+        ],
+        "subspace_overlap": results["overlaps"],
+        **_of_causes(results),
+        "plain_text": [
+            {"model": name, "perplexity": of["perplexity"], "layer": layer, "drift": of["drift"][layer]}
+            for name, of in results["plain_text"].items()
+            for layer in range(results["layers"])
+        ],
+        "regions": list(_leaves(results["regions_by_label"])),
+    }
+
+
+def _of_states(results: Results) -> Tables:
     adapters, layers = results["models"][1:], range(results["layers"])
     likeness = {"cka": results["cka"], "procrustes": results["procrustes"], "rsa": results["rsa"]}
     return {
@@ -22,6 +43,29 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
             for position, of in results["drift_by_position"][name].items()
             for layer in layers
         ],
+        "similarity": [
+            {"model": name, "layer": layer, **{key: of[name][layer] for key, of in likeness.items()}}
+            for name in adapters
+            for layer in layers
+        ],
+        "cka_layers": [
+            {"model": name, "base_layer": row, "layer": column, "cka": results["cka_layers"][name][row][column]}
+            for name in results["models"]
+            for row in layers
+            for column in layers
+        ],
+        "effective_rank": [
+            {"model": name, "layer": layer, "effective_rank": results["effective_rank"][name][layer]}
+            for name in results["models"]
+            for layer in layers
+        ],
+    }
+
+
+def _of_references(results: Results) -> Tables:
+    """Fine-tunes against another that they started from, and the quantised base against its full precision."""
+    layers = range(results["layers"])
+    return {
         "against_start": [
             {
                 "model": name,
@@ -43,22 +87,12 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
             for layer in layers
             if results["quantisation"]
         ],
-        "similarity": [
-            {"model": name, "layer": layer, **{key: of[name][layer] for key, of in likeness.items()}}
-            for name in adapters
-            for layer in layers
-        ],
-        "cka_layers": [
-            {"model": name, "base_layer": row, "layer": column, "cka": results["cka_layers"][name][row][column]}
-            for name in results["models"]
-            for row in layers
-            for column in layers
-        ],
-        "effective_rank": [
-            {"model": name, "layer": layer, "effective_rank": results["effective_rank"][name][layer]}
-            for name in results["models"]
-            for layer in layers
-        ],
+    }
+
+
+def _of_moves(results: Results) -> Tables:
+    layers = range(results["layers"])
+    return {
         "probes": list(_probes(results)),
         "logit_lens": [
             {"model": name, "layer": layer, **_at(layer, of)}
@@ -70,8 +104,12 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
             {"model": name, **of, **(results["against_start"][name]["kl"] if name in results["against_start"] else {})}
             for name, of in results["kl"].items()
         ],
-        "weights": [{"model": name, **update} for name in adapters for update in results["weights"][name]],
-        "subspace_overlap": results["overlaps"],
+    }
+
+
+def _of_causes(results: Results) -> Tables:
+    layers = range(results["layers"])
+    return {
         "patching": list(_patching(results)),
         "patching_by_role": [
             {"model": name, "role": role, "layer": layer, "accuracy": accuracy[layer]}
@@ -84,12 +122,6 @@ def tables(results: Results) -> dict[str, Sequence[Mapping[str, Any]]]:
         "mixtures": list(_mixtures(results)),
         "steering": list(_steering(results)),
         "walls": [{"layer": layer, **_at(layer, _lists(results["walls"]))} for layer in layers if results["walls"]],
-        "plain_text": [
-            {"model": name, "perplexity": of["perplexity"], "layer": layer, "drift": of["drift"][layer]}
-            for name, of in results["plain_text"].items()
-            for layer in layers
-        ],
-        "regions": list(_leaves(results["regions_by_label"])),
     }
 
 
