@@ -7,7 +7,8 @@ from .adapter_config import CONFIG, ModelError, fetch, read_config
 from .adapters import put_adapter, read_weights, refuse_misfit
 from .chat import AS_IT_IS, Chat, how_read, note_reading
 from .devices import this_device
-from .quantisation import dequantise_once_for_generation, keep_trainable_on_cpu, not_finite
+from .folding import fold_for_generation
+from .quantisation import keep_trainable_on_cpu, not_finite
 from .sources import Source, find_model, find_named, is_same_model, loadable, settle_name
 from .templates import set_chat_template
 
@@ -257,8 +258,8 @@ def load_base(model_args):
         raise _cannot_load("model", model_args.model_name_or_path, error) from error
     check_whole(model, found, model_args.model_name_or_path, new_head=scores)
     keep_trainable_on_cpu(model)
-    if model_args.load_in_4bit and not scores and not torch.cuda.is_available():
-        dequantise_once_for_generation(model)
+    if not scores and not torch.cuda.is_available():
+        fold_for_generation(model)
     return model
 
 

@@ -1,20 +1,7 @@
 """What 4-bit weights need to be trained rightly, and to generate fast on a CPU."""
 
-import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-
-def dequantise_once_for_generation(model) -> None:
-    """Give a 4-bit model a `generate` that dequantises its weights once; see `dequantised`."""
-    generate = model.generate
-
-    @functools.wraps(generate)
-    def generate_dequantised(*args, **kwargs):
-        with dequantised(model):
-            return generate(*args, **kwargs)
-
-    model.generate = generate_dequantised
 
 
 class Dequantised:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import AsciiMazeError
+from ..models.folding import folded
 from ..models.quantisation import dequantised
 from ..terminal import OnProgress
 from . import patching
@@ -24,7 +25,6 @@ from .analysis import (
     seed_measures,
 )
 from .causes import patch_layers, valid_share
-from .folding import folded
 from .interventions import intervene
 from .labels import maze_labels, move_labels
 from .lens import logit_lens, mean_at, next_token_kl

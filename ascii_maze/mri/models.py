@@ -8,10 +8,10 @@ from typing import Any
 
 from ..errors import AsciiMazeError, UsageError
 from ..models.chat import AS_IT_IS, Chat, turn_ends
+from ..models.folding import forget_folded
 from ..models.loading import context_of
 from ..models.sources import Source, how_loaded
 from ..references import Reference
-from .folding import forget_folded
 
 BASE = "base"
 # Of an adapter, and behind @ its seed: part of file names, of PEFT's names, of the page's ids.

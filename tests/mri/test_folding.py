@@ -2,7 +2,7 @@
 
 import pytest
 
-from ascii_maze.mri.folding import folded
+from ascii_maze.models.folding import folded
 from ascii_maze.mri.models import as_models
 
 from .conftest import LAYERS
