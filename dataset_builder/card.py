@@ -14,7 +14,8 @@ from ascii_maze.mazes.generators import mazes_at
 from ascii_maze.mazes.rejected import KINDS
 from ascii_maze.templating import render
 
-from .config import ANY_LENGTH, BuildConfig, quotas
+from .config import BuildConfig, quotas
+from .config_values import ANY_LENGTH
 from .schema import BuildRecord
 
 PURPOSES = {

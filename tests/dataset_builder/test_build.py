@@ -28,7 +28,8 @@ from ascii_maze.metrics.path_validity.styles import STYLES
 from dataset_builder import build as builder
 from dataset_builder import choose as choosing
 from dataset_builder.build import build
-from dataset_builder.config import SPLIT_SOURCES, BuildConfig, Kind, load_config, quotas
+from dataset_builder.config import BuildConfig, Kind, load_config, quotas
+from dataset_builder.config_values import SPLIT_SOURCES
 from dataset_builder.reasoned import others_of
 from dataset_builder.rows import FACTS
 from dataset_builder.schema import CONFIGS

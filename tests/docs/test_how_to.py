@@ -8,7 +8,7 @@ import pytest
 from ascii_maze.mazes import carvers, generators
 from ascii_maze.study.findings import sentence_of
 from ascii_maze.study.settings import load_study
-from dataset_builder import config
+from dataset_builder import config, config_values
 from dataset_builder.build import build
 
 from ..study.test_findings import CONTRAST
@@ -25,8 +25,9 @@ def test_the_generator_of_its_page_fills_the_config_of_its_page(tmp_path: Path, 
     namespace = dict(vars(carvers))
     exec(compile(kernel, page, "exec"), namespace)  # noqa: S102, it is ours
     known = MappingProxyType({**generators.GENERATORS, "columns": namespace["carve_columns"]})
-    for module in (generators, config):
-        monkeypatch.setattr(module, "GENERATORS", known)
+    monkeypatch.setattr(generators, "GENERATORS", known)
+    choices = [one._replace(known=known) if one.what == "generator" else one for one in config_values.CHOICES]
+    monkeypatch.setattr(config_values, "CHOICES", choices)
     (tmp_path / "my.yaml").write_text(blocks(page, "yaml")[0])
     record = build(config.load_config(str(tmp_path / "my.yaml")), tmp_path / "my-mazes")
     assert record["rows"]["prompts/test_unseen"] == 20
