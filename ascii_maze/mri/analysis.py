@@ -23,7 +23,7 @@ from .places import solution_labels
 from .positions import TokenisedWalk
 from .probes import Scored, compare_probes, train_probe
 from .regions.changes import KINDS, Centred, apart, find_changes, with_tests
-from .regions.comparison import compare_regions, fit_regions
+from .regions.comparison import RegionSettings, compare_regions, fit_regions
 from .schema.regions import Changes, RegionComparison
 from .schema.share import only
 from .schema.states import AgainstStart, Drift, Gain, Probe, Quantisation, Similarity
@@ -51,7 +51,7 @@ THREADS = min(8, os.cpu_count() or 1)
 
 
 class FoundRegions(NamedTuple):
-    """FoundRegions of all models.
+    """Regions of all models.
 
     Attributes:
         by_label: label -> of `compare_regions`; empty where there are none.
@@ -317,7 +317,7 @@ def find_regions(
     seed: int,
     on_progress: OnProgress,
 ) -> FoundRegions:
-    """FoundRegions of every model's activations, for each label with at least two groups of mazes.
+    """Regions of every model's activations, for each label with at least two groups of mazes.
 
     Args:
         labels: of `maze_labels`.
@@ -325,8 +325,9 @@ def find_regions(
             the base among them.
     """
     try:
-        fitted = fit_regions(activations, HEADLINE, seed)
-        centred = fit_regions(Centred(activations), HEADLINE, seed)
+        fitted, centred = (
+            fit_regions(states, RegionSettings(HEADLINE, seed)) for states in (activations, Centred(activations))
+        )
     except AsciiMazeError as error:
         return FoundRegions({}, {}, {}, {}, {"activation regions": str(error)})
     steps = itertools.count(1)

@@ -1,7 +1,6 @@
 """What a fine-tune's change does, layer by layer: the base answers with the fine-tune's states after one layer."""
 
 from collections.abc import Iterator, Sequence
-from typing import TypedDict
 
 import numpy as np
 
@@ -11,20 +10,13 @@ from .layers import MOST, next_layer, wanted_layers
 from .models import BASE, Models
 from .positions import TokenisedWalk
 from .reading import Recording
-from .schema.causes import Patching
+from .schema.causes import PatchedLayers, Patching, PatchingControls
 from .schema.share import Share
 from .weights import randomised
 
 # Mazes whose next moves are counted, of those that patched models answer.
 PATCHED_READS = 24
 RESAMPLES = 1_000
-
-
-class Controls(TypedDict):
-    """Two of the numbers of `schema.Patching`."""
-
-    above_half: Share | None
-    random_to_half: Share | None
 
 
 def valid_share(right: np.ndarray) -> Share:
@@ -53,12 +45,6 @@ def patch_layers(
         solved: model -> bool (n,), of its own answers.
         option: which layers; see `layers.wanted_layers`.
         seed: of the resampled mazes and of the random updates.
-
-    Returns:
-        For each adapter `layers`, those that were patched, and per layer, None at the others, `valid`, `valid_ci` and
-        `restored`, the share of the way from the base's validity to the fine-tune's (None where these are equal);
-        `base`, `fine_tune`, `mazes`; `half` and what belongs to it, see `schema.Patching`; and `accuracy`, see
-        `patching.patched_accuracy`, with `reads`, the mazes of that.
     """
     walks = walks[: len(rows)]
     few = walks[:PATCHED_READS]
@@ -70,24 +56,15 @@ def patch_layers(
     for rank, name in enumerate(names):
         base, own = solved[BASE][: len(rows)], solved[name][: len(rows)]
         answer = Patched(models, name, rows, walks, base, own)
-        shares: dict[int, Share] = {}
         right: dict[int, np.ndarray] = {}
-        for layer in _in_turn(wanted, shares, last):
+        for layer in _in_turn(wanted, right, last):
             right[layer] = answer(layer)
-            shares[layer] = valid_share(right[layer])
-            on_progress("patching", rank * each + len(shares), steps)
-        accuracy = patching.patched_accuracy(models, name, few, sorted(shares))
+            on_progress("patching", rank * each + len(right), steps)
+        accuracy = patching.patched_accuracy(models, name, few, sorted(right))
         on_progress("patching", (rank + 1) * each, steps)
         half, half_ci = half_back(base, own, right, seed)
-        by_layer = [shares.get(layer) for layer in range(last + 1)]
-        start, end = float(base.mean()), float(own.mean())
         found[name] = Patching(
-            base=start,
-            fine_tune=end,
-            layers=sorted(shares),
-            valid=[share and share["valid"] for share in by_layer],
-            valid_ci=[share and share["valid_ci"] for share in by_layer],
-            restored=[(one["valid"] - start) / (end - start) if one and end != start else None for one in by_layer],
+            **_by_layer(base, own, right, last),
             half=half,
             half_ci=half_ci,
             **_controls(models, name, half if half_ci else None, rows, walks, seed),
@@ -96,6 +73,20 @@ def patch_layers(
             reads=len(few),
         )
     return found
+
+
+def _by_layer(base: np.ndarray, own: np.ndarray, right: dict[int, np.ndarray], last: int) -> PatchedLayers:
+    """Arguments as those of `half_back`; `last` is the last layer."""
+    shares = [valid_share(right[layer]) if layer in right else None for layer in range(last + 1)]
+    start, end = float(base.mean()), float(own.mean())
+    return {
+        "base": start,
+        "fine_tune": end,
+        "layers": sorted(right),
+        "valid": [share and share["valid"] for share in shares],
+        "valid_ci": [share and share["valid_ci"] for share in shares],
+        "restored": [(one["valid"] - start) / (end - start) if one and end != start else None for one in shares],
+    }
 
 
 def half_back(
@@ -131,7 +122,7 @@ def half_back(
 
 def _controls(
     models: Models, name: str, half: int | None, rows: Sequence[dict], walks: Sequence[TokenisedWalk], seed: int
-) -> Controls:
+) -> PatchingControls:
     """Whether the gain needs the layers up to one, and whether any change of them would do."""
     if not half:  # at the embedding there is nothing below, and nothing to leave out
         return {"above_half": None, "random_to_half": None}
@@ -144,11 +135,15 @@ def _controls(
     }
 
 
-def _in_turn(wanted: Sequence[int] | None, shares: dict[int, Share], last: int) -> Iterator[int]:
-    """The layers to patch; if they are not given, each is chosen by the shares that those before it have left."""
+def _in_turn(wanted: Sequence[int] | None, right: dict[int, np.ndarray], last: int) -> Iterator[int]:
+    """The layers to patch; if they are not given, each is chosen by the validity at those before it.
+
+    Args:
+        right: layer -> bool (mazes,), which are solved with it patched; the caller adds each layer as it is yielded.
+    """
     yield from (0, last) if wanted is None else wanted
     while wanted is None:
-        ahead = next_layer({layer: share["valid"] for layer, share in shares.items()}, last)
+        ahead = next_layer({layer: float(solved.mean()) for layer, solved in right.items()}, last)
         if ahead is None:
             return
         yield ahead

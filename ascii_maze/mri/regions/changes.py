@@ -46,12 +46,12 @@ def find_changes(fitted: Fitted, reference: str, model: str) -> Changes:
         whose labels were swapped at random prompts, and `p`, how often that is as low as the real one.
     """
     settings, count = fitted.settings, len(fitted.groups)
-    halves = split_halves(fitted.groups, settings["splits"], [settings["seed"], 0])
+    halves = split_halves(fitted.groups, settings.splits, [settings.seed, 0])
     found = {}
     for kind in KINDS:
         measure = measures(fitted.areas, settings)[kind]
         table = compare_models(measure, [reference, model], np.arange(count), halves)[model]
-        rng = np.random.default_rng([settings["seed"], 1])
+        rng = np.random.default_rng([settings.seed, 1])
         null = swapped_agreements(measure, reference, model, fitted.groups, rng)
         p = (1 + (null <= table["agreement"] + 1e-12).sum()) / (1 + len(null))
         found[kind] = Agreement(**table, expected=float(null.mean()), p=float(p))

@@ -14,15 +14,13 @@ class Accuracy(TypedDict):
     fine_tune: list[float]
 
 
-class Patching(TypedDict):
-    """The base given one fine-tune's states at one layer at a time; see `causes.patch_layers`.
+class PatchedLayers(TypedDict):
+    """Validity of the base with one fine-tune's states in one layer at a time.
 
     Attributes:
+        base: validity of the base itself; `fine_tune`, of the fine-tune.
         layers: that were patched; the lists per layer have None at the others.
-        half: the first of them that restores half of the gain; None where the fine-tune solves no more than the base.
-        half_ci: 95 % of it over resampled mazes; None where the gain is not larger than chance.
-        above_half: validity of the base with the adapter in the layers above that one only: whether the gain needs it.
-        random_to_half: validity with random updates of the same norms up to it: whether any change would do.
+        restored: the share of the way from the base's validity to the fine-tune's; None where these are equal.
     """
 
     base: float
@@ -31,10 +29,33 @@ class Patching(TypedDict):
     valid: list[float | None]
     valid_ci: list[list[float] | None]
     restored: list[float | None]
-    half: int | None
-    half_ci: list[int] | None
+
+
+class PatchingControls(TypedDict):
+    """Validity of the base with other changes than a fine-tune's states, None where there is no such layer.
+
+    Attributes:
+        above_half: with the adapter in the layers above `Patching.half` only: whether the gain needs that layer.
+        random_to_half: with random updates of the same norms up to it: whether any change would do.
+    """
+
     above_half: Share | None
     random_to_half: Share | None
+
+
+class Patching(PatchedLayers, PatchingControls):
+    """The base given one fine-tune's states at one layer at a time; see `causes.patch_layers`.
+
+    Attributes:
+        half: the first of them that restores half of the gain; None where the fine-tune solves no more than the base.
+        half_ci: 95 % of it over resampled mazes; None where the gain is not larger than chance.
+        accuracy: of next moves; see `patching.patched_accuracy`.
+        mazes: that patched models answered.
+        reads: mazes whose next moves were counted.
+    """
+
+    half: int | None
+    half_ci: list[int] | None
     accuracy: Accuracy
     mazes: int
     reads: int

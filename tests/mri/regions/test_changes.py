@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ascii_maze.mri.regions.changes import Centred, find_changes, with_tests
-from ascii_maze.mri.regions.comparison import fit_regions
+from ascii_maze.mri.regions.comparison import RegionSettings, fit_regions
 from ascii_maze.mri.similarity import drift
 
 from ..made import Made
@@ -23,10 +23,10 @@ def test_a_constant_is_an_offset_and_no_change_of_centred_regions():
     made = shifted(Made())
     base, tuned = (made.read(model, 3, "goal") for model in ("base", "sft"))
     assert drift(base, tuned)["offset_share"] == pytest.approx(1.0)
-    as_they_are = find_changes(fit_regions(made, "goal", 0), "base", "sft")
+    as_they_are = find_changes(fit_regions(made, RegionSettings("goal", 0)), "base", "sft")
     assert as_they_are["regions"]["agreement"] < 0.6
     assert as_they_are["regions"]["p"] == 0.01
-    centred = find_changes(fit_regions(Centred(made), "goal", 0), "base", "sft")
+    centred = find_changes(fit_regions(Centred(made), RegionSettings("goal", 0)), "base", "sft")
     for kind in ("edges", "regions"):
         assert centred[kind]["agreement"] > 0.97
         assert centred[kind]["p"] > 0.05
@@ -35,13 +35,13 @@ def test_a_constant_is_an_offset_and_no_change_of_centred_regions():
 def test_another_arrangement_of_the_prompts_is_a_change_centred_or_not():
     made = Made(changed={"sft": 0.6})
     for activations in (made, Centred(made)):
-        found = find_changes(fit_regions(activations, "goal", 0), "base", "sft")
+        found = find_changes(fit_regions(activations, RegionSettings("goal", 0)), "base", "sft")
         assert found["edges"]["p"] == 0.01
         assert found["edges"]["agreement"] < found["edges"]["expected"]
 
 
 def test_models_that_are_equal_agree_wholly_and_so_do_their_mixtures():
-    fitted = fit_regions(Made(changed={"sft": 0.0}), "goal", 0)
+    fitted = fit_regions(Made(changed={"sft": 0.0}), RegionSettings("goal", 0))
     found = find_changes(fitted, "base", "sft")
     for kind in ("edges", "regions"):
         assert (found[kind]["agreement"], found[kind]["expected"], found[kind]["p"]) == (1.0, 1.0, 1.0)
@@ -57,11 +57,11 @@ def test_two_draws_of_one_noise_are_rarely_told_apart():
             clean = made.arrays["base", layer]
             for model in ("base", "sft"):
                 made.arrays[model, layer] = clean + rng.normal(scale=1.0, size=clean.shape).astype(np.float32)
-        low += find_changes(fit_regions(made, "goal", 0), "base", "sft")["regions"]["p"] <= 0.05
+        low += find_changes(fit_regions(made, RegionSettings("goal", 0)), "base", "sft")["regions"]["p"] <= 0.05
     assert low <= 2  # one in twenty is expected
 
 
 def test_the_same_seed_gives_the_same_p():
     made = Made()
-    one, two = (find_changes(fit_regions(made, "goal", 3), "base", "sft") for _ in range(2))
+    one, two = (find_changes(fit_regions(made, RegionSettings("goal", 3)), "base", "sft") for _ in range(2))
     assert one == two

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.mri.regions.comparison import LLM_MRI, compare_regions, fit_regions
+from ascii_maze.mri.regions.comparison import LLM_MRI, RegionSettings, compare_regions, fit_regions
 from ascii_maze.mri.regions.edges import ALL
 
 from ..made import Made
@@ -15,8 +15,8 @@ NAMES = ["failed", "solved"]
 SMALL = {"components": 4, "gridsize": 5, "splits": 4}
 
 
-def compare(made: Made, labels: np.ndarray | None = None, position: str = "goal", **settings) -> dict:
-    fitted = fit_regions(made, position, 0, **{**SMALL, **settings})
+def compare(made: Made, labels: np.ndarray | None = None, position: str = "goal", groups=None, **settings) -> dict:
+    fitted = fit_regions(made, RegionSettings(position, 0, **{**SMALL, **settings}), groups)
     return compare_regions(fitted, made.labels if labels is None else labels, NAMES)
 
 
@@ -137,7 +137,7 @@ def test_a_label_of_few_prompts_is_left_out():
     made = Made()
     labels = made.labels.copy()
     labels[:7] = 2
-    result = compare_regions(fit_regions(made, "goal", 0, **SMALL), labels, [*NAMES, "rare"])
+    result = compare_regions(fit_regions(made, RegionSettings("goal", 0, **SMALL)), labels, [*NAMES, "rare"])
     assert result["left_out"] == {"rare": 7}
     assert list(result["labels"]) == [ALL, *NAMES]
 

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.patches import Rectangle
 
-from ascii_maze.mri.regions.comparison import compare_regions, fit_regions
+from ascii_maze.mri.regions.comparison import RegionSettings, compare_regions, fit_regions
 from ascii_maze.mri.regions.edges import ALL
 from ascii_maze.templating.language import english
 
@@ -24,7 +24,7 @@ HOSTILE = "<b>$\\frac$</b>"
 def compared():
     made = Made(changed={"sft": 0.5, "orpo": 0.0})
     settings = {"components": 4, "gridsize": 5, "splits": 2}
-    return compare_regions(fit_regions(made, "goal", 0, **settings), made.labels, [HOSTILE, "solved"])
+    return compare_regions(fit_regions(made, RegionSettings("goal", 0, **settings)), made.labels, [HOSTILE, "solved"])
 
 
 @pytest.fixture(scope="module")
