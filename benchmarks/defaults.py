@@ -45,7 +45,7 @@ def first_step(dataset: Path, folder: Path, changes: dict) -> tuple[float, "obje
     from ascii_maze.models.loading import load_tokenizer
     from ascii_maze.recipe import load_recipe, parse_recipe
     from ascii_maze.training.data import load_rows, measure_lengths
-    from ascii_maze.training.run import make_trainer
+    from ascii_maze.training.trainer import make_trainer
 
     class Keep(TrainerCallback):
         def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs):

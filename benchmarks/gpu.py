@@ -121,7 +121,7 @@ def make_trainer(method: str, way: Way, settings: dict[str, Any]):
     from ascii_maze.training.data import load_rows, measure_lengths
     from ascii_maze.training.machine import settle
     from ascii_maze.training.rewards import Terms, reward_function
-    from ascii_maze.training.run import make_trainer as make_ours
+    from ascii_maze.training.trainer import make_trainer as make_ours
 
     words = [word for key, value in {**settings, **(way.changes or {})}.items() for word in (f"--{key}", str(value))]
     recipe = load_recipe(ROOT / f"recipes/{method}.yaml", words)

@@ -43,7 +43,7 @@ def overhead(dataset: Path, folder: Path, rounds: int, steps: int = 10) -> list[
     from ascii_maze.recipe import load_recipe, parse_recipe
     from ascii_maze.training.callbacks import JsonLog
     from ascii_maze.training.data import load_rows, measure_lengths
-    from ascii_maze.training.run import make_trainer
+    from ascii_maze.training.trainer import make_trainer
 
     class Stopwatch(TrainerCallback):
         def on_step_begin(self, args, state, control, **kwargs):
@@ -115,7 +115,7 @@ def trainers_of(method: str, options: argparse.Namespace, dataset: Path, folder:
     from ascii_maze.recipe.methods import METHODS
     from ascii_maze.training.data import load_rows, measure_lengths
     from ascii_maze.training.rewards import Terms, reward_function
-    from ascii_maze.training.run import make_trainer
+    from ascii_maze.training.trainer import make_trainer
 
     settings = {
         "model_name_or_path": settle_name(options.model),

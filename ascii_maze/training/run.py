@@ -6,31 +6,26 @@ without it is not a finished run.
 """
 
 import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from dataset_builder.load import first_rows
 
-from ..errors import AsciiMazeError, UsageError, printable, reason
+from ..errors import AsciiMazeError, printable, reason
 from ..files import output_folder, write_text
-from ..models.chat import Chat, how_read, turn_ends
-from ..models.loading import check_vocabulary, load_model_to_train, load_tokenizer_to_train
-from ..models.quantisation import restore_weights, trained_weights
-from ..models.shared_prefix import without_adapter
+from ..models.chat import Chat, how_read
+from ..models.loading import load_tokenizer_to_train
 from ..models.templates import read_template
-from ..recipe import Arguments, Budget, Recipe, RunArguments
-from ..recipe.methods import METHODS, Method, methods_that
+from ..recipe import Arguments, Recipe, RunArguments
+from ..recipe.methods import METHODS
 from ..recipe.run_metrics import OwnAnswers, read_metrics
-from . import method_module
-from .callbacks import EarlyStopping, JsonLog, StopAtBudget
+from .callbacks import JsonLog
 from .chain import check_predecessors
 from .checkpoints import checkpoints, newest_intact, remove_checkpoints, trim_log
 from .data import (
     Lengths,
     check_lengths,
-    check_positions,
     identify_rows,
     load_rows,
     maze_texts,
@@ -47,13 +42,10 @@ from .folder import (
     nothing_made,
     what_is_read,
 )
-from .heads import project_labelled_alone
 from .outcome import check_disk, collect_metrics, gather_weights, save
-from .preflight import describe, prove_round_trip, rows_per_step, steps_for_tokens
-from .publish import check_destination, publish, take_destination
-from .sharing import share_prefixes
-from .tokenised import columns_of
-from .validity import measure_validity
+from .preflight import describe, prove_round_trip, rows_per_step
+from .publish import Destination, check_destination, publish, take_destination
+from .trainer import make_trainer
 from .watch import LossError
 
 PLANNED = 64  # rows that a trainer is given to make a plan
@@ -87,35 +79,19 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     if finished:
         check_same_rows(out, read_metrics(out).get("dataset"), start.dataset)
         if first_process:
-            print(printable(f"{out} holds this run, finished; --overwrite trains it again"))
-            if checkpoints(out):  # it was killed before it removed them
-                with output_folder(out):
-                    remove_checkpoints(out)
-            if destination:
-                publish(out, destination)
+            keep_finished(out, destination)
         return out
     tokenizer = load_tokenizer_to_train(arguments.model, arguments.run.adapter_name_or_path, chat_of(arguments.run))
     own: OwnAnswers | None = None
     answered: dict[str, str] = {}
     if arguments.run.own_answers and not dry_run:
-        from .own_answers import own_rows
-
-        with output_folder(out) if first_process else nullcontext():
-            read = what_is_read(arguments, tokenizer)
-            train_rows, digest, own = own_rows(recipe.method, arguments, train_rows, tokenizer, read, out)
-        answered["own_answers"] = digest
-    lengths = measure_lengths(train_rows, tokenizer)
-    check_lengths(train_rows, lengths, tokenizer, training, method.generates)
-    with refusals(recipe):
-        proven = prove_round_trip(recipe.method, training, tokenizer, train_rows, training.seed)
-    if method.generates:  # the recipe's is for the answer; a thought has room of its own
-        training.max_completion_length += how_read(tokenizer).thinking_tokens + thought_room(train_rows, tokenizer)
+        train_rows, answered["own_answers"], own = answer_rows(recipe, arguments, train_rows, tokenizer, out)
+    lengths, proven = check_rows(recipe, arguments, train_rows, tokenizer)
     # TRL tokenises every row that it is given, which for a plan would be most of the time.
     given = first_rows(train_rows, PLANNED) if dry_run else train_rows
     with refusals(recipe), nothing_made(out):
         trainer = make_trainer(recipe, arguments, given, eval_rows, tokenizer, lengths, own)
-    trained = sum(p.numel() * p.element_size() for p in trainer.model.parameters() if p.requires_grad)
-    check_disk(out, trained, training.save_total_limit or 3)
+    check_disk(out, trained_bytes(trainer.model), training.save_total_limit or 3)
     if first_process:
         rows = len(trainer.train_dataset) * len(train_rows) // len(given)  # KTO makes two of each
         print(printable(describe(recipe, trainer, rows, lengths, eval_rows, proven)), flush=True)
@@ -128,19 +104,68 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
             check_start(out, start._replace(reads={**what_is_read(arguments, tokenizer), **answered}))
         trainer.accelerator.wait_for_everyone()
         train(trainer, recipe, out, train_rows)
-        metrics = collect_metrics(recipe, trainer, start.dataset, own)
-        weights = gather_weights(trainer)
-        if first_process:
-            with full_disk_in_one_line(out):
-                save(out, trainer, weights, tokenizer, recipe, metrics)
-            remove_checkpoints(out)
-            spent = f"{metrics['steps']} steps, {metrics['tokens']:,} tokens in {metrics['seconds']:.0f} s"
-            print(printable(f"{out}: {spent}"))
+        finish(trainer, recipe, out, tokenizer, start, own)
         trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
     if first_process and destination:
         publish(out, destination)
     return out
+
+
+def keep_finished(out: Path, destination: Destination | None) -> None:
+    """Leave a finished run as it is, but for what was still to do after it had finished."""
+    print(printable(f"{out} holds this run, finished; --overwrite trains it again"))
+    if checkpoints(out):  # it was killed before it removed them
+        with output_folder(out):
+            remove_checkpoints(out)
+    if destination:
+        publish(out, destination)
+
+
+def answer_rows(recipe: Recipe, arguments: Arguments, rows, tokenizer, out: Path):
+    """Rows made of the model's own answers, their digest, and what sampling them took; see `own_answers.own_rows`."""
+    from .own_answers import own_rows
+
+    with output_folder(out) if arguments.training.process_index == 0 else nullcontext():
+        read = what_is_read(arguments, tokenizer)
+        return own_rows(recipe.method, arguments, rows, tokenizer, read, out)
+
+
+def check_rows(recipe: Recipe, arguments: Arguments, rows, tokenizer) -> tuple[Lengths, int]:
+    """Check that the rows fit and can be read back from their tokens; make room for reasoning before an answer.
+
+    Returns:
+        Their lengths, and how many conversations were read back, for the plan.
+
+    Raises:
+        AsciiMazeError: a row is too long, or cannot be read back.
+    """
+    training, method = arguments.training, METHODS[recipe.method]
+    lengths = measure_lengths(rows, tokenizer)
+    check_lengths(rows, lengths, tokenizer, training, method.generates)
+    with refusals(recipe):
+        proven = prove_round_trip(recipe.method, training, tokenizer, rows, training.seed)
+    if method.generates:  # the recipe's length is for the answer; reasoning has room of its own
+        training.max_completion_length += how_read(tokenizer).thinking_tokens + thought_room(rows, tokenizer)
+    return lengths, proven
+
+
+def trained_bytes(model) -> int:
+    """The size of the weights that are trained."""
+    return sum(weight.numel() * weight.element_size() for weight in model.parameters() if weight.requires_grad)
+
+
+def finish(trainer, recipe: Recipe, out: Path, tokenizer, start: RunStart, own: OwnAnswers | None) -> None:
+    """Save a trained run, metrics.json last, and remove its checkpoints; every process takes part in the gathering."""
+    metrics = collect_metrics(recipe, trainer, start.dataset, own)
+    weights = gather_weights(trainer)
+    if not trainer.is_world_process_zero():
+        return
+    with full_disk_in_one_line(out):
+        save(out, trainer, weights, tokenizer, recipe, metrics)
+    remove_checkpoints(out)
+    spent = f"{metrics['steps']} steps, {metrics['tokens']:,} tokens in {metrics['seconds']:.0f} s"
+    print(printable(f"{out}: {spent}"))
 
 
 def chat_of(run: RunArguments) -> Chat:
@@ -166,121 +191,6 @@ def refusals(recipe: Recipe) -> Iterator[None]:
         raise
     except Exception as error:
         raise AsciiMazeError(f"{recipe.path.name} cannot be trained: {reason(error)}") from error
-
-
-def make_trainer(
-    recipe: Recipe,
-    arguments: Arguments,
-    train_rows,
-    eval_rows,
-    tokenizer,
-    lengths: Lengths,
-    own: OwnAnswers | None = None,
-):
-    """Make the trainer of the recipe's method, with its model, rows and callbacks.
-
-    Args:
-        own: what the model has answered before, where the rows are made of that.
-
-    Raises:
-        UsageError: the recipe asks for walks step by step or a random reward, which its method does not know; or
-            sampling has used up the budget.
-    """
-    training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
-    check_method(method, extra)
-    training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
-    budget = what_is_left(Budget.parse(extra.budget), own) if extra.budget else None
-    if budget and budget.unit == "steps":
-        cap_steps(training, budget.amount)
-    if extra.early_stopping_patience is not None:
-        training.metric_for_best_model, training.greater_is_better = "eval_valid", True
-        training.restore_callback_states_from_checkpoint = True  # how many evaluations were no better
-    model = load_model_to_train(arguments.model, extra.adapter_name_or_path, training.seed)
-    check_vocabulary(model, tokenizer, extra.adapter_name_or_path or arguments.model.model_name_or_path)
-    if not method.scores:
-        end_at_turns(model, tokenizer, training)
-    rollout = training.max_completion_length if method.generates else 0
-    longest = min(lengths.most, getattr(training, "max_length", None) or lengths.most)
-    check_positions(model, longest, rollout)
-    weights = trained_weights(model)
-    columns = columns_of(recipe.method, train_rows)
-    tasks = eval_rows and list(
-        {maze: (prompt, maze) for prompt, maze in zip(eval_rows["prompt"], maze_texts(eval_rows))}.values()
-    )
-    trainer = method_module(recipe.method).make_trainer(
-        method.trainer_class(),
-        extra,
-        model=model,
-        args=training,
-        train_dataset=train_rows.select_columns(columns),
-        eval_dataset=eval_rows and eval_rows.select_columns(columns),
-        processing_class=tokenizer,
-        measure=tasks and (lambda trainer: measure_walks(trainer, tasks, extra)),
-    )
-    restore_weights(trainer.model, weights)
-    project_labelled_alone(without_adapter(trainer.model))
-    trainer.sharing = share_prefixes(trainer, extra.shared_prefix, longest + rollout)
-    if budget and budget.unit == "tokens":
-        cap_steps(training, steps_for_tokens(trainer, budget.amount, lengths, len(train_rows)))
-    if budget:
-        trainer.add_callback(StopAtBudget(budget, trainer))
-    if extra.early_stopping_patience is not None:
-        trainer.add_callback(EarlyStopping(extra.early_stopping_patience))
-    return trainer
-
-
-def check_method(method: Method, run: RunArguments) -> None:
-    """Check that a method knows what a recipe asks of it.
-
-    Raises:
-        UsageError: it does not.
-    """
-    if run.random_reward and not method.verifiable:
-        raise UsageError(f"'random_reward' is for {methods_that(lambda one: one.verifiable)}; leave it out")
-    if (run.stepwise or run.max_moves) and not method.stepwise:
-        those = methods_that(lambda one: one.stepwise)
-        raise UsageError(f"'stepwise' and 'max_moves' are for {those}; leave them out")
-    if run.stepwise and run.random_reward:
-        raise UsageError("'random_reward' is for walks written as a whole; leave it or 'stepwise' out")
-
-
-def measure_walks(trainer, tasks: list, run: RunArguments) -> dict[str, float]:
-    """How often held-out mazes are walked from S to G: by one answer, or step by step where the recipe says so."""
-    if run.stepwise is None:
-        return measure_validity(trainer, tasks)
-    from .steps import measure_steps
-
-    return measure_steps(trainer, [maze for _, maze in tasks], run)
-
-
-def end_at_turns(model, tokenizer, training) -> None:
-    """Let a rollout end with the token that the template writes after an answer, which need not be the eos."""
-    ends = turn_ends(tokenizer, model)
-    model.generation_config.eos_token_id = ends  # it is saved with a whole model, too
-    if getattr(training, "use_vllm", False):
-        training.generation_kwargs = {"stop_token_ids": ends, **(training.generation_kwargs or {})}
-
-
-def what_is_left(budget: Budget, own: OwnAnswers | None) -> Budget:
-    """What of a budget is left for training once the model's own answers are sampled.
-
-    Raises:
-        UsageError: nothing.
-    """
-    if own is None or budget.unit == "steps":
-        return budget
-    used = own["tokens"] if budget.unit == "tokens" else math.ceil(own["seconds"])
-    if used >= budget.amount:
-        raise UsageError(
-            f"sampling {own['answers']:,} own answers took {used:,} of the budget of {budget.amount:,} {budget.unit} "
-            "and leaves nothing to train with; lower train_limit or own_answers, or raise the budget"
-        )
-    return Budget(budget.unit, budget.amount - used)
-
-
-def cap_steps(training, steps: int) -> None:
-    """End the run and its learning rate schedule after `steps`, or after `max_steps` if that is less."""
-    training.max_steps = min(steps, training.max_steps) if training.max_steps > 0 else steps
 
 
 def train(trainer, recipe: Recipe, out: Path, train_rows) -> None:

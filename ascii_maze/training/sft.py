@@ -15,7 +15,7 @@ def make_trainer(trainer_class: type, run, **arguments):
     Args:
         trainer_class: TRL's, from the registry in `ascii_maze.recipe.methods`.
         run: the recipe's `RunArguments`.
-        arguments: model, args, train_dataset, eval_dataset, processing_class and measure, from `run.make_trainer`.
+        arguments: model, args, train_dataset, eval_dataset, processing_class and measure, from `trainer.make_trainer`.
     """
     from .watch import watched
 

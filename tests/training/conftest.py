@@ -91,7 +91,7 @@ def trainer_of(method: str, dataset: Path, folder: Path, sft: Path | None = None
     from ascii_maze.recipe import load_recipe, parse_recipe
     from ascii_maze.recipe.methods import METHODS
     from ascii_maze.training.data import load_rows, measure_lengths
-    from ascii_maze.training.run import make_trainer
+    from ascii_maze.training.trainer import make_trainer
 
     recipe = load_recipe(f"recipes/tiny/{method}.yaml", method_settings(method, dataset, folder, sft, **changes))
     arguments = parse_recipe(recipe)

@@ -11,7 +11,7 @@ from ascii_maze.metrics.path_validity.scoring import score_path
 from ascii_maze.recipe import Budget, load_recipe
 from ascii_maze.training import own_answers
 from ascii_maze.training.own_answers import check_own_answers, made_rows, with_answers
-from ascii_maze.training.run import what_is_left
+from ascii_maze.training.trainer import what_is_left
 from dataset_builder.load import load_split
 
 from .conftest import settings

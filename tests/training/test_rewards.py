@@ -163,7 +163,7 @@ def test_a_thought_that_the_prompt_opened_has_to_be_closed(family):
 
 
 def test_a_rollout_ends_with_what_the_template_writes_after_an_answer():
-    from ascii_maze.training.run import end_at_turns
+    from ascii_maze.training.trainer import end_at_turns
 
     tokenizer = tokenizer_of("qwen2_5")  # its eos is another
     set_chat_template(tokenizer)

@@ -17,8 +17,8 @@ from ascii_maze.recipe import load_recipe, parse_recipe
 from ascii_maze.recipe.methods import METHODS
 from ascii_maze.training.callbacks import JsonLog
 from ascii_maze.training.data import load_rows, measure_lengths
-from ascii_maze.training.run import make_trainer
 from ascii_maze.training.sharing import share_prefixes
+from ascii_maze.training.trainer import make_trainer
 
 from .conftest import history, interrupt_at, launch, losses, settings
 from .conftest import trainer_of as tiny_trainer
