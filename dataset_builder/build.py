@@ -14,17 +14,9 @@ command resumes a build that was interrupted and redoes only what is missing.
 
 import io
 import json
-import multiprocessing
-import os
-import signal
-import sys
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
-from itertools import combinations, islice
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -38,17 +30,12 @@ from ascii_maze.terminal import OnProgress
 
 from .choose import (
     CHUNK,
-    FINGERPRINT,
-    INDEX,
-    Chosen,
     Part,
     by_kind,
     candidates,
-    check_crowded,
     check_mazes,
     choose,
     parts,
-    survey,
     within,
 )
 from .config import BuildConfig, Kind
@@ -63,6 +50,8 @@ from .staging import (
     staged_dataset,
     staging_folder,
 )
+from .survey import check_crowded, survey
+from .workers import process_map
 
 LARGEST_CHUNK = 2**20
 ROW_GROUP = 10_000
@@ -97,14 +86,14 @@ def build(config: BuildConfig, out: Path, workers: int = 1, on_progress: OnProgr
     on_progress = on_progress or (lambda stage, step, steps: None)
 
     def run(stage: str, function: Callable, jobs: list) -> None:
-        for step, _ in enumerate(process_map(function, jobs)):
+        for step, _ in enumerate(mapped(function, jobs)):
             on_progress(stage, step + 1, len(jobs))
 
     with output_folder(out):
         record = begin(config, out)
         if record:
             return record
-        with _process_map(workers, config) as process_map:
+        with process_map(workers, config) as mapped:
             hashed = plan(config, out, on_progress)
             run("hashing mazes", hash_mazes, [(config, out, *job) for job in hash_jobs(hashed)])
             run("writing parquet", write_part, [(config, out, hashed, part) for part in parts(config)])
@@ -120,52 +109,6 @@ def begin(config: BuildConfig, out: Path) -> BuildRecord | None:
     record_of(config, out)
     complete_interrupted(out)
     return complete_record(config, out)
-
-
-@contextmanager
-def _process_map(workers: int, config: BuildConfig) -> Iterator[Callable]:
-    """An ordered, lazy `map` over `workers` processes; the built-in one for a single worker."""
-    if workers == 1:
-        yield map
-        return
-    # Faster than to spawn; but only on Linux is a fork safe.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(config,))
-    for _ in range(workers):
-        pool.submit(int)  # they start now and are ready when needed
-
-    def ordered(function, items):
-        items = iter(items)
-        waiting = deque(pool.submit(function, item) for item in islice(items, 2 * workers))
-        while waiting:
-            result = waiting.popleft().result()
-            waiting.extend(pool.submit(function, item) for item in islice(items, 1))
-            yield result
-
-    try:
-        yield ordered
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker(config: BuildConfig) -> None:
-    """Leave Ctrl-C to the parent process, and exit when it is gone, since a killed parent cannot stop its workers.
-
-    Making two rows loads the kernels while the parent still plans.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_after, args=(multiprocessing.parent_process(),), daemon=True).start()
-    import pyarrow.parquet  # noqa: F401
-
-    kind = next(iter(by_kind(config)))
-    found = candidates(config, kind, 0, 2)
-    two = Chosen(found[FINGERPRINT], np.zeros(2, np.uint16), found[INDEX])
-    list(tables(config, [kind], two))
-
-
-def _end_after(parent) -> None:
-    parent.join()
-    os._exit(1)
 
 
 def plan(config: BuildConfig, out: Path, on_progress: OnProgress | None = None) -> dict[Kind, int]:

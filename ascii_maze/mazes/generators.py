@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import did_you_mean
 from ..metrics.path_validity.maze import GOAL, OPEN, START, WALL, Facts, Maze
 from ..metrics.path_validity.writing import write
-from . import carvers, kernels, loops
+from . import carvers, kernels, loops, placing
 
 # A generator carves `open` from (keys, height, width).
 GENERATORS: MappingProxyType[str, Callable[[np.ndarray, int, int], np.ndarray]] = MappingProxyType(
@@ -35,7 +35,7 @@ GENERATORS: MappingProxyType[str, Callable[[np.ndarray, int, int], np.ndarray]] 
 )
 # Where start and goal go, from (keys, open).
 ENDPOINTS: MappingProxyType[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = MappingProxyType(
-    {"random": kernels.place_random, "far": kernels.place_far, "corners": kernels.place_corners}
+    {"random": placing.place_random, "far": placing.place_far, "corners": placing.place_corners}
 )
 
 

@@ -17,7 +17,6 @@ from . import patching
 from .activations import Activations, changes_nothing, extract
 from .analysis import (
     FoundRegions,
-    ask_probes,
     compare_precisions,
     compare_similarity,
     compare_starts,
@@ -32,6 +31,7 @@ from .models import BASE, Models
 from .one_maze import choose_maze, look_at
 from .plain_text import read_plain_text
 from .positions import TokenisedWalk, locate_walks
+from .probing import ask_probes
 from .schema import AlongSolutions, Causes, Regions, Results, Settings, Weights
 from .schema.regions import RegionComparison, RegionNumbers
 from .schema.share import only

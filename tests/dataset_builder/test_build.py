@@ -456,11 +456,11 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     """A killed process cannot end its workers; they watch it themselves."""
     program = (
         "import os, signal, sys, time\n"
-        "from dataset_builder.build import _process_map\n"
+        "from dataset_builder.workers import process_map\n"
         "from dataset_builder.config import load_config\n"
         "if __name__ == '__main__':\n"
-        "    with _process_map(2, load_config('demo')) as process_map:\n"
-        "        print(*process_map(pid, range(2)), flush=True)\n"
+        "    with process_map(2, load_config('demo')) as mapped:\n"
+        "        print(*mapped(pid, range(2)), flush=True)\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     script = tmp_path / "parent.py"

@@ -11,13 +11,12 @@ from dataset_builder.choose import (
     Part,
     by_kind,
     candidates,
-    check_crowded,
     choose,
     parts,
-    survey,
     within,
 )
 from dataset_builder.config import BuildConfig, quotas
+from dataset_builder.survey import check_crowded, survey
 
 CONFIG = BuildConfig(
     name="x",

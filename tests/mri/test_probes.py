@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from ascii_maze.errors import AsciiMazeError
-from ascii_maze.mri.analysis import QUESTIONS, ask_probes
 from ascii_maze.mri.probes import compare_probes, probe, train_probe
+from ascii_maze.mri.probing import QUESTIONS, ask_probes
 
 MAZES = np.repeat(np.arange(120), 5)
 
@@ -66,7 +66,7 @@ def test_a_probe_that_cannot_be_trained_is_missing_with_its_reason(activations, 
     def refuse(x, labels, mazes, seed):
         raise AsciiMazeError("one label only")
 
-    monkeypatch.setattr("ascii_maze.mri.analysis.train_probe", refuse)
+    monkeypatch.setattr("ascii_maze.mri.probing.train_probe", refuse)
     found = ask_probes(activations, activations.models, rows, walks, 0, lambda *done: None)
     assert found.probes == {name: {} for name in activations.models}
     few = "nothing to ask in all of these mazes"  # 24 mazes are too few for one probe per place

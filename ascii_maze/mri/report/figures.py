@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...templating.language import Say
-from ..analysis import DRIFT_POSITIONS, HEADLINE, QUESTIONS
+from ..analysis import DRIFT_POSITIONS, HEADLINE
 from ..layers import AUTO
 from ..models import BASE
+from ..probing import QUESTIONS
 from ..schema import Results
 from ..schema.states import Drift
 from .charts import CaptionedFigure, bars, heatmap, lines
