@@ -20,9 +20,13 @@ SETTINGS: dict = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-GREY = "#8a8f98"
-# Seen on white and on black, and told apart without red and green (Okabe & Ito).
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7f5fd0")
+# Every mark has 3:1 contrast on the pages' light and dark grounds (WCAG 2.2, 1.4.11), so none may be made transparent.
+GREY = "#838892"
+# Told apart without red and green: those of Okabe & Ito, some darker.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#c46a9c", "#a67a00", "#1f96b6", "#7f5fd0")
+# What is written on, or drawn around, a fill of its own. Not quite black and white: the page turns black into its text
+# colour, and these must stay as they are.
+DARK, LIGHT = "#010101", "#fefefe"
 
 
 def colours_of(names: Iterable[str], grey: Collection[str]) -> dict[str, str]:
@@ -30,6 +34,25 @@ def colours_of(names: Iterable[str], grey: Collection[str]) -> dict[str, str]:
     names = list(names)
     trained = [name for name in names if name not in grey]
     return {name: COLOURS[trained.index(name) % len(COLOURS)] if name in trained else GREY for name in names}
+
+
+def luminance(colour: Iterable[float] | str) -> float:
+    """Relative luminance of a colour as WCAG 2.2 defines it, 0-1; red, green, blue as floats 0-1, or `#rrggbb`."""
+    if isinstance(colour, str):
+        colour = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in [*colour][:3])
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: Iterable[float] | str, other: Iterable[float] | str) -> float:
+    """Contrast of two colours as WCAG 2.2 defines it, 1-21."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def ink_on(fill: Iterable[float] | str) -> str:
+    """The colour of text on a fill, `DARK` or `LIGHT`: at least 4.5:1."""
+    return max(DARK, LIGHT, key=lambda ink: contrast(ink, fill))
 
 
 def lay_out(figure: "Figure") -> None:
@@ -77,6 +100,7 @@ def inline_svg(svg: str, name: str) -> str:
     used = set(re.findall(r"(?:#|url\(#)([\w-]+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda match: f' id="{name}-{match[1]}"' if match[1] in used else "", svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\1{name}-", svg)
-    said = rf'role="img" aria-label="{escape(name)}" style="--width: \1"'
+    # Matplotlib leaves out a black fill, since it is SVG's own default.
+    said = rf'role="img" aria-label="{escape(name)}" fill="currentColor" style="--width: \1"'
     svg = re.sub(r'width="([\d.]+pt)" height="[\d.]+pt"', said, svg, count=1)
     return svg.replace("#000000", "currentColor")

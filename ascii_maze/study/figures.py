@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ..evaluation.schema import Analysis
 from ..mazes.baselines import BASELINES
 from ..mri.seeds import first_seeds, method_of
-from ..plots import SETTINGS, inline_svg, svg_of
+from ..plots import COLOURS, GREY, SETTINGS, inline_svg, svg_of
 from .results import best_rule
 from .schema import Contrast, MeanRates
 
@@ -26,14 +26,14 @@ def rates_figure(models: dict[str, dict[str, MeanRates]], splits: Sequence[str],
                     continue
                 colour = colours[name]
                 low, high = (100 * bound for bound in cell["optimal_ci"])
-                panel.plot([low, high], [place, place], color=colour, linewidth=2.5, alpha=0.45, solid_capstyle="butt")
+                panel.plot([low, high], [place, place], color=colour, linewidth=1.2, solid_capstyle="butt")
                 of_seeds = [100 * of_seed["optimal"] for of_seed in cell["seeds"].values()]
                 panel.plot(of_seeds, [place] * len(of_seeds), linestyle="", marker="|", color=colour, markersize=7)
                 panel.plot([100 * cell["valid"]], [place], marker="o", color=colour, markersize=5, fillstyle="none")
                 panel.plot([100 * cell["optimal"]], [place], marker="o", color=colour, markersize=5)
             if best := best_rule(models, split):
                 panel.axvline(100 * models[best][split]["optimal"], color=colours[best], linestyle=":", linewidth=1)
-            panel.set(title=split, xlim=(-2, 102), xlabel="per cent of mazes")
+            panel.set(title=split, xlim=(-2, 102), ylim=(-0.6, len(names) - 0.4), xlabel="per cent of mazes")
             panel.set_yticks(range(len(names)), names)
             panel.grid(axis="x", alpha=0.25)
         return inline_svg(svg_of(figure), "rates")
@@ -46,14 +46,14 @@ def contrast_figure(contrasts: Sequence[Contrast], margin: float) -> str:
     planned = [one for one in contrasts if one["planned"]][::-1]
     with rc_context(SETTINGS):
         figure, (panel,) = _panels(1, 5.6, 0.9 + 0.26 * len(planned))
-        panel.axvspan(-100 * margin, 100 * margin, color="#888888", alpha=0.18, linewidth=0)
-        panel.axvline(0, color="#888888", linewidth=0.8)
+        panel.axvspan(-100 * margin, 100 * margin, facecolor=(GREY, 0.2), edgecolor=GREY, linewidth=0.6)
+        panel.axvline(0, color=GREY, linewidth=0.8)
         for place, one in enumerate(planned):
-            colour = "#888888" if one["verdict"] == "not shown" else "#2563eb"
-            panel.plot([100 * bound for bound in one["ci"]], [place, place], color=colour, linewidth=2, alpha=0.6)
+            colour = GREY if one["verdict"] == "not shown" else COLOURS[0]
+            panel.plot([100 * bound for bound in one["ci"]], [place, place], color=colour, linewidth=1.2)
             panel.plot([100 * one["difference"]], [place], marker="o", color=colour, markersize=5)
         panel.set_yticks(range(len(planned)), [f"{one['a']} - {one['b']}" for one in planned])
-        panel.set(xlabel="points of difference, 95 %")
+        panel.set(xlabel="points of difference, 95 %", ylim=(-0.6, len(planned) - 0.4))
         panel.grid(axis="x", alpha=0.25)
         return inline_svg(svg_of(figure), "contrasts")
 

@@ -9,6 +9,7 @@ from ..hub.cards import render_card
 from ..models.chat import describe_reading, turn_ends
 from ..models.gguf import identify_gguf
 from ..packages import versions
+from ..plots import colours_of
 from ..recipe import Recipe
 from ..recipe.methods import METHODS
 from ..recipe.run_metrics import OwnAnswers, RunMetrics, write_metrics
@@ -121,10 +122,11 @@ def draw_curves(path: Path, history: list[dict]) -> None:
         for title, keys in PANELS.items()
     }
     curves = {title: lines for title, lines in curves.items() if lines}
+    colours = colours_of([key for lines in curves.values() for key in lines], ())
     figure = Figure(figsize=(5 * max(1, len(curves)), 3.5), layout="constrained")
     for axes, (title, lines) in zip(figure.subplots(1, max(1, len(curves)), squeeze=False)[0], curves.items()):
         for key, points in lines.items():
-            axes.plot(*zip(*points), marker="." if len(points) < 40 else None, label=key)
+            axes.plot(*zip(*points), marker="." if len(points) < 40 else None, color=colours[key], label=key)
         axes.set(title=title, xlabel="step")
         axes.legend()
         axes.grid(alpha=0.3)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...plots import GREY, SETTINGS, colours_of
+from ...plots import GREY, SETTINGS, colours_of, ink_on
 from ..models import BASE
 
 if TYPE_CHECKING:
@@ -79,9 +79,7 @@ def heatmap(
         tip = f"{TIP}{rows[row]}, layer {columns[column]}: {value:.4g}"
         panel.add_artist(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="none", gid=tip))
         if len(columns) <= 12 and (said is None or said[row, column]):
-            # Not quite black: the page turns black into its text colour, and this must stay dark.
-            ink = "#fefefe" if np.dot(fill[:3], (0.299, 0.587, 0.114)) < 0.55 else "#010101"
-            panel.text(column, row, _short(value), ha="center", va="center", color=ink, fontsize=7.5)
+            panel.text(column, row, _short(value), ha="center", va="center", color=ink_on(fill), fontsize=7.5)
     panel.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5), xlabel=axis)
     panel.set_yticks(range(len(rows)), rows)
     step = max(1, len(columns) // 12)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...metrics.path_validity.styles import GOAL, MOVES, START, WALL
-from ...plots import COLOURS, GREY
+from ...plots import COLOURS, DARK, GREY, LIGHT
 from ...templating.language import Say
 from ..schema import Results
 from ..schema.maze import OneMaze
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE = COLOURS[:2]
 SHADES = 12
+DARKEST = 0.75  # of the colour map, so that letters are legible on it
 
 
 def maze_figures(results: Results, say: Say) -> Iterator[CaptionedFigure]:
@@ -82,7 +83,9 @@ def _panels(of: OneMaze, names: Sequence[str], columns: Sequence[str], draw) -> 
             for column, title in enumerate(columns):
                 panel = panels[line][column]
                 draw(panel, of, name, column)
-                _ground(panel, of, 0.35 if draw is _looks else 1.0)
+                if draw is not _arrows:  # darker is more, also on a dark page
+                    panel.set_facecolor(LIGHT)
+                _ground(panel, of, 0.35 if draw is _looks else 1.0, None if draw is _arrows else DARK)
                 panel.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[], aspect="equal")
                 panel.spines[:].set_visible(False)
                 if not line:
@@ -92,20 +95,21 @@ def _panels(of: OneMaze, names: Sequence[str], columns: Sequence[str], draw) -> 
     return figure
 
 
-def _ground(panel: "Axes", of: OneMaze, size: float) -> None:
+def _ground(panel: "Axes", of: OneMaze, size: float, ink: str | None) -> None:
     """Walls, S and G.
 
     Args:
         size: of the square at a wall, in cells: small where there is shade below it.
+        ink: of letters, and of walls over a shade; the page's by default.
     """
     walls = [
         (row, column) for row, line in enumerate(of["maze"]) for column, symbol in enumerate(line) if symbol == WALL
     ]
-    _squares(panel, walls, GREY, size)
+    _squares(panel, walls, GREY if ink is None or size == 1 else ink, size)
     for row, line in enumerate(of["maze"]):
         for column, symbol in enumerate(line):
             if symbol in (START, GOAL):
-                panel.text(column, row, symbol, ha="center", va="center", fontsize=5.5, zorder=4)
+                panel.text(column, row, symbol, ha="center", va="center", color=ink, fontsize=5.5, zorder=4)
 
 
 def _squares(panel: "Axes", places: Sequence[tuple[int, int]], colour, size: float = 1.0) -> None:
@@ -118,7 +122,7 @@ def _squares(panel: "Axes", places: Sequence[tuple[int, int]], colour, size: flo
         corners = ((-half, -half), (half, -half), (half, half), (-half, half), (-half, -half))
         squares = [Path([(column + x, row + y) for x, y in corners], closed=True) for row, column in places]
         shape = Path.make_compound_path(*squares)
-        panel.add_artist(PathPatch(shape, facecolor=colour, edgecolor="none", alpha=0.55 if colour == GREY else 1.0))
+        panel.add_artist(PathPatch(shape, facecolor=colour, edgecolor="none"))
 
 
 def _arrows(panel: "Axes", of: OneMaze, name: str, column: int) -> None:
@@ -145,7 +149,7 @@ def _shade(panel: "Axes", values: np.ndarray, high: float) -> None:
     places = [(row, column) for row, column in np.argwhere(np.isfinite(values)).tolist()]
     level = {place: round(SHADES * min(1.0, values[place] / high)) if high else 0 for place in places}
     for shade in range(1, SHADES + 1):
-        _squares(panel, [p for p in places if level[p] == shade], colormaps["Oranges"](0.9 * shade / SHADES))
+        _squares(panel, [p for p in places if level[p] == shade], colormaps["Oranges"](DARKEST * shade / SHADES))
 
 
 def _looks(panel: "Axes", of: OneMaze, name: str, column: int) -> None:

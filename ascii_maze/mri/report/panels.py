@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...plots import COLOURS, GREY, SETTINGS
+from ...plots import COLOURS, DARK, GREY, LIGHT, SETTINGS, ink_on
 from .charts import count_in_wholes
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def draw_grid(counts: np.ndarray, title: str) -> "Figure":
 
     with rc_context(STYLE):
         figure, (panel,) = new_figure(6.0)
-        panel.imshow(counts.T, origin="lower", cmap="Blues")
+        image = panel.imshow(counts.T, origin="lower", cmap="Blues")
         for column, row in np.argwhere(counts):
-            color = "white" if 2 * counts[column, row] > counts.max() else "black"
+            color = ink_on(image.to_rgba(counts[column, row]))
             panel.text(column, row, counts[column, row], ha="center", va="center", color=color)
         panel.set(title=title, xlabel="component 1", ylabel="component 2")
     return figure
@@ -80,7 +80,6 @@ def draw_edges(
         linewidths=0.4 + 1.6 * (weights / greatest) ** 2,
         colors=color,
         linestyles="--" if dashed else "-",
-        alpha=0.8,
     )
     panel.add_collection(lines)
 
@@ -145,7 +144,9 @@ def mosaic(
 
 
 def outline(panel: "Axes", left: float, top: float, color: str, size: int = 1) -> None:
-    """A frame around cells of a mosaic."""
+    """A frame around cells of a mosaic; with `DARK`, over a wider one in `LIGHT`, so that one is seen on any cell."""
     from matplotlib.patches import Rectangle
 
-    panel.add_artist(Rectangle((left - 0.5, top - 0.5), size, size, fill=False, edgecolor=color, linewidth=0.7))
+    for edge, width in ((LIGHT, 1.6), (DARK, 0.7)) if color == DARK else ((color, 0.7),):
+        place = (left - 0.5, top - 0.5)
+        panel.add_artist(Rectangle(place, size, size, fill=False, edgecolor=edge, linewidth=width))

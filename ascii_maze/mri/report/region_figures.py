@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...plots import GREY, colours_of
+from ...plots import DARK, GREY, colours_of
 from ...templating.language import Say
 from ..models import BASE
 from ..regions.edges import ALL, overlay
@@ -43,9 +43,8 @@ def _overview(result: RegionComparison, say: Say) -> tuple["Figure", str]:
     places = range(len(models))
     for panel, kind in zip(panels, ("edges", "regions")):
         tables = [model[kind][ALL] for model in models.values()]
-        panel.axvspan(
-            *tables[0]["noise_range"], color=GREY, alpha=0.3, linewidth=0, label="base, half against half: range"
-        )
+        band: dict[str, Any] = {"facecolor": (GREY, 0.3), "edgecolor": GREY, "linewidth": 0.6}
+        panel.axvspan(*tables[0]["noise_range"], label="base, half against half: range", **band)
         panel.axvline(tables[0]["noise_floor"], color=GREY, label="base, half against half: mean")
         across = [table["across_halves"] for table in tables]
         panel.plot(across, places, "o", color=BLUE, label="fine-tune on one half against base on the other")
@@ -106,9 +105,8 @@ def _regions_changed(result: RegionComparison, model: str, say: Say) -> tuple["F
     for label, (top, lefts) in places.items():
         least = max(share, 1 / result["labels"][label])
         one, two = base[label] >= least, other[label] >= least
-        for cells, color in ((two & ~one, "#b35806"), (one & ~two, "#542788")):
-            for layer, column, row in np.argwhere(cells):
-                outline(panel, lefts[layer] + column, top + size - 1 - row, color)
+        for layer, column, row in np.argwhere(one != two):
+            outline(panel, lefts[layer] + column, top + size - 1 - row, DARK)
     return figure, say(
         "Orange cells hold more of the label's prompts after fine-tuning, violet ones fewer; outlined cells are "
         "regions gained or lost, with at least {share:.0%} of the prompts in one of the two models only."
