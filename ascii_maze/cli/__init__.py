@@ -80,7 +80,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        if end.code == Interrupted.exit_code:  # from Typer, which says nothing
+        if end.code == Interrupted.exit_code:  # Typer exits without a message
             print("ascii-maze: interrupted", file=sys.stderr)
         raise
     except (AsciiMazeError, MazeError, OSError) as error:

@@ -33,7 +33,7 @@ ThinkingTokens = Annotated[
 
 
 def named_path(text: str) -> Path:
-    """A path as it was given: an empty one, of a variable that is not set, would be the working directory.
+    """A path as it was given; an empty one, from an unset variable, would mean the working directory.
 
     Raises:
         UsageError: it is blank.
@@ -70,7 +70,7 @@ def name_models(models: list[str]) -> dict[str, str]:
 
 
 def chat_of(template: str | None, thinking: bool | None = None, thinking_tokens: int | None = None) -> "Chat":
-    """How a command's options have conversations written; see `models.chat.Chat`."""
+    """The `models.chat.Chat` that a command's options describe."""
     from ..models.chat import Chat
     from ..models.templates import read_template
 

@@ -38,7 +38,7 @@ def play(
     from ..preferences.serving import free_port, serve, wait_until_stopped
 
     require(*PAGES)
-    free_port(host, port)  # before models are loaded for nothing
+    free_port(host, port)  # before the models are loaded
     named = name_models(models or [])
     prepare_process()
     from ..preferences.play_app import play_page

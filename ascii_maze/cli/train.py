@@ -62,7 +62,7 @@ def train_elsewhere(recipe: str, overrides: list[str], on: str, dry_run: bool, *
     given = {name: value for name, value in options.items() if value is not None}
     job = jobs.plan_job(resolved, on.removeprefix(jobs.PREFIX), **given)
     silence_libraries()
-    check_recipe(resolved)  # imports TRL: a mistake costs ten seconds here, and a started machine there
+    check_recipe(resolved)  # imports TRL: a mistake is found here in ten seconds, not on a rented machine
     if dry_run:
         print(printable(job.to_text()))
         return

@@ -29,9 +29,9 @@ from .stepwise import open_walker, random_of
 
 BATCHES_PER_PART = 16
 
-# (rows of the dataset, where they begin, on_progress) -> the completions of each row, as many for each.
+# (rows of the dataset, index of the first, on_progress) -> the completions of each row, equally many per row.
 Answerer = Callable[[list[dict], str, Callable[[int], None]], list[list[str]]]
-# (split, rows of the dataset, where they begin, on_progress) -> the rows of predictions.parquet.
+# (split, rows of the dataset, index of the first, on_progress) -> the rows of predictions.parquet.
 Predictor = Callable[[str, list[dict], str, Callable[[int], None]], list[Prediction]]
 # What answers: a model to load, a file of answers, or, for None, a baseline.
 Respondent = Source | Predictions | None
@@ -72,7 +72,7 @@ def answer_all(
 
 
 def open_predictor(name: str, respondent: Respondent, questions: Questions, folder: Path) -> Predictor:
-    """The function that asks about mazes and scores what it is told: whole paths, or walks step by step."""
+    """The function that gets answers to mazes and scores them: whole paths, or walks step by step."""
     if questions.stepwise is None:
         answer = open_answerer(name, respondent, questions, folder)
         return lambda split, rows, start, advance: score_rows(name, split, rows, answer(rows, start, advance))
@@ -123,7 +123,7 @@ def score_rows(name: str, split: str, rows: list[dict], completions: list[list[s
 def score_walks(
     name: str, split: str, rows: list[dict], walks: list[list[Walk]], observation: str
 ) -> list[Prediction]:
-    """The rows of predictions.parquet for walks step by step: those of the moves as an answer, and what else is known.
+    """The rows of predictions.parquet for step-by-step walks: the moves scored as an answer, and a walk's own columns.
 
     Args:
         walks: the samples of each maze.
@@ -181,7 +181,7 @@ def score_answers(name: str, split: str, row: dict, completions: list[str]) -> I
 def majority(walks: Sequence[str | None]) -> int:
     """The index of the first sample that takes the most frequent walk (Wang et al., 2023); of several, the earliest.
 
-    What is not a path has no vote, unless there is nothing else.
+    Completions that are not a path have no vote, unless there are no others.
     """
     votes = Counter(walk for walk in walks if walk is not None)
     return walks.index(max(votes, key=votes.__getitem__)) if votes else 0

@@ -1,9 +1,9 @@
-"""Differences over seeds and mazes at once: how sure one is that they hold for other seeds and other mazes.
+"""Differences over seeds and mazes at once, with intervals that hold for other seeds and other mazes.
 
 All runs walk the same mazes, so seeds and mazes are crossed, and both are samples. The variance of a mean difference
 is estimated from the mean squares of a two-way layout (seeds, mazes, both together) and given to Student's t with
 Satterthwaite's degrees of freedom (Satterthwaite, 1946; Miller, "Adding error bars to evals", arXiv:2411.00640, has
-the clustered errors of one factor). With one seed only the mazes are a sample, and what is said holds for these runs.
+the clustered errors of one factor). With one seed only the mazes are a sample, and the result holds for these runs.
 
 Two seeds say little of how much seeds differ, and often look alike by luck. So every contrast is estimated twice: with
 the variance between its `own` seeds, and with the larger of that and the mean over all contrasts of the study, which
@@ -86,7 +86,7 @@ class Estimates(NamedTuple):
 
 
 def estimates(differences: Sequence[np.ndarray], pairs: Sequence[tuple[str, str]]) -> list[Estimates]:
-    """The means of several differences, whose seeds are judged each alone and all together.
+    """The means of several differences, with the variance between seeds estimated for each alone and for all together.
 
     Args:
         differences: each float (seeds, mazes), of outcomes 0-1; at least two mazes.
@@ -190,7 +190,7 @@ class Design:
         self.chance = np.sqrt(variance) * rng.standard_normal(DRAWS)
 
     def power(self, effect: float) -> float:
-        """How often a true difference of `effect` is shown."""
+        """The share of studies in which a true difference of `effect` is shown."""
         return float(np.mean(np.abs(effect + self.chance) > self.needed))
 
     def smallest(self) -> float | None:

@@ -101,7 +101,7 @@ def open_predictions(path: Path, asked: dict[str, tuple], samples: int) -> Predi
 
 
 def _refuse(wrong: Iterable[tuple], message: str) -> None:
-    """Raise if there is anything wrong, with the first ids and the number of the others."""
+    """Raise if anything is wrong, naming the first ids and the number of the others."""
     rows = iter(wrong)
     first = [" ".join([repr(key)[:60], *(f"({count})" for count in counts)]) for key, *counts in islice(rows, NAMED)]
     if first:
@@ -110,10 +110,10 @@ def _refuse(wrong: Iterable[tuple], message: str) -> None:
 
 
 def _pairs(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterator[tuple[str, str]]]:
-    """By which column the mazes are known, and the pairs of that and a completion.
+    """The column that identifies the mazes, and pairs of its value and a completion.
 
     Args:
-        rows: where each stands, and the row.
+        rows: the position of each in the file, and the row.
     """
     where, first = next(rows, ("", None))
     if not where:
@@ -132,7 +132,7 @@ def _pairs(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterator[t
                 raise UsageError(f"{place}: no '{missing[0]}'")
             if not isinstance(row[key], str):
                 raise UsageError(f"{place}: expected an object with a text as '{key}', found {str(row[key])[:40]}")
-            # Whatever is not text is not a path; lone surrogates fit in no file.
+            # A value that is not text is not a path; lone surrogates cannot be written to a file.
             text = _with_thought(row.get("prompt"), completion_text(row["completion"]) or "")
             yield row[key], text.encode(errors="replace").decode()
 
@@ -140,13 +140,13 @@ def _pairs(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterator[t
 
 
 def _with_thought(prompt: Any, completion: str) -> str:
-    """A completion with the tag of the thought that its prompt has opened, where the row has its prompt."""
+    """A completion, with the reasoning tag that its prompt opens put before it, if the row has its prompt."""
     opened = opened_thought(prompt) if isinstance(prompt, str) else ""
     return completion if completion.lstrip().startswith(opened) else opened + completion
 
 
 def _read(path: Path) -> Iterator[tuple[str, Any]]:
-    """Each row of a file, and where it stands."""
+    """Each row of a file, and its position there."""
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return _read_parquet(path)
@@ -155,7 +155,7 @@ def _read(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def with_completion(row: Any) -> Any:
-    """A row of JSON with its `id` and `completion`, where it says them in another known form; else as it is."""
+    """A row of JSON with `id` and `completion`, converted from other known forms; unchanged in an unknown one."""
     if not isinstance(row, Mapping) or "completion" in row:
         return row
     if "messages" in row and completion_text(row["messages"]) is not None:
@@ -176,7 +176,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Any]]:
     file = pyarrow.parquet.ParquetFile(path)
     names = [name for name in (*KEYS, "completion", "prompt") if name in file.schema_arrow.names]
     if not set(KEYS) & set(names) or "completion" not in names:
-        yield str(path), dict.fromkeys(file.schema_arrow.names)  # what is missing is said as of any file
+        yield str(path), dict.fromkeys(file.schema_arrow.names)  # missing columns are reported as for any other file
         return
     for start, batch in enumerate(file.iter_batches(batch_size=1000, columns=names)):
         for number, row in enumerate(batch.to_pylist()):
@@ -194,7 +194,7 @@ def _read_lines(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _read_json(path: Path) -> Iterator[tuple[str, Any]]:
-    """A list of objects; or one object a line, whatever the name of the file says."""
+    """A list of objects, or one object per line; the suffix of the file does not matter."""
     try:
         rows = json.loads(path.read_text(encoding=encoding_of(path)))
     except json.JSONDecodeError:

@@ -82,13 +82,15 @@ def _draw(
                 )
             panel.set(title=printable(split), xlabel=axis, ylim=(-3, 103))
             if ticks is None and any(lines[split, name] for name in names):
-                panel.set_xscale("log", base=2)  # which needs something to scale: no maze here may have a path
+                panel.set_xscale(
+                    "log", base=2
+                )  # a log scale needs a positive value, and possibly no maze here has a path
                 panel.xaxis.set_major_formatter("{x:g}")
             elif ticks is not None:
                 panel.set_xticks(range(len(ticks[split])), ticks[split])
                 panel.set_xlim(-0.5, len(ticks[split]) - 0.5)
         panels[0].set_ylabel("valid, per cent")
-        # Named here, since matplotlib leaves out of a legend what begins with an underscore.
+        # Set explicitly: matplotlib leaves labels that begin with an underscore out of a legend.
         figure.legend(panels[0].containers, list(map(printable, names)), loc="outside right center", frameon=False)
         files = [path.with_suffix(".png"), path.with_suffix(".svg")]
         for file in files:

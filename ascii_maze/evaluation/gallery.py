@@ -1,7 +1,7 @@
 """gallery.html, the page of an evaluation: its table, and some mazes as each model walked them.
 
-It is one file that loads nothing, and everything that a model wrote is escaped. Predictions are read as a stream, and
-only those that are shown are kept.
+One self-contained file, in which everything that a model wrote is escaped. Predictions are streamed, and only those
+that are shown are kept in memory.
 """
 
 from collections import Counter
@@ -22,18 +22,18 @@ from .schema import Results
 from .tables import STEP_HEADER, TABLE_HEADER, loading_rows, step_rows, table_rows
 from .walks import STEP_COLUMNS, is_walk, step_verdict, walk_svg
 
-# What is read of a prediction to show it.
+# The columns of predictions.parquet that are needed to show a prediction.
 COLUMNS = ("id", "model", "split", "maze", "completion", "valid", "excess_moves")
 SHOWN_CHARACTERS, THOUGHT_CHARACTERS = 400, 4_000
 MAZES = 12
-# Walks shown of each kind.
+# Walks shown per kind.
 EXAMPLES = 8
 # Mazes of each split that are searched for those on which the models differ.
 SEARCHED = 1_000
 
 
 def verdict(row: dict) -> str:
-    """What became of one answer, in a few words.
+    """The outcome of one answer, in a few words.
 
     Args:
         row: of predictions.parquet.
@@ -65,7 +65,7 @@ def names_in(path: Path, column: str) -> list[str]:
 
 
 def _batches(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator:
-    """Some columns of predictions.parquet, a thousand rows at a time; of the optional ones those that are there."""
+    """Some columns of predictions.parquet, a thousand rows at a time; missing optional columns are left out."""
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
@@ -84,7 +84,7 @@ def _batches(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -
 def pick_mazes(path: Path, models: Sequence[str], count: int) -> list[list[dict]]:
     """Mazes of every split, first those on which the models differ: for each maze, one row per model.
 
-    Of several samples it is the one with the vote.
+    Of several samples of a maze, the one with the majority's vote is taken.
 
     Args:
         path: predictions.parquet, in which every model walks the same mazes in the same order.
@@ -157,7 +157,7 @@ def walk_of(row: dict) -> dict:
 
 
 def said(maze: Maze, completion: str) -> dict[str, str]:
-    """What a page shows of an answer's text: the answer, and the thought before it with what is known of that."""
+    """What a page shows of an answer's text: the answer, and the reasoning before it with its checked statements."""
     checked = check_thought(maze, completion)
     if checked is None:
         return {"completion": completion[:SHOWN_CHARACTERS], "thought": "", "thought_title": ""}

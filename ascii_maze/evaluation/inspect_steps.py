@@ -15,12 +15,12 @@ from inspect_ai.scorer import Score, mean, scorer, stderr
 from inspect_ai.solver import solver
 from inspect_ai.tool import ToolDef
 
-# Inspect may load this file by its path, and then it is part of no package.
+# Inspect may load this file by its path, outside of the package.
 from ascii_maze.environment.env import LONGEST_MOVE, MazeEnv
 from ascii_maze.environment.prompts import step_prompt
 from dataset_builder.load import load_mazes
 
-# What the log shows of a walk; every field of its score is metadata.
+# The figures of a walk in the log; all fields of its score are in the metadata.
 FIGURES = ("reward", "reaches_goal", "valid", "optimal", "spl", "loops", "wall_hits", "turns", "errors")
 ANSWER = "error: make a tool call"
 
@@ -42,7 +42,7 @@ def ascii_maze_steps(
         observation: what is seen; see `ascii_maze.environment.observations`.
         tools: whether the model makes tool calls; else it writes its moves.
         max_moves: of a walk; None for twice the open positions of its map.
-        max_tokens: where a turn is cut.
+        max_tokens: most tokens of a turn.
     """
     samples = []
     for row in load_mazes(dataset, split, None):
@@ -85,7 +85,7 @@ def walk(observation: str, tools: bool, max_moves: int | None):
 
 
 def tools_of(env: MazeEnv) -> list:
-    """The three tools as Inspect describes them to a model; the solver makes the calls, and refuses wrong ones."""
+    """The three tools as Inspect describes them to a model; the solver executes the calls and refuses invalid ones."""
 
     async def move(direction: str, steps: int = 1) -> str:
         return env.move(direction, steps)

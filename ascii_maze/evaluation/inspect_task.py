@@ -7,7 +7,7 @@
 
 What `ascii-maze merge` writes has the chat template of the training. For a base `tokens MODEL --save FOLDER`
 writes a tokenizer that asks it as `evaluate` does: -M tokenizer=FOLDER, beside a model_path -M tokenizer_path=FOLDER.
-A thought needs more room: -T max_tokens=1536.
+Reasoning needs more tokens: -T max_tokens=1536.
 
 Needs `pip install "ascii-maze[evals]"`.
 """
@@ -20,7 +20,7 @@ from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig,
 from inspect_ai.scorer import Score, mean, scorer, stderr
 from inspect_ai.solver import generate
 
-# Inspect may load this file by its path, and then it is part of no package.
+# Inspect may load this file by its path, outside of the package.
 from ascii_maze import score_path
 from ascii_maze.evaluation.schema import LENIENT_RATES, RATES
 from ascii_maze.metrics.path_validity.lenient import score_lenient
@@ -37,7 +37,7 @@ def ascii_maze(dataset: str = "ascii-maze", split: str = "test", max_tokens: int
     Args:
         dataset: a folder that `ascii-maze build` made, or a Hub id.
         split: of its config `prompts`.
-        max_tokens: where an answer is cut.
+        max_tokens: most tokens of an answer.
     """
     samples = [
         Sample(
@@ -67,7 +67,7 @@ def path_validity():
 
 
 def opened_by_prompts() -> str:
-    """The tag of a thought that every prompt of the model in use opens, where it is one of transformers; or ""."""
+    """The reasoning tag that the model's chat template opens in every prompt, for models of transformers; or ""."""
     api = get_model().api
     tokenizer, thinking = getattr(api, "tokenizer", None), getattr(api, "enable_thinking", None)
     if getattr(tokenizer, "chat_template", None) is None:

@@ -5,8 +5,8 @@
 
 `ascii_maze_larger` and `ascii_maze_unseen` are the splits of those names. The dataset is ./ascii-maze, or what
 ASCII_MAZE_DATASET names: a folder that `ascii-maze build` made, or a Hub id. lighteval has no system message for a
-task, so the rules stand before the maze in one message: another prompt than that of `evaluate`, whose rates therefore
-need not be the same.
+task, so the rules precede the maze in one message. The prompt therefore differs from that of `evaluate`, and so may
+the rates.
 """
 
 import os
@@ -30,7 +30,7 @@ class PathValidity(SampleLevelComputation):
     """The rates of one answer, each 0 or 1."""
 
     def compute(self, doc, model_response, **kwargs) -> dict[str, float]:
-        """Score the first answer of a model; lighteval may have cut a thought before it."""
+        """Score the first answer of a model; lighteval may have removed the reasoning before it."""
         maze, answer = doc.specific["maze"], model_response.final_text[0]
         scored = score_path(maze, answer)
         fields = {**scored.to_dict(), **score_lenient(maze, answer, scored)._asdict()}
@@ -58,7 +58,7 @@ METRIC = SampleLevelMetricGrouping(
     corpus_level_fn=dict.fromkeys(NAMES, np.mean),
     batched_compute=False,
 )
-# Under this name lighteval looks for them.
+# The name under which lighteval looks for them.
 TASKS_TABLE = [
     LightevalTaskConfig(
         name=name,

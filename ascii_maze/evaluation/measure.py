@@ -1,4 +1,4 @@
-"""All numbers of an evaluation, from the parts that its answers were written in."""
+"""All numbers of an evaluation, computed from the parts in which its answers were written."""
 
 from collections.abc import Sequence
 from pathlib import Path

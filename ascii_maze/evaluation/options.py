@@ -1,4 +1,4 @@
-"""What an evaluation may be told beside its models, dataset and splits."""
+"""The options of an evaluation, besides its models, dataset and splits."""
 
 from dataclasses import dataclass
 
@@ -9,22 +9,22 @@ from ..models.generation import Decoding
 
 @dataclass(frozen=True)
 class Options:
-    """How models are asked, and what is written of it.
+    """How models are asked, and which files are written.
 
     Attributes:
         limit: most mazes of each split; see `dataset_builder.load.limited_rows`.
         batch_size: answers generated at once.
-        baselines: whether rules that are no models answer, too.
+        baselines: whether the baselines (rules, not models) answer too.
         samples: completions of each maze; more than one gives pass@k and a majority vote.
         temperature: of the samples; None is greedy for one sample, and 1.0 for several.
         seed: of the samples.
         max_new_tokens: of an answer; None for as many as a walk that visits every position once takes.
-        pages: write gallery.html and figures, too.
+        pages: also write gallery.html and figures.
         base: where the adapters' base is now, if not where their configs say.
-        unquantised_base: beside a base that is loaded as the adapters were trained on it, have it in full precision,
-            as a row of its own.
+        unquantised_base: also evaluate the base in full precision, as a row of its own, if the adapters were trained
+            on a quantised one.
         chat: how the models read conversations; by default each as its tokenizer says.
-        stepwise: walk step by step, with this in sight; see `environment.observations`.
+        stepwise: walk step by step with this observation; see `environment.observations`.
         max_moves: of such a walk; None for twice the open positions of its map.
     """
 

@@ -1,4 +1,4 @@
-"""The output folder of an evaluation: what may be replaced there, its unfinished parts, and all that is written."""
+"""The output folder of an evaluation: what may be replaced there, its unfinished parts, and its files."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from .predictions import join_parts
 from .schema import Results, read_results, write_results
 from .tables import render_markdown
 
-RESULTS = "results.json"  # removed first and written last: where it is, the evaluation is finished
+RESULTS = "results.json"  # removed first and written last: an evaluation with this file is finished
 PAGES = (
     "gallery.html",
     *(f"figures/validity_by_{by}.{kind}" for by in ("size", "path_length") for kind in ("png", "svg")),
@@ -37,7 +37,7 @@ def check_replaceable(out: Path) -> None:
 
 
 def work_folder(unfinished: Path, configuration: list) -> Path:
-    """The folder for the parts of an evaluation; those of others, which were interrupted, are removed.
+    """The folder for the parts of an evaluation; parts of other interrupted evaluations are removed.
 
     Args:
         configuration: all that the parts depend on, as JSON has it.
@@ -50,7 +50,7 @@ def work_folder(unfinished: Path, configuration: list) -> Path:
 
 
 def remove_work(unfinished: Path) -> None:
-    """Remove the folder of the parts; its mark, which allows that, last."""
+    """Remove the folder of the parts, and last the marker file that allows it to be removed."""
     for path in sorted(unfinished.iterdir(), key=lambda path: path.name == MARK):
         remove_inside(path, unfinished)
     unfinished.rmdir()

@@ -11,9 +11,9 @@ from pathlib import Path
 from ..files import replacing
 from .schema import Prediction
 
-# Read by nothing that computes a rate.
+# Large columns, from which no rate is computed.
 TEXTS = ("id", "maze", "completion", "talk")
-# Few different values, many times.
+# Columns with few distinct values.
 WORDS = ("size", "generator", "solved_by", "failure", "observation", "ended")
 
 

@@ -1,4 +1,4 @@
-r"""What a model would read, one prompt a line, so that answers can be made elsewhere.
+r"""Writes a model's prompts, one per line, so that answers can be generated elsewhere.
 
     {"id": "...", "prompt": "<|im_start|>system\nYou walk through ..."}
 
@@ -19,7 +19,7 @@ from ..models.generation import budget_for
 
 
 class Written(TypedDict):
-    """What was written, and how it is to be completed.
+    """What was written, and how to complete it.
 
     Attributes:
         prompts: how many.

@@ -1,6 +1,6 @@
 """What an evaluation asks: the rows of a dataset's splits, checked before any model answers.
 
-A dataset may be anyone's. It needs `id`, `maze` and `prompt`; what else it says of a maze must be true of the maze.
+Any dataset with `id`, `maze` and `prompt` can be evaluated; other columns on a maze must be true of it.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ COLUMNS = ("id", "maze", "prompt")
 
 @dataclass(frozen=True)
 class Questions:
-    """What every model is asked, and how it must answer.
+    """What every model is asked, and how it answers.
 
     Attributes:
         splits: split -> its rows, a `datasets.Dataset`, and how many of the first of them are asked.
@@ -55,7 +55,7 @@ class Questions:
 
 
 class Survey(NamedTuple):
-    """What is known of all rows that are asked.
+    """Facts about all rows that are asked.
 
     Attributes:
         mazes_sha256: over splits, ids and mazes.
@@ -73,7 +73,7 @@ def survey(dataset: str, splits: Mapping[str, tuple[Any, int]]) -> Survey:
     """Check every row that is asked.
 
     Raises:
-        AsciiMazeError: a row cannot be asked, or says what is not true of its maze; the message says which row.
+        AsciiMazeError: a row cannot be asked, or a fact in it is not true of its maze; the message names the row.
     """
     mazes, asked, longest = hashlib.sha256(), hashlib.sha256(), 0
     largest, styles = None, set()
@@ -90,7 +90,7 @@ def survey(dataset: str, splits: Mapping[str, tuple[Any, int]]) -> Survey:
 
 
 def _rows(dataset: str, splits: Mapping[str, tuple[Any, int]]) -> Iterator[tuple[str, dict, str]]:
-    """Split, row, and where it stands, of all rows that are asked; only the columns that matter are read."""
+    """Split, row and position of every row that is asked; only the columns that are needed are read."""
     for split, (rows, count) in splits.items():
         read = rows.select_columns([name for name in (*COLUMNS, *FACTS) if name in rows.column_names])
         for start in range(0, count, 1000):
@@ -114,7 +114,7 @@ def check_row(row: Mapping[str, Any], where: str) -> Maze:
 
 
 def size_of(row: Mapping[str, Any], maze: Maze) -> tuple[int, int]:
-    """Width and height in cells; where the row does not say, those of a lattice of as many characters."""
+    """Width and height in cells; if the row lacks them, those of a lattice with as many characters."""
     rows, columns = maze.shape
     width, height = row.get("width"), row.get("height")
     return (columns - 1) // 2 if width is None else width, (rows - 1) // 2 if height is None else height

@@ -4,7 +4,7 @@ evaluate({"base": "tiny", "sft": "outputs/tiny/sft"}, "ascii-maze", ["test"], ou
 
 Answers are written in parts as they come, of a thousand mazes or so, and only their small columns are read again: more
 mazes take more time, not more memory. An interrupted evaluation resumes after its last part, and ends with the same
-bytes as one that was not interrupted. Parts lie in a folder named by a hash of all that they depend on.
+bytes as one that was not interrupted. The folder of the parts is named by a hash of everything that they depend on.
 """
 
 import json
@@ -81,7 +81,7 @@ def evaluate(
 
 
 def check_names(models: dict[str, str], dataset: str, splits: Sequence[str]) -> None:
-    """Refuse names that would stand for two things, or in no file.
+    """Refuse ambiguous names, and names that cannot be written to a file.
 
     Raises:
         UsageError: a split is named twice, a model is named as a baseline is, or a name is not UTF-8.
@@ -98,7 +98,7 @@ def check_names(models: dict[str, str], dataset: str, splits: Sequence[str]) -> 
 def ask(
     dataset: str, splits: Sequence[str], options: Options, decoding: Decoding, steps: Stepwise | None
 ) -> tuple[Questions, dict[str, Any]]:
-    """What every model is asked, checked; and which rows of which dataset that is, for results.json.
+    """What every model is asked, checked, and the dataset's part of the settings in results.json.
 
     Raises:
         AsciiMazeError: a split cannot be loaded, or a row of it cannot be asked.
@@ -131,10 +131,10 @@ def settings_of(questions: Questions, options: Options) -> dict[str, Any]:
 def find_respondents(
     models: dict[str, str], questions: Questions, options: Options
 ) -> tuple[dict[str, str], dict[str, Respondent]]:
-    """The location and the respondent of each name, a base loaded as its adapters were trained; see `match_bases`.
+    """The location and the respondent of each name; a base is loaded as its adapters were trained, see `match_bases`.
 
     Raises:
-        UsageError: a file of answers where walks are made step by step, or models that cannot stand side by side.
+        UsageError: a file of answers in a step-by-step evaluation, or models that cannot be evaluated together.
     """
     settled = {name: settle_name(location) for name, location in models.items()}
     found = {name: find_respondent(location, questions, options) for name, location in settled.items()}
@@ -146,7 +146,7 @@ def find_respondent(location: str, questions: Questions, options: Options) -> Re
     """The file of answers, or the model, pinned and not yet loaded, that a MODEL of the command line names.
 
     Raises:
-        UsageError: a file of answers where walks are made step by step.
+        UsageError: a file of answers in a step-by-step evaluation.
     """
     if is_predictions(location):
         if questions.stepwise:
@@ -156,7 +156,7 @@ def find_respondent(location: str, questions: Questions, options: Options) -> Re
 
 
 def fingerprint_of(respondent: Respondent) -> dict[str, Any]:
-    """What tells a file or a model from another."""
+    """What identifies a file or a model."""
     if isinstance(respondent, Predictions):
         return {"sha256": respondent.sha256}
     return fingerprint(respondent)
@@ -165,7 +165,7 @@ def fingerprint_of(respondent: Respondent) -> dict[str, Any]:
 def answer_everything(
     respondents: dict[str, Respondent], questions: Questions, work: Path, on_progress: OnProgress
 ) -> tuple[dict[str, dict[str, list[Path]]], dict[str, dict]]:
-    """Model -> split -> parts; and what is known of each model that is not a baseline."""
+    """Model -> split -> parts; and how each model that is not a baseline was loaded."""
     parts, facts = {}, {}
     for number, (name, respondent) in enumerate(respondents.items()):
         folder = work / f"{number:03}"

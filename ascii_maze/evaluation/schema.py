@@ -10,22 +10,22 @@ from typing import Any, Literal, NotRequired, TypedDict, get_args
 from ..errors import UsageError
 from ..files import read_json, write_text
 
-# The share of answers of which each holds; see `PathScore`.
+# The share of answers for which each is true; see `PathScore`.
 Rate = Literal["valid", "optimal", "reaches_goal", "legal", "parsed"]
 RATES: tuple[Rate, ...] = get_args(Rate)
-# The same two where a path in a longer text counts too; see the scorer's `lenient.py`.
+# Two of these under the lenient reading, which also finds paths in longer texts; see the scorer's `lenient.py`.
 LenientRate = Literal["parsed_lenient", "valid_lenient"]
 LENIENT_RATES: tuple[LenientRate, ...] = get_args(LenientRate)
 
 
 class StepRates(TypedDict):
-    """How one model did on mazes that it walked step by step; every figure is a mean over the walks.
+    """Rates of one model on mazes that it walked step by step; every figure is a mean over the walks.
 
     Attributes:
         success: share that ends on the goal, moves against walls allowed; `success_ci` is Wilson's interval.
         optimal: share that arrives by a shortest path, without a move against a wall.
         spl: success weighted by path length, see `environment.episode.Episode`.
-        loop_rate: share of a walk's moves that were made before from the same place.
+        loop_rate: share of a walk's moves that it had already made from the same place.
         bumps: moves against a wall.
         moves: those among them.
         errors: turns that were not a call.
@@ -47,13 +47,13 @@ class StepRates(TypedDict):
 
 
 class ThoughtRates(TypedDict):
-    """What answers think before they answer; see `mazes.reasoning.check_thought`.
+    """The reasoning before answers; see `mazes.reasoning.check_thought`.
 
     Attributes:
-        share: of the answers that think at all.
-        length: mean, in characters, of these.
-        true: mean share of their statements that are true of the maze; None where none makes a statement.
-        valid_but_false: share of all answers that are valid after a thought that says something false.
+        share: of the answers that have any.
+        length: its mean over these, in characters.
+        true: mean share of its statements that are true of the maze; None where none makes a statement.
+        valid_but_false: share of all answers that are valid although their reasoning has a false statement.
     """
 
     share: float
@@ -63,7 +63,7 @@ class ThoughtRates(TypedDict):
 
 
 class Rates(TypedDict):
-    """How one model did on some mazes.
+    """Rates of one model on some mazes.
 
     Attributes:
         n: mazes.
@@ -73,8 +73,8 @@ class Rates(TypedDict):
         samples: answers per maze, where there are several; then also:
         pass_at: k -> how often at least one of k samples is valid.
         majority: how often the walk that most samples take is valid.
-        stepwise: more of walks that were made step by step; then `valid` means arrival without a move against a wall.
-        thoughts: of the answers that think first, where any do.
+        stepwise: rates of walks step by step, for which `valid` means arrival without a move against a wall.
+        thoughts: of answers with reasoning, if there are any.
     """
 
     n: int
@@ -125,7 +125,7 @@ class SplitRates(Rates):
 
 
 class BinRates(Rates):
-    """Rates on the mazes of which some count lies between two bounds, both included."""
+    """Rates on mazes with some count between two bounds, both included."""
 
     low: int
     high: int
@@ -153,7 +153,7 @@ class LengthCurve(TypedDict):
 
 
 class Analysis(TypedDict):
-    """What else is known of one model on one split.
+    """Breakdowns of one model on one split.
 
     Attributes:
         failures: kind, of `mazes.failures.FAILURES` -> answers.
@@ -201,11 +201,11 @@ class Settings(TypedDict):
         asked_sha256: of all that was asked: the same, prompts, and the facts that answers are scored by.
         splits: split -> mazes asked.
         decoding: in words, as `greedy`.
-        chat: what was asked for, of how the models read conversations; what each does stands in `loaded`.
-        versions: of Python and the packages that have a say in the numbers.
+        chat: how the models were told to read conversations; how each does is in `loaded`.
+        versions: of Python and the packages that can change the numbers.
         system_prompt: of the first prompt; empty where that has none.
         loaded: name -> what was loaded for it.
-        stepwise: what of a maze was seen, and the moves that were allowed, where mazes were walked step by step.
+        stepwise: the observation and the moves that were allowed, if mazes were walked step by step.
     """
 
     models: dict[str, str]
@@ -229,7 +229,7 @@ class Settings(TypedDict):
 
 
 class Results(TypedDict):
-    """results.json. `models` and `analysis`: name -> split; the baselines stand among the models, and last."""
+    """results.json. `models` and `analysis`: name -> split; the baselines are the last of the models."""
 
     models: dict[str, dict[str, SplitRates]]
     analysis: dict[str, dict[str, Analysis]]
@@ -238,24 +238,24 @@ class Results(TypedDict):
 
 
 class Prediction(TypedDict):
-    """A row of predictions.parquet, whose columns stand in this order: one answer to one maze, scored.
+    """A row of predictions.parquet, with its columns in this order: one answer to one maze, scored.
 
     Attributes:
         size: in cells, as `5x5`.
         path_length: moves of a shortest path; None where there is none.
         solved_by: rules that walk a shortest path, separated by spaces, empty where none does; see `mazes.heuristics`.
             None where there is no path.
-        sample: number of the answer among those to the same maze.
+        sample: index of the answer among those to the same maze.
         exact: equal to the dataset's own solution; None where it has none.
-        vote: whether this answer stands for the majority of the samples of its maze.
+        vote: whether this answer represents the majority of the samples of its maze.
         failure: of `mazes.failures.FAILURES`; None for a shortest path.
-        thought_length: characters of the thought before the answer; None where there is none.
+        thought_length: characters of the reasoning before the answer; None where there is none.
         thought_statements: how many statements about the maze it makes; see `mazes.reasoning`.
         thought_true: share of them that are true, 0-1; None where there are none.
-        observation: what was seen in a walk step by step; this and all that follow are None of other answers.
+        observation: of a walk step by step; this and all that follow are None for other answers.
         ended: of `environment.episode.ENDS`.
         loops: and the other counts, see `environment.episode.Episode`.
-        talk: all that was said but the rules, as JSON: [role, content] of each message.
+        talk: the conversation without the rules, as JSON: [role, content] of each message.
     """
 
     id: str
@@ -305,7 +305,7 @@ class Prediction(TypedDict):
     spl: float | None
     reward: float | None
     talk: str | None
-    # Of an answer that thinks first.
+    # Of an answer with reasoning.
     thought_length: int | None
     thought_statements: int | None
     thought_true: float | None

@@ -65,7 +65,7 @@ def from_text(
 
     Args:
         marks: what other characters stand for; see `Maze.from_ascii`.
-        style: as `Maze.from_text` takes it; with `auto` a plain map is read as such, whatever else it could be.
+        style: as `Maze.from_text` takes it; `auto` prefers a plain map to any other style.
 
     Raises:
         UsageError: the file cannot be read.
@@ -82,7 +82,7 @@ def from_dataset(dataset: str, split: str, count: int) -> list[Drawing]:
     """The first mazes of a split with their solutions, or a shortest path where the dataset has none.
 
     Raises:
-        AsciiMazeError: no such dataset or split, or a row that is not of a maze.
+        AsciiMazeError: no such dataset or split, or a row without a maze.
     """
     from dataset_builder.checks import check_maze, where_of
     from dataset_builder.load import load_mazes
@@ -143,6 +143,6 @@ def write_page(path: Path, title: str, drawings: list[Drawing]) -> None:
 
     if os.path.lexists(path) and not (path.is_file() and GENERATOR in path.read_bytes()):
         raise UsageError(f"{path} already exists and is not a page of ascii-maze; give another name")
-    # Numbers alone come from a walk.
+    # A numeric step comes only from a walk.
     shown = [{"svg": Markup(to_svg(maze, moves)), "caption": caption} for caption, maze, moves in drawings]  # noqa: S704
     write_text(path, render(PAGES / "drawings.html.jinja", {"title": title, "drawings": shown}))

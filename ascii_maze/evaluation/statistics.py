@@ -49,7 +49,7 @@ def summarise(rows) -> Rates:
 
 
 def summarise_thoughts(rows) -> ThoughtRates:
-    """How long the thoughts before some answers are, and how true."""
+    """Length and truth of the reasoning before some answers."""
     said = rows["thought_true"]
     return {
         "share": float(rows["thought_length"].notna().mean()),
@@ -106,7 +106,7 @@ def by_rules(rows) -> dict[str, Rates]:
 
 
 def decision_rates(rows) -> DecisionRates:
-    """Share of right moves at decisions, over all answers, by whether the greedy rule is right there."""
+    """Share of right moves at decisions over all answers, also split by whether the greedy rule is right there."""
     made, right = int(rows["decisions"].sum()), int(rows["decisions_right"].sum())
     against, right_against = (int(rows[f"{name}_against_greedy"].sum()) for name in ("decisions", "decisions_right"))
     return {
@@ -117,7 +117,7 @@ def decision_rates(rows) -> DecisionRates:
 
 
 def decision_rate(made: int, right: int) -> DecisionRate:
-    """A share of moves at decisions; None of none."""
+    """The share of moves at decisions; None if there are none."""
     return {"n": made, "right": right / made if made else None}
 
 

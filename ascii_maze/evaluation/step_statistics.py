@@ -1,4 +1,4 @@
-"""What walks step by step come to: means over the walks of a model, and how they ended.
+"""Statistics of step-by-step walks: means over the walks of a model, and how they ended.
 
 `rows` is a pandas table as in `statistics`, one row per walk.
 """

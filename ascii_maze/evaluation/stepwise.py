@@ -1,7 +1,7 @@
 """Mazes walked step by step in an evaluation: by a model, or by an explorer that reads what a model reads.
 
-All episodes of a part take their turn together, so that every turn is one batch for the model. A conversation that
-outgrows what the model reads loses the older half of its exchanges, and the walker its memory of them.
+All episodes of a part advance together, so that every turn is one batch for the model. A conversation that outgrows
+the model's context loses the older half of its exchanges, and the walker its memory of them.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from ..models.turns import within_context
 
 SHORTEST = "shortest_path"
 STEP_BASELINES = (*EXPLORERS, SHORTEST)  # the bound last, as in every table
-BATCHES_PER_PART = 4  # an episode takes many turns, and an interrupted part begins again
+BATCHES_PER_PART = 4  # smaller parts: an episode takes many turns, and an interrupted part starts over
 
 
 class Stepwise(NamedTuple):
@@ -47,7 +47,7 @@ class Stepwise(NamedTuple):
         return MazeEnv(maze, self.observation, self.max_moves)
 
 
-# (rows of the dataset, where they begin, on_progress) -> the walks through each, as many for each.
+# (rows of the dataset, index of the first, on_progress) -> the walks through each, equally many per row.
 Walker = Callable[[list[dict], str, Callable[[int], None]], list[list[Walk]]]
 
 
@@ -77,7 +77,7 @@ def open_walker(name: str, respondent: Source | None, questions: Any, folder: Pa
         def ask(talks: Sequence[list[Message]], turn: int) -> list[str]:
             shown = [within_context(engine.tokenizer, engine.context, talk, budget) for talk in talks]
             seeded = decoding.for_part(f"{start}/{turn}")._replace(samples=1)
-            if converse:  # a conversation is the same list from turn to turn
+            if converse:  # a conversation is one list that grows from turn to turn
                 return converse([id(talk) for talk in talks], shown, budget, seeded)
             return [answer for (answer,) in engine.complete(shown, budget, seeded, lambda done: None)]
 
@@ -99,7 +99,7 @@ def baseline_walk(name: str, row: dict, stepwise: Stepwise) -> Walk:
 
 
 def random_of(name: str, row: dict) -> random.Random:
-    """The randomness of a baseline in a row's maze, seeded by its name and the row's id."""
+    """The random generator of a baseline in a row's maze, seeded by its name and the row's id."""
     return random.Random(hashlib.blake2b(f"{name}/{row['id']}".encode(), digest_size=8).digest())
 
 
@@ -107,7 +107,7 @@ def check_stepwise(stepwise: str | None, max_moves: int | None, models: Sequence
     """What `evaluate` was given, as one value.
 
     Raises:
-        UsageError: there is no such observation, a baseline's name, or a budget of moves where none are made.
+        UsageError: no such observation, a name that a baseline has, or `max_moves` without `stepwise`.
     """
     if stepwise is None:
         if max_moves is not None:
@@ -116,5 +116,5 @@ def check_stepwise(stepwise: str | None, max_moves: int | None, models: Sequence
     if taken := next((name for name in models if name in STEP_BASELINES), None):
         raise UsageError(f"the name '{taken}' is taken by a baseline; give this model another: NAME=MODEL")
     chosen = Stepwise(stepwise, max_moves)
-    chosen.start("SG")  # refuses what cannot be used
+    chosen.start("SG")  # raises for an unknown observation
     return chosen

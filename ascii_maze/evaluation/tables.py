@@ -67,7 +67,7 @@ STEP_HEADER = (
 )
 
 
-# What of it fits a terminal.
+# The columns that fit a terminal.
 STEPS_IN_TERMINAL = ("size", "model", "success", "95 %", "shortest", "SPL", "loop rate", "bumps", "turns")
 STEPS_EXPLAINED = (
     "Walked step by step, with {observation} in sight. `success`: ends on G, moves against walls (`bumps`) allowed; "
@@ -99,13 +99,13 @@ READINGS_HEADER = ("split", "model", "parsed", "parsed, lenient", "valid", "vali
 
 
 def reading_rows(results: Results) -> list[tuple[str, ...]]:
-    """Of each split and model, how many answers the strict and the lenient reading find a path in, and a right one, in
-    per cent; see `READINGS_HEADER`.
+    """For each split and model, the share of answers in which the strict and the lenient reading find a path, and a
+    valid one, in per cent; see `READINGS_HEADER`.
     """
     table: list[tuple[str, ...]] = []
     for name, by_split in results["models"].items():
         for split, summary in by_split.items():
-            if "valid_lenient" in summary:  # results of an earlier version have but one reading
+            if "valid_lenient" in summary:  # results of an earlier version have only one reading
                 parsed, valid = summary["parsed_lenient"], summary["valid_lenient"]
                 rates = (summary["parsed"], parsed, summary["valid"], valid)
                 table.append((split, name, *(f"{100 * rate:.1f}" for rate in rates)))
@@ -121,7 +121,7 @@ PLANNING_EXPLAINED = (
 
 
 def planning_rows(results: Results) -> list[tuple[str, ...]]:
-    """Of each split and model, shortest paths on easy and on hard mazes, and right moves at decisions, in per cent."""
+    """For each split and model, shortest paths on easy and hard mazes, and right moves at decisions, in per cent."""
     table: list[tuple[str, ...]] = []
     for name, by_split in results["models"].items():
         for split, summary in by_split.items():
@@ -147,7 +147,7 @@ def _share(rate: float | None) -> str:
 
 
 def thought_rows(results: Results) -> list[tuple[str, ...]]:
-    """Of each split and model that thinks before it answers, how long and how true its thoughts are, in per cent."""
+    """For each split and model that reasons before it answers, length and truth of its reasoning, in per cent."""
     table: list[tuple[str, ...]] = []
     for name, by_split in results["models"].items():
         for split, summary in by_split.items():
@@ -159,7 +159,7 @@ def thought_rows(results: Results) -> list[tuple[str, ...]]:
 
 
 def loading_rows(results: Results) -> list[tuple[str, str]]:
-    """How models were loaded, in words, with the names of all that were loaded so; files of answers are left out."""
+    """Each way in which models were loaded, in words, with the models loaded so; files of answers are left out."""
     models_by_words: dict[str, list[str]] = {}
     for name, facts in results["settings"].get("loaded", {}).items():
         if "dtype" in facts:
@@ -182,7 +182,7 @@ def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]
 
 
 def _plain(name: str) -> str:
-    """A name from a command line or a dataset as it may stand in a cell of Markdown."""
+    """A name from a command line or a dataset, escaped for a cell of Markdown."""
     return printable(name).replace("\n", " ").replace("|", "\\|")
 
 
@@ -238,7 +238,7 @@ def render_markdown(results: Results) -> str:
 
 
 def _thoughts(results: Results) -> list[str]:
-    """The part of the report on thoughts, where there are any."""
+    """The part of the report on reasoning, if there is any."""
     rows = thought_rows(results)
     if not rows:
         return []

@@ -1,4 +1,4 @@
-"""Drawings of step-by-step rollouts: the path taken, the walls that were hit, and what was never in sight."""
+"""Drawings of step-by-step rollouts: the path taken, the walls that were hit, and the part that was never observed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,17 +11,17 @@ from ..metrics.path_validity.scoring import parse_moves, read_maze
 from ..metrics.path_validity.svg import to_svg
 
 Place = tuple[int, int]
-# Of a walk step by step, beside what every prediction has; evaluations of earlier versions have no such columns.
+# Columns of step-by-step walks; evaluations of earlier versions lack them.
 STEP_COLUMNS = ("observation", "ended", "moves", "turns", "spl", "optimal", "reaches_goal", "wall_hits", "talk")
 
 
 def is_walk(row: Mapping[str, Any]) -> bool:
-    """Whether a row of predictions.parquet is a walk step by step, and has all that is said of one."""
+    """Whether a row of predictions.parquet is a step-by-step walk with all of its columns."""
     return all(row.get(name) is not None for name in STEP_COLUMNS)
 
 
 def without_bumps(maze: Maze, moves: str) -> tuple[str, list[Place]]:
-    """The moves that went well, in order, and the walls that the others met, in (row, column).
+    """The legal moves, in order, and the walls that the others hit, as (row, column).
 
     Args:
         moves: as letters without spaces.
@@ -38,7 +38,7 @@ def without_bumps(maze: Maze, moves: str) -> tuple[str, list[Place]]:
 
 
 def seen_in(maze: Maze, observation: str, turns: Sequence[str]) -> set[Place]:
-    """The places (row, column) of a maze that were in sight, or stood on, when these turns were made.
+    """The places (row, column) of a maze that were observed or visited during these turns.
 
     Args:
         observation: the name of one.
@@ -55,7 +55,7 @@ def seen_in(maze: Maze, observation: str, turns: Sequence[str]) -> set[Place]:
 
 
 def _in_sight(env: MazeEnv, places: Sequence[Place]) -> set[Place]:
-    """What was seen of a turn that came to these places."""
+    """The places observed in a turn that visited these."""
     kind, radius = env.observation.kind, env.observation.radius
     seen = set(places)
     if kind == "local":
@@ -68,7 +68,7 @@ def _in_sight(env: MazeEnv, places: Sequence[Place]) -> set[Place]:
 
 
 def walk_svg(row: Mapping[str, Any], scale: int = 12) -> str:
-    """A walk step by step as a self-contained SVG, as `to_svg` draws one; what was never in sight is veiled.
+    """A step-by-step walk as a self-contained SVG in the style of `to_svg`; the unobserved part is veiled.
 
     Args:
         row: of predictions.parquet, with `observation`.
@@ -94,7 +94,7 @@ def walk_svg(row: Mapping[str, Any], scale: int = 12) -> str:
 
 
 def step_verdict(row: Mapping[str, Any]) -> str:
-    """What became of a walk step by step, in a few words.
+    """The outcome of a walk step by step, in a few words.
 
     Args:
         row: of predictions.parquet, with `ended`.

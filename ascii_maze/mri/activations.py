@@ -2,7 +2,7 @@
 
 One safetensors file per model and layer holds a tensor for each position. The files are allocated at full size and
 filled row by row: memory holds one layer of one batch while writing, and one tensor while reading. Walks are padded on
-the right, whatever the tokenizer's padding side, since a causal model's states do not depend on what follows.
+the right, regardless of the tokenizer's padding side, since a causal model's states do not depend on what follows.
 """
 
 import json
@@ -204,7 +204,7 @@ def _lay_out(path: Path, shapes: dict[str, tuple[int, int]]) -> None:
     """Allocate a safetensors file of float32 tensors of these shapes.
 
     Raises:
-        AsciiMazeError: the disk is full. Noticed only while writing to mapped memory, that would be a bus error.
+        AsciiMazeError: the disk is full. Writing to mapped memory on a full disk would end in a bus error.
     """
     entries, size = {}, 0
     for name, shape in shapes.items():

@@ -22,10 +22,10 @@ from .schema.weights import Update
 from .similarity import debiased_cka, drift, effective_rank, gram, procrustes, rsa
 from .weights import FactoredUpdate, align, updates
 
-# The position of `drift` and `cka` in mri.json: the whole map has been read, and no move made.
+# The position of `drift` and `cka` in mri.json: after the whole map, before any move.
 HEADLINE = "last_prompt"
 DRIFT_POSITIONS = ("start", "goal", "maze_mean", "last_prompt", "moves")
-# Mazes that are compared pairwise: more change little, and the time grows quadratically.
+# Mazes that are compared pairwise; more change the result little, and the time grows quadratically.
 CKA_MAZES = 2_000
 RSA_MAZES = 500
 
@@ -35,10 +35,10 @@ class FoundRegions(NamedTuple):
 
     Attributes:
         by_label: label -> of `compare_regions`; empty where there are none.
-        as_llm_mri: (reference, model) -> changes in bases that the models share as they are.
+        as_llm_mri: (reference, model) -> changes in bases that the models share, without centring.
         centred: the same after each model is centred on its own mean.
-        apart: by what the distances of two models are measured -> (model, model) -> by layer.
-        missing: what is missing -> why.
+        apart: measure of distance -> (model, model) -> distance by layer.
+        missing: part of the report -> why it is missing.
     """
 
     by_label: dict[str, RegionComparison]
@@ -79,7 +79,7 @@ def compare_similarity(activations: Activations, on_progress: OnProgress) -> Sim
 
 
 def drift_by_position(activations: Activations, reference: str, name: str) -> dict[str, Drift]:
-    """How far a model's states are from another's, by position and layer."""
+    """The drift of a model's states from another's, by position and layer."""
     return {
         position: drift_by_layer(
             (activations.read(reference, layer, position), activations.read(name, layer, position))
@@ -110,7 +110,7 @@ def likeness(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
 def seed_measures(
     models: Models, activations: Activations, changed: Mapping[str, list[FactoredUpdate]]
 ) -> dict[str, Callable[[str, str], list[float]]]:
-    """By what the distances of two adapters are measured for `seeds.compare_seeds`, by layer.
+    """Measures of the distance of two adapters by layer, for `seeds.compare_seeds`.
 
     Args:
         changed: adapter -> of `weights.updates`.
@@ -145,7 +145,7 @@ def seed_measures(
 def compare_precisions(
     models: Models, plain: Models, walks: Sequence[TokenisedWalk], activations: Activations, folder: Path
 ) -> Quantisation:
-    """What quantisation alone did to the base.
+    """The effect of quantisation alone on the base.
 
     Args:
         plain: the base in full precision.
@@ -176,7 +176,7 @@ def compare_starts(
     decisions: np.ndarray,
     on_progress: OnProgress,
 ) -> dict[str, AgainstStart]:
-    """What every fine-tune changed in the fine-tune that it started from.
+    """The change of every fine-tune relative to the fine-tune that it started from.
 
     Args:
         starts: fine-tune -> its start.
@@ -220,8 +220,7 @@ def find_regions(
 
     Args:
         labels: of `maze_labels`.
-        pairs: a model and another that it is compared with over all prompts, as (reference, model); every model with
-            the base among them.
+        pairs: (reference, model), compared over all prompts; every model with the base is among them.
     """
     try:
         fitted, centred = (
@@ -238,7 +237,7 @@ def find_regions(
             table[pair] = find_changes(version, *pair)
         on_progress("regions", next(steps), total)
     fitted = with_tests(fitted, changes[0])
-    # Too many distances for labels: near and far, split at their median.
+    # There are too many distances to be labels, so they are split into near and far at their median.
     far = labels["distance"] > np.median(labels["distance"])
     found, missing = {}, {}
     for label, values in {**labels, "distance": np.where(far, "far", "near")}.items():

@@ -1,8 +1,8 @@
-"""What a model answers that has read the mazes with their reference solutions.
+"""Answers of a model that has read the mazes with their reference solutions.
 
-Having read a solution it has decided on each move. Up to the first one that it would not make, the solution is its
-answer, and often to the end. From there on it generates, with the keys and values of what it has read where they can
-be used (`can_go_on`), so that no token is read twice; elsewhere from the prompt on.
+Reading a solution gives the model's choice at each move. Up to the first move that it would not make, often to the
+end, the solution is its answer. From there on it generates, reusing the keys and values of the tokens already read if
+possible (`can_go_on`), so that no token is read twice; otherwise it starts from the prompt.
 """
 
 from collections.abc import Sequence
@@ -48,10 +48,10 @@ def are_right(models: Models, walk: TokenisedWalk, chosen: np.ndarray) -> np.nda
 
 
 def can_go_on(models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk]) -> bool:
-    """Whether keys and values of walks that were read are those of the prompts with the beginning of an answer.
+    """Whether keys and values of walks already read can be reused to continue from a prompt with part of an answer.
 
-    Not where a model thinks first, since a walk has the thought of the reference; nor where attention is of a kind
-    that does not reach back to the prompt, or positions are not those of the tokens.
+    Not if a model reasons first, since a walk contains the reference's reasoning; nor if its attention does not
+    reach back to the prompt, or its positions are not those of the tokens.
     """
     if not reaches_back(models, max(len(walk.ids) for walk in walks) + _budget(models, rows)):
         return False
@@ -61,7 +61,7 @@ def can_go_on(models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWal
 
 
 class Begun(NamedTuple):
-    """An answer of which the first tokens are known.
+    """An answer whose first tokens are known.
 
     Attributes:
         maze: its index.
@@ -96,7 +96,7 @@ class Answers:
         self.unread: list[int] = []
 
     def add(self, batch: Batch) -> None:
-        """Take the answers from a batch as far as they are its solutions.
+        """Take the parts of the answers that agree with the solutions of a batch.
 
         Args:
             batch: with the last layer's states; with keys and values of all layers, if `can_go_on`.
@@ -116,7 +116,7 @@ class Answers:
                 self.begun.append(Begun(index, tokens, len(self.before) + walk.last_prompt + 1, caches))
 
     def finish(self) -> list[str]:
-        """Generate the rest by the active model, which must be the one that has read; and return all texts."""
+        """Generate the rest with the active model, which must be the one that read the batches; return all texts."""
         models, budget = self.models, _budget(self.models, self.rows)
         answers = {each.maze: each.tokens[each.prompt :] for each in self.begun}
         unfinished = [each for each in self.begun if each.tokens[-1] not in models.ends]
@@ -132,7 +132,7 @@ class Answers:
 def reference_or_generated(
     models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk], right: Sequence[np.ndarray]
 ) -> list[str]:
-    """The reference solution where the active model would give it, and generated text elsewhere.
+    """The reference solution as far as the active model agrees with it, and generated text otherwise.
 
     Args:
         right: of each walk, of `are_right`.
@@ -150,7 +150,7 @@ def _budget(models: Models, rows: Sequence[dict]) -> int:
 
 
 def _from_prompts(models: Models, rows: Sequence[dict], texts: list[str], others: Sequence[int]) -> list[str]:
-    """The texts with those of some rows generated."""
+    """The texts, with those of some rows generated."""
     asked, decoding = [rows[index] for index in others], Decoding(batch_size=256)
     for index, (text,) in zip(others, answer_mazes(models.model, models.tokenizer, asked, decoding)):
         texts[index] = text
@@ -158,7 +158,7 @@ def _from_prompts(models: Models, rows: Sequence[dict], texts: list[str], others
 
 
 def _generate(models: Models, begun: Sequence[Begun], budget: int) -> list[list[int]]:
-    """The new tokens of each of some answers.
+    """The new tokens of some answers.
 
     Args:
         budget: tokens of a whole answer.

@@ -14,7 +14,7 @@ from .schema.causes import PatchedLayers, Patching, PatchingControls
 from .schema.share import Share
 from .weights import randomised
 
-# Mazes whose next moves are counted, of those that patched models answer.
+# Of the mazes that patched models answer, those on which single next moves are also counted.
 PATCHED_READS = 24
 RESAMPLES = 1_000
 
@@ -37,7 +37,7 @@ def patch_layers(
     seed: int,
     on_progress: OnProgress,
 ) -> dict[str, Patching]:
-    """How much validity is restored by patching a fine-tune's hidden states into the base, at one layer at a time.
+    """The validity restored by patching a fine-tune's hidden states into the base, one layer at a time.
 
     Args:
         names: of the adapters.
@@ -95,11 +95,11 @@ def half_back(
     """The first layer by which half of the gain in validity is back, and its 95 % interval over resampled mazes.
 
     Args:
-        base: bool (mazes,), which ones the base solves; `own`, which the fine-tune.
+        base: bool (mazes,), solved by the base; `own`, by the fine-tune.
         right: layer -> which are solved with the fine-tune's states after it.
 
     Returns:
-        None where the fine-tune solves no more than the base, and no interval where it does not in 2.5 % of resamples.
+        None if the fine-tune solves no more than the base, and no interval if it does not in 2.5 % of resamples.
     """
     layers, count = sorted(right), len(base)
     table = np.array([base, own, *(right[layer] for layer in layers)], dtype=float)
@@ -123,8 +123,8 @@ def half_back(
 def _controls(
     models: Models, name: str, half: int | None, rows: Sequence[dict], walks: Sequence[TokenisedWalk], seed: int
 ) -> PatchingControls:
-    """Whether the gain needs the layers up to one, and whether any change of them would do."""
-    if not half:  # at the embedding there is nothing below, and nothing to leave out
+    """Whether the gain needs the layers up to `half`, and whether any change of them would have the same effect."""
+    if not half:  # at the embedding there are no layers below to leave out
         return {"above_half": None, "random_to_half": None}
     above = patching.partial_answers(models, name, range(half + 1, len(models.layers) + 2), rows, walks)
     with randomised(models, name, seed):

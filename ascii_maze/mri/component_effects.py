@@ -1,13 +1,13 @@
-"""Which heads and MLPs carry what a fine-tune changed: each one patched alone, in both directions.
+"""The heads and MLPs through which a fine-tune's change acts: each one patched alone, in both directions.
 
-Into the reference: the reference runs with what one component adds in the fine-tune (denoising); the effect is how
-much surer of right moves it becomes. Out of the fine-tune: the fine-tune runs with what that component adds in the
-reference (noising); the effect is how much surer the fine-tune was without. Every position is patched, of prompt and
-answer; what is upstream of the component stays, what is downstream is computed.
+Into the reference (denoising): the reference runs with the fine-tune's output of one component; the effect is the gain
+in log odds of right moves. Out of the fine-tune (noising): the fine-tune runs with the reference's output of that
+component; the effect is the loss in log odds. All positions of prompt and answer are patched; everything upstream of
+the component is kept, everything downstream is computed.
 
-Attribution patching estimates all components by one pass back through each model: change of the component times the
-gradient of the score (Nanda, 2023; Kramár et al., 2024). Where there are more than `ALL_UP_TO` components, the `TOP`
-of the estimate are patched in truth, elsewhere all are; how the two rank these is compared (Spearman).
+Attribution patching estimates all components by one backward pass through each model: the component's change times the
+gradient of the score (Nanda, 2023; Kramár et al., 2024). If there are more than `ALL_UP_TO` components, only the `TOP`
+of the estimate are patched exactly, otherwise all are; the two rankings are compared (Spearman).
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ from .positions import TokenisedWalk
 from .reading import batches
 from .schema.causes import ComponentEffect, Components, Effect
 
-# Components up to which all are patched, and how many otherwise.
+# The number of components up to which all are patched, and how many are otherwise.
 ALL_UP_TO, TOP = 16, 10
-# Of a batch: numbers in the states of all layers for one token of each walk. A pass back holds some twenty times that
-# many for every token: 7 walks of 150 tokens take 2 GB with 30 layers of 576.
+# Most numbers in the states of all layers for one token of each walk of a batch. A backward pass holds about twenty
+# times as many per token: 7 walks of 150 tokens take 2 GB with 30 layers of 576.
 ROOM = 2**17
 
 
@@ -40,7 +40,7 @@ def find_components(
     seed: int,
     on_progress: OnProgress,
 ) -> tuple[list[Components], dict[str, str]]:
-    """The effects of all heads and MLPs, for some fine-tunes and what each is compared with.
+    """The effects of all heads and MLPs, for some fine-tunes against their references.
 
     Args:
         pairs: reference and fine-tune.
@@ -49,14 +49,14 @@ def find_components(
         seed: of the resampled mazes.
 
     Returns:
-        Of each pair; and {what is missing: why}.
+        Those of each pair; and {what is missing: why}.
     """
     asked = asked_moves(walks, decisions)
     found: list[Components] = []
     for done, (reference, name) in enumerate(pairs, 1):
         try:
             found.append(compare_components(models, reference, name, walks, asked, seed))
-        except AsciiMazeError as error:  # of the family, so it strikes the first pair as it would all
+        except AsciiMazeError as error:  # a property of the model family, so it affects all pairs
             return [], {"heads and MLPs patched one by one": str(error)}
         on_progress("heads and MLPs", done, len(pairs))
     return found, {}

@@ -1,6 +1,6 @@
-"""Heads and MLPs as they write to the residual stream: what each one adds, and the model run with another's.
+"""Heads and MLPs as they write to the residual stream: their outputs, and the model run with replaced ones.
 
-A head is a slice of what goes into its layer's output projection, times the rows of that projection, so that an
+A head's output is a slice of the input of its layer's output projection, times the rows of that projection, so an
 adapter on the projection counts as part of the heads that it changes. (Elhage et al., 2021.)
 """
 
@@ -32,14 +32,14 @@ class Part(NamedTuple):
 
 
 class Taps(NamedTuple):
-    """What one model does on a batch.
+    """The activations of one model on a batch.
 
     Attributes:
         per_layer: heads of a layer.
         states: after the embedding and each layer, (batch, tokens, width).
-        heads: what goes into each layer's output projection, (batch, tokens, inputs).
-        mlps: what each MLP adds, (batch, tokens, width).
-        weights: of each output projection, (inputs, width); the adapter's part is in it.
+        heads: the input of each layer's output projection, (batch, tokens, inputs).
+        mlps: the output of each MLP, (batch, tokens, width).
+        weights: of each output projection, (inputs, width), the adapter included.
     """
 
     per_layer: int
@@ -60,7 +60,7 @@ def _heads(models: Models) -> int:
 
 
 def tap(models: Models, ids) -> Taps:
-    """Run the active model over a batch, read whole, and keep what its heads and MLPs do.
+    """Run the active model over a whole batch, and keep the outputs of its heads and MLPs.
 
     Args:
         ids: int64 (batch, tokens).
@@ -112,7 +112,7 @@ def output_projection(layer) -> Any:
 
 
 def change_of(part: Part, after: Taps, before: Taps) -> Any:
-    """What a component adds in one model minus what it adds in another: (batch, tokens, width)."""
+    """A component's output in one model minus that in another: (batch, tokens, width)."""
     index = part.layer - 1
     if part.head is None:
         return after.mlps[index] - before.mlps[index]
@@ -123,10 +123,10 @@ def change_of(part: Part, after: Taps, before: Taps) -> Any:
 
 
 def run_with(models: Models, part: Part, change, own: Taps, ids) -> Any:
-    """The last layer's states of the active model, (batch, tokens, width), when a component adds something else.
+    """The last layer's states of the active model, (batch, tokens, width), with one component's output changed.
 
     Args:
-        change: what it adds, minus what it would have added, (batch, tokens, width).
+        change: of its output, (batch, tokens, width).
         own: of the active model on this batch.
     """
     site = "mlp" if part.head is None else "attention"
@@ -144,7 +144,7 @@ def run_with(models: Models, part: Part, change, own: Taps, ids) -> Any:
 
 
 def gradients(models: Models, ids, walks: Sequence[TokenisedWalk], asked: Sequence) -> tuple[list, list]:
-    """How the log odds of right moves change with what attention and MLP of each layer add, under the active model.
+    """The gradient of the log odds of right moves by the outputs of attention and MLP of each layer, active model.
 
     Args:
         ids: int64 (batch, tokens).
@@ -184,7 +184,7 @@ def attribute(parts: Sequence[Part], after: Taps, before: Taps, slopes: tuple[li
     """
     heads = []
     for index, slope in enumerate(slopes[0]):
-        # The slope by what goes into the projection: all heads at once, and no tensor for each of them.
+        # The gradient by the projection's input: all heads at once, without a tensor for each.
         sides = [of.heads[index] * (slope @ of.weights[index].T) for of in (after, before)]
         change = (sides[0] - sides[1]).unflatten(-1, (after.per_layer, -1))
         heads.append(change.sum(dim=(1, 3)).double().cpu().numpy())  # (batch, heads)

@@ -1,4 +1,4 @@
-"""Intervals over mazes: whole mazes are resampled, since moves of one maze are too similar to count apart."""
+"""Intervals over mazes: whole mazes are resampled, since moves of one maze are correlated."""
 
 import numpy as np
 

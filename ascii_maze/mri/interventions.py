@@ -1,4 +1,4 @@
-"""What the first few mazes of a report show of causes: parts patched, adapters mixed, states pushed, walls put in."""
+"""Interventions on the first few mazes of a report: parts patched, adapters mixed, states steered, walls added."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -22,12 +22,12 @@ class Interventions(NamedTuple):
     """What `intervene` returns.
 
     Attributes:
-        layers: fine-tunes' states after one layer, patched into what they started from.
+        layers: fine-tunes' states after one layer, patched into their starts.
         components: heads and MLPs of every fine-tune, patched one by one.
         mixtures: of two adapters.
-        steering: fine-tunes' mean changes, added to what they started from.
+        steering: fine-tunes' mean changes, added to their starts.
         walls: whether the base acts on a direction for walls; None where that is missing.
-        missing: what is missing -> why.
+        missing: part of the report -> why it is missing.
     """
 
     layers: list[LayerEffects]
@@ -50,14 +50,14 @@ def intervene(
     seed: int,
     on_progress: OnProgress,
 ) -> Interventions:
-    """Change models in known ways, and see what they then do on some mazes.
+    """Change models in known ways, and measure the effects on some mazes.
 
     Args:
         names: of the fine-tunes.
         starts: fine-tune -> another that it started from.
         layers: fine-tune -> those that are patched.
-        cosines: of `weights.align`, from the base; the pairs that point apart most are mixed.
-        rows: the mazes, none if this is to be left out; `walks` are theirs.
+        cosines: of `weights.align`, from the base; the pairs with the lowest are mixed.
+        rows: the mazes, none to leave this out; `walks` are theirs.
         decisions: bool (moves,) of these mazes and perhaps more after them, where the walker has a choice.
         seed: of the random directions and of the resampled mazes.
     """

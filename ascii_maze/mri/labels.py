@@ -37,8 +37,8 @@ def move_labels(rows: Sequence[dict], walks: Sequence[TokenisedWalk]) -> dict[st
 
     Returns:
         `next_move`, `distance` and `junction` as in `maze_labels`; `decision` (bool, some way onward is right and some
-        is not; see `mazes.heuristics.decisions_of`); `repeats` (bool, it is the move before again); and `maze` (int64,
-        which maze it is); all of length (sum of moves).
+        is not; see `mazes.heuristics.decisions_of`); `repeats` (bool, equal to the previous move); and `maze` (int64,
+        index of the maze); all of length (sum of moves).
     """
     steps = [(*step, index) for index, (row, walk) in enumerate(zip(rows, walks)) for step in _along(row, walk)]
     names = ("next_move", "distance", "junction", "maze")
@@ -60,7 +60,7 @@ def cell_labels(rows: Sequence[dict], walks: Sequence[TokenisedWalk]) -> dict[st
 
     Returns:
         `on_path` (bool, on a shortest path), `wall_north` (bool, wall or the edge of the map above it) and `maze`
-        (int64, which maze it is); all of length (n * `CELLS`).
+        (int64, index of the maze); all of length (n * `CELLS`).
     """
     on_path, wall_north, of_maze = [], [], []
     for index, (row, walk) in enumerate(zip(rows, walks)):

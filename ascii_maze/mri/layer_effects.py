@@ -1,8 +1,8 @@
-"""By which layer a fine-tune's change is at work in what it started from: its states patched in, layer after layer.
+"""The layer by which a fine-tune's change has its effect: its states patched into its start, one layer at a time.
 
-What is scored is how sure the patched model is of right moves, at decisions: where two fine-tunes solve about as many
-mazes, validity has nothing to locate, and this still has. Patched at the last layer the start is the fine-tune, but
-for what follows that layer. (Vig et al., 2020; Zhang & Nanda, 2024.)
+The score is the log odds of right moves at decisions, which still differ between two fine-tunes that solve equally
+many mazes, where validity does not. Patched at the last layer, the start equals the fine-tune except for what follows
+that layer. (Vig et al., 2020; Zhang & Nanda, 2024.)
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def find_layer_effects(
     asked: Sequence[np.ndarray],
     seed: int,
 ) -> LayerEffects:
-    """How much surer of right moves a reference becomes with a fine-tune's states after each of some layers.
+    """The gain of a reference in log odds of right moves with a fine-tune's states after each of some layers.
 
     Args:
         layers: that are patched, ascending; 0 is the embedding.
@@ -56,14 +56,14 @@ def find_layer_effects(
 def half_there(
     layers: Sequence[int], patched: np.ndarray, gap: np.ndarray, seed: int
 ) -> tuple[int | None, list[int] | None]:
-    """The first layer by which half of the gap is there, and its 95 % interval over resampled mazes.
+    """The first layer by which half of the gap is closed, and its 95 % interval over resampled mazes.
 
     Args:
         layers: of the rows of `patched`, float (layers, mazes).
         gap: float (mazes,).
 
     Returns:
-        None twice where the gap, as resampled, is not above 0 in 97.5 % of resamples.
+        None twice if the gap is not above 0 in 97.5 % of resamples.
     """
     count = len(gap)
     weights = np.random.default_rng([seed, 6]).multinomial(count, np.full(count, 1 / count), size=RESAMPLES) / count
@@ -77,7 +77,7 @@ def half_there(
 
 
 def _first_half(layers: Sequence[int], means: np.ndarray) -> int | None:
-    """Of the mean gap and the mean effects by layer, the first layer with half of the gap; None without a gap."""
+    """The first layer whose mean effect is half of the mean gap; None without a gap."""
     gap, *effects = means
     if gap <= 0:
         return None
@@ -85,7 +85,7 @@ def _first_half(layers: Sequence[int], means: np.ndarray) -> int | None:
 
 
 def _patched(models: Models, tuned: Recording, layer: int, asked: Sequence[np.ndarray]) -> np.ndarray:
-    """The log odds of each walk under the active model with another's states after a layer: float64 (walks,)."""
+    """The log odds of each walk under the active model with another model's states after a layer: float64 (walks,)."""
     prefix = patch_prefix(models, tuned.prefix, layer)
     read = (read_from(models, batch, layer, batch.states[layer], prefix) for batch in tuned.batches)
     return score_batches(models, read, asked)

@@ -1,8 +1,8 @@
 """Which layers are patched: all of a small model, and a spread of a deep one that is refined where validity changes.
 
-Patched at the embedding the base is itself, and at the last layer it is the fine-tune; between these validity climbs,
-most of it within a few layers. A deep model is therefore patched at `FIRST` layers at even distances, and then again
-in the middle of the gap over which validity changes most, as long as it changes there by more than `CHANGE`, which is
+Patched at the embedding the base is unchanged, and at the last layer it is the fine-tune; validity rises between them,
+mostly within a few layers. A deep model is therefore patched at `FIRST` evenly spaced layers, and then repeatedly in
+the middle of the gap over which validity changes most, as long as it changes there by more than `CHANGE`, which is
 about half of the 95 % interval of a share of 100 mazes, and at most at `MOST` layers in all.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from ..errors import UsageError
 
-# A model of so many layers is patched at each of them.
+# A model with at most this many layers is patched at each of them.
 ALL_UP_TO = 12
 FIRST, MOST, CHANGE = 5, 9, 0.1
 AUTO, ALL = "auto", "all"
@@ -20,7 +20,7 @@ OPTION = f"'{AUTO}', '{ALL}', or layers and ranges such as 0,4-8,12"
 
 
 def wanted_layers(option: str, last: int) -> list[int] | None:
-    """The layers that an option names; None where they are to be chosen as validity shows.
+    """The layers that an option names; None if they are to be chosen by validity.
 
     Args:
         option: `auto`, `all`, or layers and ranges, such as `0,4-8`; 0 is the embedding.

@@ -1,4 +1,4 @@
-"""What each layer would say if it were the last (the logit lens), and how far a fine-tune's next token is the base's.
+"""What each layer would predict if it were the last (the logit lens), and the divergence of next tokens from the base.
 
 nostalgebraist (2020), "interpreting GPT: the logit lens": the final normalisation and the output head are applied to
 every layer's hidden state.
@@ -33,7 +33,7 @@ def logit_lens(
 
     Returns:
         model -> `probability`, the mean over moves, and `first`, the share of moves that are the likeliest token; and
-        the same at decisions, NaN where there are none; all per layer.
+        the same at decisions, NaN if there are none; all per layer.
     """
     import torch
 
@@ -97,6 +97,6 @@ def read_out(models: Models, hidden: np.ndarray) -> Iterator[tuple[slice, Any]]:
     for first in range(0, len(hidden), ROWS):
         rows = slice(first, first + ROWS)
         states = torch.from_numpy(hidden[rows]).to(models.model.device, models.model.dtype)
-        with torch.inference_mode():  # not around the yield: of two such iterators in turns, one would leave it on
+        with torch.inference_mode():  # not around the yield: with two interleaved iterators one would leave it on
             logits = models.head(models.norm(states)).float()
         yield rows, logits

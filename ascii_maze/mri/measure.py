@@ -159,7 +159,7 @@ def measure_all(
 def find_causes(
     read: Read, cosines: Sequence[Alignment], settings: Settings, on_progress: OnProgress
 ) -> tuple[Causes, dict[str, str]]:
-    """What models do once they are changed in known ways, on the first mazes; and {what is missing: why}."""
+    """The effects of changing models in known ways, on the first mazes; and {what is missing: why}."""
     seed, few = settings["seed"], settings["cause mazes"]
     of_patched = read.rows[: settings["patch mazes"]]
     patched = patch_layers(
@@ -189,7 +189,7 @@ def find_causes(
 
 
 def follow_solutions(read: Read, regions: FoundRegions, on_progress: OnProgress) -> AlongSolutions:
-    """What models say along the solutions, and what adapters changed in those that they started from."""
+    """What models predict along the solutions, and what adapters changed in their starts."""
     models, activations, decisions = read.models, read.activations, read.decisions
     return {
         "moves": count_moves(read.steps),
@@ -224,7 +224,7 @@ def numbers_of_regions(found: FoundRegions, adapters: Sequence[str]) -> Regions:
 
 
 def count_moves(steps: dict[str, np.ndarray]) -> Moves:
-    """What is asked along the solutions, of the labels of their moves."""
+    """Counts over the moves of the solutions, from the labels of their moves."""
     return {
         "moves": len(steps["decision"]),
         "decisions": int(steps["decision"].sum()),
@@ -234,7 +234,7 @@ def count_moves(steps: dict[str, np.ndarray]) -> Moves:
 
 
 def align_siblings(models: Models, starts: Mapping[str, str]) -> list[Alignment]:
-    """The cosines of fine-tunes that started from one other, of what they changed in it."""
+    """The cosines of the updates of fine-tunes that share a start, relative to that start."""
     found: list[Alignment] = []
     for start in dict.fromkeys(starts.values()):
         siblings = [name for name, of in starts.items() if of == start]
@@ -243,7 +243,7 @@ def align_siblings(models: Models, starts: Mapping[str, str]) -> list[Alignment]
 
 
 def base_divergence(models: Models, activations: Activations, name: str, decisions: np.ndarray) -> Divergence:
-    """How far an adapter's next moves are from the base's; see `lens.next_token_kl`."""
+    """The divergence of an adapter's next moves from the base's; see `lens.next_token_kl`."""
     nats = next_token_kl(models, activations, BASE, name)
     return {
         "from_base": float(nats[:, 0].mean()),
@@ -259,7 +259,7 @@ def find_quantisation(
     activations: Activations,
     folder: Path,
 ) -> tuple[Quantisation | None, dict[str, str]]:
-    """What quantisation did to the base, if it is quantised; and {what is missing: why}."""
+    """The effect of quantisation on the base, if it is quantised; and {what is missing: why}."""
     if load_plain is None:
         return None, {}
     try:

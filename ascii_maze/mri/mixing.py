@@ -1,12 +1,12 @@
-"""What lies between two adapters: validity along the line from one update to the other, and of the two merged.
+"""Interpolation between two adapters: validity along the line from one update to the other, and of the two merged.
 
-Where the loss does not rise along the line, the two are linearly connected: one basin, and their average works
+If the loss does not rise along the line, the two are linearly connected, in one basin, and their average works
 (Frankle et al., 2020; Wortsman et al., 2022). The middle of the line is their average. TIES (Yadav et al., 2023) keeps
 the largest entries of each update, and of these the ones whose sign prevails.
 
-Updates are mixed, and not their factors: with weights of a half, `linear` of PEFT's `add_weighted_adapter` makes of
-an adapter and itself twice that adapter, and `ties` half of it. So a line is of `cat`, and TIES is `ties_svd` with
-weights of 1, whose mean is over what is kept.
+Updates are mixed, and not their factors: with weights of a half, `linear` of PEFT's `add_weighted_adapter` turns an
+adapter and itself into twice that adapter, and `ties` into half of it. So lines use `cat`, and TIES is `ties_svd` with
+weights of 1, which averages over the kept entries.
 """
 
 import itertools
@@ -28,21 +28,21 @@ from .reading import read_walks
 from .schema.weights import Alignment, Mixed, Mixture
 
 POINTS = 9
-# The share of entries that TIES keeps, that of the paper.
+# The share of entries that TIES keeps, as in the paper.
 DENSITY = 0.2
-# Pairs that are looked into at most.
+# Most pairs that are mixed.
 PAIRS = 3
-MIXED = "+mixed"  # which no adapter of a report can be called
+MIXED = "+mixed"  # a name that no adapter of a report can have
 
 
 @contextmanager
 def mixed(models: Models, weights: Mapping[str, float], ties: float | None = None) -> Iterator[str]:
-    """While it lasts, there is an adapter whose update is that of others, added up or merged.
+    """Within the block there is an adapter whose update is the sum or the merge of others' updates.
 
     Args:
         weights: adapter -> the factor of its update; one adapter or more.
-        ties: the share of entries that TIES keeps; None adds the updates up. Merged updates have the rank of all
-            together, and what is beyond that is left out.
+        ties: the share of entries that TIES keeps; None adds the updates up. Merged updates are truncated to the sum
+            of the ranks.
 
     Yields:
         Its name.
@@ -65,7 +65,7 @@ def mixed(models: Models, weights: Mapping[str, float], ties: float | None = Non
     try:
         for module in models.model.modules():
             if isinstance(module, LoraLayer) and MIXED in module.scaling:
-                module.scaling[MIXED] = 1.0  # which PEFT's is, but for rank-stabilised adapters
+                module.scaling[MIXED] = 1.0  # as PEFT's is, except for rank-stabilised adapters
         yield MIXED
     finally:
         models.switch(next(iter(weights)))  # PEFT warns of an active adapter that is deleted
@@ -82,17 +82,17 @@ def mix_adapters(
     seed: int,
     on_progress: OnProgress,
 ) -> tuple[list[Mixture], dict[str, str]]:
-    """Mixtures of the pairs of adapters whose updates point apart most, at most `PAIRS` of them.
+    """Mixtures of the pairs of adapters with the lowest cosines, at most `PAIRS` of them.
 
     Args:
         cosines: of `weights.align`; those of zero updates are left out.
         names: of the adapters that may be mixed.
-        rows: that are walked; `walks` are theirs.
+        rows: of the mazes; `walks` are theirs.
         decisions: bool (moves,), where the walker has a choice.
         seed: of the resampled mazes.
 
     Returns:
-        Of each pair; and {what is missing: why}.
+        Those of each pair; and {what is missing: why}.
     """
     known = {(one["a"], one["b"]): one["whole"] for one in cosines if one["whole"] is not None}
     pairs = sorted((pair for pair in itertools.combinations(names, 2) if pair in known), key=lambda pair: known[pair])

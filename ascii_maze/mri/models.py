@@ -14,7 +14,7 @@ from ..models.sources import Source, how_loaded
 from ..references import Reference
 
 BASE = "base"
-# Of an adapter, and behind @ its seed: part of file names, of PEFT's names, of the page's ids.
+# The name of an adapter, with its seed after @: used in file names, PEFT's names, and ids of the page.
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(@[A-Za-z0-9_-]{1,16})?")
 # Submodules of a decoder layer that write to the residual stream, by their names in various model families.
 ATTENTION = ("self_attn", "attn", "attention", "self_attention")
@@ -50,7 +50,7 @@ class Models:
 
         Args:
             stages: where the adapter is enabled: 0 is the embedding, 1 to `len(layers)` the decoder layers, and one
-                more what follows them; everywhere by default.
+                more everything after them; everywhere by default.
         """
         if name != BASE:
             self.model.set_adapter(name, inference_mode=True)
@@ -85,7 +85,7 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
     Args:
         base: `tiny`, a folder or a Hub id; without a revision, that which the adapters were trained on.
         adapters: name -> folder or Hub id.
-        chat: how they read conversations; always without a thought, which would be another text in each model.
+        chat: how they read conversations; always without reasoning, whose text would differ between models.
 
     Raises:
         UsageError: no adapter, an unusable name, a whole model, or an adapter of another base or quantisation.

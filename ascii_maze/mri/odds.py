@@ -1,7 +1,7 @@
-"""How sure a model is of the right move: what patched and steered models are scored by.
+"""The log odds of right moves, by which patched and steered models are scored.
 
 The log odds of the right token against all others, in nats, at the decisions of a solution: where some way onward is
-right and some is not. Unlike a probability they do not saturate, so that effects add up (Zhang & Nanda, 2024).
+right and some is not. Unlike probabilities they do not saturate, so effects add up (Zhang & Nanda, 2024).
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ def asked_moves(walks: Sequence[TokenisedWalk], decisions: np.ndarray) -> list[n
 
 
 def first_moves(values: np.ndarray, walks: Sequence[TokenisedWalk]) -> np.ndarray:
-    """Of values by move (sum of moves of more walks,), those of the first walks."""
+    """The first walks' part of values by move, (sum of moves of all walks,)."""
     return values[: sum(len(walk.moves) for walk in walks)]
 
 

@@ -1,4 +1,4 @@
-"""One maze, seen from inside: what each layer would do at every step, where heads look, what probes see on the map."""
+"""One maze from inside: each layer's next move at every step, where heads attend, what probes read on the map."""
 
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ HEADS, LAYERS = 3, 6
 
 
 def choose_maze(rows: Sequence[dict], solved: dict[str, np.ndarray], wanted: str | None) -> dict:
-    """The maze that is shown: the one asked for, or the longest walk of those on which the models differ, or of all.
+    """The maze that is shown: the one asked for, or the longest of those on which the models differ, or of all.
 
     Args:
         solved: model -> bool (n,), of its own answers.
@@ -61,12 +61,12 @@ def look_at(
     components: Sequence[Components],
     seed: int,
 ) -> OneMaze:
-    """All that is shown of one maze.
+    """Everything that is shown of one maze.
 
     Args:
         names: of the models.
         row: the maze.
-        rows: that probes are trained on, without that maze; `walks` and `activations` are theirs.
+        rows: on which probes are trained, without that maze; `walks` and `activations` are theirs.
         components: of `component_effects`, which say whose attention is shown.
         seed: of the cells that are read.
     """
@@ -109,7 +109,7 @@ def places_of(maze: Maze, path: str) -> list[list[int]]:
 
 
 def loudest_heads(components: Sequence[Components]) -> list[tuple[int, int]]:
-    """Layer and number of the heads that do most when patched, over all fine-tunes."""
+    """Layer and index of the heads with the largest effects when patched, over all fine-tunes."""
     sums: dict[tuple[int, int], float] = {}
     for of in components:
         for part in of["parts"]:
@@ -122,7 +122,7 @@ def loudest_heads(components: Sequence[Components]) -> list[tuple[int, int]]:
 
 
 def busiest_heads(looks: Sequence[np.ndarray], tokens: np.ndarray) -> list[tuple[int, int]]:
-    """Layer and number of the heads that look at the map most.
+    """Layer and index of the heads with the most attention on the map.
 
     Args:
         looks: by layer the attention of each head, (heads, tokens), the mean over steps.
@@ -133,8 +133,8 @@ def busiest_heads(looks: Sequence[np.ndarray], tokens: np.ndarray) -> list[tuple
 
 
 def _read(models: Models, walk: TokenisedWalk, places: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """States of all layers, (tokens, width); of each decoder layer the mean attention from some tokens of each of its
-    heads, (heads, tokens).
+    """States of all layers, (tokens, width); and for each decoder layer the attention of its heads, mean over some
+    tokens, (heads, tokens).
     """
     import torch
 
@@ -152,7 +152,7 @@ def _read(models: Models, walk: TokenisedWalk, places: np.ndarray) -> tuple[list
 
 @contextmanager
 def _eager(models: Models):
-    """While it lasts, attention is computed by the plain implementation, the one that gives its weights."""
+    """Within the block attention is computed by the eager implementation, which returns its weights."""
     model = models.model.get_base_model() if hasattr(models.model, "get_base_model") else models.model
     before = model.config._attn_implementation
     model.set_attn_implementation("eager")
@@ -190,7 +190,7 @@ def _walls(
     activations: Activations,
     name: str,
 ) -> list[list[list[float | None]]] | None:
-    """Layer x row x column: how likely a probe holds a wall to the north of each open place; None elsewhere."""
+    """Layer x row x column: a probe's probability of a wall to the north of each open place; None elsewhere."""
     from sklearn.linear_model import Ridge
     from sklearn.preprocessing import StandardScaler
 
@@ -220,7 +220,7 @@ def _route(
     activations: Activations,
     name: str,
 ) -> list[list[list[float | None]]] | None:
-    """Layer x row x column: how likely the place is on the solution, by the last token of the prompt."""
+    """Layer x row x column: the probability that the place is on the solution, read at the prompt's last token."""
     alike, table, shape = place_labels(rows, like=row)
     if table is None:
         return None

@@ -1,4 +1,4 @@
-"""What a report may be told beside its models and mazes."""
+"""The options of a report, besides its models and mazes."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from .layers import AUTO
 
 @dataclass(frozen=True)
 class Options:
-    """Which mazes are read, and how thoroughly models are changed to see what that does.
+    """Which mazes are read, and on how many of them models are changed to measure the effects.
 
     Attributes:
-        limit: at most so many mazes of the split; see `dataset_builder.load.limited_rows`.
+        limit: most mazes of the split; see `dataset_builder.load.limited_rows`.
         seed: of the probes' splits, the chosen cells and the regions.
         chat: how the models read conversations; by default as their tokenizers say.
         layers: that are patched; see `layers.wanted_layers`.

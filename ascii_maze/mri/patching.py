@@ -1,11 +1,11 @@
 """Activation patching: the base runs with the hidden states of a fine-tune at one layer.
 
-Patched at every position after layer l, the base is the fine-tune up to layer l and itself above it. While it
-generates, the adapter is therefore enabled in those layers only, which is equivalent (a test compares the two). Along
-the reference solution states are actually replaced, everywhere or at the positions of the prompt or of the answer
-only, and only what lies above the layer is computed. (Vig et al., 2020; Meng et al., 2022.)
+Patched at every position after layer l, the base is the fine-tune up to layer l and itself above it. For generation
+the adapter is therefore enabled in those layers only, which is equivalent (a test compares the two). Along the
+reference solution states are actually replaced, at all positions or only at those of the prompt or of the answer, and
+only the layers above are computed. (Vig et al., 2020; Meng et al., 2022.)
 
-A patched model reads each maze with its reference solution, and then answers from there; see `answering`.
+A patched model reads each maze with its reference solution, and answers from there; see `answering`.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def own_answers(
 
 
 def record_to_patch(models: Models, name: str, rows: Sequence[dict], walks: Sequence[TokenisedWalk]) -> Recording:
-    """A model on walks, with what `patched_answers` needs of it."""
+    """A model's states on walks, as `patched_answers` needs them."""
     return record(models, name, walks, keep=can_go_on(models, rows, walks))
 
 
@@ -99,7 +99,7 @@ def patched_accuracy(
             prompts = _prompts(one.walks, one.ids.shape).to(models.model.device)[..., None]
             at_prompt = one.states[layer].where(prompts, other.states[layer])
             at_answer = other.states[layer].where(prompts, one.states[layer])[:, -tail.ids.shape[1] :]
-            if not at_prompt.equal(other.states[layer]):  # as at the embedding, which an adapter seldom changes
+            if not at_prompt.equal(other.states[layer]):  # as at the embedding, which adapters seldom change
                 other = read_from(models, one, layer, at_prompt, prefix)
             hits["prompt"][layer] += _moves_right(models, other)
             hits["answer"][layer] += _moves_right(models, read_from(models, tail, layer, at_answer, before))
@@ -119,7 +119,7 @@ def patched_accuracy(
 
 
 def _prompts(walks: Sequence[TokenisedWalk], shape: tuple[int, int]):
-    """What of a batch comes before the last token of a prompt, bool (batch, tokens)."""
+    """The tokens of a batch before the last one of the prompt, bool (batch, tokens)."""
     import torch
 
     return torch.arange(shape[1]) < torch.tensor([walk.last_prompt for walk in walks])[:, None]

@@ -1,8 +1,8 @@
-"""What the last token of the prompt knows of each place of the map: is it on the solution?
+"""Whether each place of the map is on the solution, read from the last token of the prompt.
 
-At a place's own token the map below it has not been read, so that a path cannot be known there. The last token of the
-prompt has seen all of it. One linear map per place reads it, all of them from the same states: ridge regression onto
-0 and 1. It needs mazes of one size, so that a place means the same in all.
+At a place's own token the map below it has not been read, so the path cannot be known there. The last token of the
+prompt follows the whole map. One linear map per place is fitted to its states: ridge regression onto 0 and 1. It
+needs mazes of one size, so that a place means the same in all.
 """
 
 from collections import Counter
@@ -13,9 +13,9 @@ import numpy as np
 from ..metrics.path_validity.maze import MOVES, Maze
 from ..metrics.path_validity.scoring import parse_moves
 
-# Mazes of one size below which nothing is fitted.
+# The least number of mazes of one size for a fit.
 LEAST = 40
-# Of the penalty, per maze: chosen once, on states that vary by 1 in each direction.
+# The ridge penalty per maze, chosen once, on states with unit variance in each direction.
 PENALTY = 1.0
 
 
@@ -25,10 +25,10 @@ def place_labels(
     """Which places of mazes of one size are on their solutions.
 
     Args:
-        like: a row whose size is meant; by default the commonest size is.
+        like: a row of the wanted size; by default the most common size is used.
 
     Returns:
-        The indices of the mazes of that size, int64 (n,), without `like` itself; bool (n, places), None where these
+        The indices of the mazes of that size, int64 (n,), without `like` itself; bool (n, places), None if these
         are too few; and the shape of their maps.
     """
     mazes = [Maze.from_ascii(row["maze"]) for row in rows]
@@ -53,11 +53,11 @@ def place_labels(
 
 
 def solution_labels(rows: Sequence[dict]) -> dict[str, np.ndarray]:
-    """One value per maze and place, for mazes of the commonest size.
+    """One value per maze and place, for mazes of the most common size.
 
     Returns:
-        `solution` (bool, mazes x places; False at other sizes), `of one size` (bool, which mazes that is; none where
-        they are too few) and `maze` (int64).
+        `solution` (bool, mazes x places; False at other sizes), `of one size` (bool, which mazes have it; none if they
+        are too few) and `maze` (int64).
     """
     alike, table, shape = place_labels(rows)
     labels = np.zeros((len(rows), shape[0] * shape[1]), dtype=bool)
@@ -75,7 +75,7 @@ def fit_places(x: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.n
         labels: bool (n, places).
 
     Returns:
-        States (m, width) -> how likely each place is on the solution, float (m, places); not clipped to 0 and 1.
+        States (m, width) -> a score for each place being on the solution, float (m, places); not clipped to 0 and 1.
     """
     from sklearn.linear_model import Ridge
     from sklearn.preprocessing import StandardScaler

@@ -1,8 +1,8 @@
-"""What a fine-tune changed on text that has nothing to do with mazes: what its tuning leaks, and what it costs.
+"""What a fine-tune changed on text unrelated to mazes: traces of its training data, and loss of general ability.
 
-On it a fine-tune should be its base. How far its states are from the base's, which tokens the mean difference reads as
-if it were the last layer's state (Minder et al., 2025: it tells what a narrow fine-tune was trained on), and the
-perplexity before and after say how far it is not.
+On such text a fine-tune should equal its base. The drift of its states, the tokens that the mean difference decodes to
+as if it were the last layer's state (Minder et al., 2025: it reveals what a narrow fine-tune was trained on), and the
+perplexity before and after measure how far it does not.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from .lens import read_out
 from .models import BASE, Models, watching
 from .schema.states import PlainText
 
-# Tokens of each text that the mean difference is over, its first ones; and how many tokens are named.
+# First tokens of each text over which the mean difference is taken; and how many tokens are named.
 FIRST, NAMED = 5, 8
 
 
 def read_plain_text(models: Models, names: Sequence[str]) -> tuple[dict[str, PlainText], dict[str, str]]:
-    """How far models are from the base on plain text.
+    """The drift of models from the base on plain text.
 
     Args:
         names: of the adapters.
@@ -59,7 +59,7 @@ def _read(models: Models, name: str, texts: Sequence[list[int]]) -> tuple[list[n
 
 
 def _tokens(models: Models, change: np.ndarray) -> list[str]:
-    """The likeliest tokens of a change as the base would read it after its last layer."""
+    """The likeliest tokens of a change, decoded as if it were a state of the base's last layer."""
     models.switch(BASE)
     ((_, logits),) = read_out(models, change[None].astype(np.float32))
     return [models.tokenizer.decode([token]) for token in logits[0].topk(NAMED).indices.tolist()]

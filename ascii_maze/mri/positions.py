@@ -1,8 +1,8 @@
-"""Where things stand in the tokens of a walk: the start, the goal, each move of the answer.
+"""Positions in the tokens of a walk: the start, the goal, each move of the answer.
 
 All models read the same text (teacher forcing), the rendered prompt followed by the reference solution, so that a
-position means the same in each. Characters are found in tokens through the tokenizer's offsets, whatever it merges:
-the token of a character is the last one that covers it.
+position means the same in each. Characters are located by the tokenizer's offsets, with any merges: the token of a
+character is the last one that covers it.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ def locate_walks(rows: Sequence[dict], tokenizer, seed: int) -> list[TokenisedWa
 
 
 class _Text(NamedTuple):
-    """What a model reads of a maze: the prompt up to the path, where the map begins in it, and the map itself."""
+    """The text of a maze: the prompt up to the path, the map's offset in it, and the map itself."""
 
     prompt: str
     first: int
@@ -149,7 +149,7 @@ def _locate(row: dict, tokenizer, rng: np.random.Generator) -> TokenisedWalk:
 
 
 def _thought(row: dict, maze: Maze, style: PromptStyle) -> str:
-    """What a model that thinks writes before its path; it counts as part of the prompt, since no move is in it."""
+    """The reasoning before a path; it counts as part of the prompt, since it contains no move of the answer."""
     if style.reasoning == "none":
         return ""
     if style.reasoning == "corrupt":
@@ -170,8 +170,8 @@ def _render(row: dict, tokenizer) -> str:
 
 
 def _choose_cells(maze: Maze, path: str, rng: np.random.Generator) -> np.ndarray:
-    """Rows and columns (`CELLS`, 2) of open cells, half of them on the solution where there are any; S and G are not
-    among them unless the map has no other cell.
+    """Rows and columns (`CELLS`, 2) of open cells, half of them on the solution where there are any; S and G are
+    excluded unless the map has no other cell.
     """
     here, on_path = maze.start, set()
     for move in path[:-1]:
@@ -198,12 +198,12 @@ def first_token(offsets: np.ndarray, character: int) -> int:
     """The first token that ends after the start of a character.
 
     Args:
-        offsets: int64 (tokens, 2), the characters that each token covers, from and to; blanks may have none.
+        offsets: int64 (tokens, 2), start and end of the characters that each token covers; blanks may have none.
     """
     return int(np.searchsorted(offsets[:, 1], character, side="right"))
 
 
 def last_token(offsets: np.ndarray, character: int) -> int:
-    """The token with which a character has been read completely: the last one that covers it."""
+    """The last token that covers a character, at which it has been read completely."""
     covering = np.flatnonzero((offsets[:, 0] <= character) & (character < offsets[:, 1]))
     return int(covering[-1]) if len(covering) else first_token(offsets, character)

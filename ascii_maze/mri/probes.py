@@ -1,8 +1,8 @@
-"""What a linear map can read from a layer: probes scored on held-out mazes, beside a control with shuffled labels.
+"""Linear probes of a layer, scored on held-out mazes, with a control on shuffled labels.
 
 The split is by maze, not by move: moves of one maze are too similar to be on both sides. The control is trained in the
-same way on labels shuffled among the rows; its score is due to how common each label is (and, for a wide layer and few
-rows, to overfitting). A score means something as far as it exceeds its control.
+same way on labels shuffled among the rows; its score reflects label frequencies (and, for a wide layer and few rows,
+overfitting). A score is meaningful as far as it exceeds its control.
 """
 
 from typing import NamedTuple
@@ -15,15 +15,15 @@ from .schema.states import Probe
 
 TRAIN_SHARE = 0.7
 RESAMPLES = 1_000
-# Rows a probe is trained on at most; more change little and cost time.
+# Most rows that a probe is trained on; more change little and cost time.
 ROWS = 3_000
 SHUFFLES = 3
-# Weights up to which Newton's method, a few steps that cost their cube, beats L-BFGS.
+# Number of weights up to which Newton's method, with few steps of cubic cost, is faster than L-BFGS.
 NEWTON_WEIGHTS = 1_000
 
 
 class Scored(NamedTuple):
-    """A probe's numbers, and what each held-out row adds to its score.
+    """A probe's numbers, and each held-out row's contribution to its score.
 
     Attributes:
         top: to the numerator, float (rows held out,); `bottom`, to the denominator.
@@ -96,7 +96,7 @@ def train_probe(x: np.ndarray, labels: np.ndarray, mazes: np.ndarray, seed: int)
 
 
 def compare_probes(before: Scored, after: Scored, seed: int) -> tuple[float, list[float]]:
-    """How much better the second of two probes does, and its 95 % interval over the same resampled mazes.
+    """The gain of the second of two probes over the first, and its 95 % interval over the same resampled mazes.
 
     Args:
         before: trained and scored on the same rows as `after`, of another model.
@@ -140,7 +140,7 @@ def _commonest(labels: np.ndarray, numeric: bool):
 
 
 def _parts(predicted: np.ndarray, labels: np.ndarray, numeric: bool) -> tuple[np.ndarray, np.ndarray]:
-    """What each row adds to the numerator and the denominator of the score: squares for r2, hits for accuracy."""
+    """Each row's contribution to numerator and denominator of the score: squares for r2, hits for accuracy."""
     if numeric:
         return (labels - predicted) ** 2.0, (labels - labels.mean()) ** 2.0
     right = (predicted == labels).astype(float)

@@ -1,4 +1,4 @@
-"""What linear probes read from every layer of every model, question by question; `probes` trains each."""
+"""Linear probes of every layer of every model, question by question; `probes` trains each."""
 
 import itertools
 import os
@@ -22,7 +22,7 @@ from .positions import TokenisedWalk
 from .probes import Scored, compare_probes, train_probe
 from .schema.states import Gain, Probe
 
-# What is probed: question -> (position, label, and the label that says of which rows; None for all).
+# What is probed: question -> (position, label, and the label that selects the rows; None for all).
 QUESTIONS: dict[str, tuple[str, str, str | None]] = {
     "next move": ("moves", "next_move", None),
     "next move at decisions": ("moves", "next_move", "decision"),
@@ -40,8 +40,8 @@ class Asked(NamedTuple):
 
     Attributes:
         probes: model -> question -> per layer.
-        gains: adapter -> question -> what it gains on what it started from.
-        missing: what is missing -> why.
+        gains: adapter -> question -> its gain over the model that it started from.
+        missing: part of the report -> why it is missing.
     """
 
     probes: dict[str, dict[str, list[Probe]]]
@@ -98,7 +98,7 @@ def ask_probes(
                     pairs = [compare_probes(*pair, seed) for pair in zip(scored[start], scored[name])]
                     gain, ci = zip(*pairs)
                     found.gains[name][question] = Gain(reference=start, gain=list(gain), ci=list(ci))
-            except AsciiMazeError as error:  # of the labels, so it strikes the first model as it would all
+            except AsciiMazeError as error:  # a property of the labels, so it affects all models
                 missing[f"the probe of '{question}'"] = str(error)
     return found
 

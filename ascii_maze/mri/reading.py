@@ -1,8 +1,8 @@
 """Runs the active model over walks without computing anything twice.
 
-What all walks begin with, such as the rules, is read once per model: in a causal model the states of a prefix do not
-depend on what follows. A model whose states are replaced after a layer is computed from that layer on. Both are exact
-up to rounding; where the first is not (see `models.shared_prefix.why_not`), walks are read whole.
+The common prefix of all walks, such as the rules, is read once per model: in a causal model the states of a prefix do
+not depend on what follows. A model whose states are replaced after a layer is computed from that layer on. Both are
+exact up to rounding; if the first is not (see `models.shared_prefix.why_not`), walks are read whole.
 """
 
 from collections import deque
@@ -17,15 +17,15 @@ from ..models.shared_prefix import SHORTEST, TOLERANCE, backbone_of, disagreemen
 from .models import Models, watching
 from .positions import TokenisedWalk
 
-BATCH = 32  # walks: more are no faster on a CPU, and have more padding between them
-TOGETHER = 8  # walks of which tails are read: their prompts are alike, so that little of a tail is prompt
+BATCH = 32  # walks per batch: larger batches are no faster on a CPU, and have more padding
+TOGETHER = 8  # walks per batch of tails: their prompts are similar, so a tail contains little of the prompt
 
 
 class Prefix(NamedTuple):
-    """What all walks begin with, as one model reads it; or what each row of a batch does, see `tail_of`.
+    """The common prefix of all walks as one model reads it; or a prefix for each row of a batch, see `tail_of`.
 
     Attributes:
-        ids: int64 (tokens,); of rows that differ, only their number counts.
+        ids: int64 (tokens,); if rows differ, only their number is used.
         caches: key and value of each layer, (1 or batch, heads, tokens, size) each.
         states: of the embedding and of each layer, (1, tokens, width).
     """
@@ -68,19 +68,19 @@ class Recording(NamedTuple):
 
 
 def reaches_back(models: Models, longest: int) -> bool:
-    """Whether the keys and values of tokens that were read serve those that follow, in rows of so many tokens."""
+    """Whether keys and values of tokens already read can be used for later ones, in rows of this many tokens."""
     return why_not(models.model) is None and longest < window_of(backbone_of(models.model))
 
 
 def cut_prefix(models: Models, walks: Sequence[TokenisedWalk]) -> tuple[np.ndarray, list[TokenisedWalk]]:
-    """What all walks begin with, where reading it once is exact and pays, and the walks without it.
+    """The common prefix of all walks, if reading it once is exact and saves time, and the walks without it.
 
     Returns:
-        int64 (tokens,), empty where walks are to be read whole; and walks whose positions count from there.
+        int64 (tokens,), empty if walks are to be read whole; and walks with positions counted from its end.
     """
     import torch
 
-    most = min(int(walk.maze[0]) for walk in walks)  # every position that is read comes after it
+    most = min(int(walk.maze[0]) for walk in walks)  # every position that is recorded comes after it
     heads = np.array([walk.ids[:most] for walk in walks])
     differ = (heads != heads[0]).any(axis=0)
     common = int(differ.argmax()) if differ.any() else most
@@ -123,7 +123,7 @@ def batches(walks: Sequence[TokenisedWalk], batch_size: int) -> Iterator[tuple[l
 
 
 def read_prefix(models: Models, ids: np.ndarray) -> Prefix | None:
-    """Read what all walks begin with by the active model; None if that is nothing."""
+    """Read the common prefix of all walks with the active model; None if it is empty."""
     if not len(ids):
         return None
     states: list = []
@@ -169,7 +169,7 @@ def read(
         keep: also keep keys and values.
 
     Returns:
-        Those of each layer if they are kept, as in `Batch`; None in the place of tensors where a layer was skipped.
+        Those of each layer if they are kept, as in `Batch`; None in place of tensors if a layer was skipped.
     """
     import torch
     from transformers import DynamicCache
@@ -192,7 +192,7 @@ def record(
     """Every state of one model on walks, whose prefix is read once.
 
     Args:
-        keep: also keep keys and values, where they serve.
+        keep: also keep keys and values, if they can be used.
     """
     models.switch(name)
     prefix, found = read_walks(models, walks, batch_size, keep)
@@ -202,10 +202,10 @@ def record(
 def read_walks(
     models: Models, walks: Sequence[TokenisedWalk], batch_size: int = BATCH, keep: bool = False
 ) -> tuple[Prefix | None, Iterator[Batch]]:
-    """What walks begin with, as the active model reads it, and then batch after batch of them.
+    """The prefix of walks as the active model reads it, and an iterator over batches of them.
 
     Args:
-        keep: also keep keys and values, where they serve.
+        keep: also keep keys and values, if they can be used.
     """
     ids, cut = cut_prefix(models, walks)
     prefix, keep = read_prefix(models, ids), keep and reaches_back(models, max(len(walk.ids) for walk in walks))
@@ -218,7 +218,7 @@ def read_batch(
     """A batch of `batches` as the active model reads it, with the states of all layers.
 
     Args:
-        walks: without the prefix, of which the batch has the chosen.
+        walks: without the prefix; the batch has the chosen ones of them.
         prefix: as the active model reads it.
         keep: also keep keys and values.
     """
@@ -246,12 +246,12 @@ def read_from(models: Models, batch: Batch, layer: int, states, prefix: Prefix |
 
 
 def tail_of(batch: Batch, prefix: Prefix | None) -> tuple[Batch, Prefix | None]:
-    """The columns of a batch from the first one on that is the last of a prompt, and what is before them as a prefix.
+    """The columns of a batch from the first end of a prompt on, and the columns before as a prefix.
 
-    What is changed from there on leaves the columns before as they were, and they need not be read again.
+    Changes from there on do not affect the columns before, which therefore need not be read again.
 
     Args:
-        batch: with the keys and values of the model that will read on; without, both are returned as they are.
+        batch: with the keys and values of the model that will read it; without them both are returned unchanged.
         prefix: of the batch.
     """
     if not batch.caches:
@@ -267,7 +267,7 @@ def tail_of(batch: Batch, prefix: Prefix | None) -> tuple[Batch, Prefix | None]:
 
 @contextmanager
 def starting_after(models: Models, layer: int, states) -> Iterator[None]:
-    """While it lasts, the model computes only what lies above a layer, from these states of it.
+    """Within the block the model computes only the layers above a given one, from the given states of that one.
 
     Args:
         layer: 0 is the embedding's output, which is computed, and replaced.
@@ -296,7 +296,7 @@ def starting_after(models: Models, layer: int, states) -> Iterator[None]:
 
 
 def _returns_tuples(models: Models) -> bool:
-    """Whether decoder layers return tuples, as some families' do, and not a tensor."""
+    """Whether decoder layers return tuples, as in some families, instead of a tensor."""
     import torch
 
     found: list[bool] = []
@@ -310,4 +310,4 @@ def _returns_tuples(models: Models) -> bool:
 
 
 def _ignore(site: str, layer: int, hidden) -> None:
-    """A visitor that leaves everything as it is."""
+    """A visitor that changes nothing."""

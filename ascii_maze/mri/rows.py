@@ -13,12 +13,12 @@ from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.styles import PLAIN_STYLES
 
 COLUMNS = ("maze", "prompt", "solution", "width", "height")
-# Fewer are too few to split into training and held-out mazes.
+# The least number that can be split into training and held-out mazes.
 LEAST_MAZES = 20
 
 
 def load_rows(dataset: str, split: str, limit: int | None) -> list[dict[str, Any]]:
-    """The rows of a split, at most so many, each of them checked; see `dataset_builder.load.limited_rows`.
+    """The rows of a split, checked, at most `limit` of them; see `dataset_builder.load.limited_rows`.
 
     Raises:
         UsageError: there are too few of them.

@@ -28,7 +28,7 @@ from .rows import load_rows
 from .schema import Results, Settings
 from .starts import find_starts
 
-# The parts of a report. Where there is an mri.json, the others are there and of the same run.
+# The parts of a report. If there is an mri.json, the others exist and are of the same run.
 REPORT = ("figures", "tables", "report.html", "mri.json")
 DEFAULTS = Options()
 
@@ -56,7 +56,7 @@ def write_report(
 
     Raises:
         UsageError: no adapter, one of another base, too few mazes, mazes longer than the model's context, or an output
-            folder with something of someone else's.
+            folder with other files.
         AsciiMazeError: something cannot be loaded, a maze is not what the dataset says of it, activations are not
             finite, the disk is full, or another process writes to the output folder.
     """
@@ -111,7 +111,7 @@ def settings_of(
 
 @contextmanager
 def scratch_folder(out: Path) -> Iterator[Path]:
-    """An empty folder inside an output folder while the block runs; what a killed run left there is removed."""
+    """An empty folder inside an output folder while the block runs; leftovers of a killed run are removed."""
     scratch = out / UNFINISHED / "mri"
     remove_inside(scratch, out)
     scratch.mkdir(parents=True)
@@ -119,7 +119,7 @@ def scratch_folder(out: Path) -> Iterator[Path]:
         yield scratch
     finally:
         remove_inside(scratch, out)
-        if not any(scratch.parent.iterdir()):  # otherwise another command was interrupted here
+        if not any(scratch.parent.iterdir()):  # otherwise it holds the parts of another interrupted command
             remove_inside(scratch.parent, out)
 
 

@@ -1,9 +1,9 @@
-"""Is a method's change another method's, or what one seed happened to do? Seeds of a method are its floor.
+"""Whether two methods change the model differently, or only as two seeds of one method would.
 
 Adapters `sft@0` and `sft@1` are two seeds of `sft`. Two methods differ if the distances between their adapters are
 larger than those among the seeds of one method. The labels (method, seed) are permuted in all ways; the statistic is
-the largest, over layers, of (between - within) / all distances, so that looking at many layers is paid for. With few
-seeds even the clearest difference reaches no small p: 1/3 with two seeds of each, 1/126 with five.
+the largest, over layers, of (between - within) / all distances, which accounts for testing many layers. With few
+seeds even the clearest difference has a large p: 1/3 with two seeds of each, 1/126 with five.
 """
 
 import itertools
@@ -124,7 +124,7 @@ def split(table: np.ndarray, group: Sequence[int]) -> tuple[np.ndarray, np.ndarr
 def _excess(table: np.ndarray, group: Sequence[int]) -> np.ndarray:
     between, within = split(table, group)
     count = table.shape[1]
-    scale = table.sum(axis=(1, 2)) / (count * (count - 1))  # whatever the division
+    scale = table.sum(axis=(1, 2)) / (count * (count - 1))  # the same for every division
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(scale > 0, (between - within) / scale, np.nan)
 

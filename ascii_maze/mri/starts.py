@@ -1,4 +1,4 @@
-"""What each fine-tune started from: DPO from an SFT adapter changes what SFT left, not what the base was."""
+"""The model that each fine-tune started from: DPO from an SFT adapter changes that adapter, not the base."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from ..models.sources import Source
 
 
 def find_starts(sources: Mapping[str, Source]) -> tuple[dict[str, str], dict[str, str]]:
-    """Which adapters started from another of these, by what their runs have written down.
+    """Which adapters started from another of these, according to the files of their runs.
 
     Args:
         sources: of `models.find_adapters`.
@@ -42,7 +42,7 @@ def _recorded(source: Source) -> str | None:
 
 
 def _is_at(one: Source, recorded: str, started: Source) -> bool:
-    """Whether an adapter is the one that was started from; also where both folders have been moved together."""
+    """Whether an adapter is the one that a run started from, also if both folders have been moved together."""
     if one.name == recorded:
         return True
     here = Path(one.name)

@@ -1,8 +1,8 @@
-"""Steering: what a fine-tune changed on average, added to the model that it started from, in doses.
+"""Steering: a fine-tune's mean change, added in doses to the states of the model that it started from.
 
 At one layer the mean difference of the two, where moves are decided, is added to the states at those tokens, times a
-dose; the response is how much surer of right moves the model becomes. If the fine-tune's change is a direction, the
-response grows with the dose, and random directions of the same norm have none. (Turner et al., 2023; Rimsky et al.,
+dose; the response is the gain in log odds of right moves. If the fine-tune's change is a direction, the response grows
+with the dose, and random directions of the same norm have no effect. (Turner et al., 2023; Rimsky et al.,
 2024.)
 """
 

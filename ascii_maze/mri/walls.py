@@ -1,9 +1,10 @@
-"""Is "a wall is here" a direction that the model acts on? Added at an open place, it should turn the walk aside.
+"""Whether "a wall is here" is a direction that the model acts on: added at an open place, it should divert the walk.
 
-At a decision of a solution the next place is closed, once in truth, by the token of a wall, and once inside: what wall
-places have more than open ones, on average, is added to the state of that place after one layer. It counts how often
-the move is then the one that the true wall leads to, of the cases where that is another move; random directions of the
-same norm say what any push would do. The other way round, the wall is there, and the direction is taken from it.
+At a decision of a solution the next place is closed in two ways: in the text, by the token of a wall; and in the
+states, by adding the mean difference between wall places and open ones to the state of that place after one layer.
+Among cases in which the wall in the text changes the move, the share is counted in which the direction leads to the
+same move; random directions of the same norm are the control. Conversely, the direction is subtracted from a wall
+that is in the text.
 (As Ivanitskiy et al., 2024, find wall features in models of mazes.)
 """
 
@@ -50,7 +51,7 @@ class _Side(NamedTuple):
 def find_wall_effect(
     models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk], seed: int
 ) -> tuple[WallEffect | None, dict[str, str]]:
-    """`close_places`, if there are mazes; and {what is missing: why}."""
+    """The wall effect, if there are mazes; and {what is missing: why}."""
     if not walks:
         return None, {}
     try:
@@ -60,14 +61,14 @@ def find_wall_effect(
 
 
 def close_places(models: Models, rows: Sequence[dict], walks: Sequence[TokenisedWalk], seed: int) -> WallEffect:
-    """How often the base's move changes as a wall would make it, by layer.
+    """By layer, how often the direction changes the base's move as a wall does.
 
     Args:
         rows: one decision of each is asked; `walks` are theirs.
         seed: of the random directions.
 
     Raises:
-        AsciiMazeError: a token of the map is several places, or no decision has a place that can be closed.
+        AsciiMazeError: a token of the map covers several places, or no decision has a place that can be closed.
     """
     models.switch(BASE)
     tables = [map_tokens(row, models.tokenizer) for row in rows]

@@ -70,13 +70,13 @@ def _product(module, name: str, start: str) -> tuple[np.ndarray, np.ndarray]:
             right.append(module.lora_A[adapter].weight.detach().double().cpu().numpy())
     b, a = np.concatenate(left, axis=1), np.concatenate(right)
     if len(left) == 2 and np.array_equal(left[0], -left[1]) and np.array_equal(*right):
-        b[:] = 0.0  # equal updates differ by nothing, and not by a rounding error
+        b[:] = 0.0  # equal updates must differ by exactly 0
     return b, a
 
 
 @contextmanager
 def randomised(models: Models, name: str, seed: int) -> Iterator[None]:
-    """While it lasts, each update of an adapter is a random one of the same rank and Frobenius norm."""
+    """Within the block each update of an adapter is replaced by a random one of the same rank and Frobenius norm."""
     import torch
     from peft.tuners.lora import LoraLayer
 
@@ -136,7 +136,7 @@ def cosine(first: Sequence[FactoredUpdate], second: Sequence[FactoredUpdate]) ->
 def align(updates_by_name: Mapping[str, list[FactoredUpdate]], reference: str, layers: int) -> list[Alignment]:
     """The cosine of every two adapters' updates: of all weights, of each layer, and of each kind of module.
 
-    Random directions in so many dimensions have a cosine of nearly 0.
+    Random directions in such high dimension have a cosine of nearly 0.
 
     Args:
         updates_by_name: of `updates`, all relative to the same reference.
@@ -161,8 +161,8 @@ def _of(updates: Sequence[FactoredUpdate], key: Literal["layer", "kind"], value)
 
 
 def overlap(one: np.ndarray, two: np.ndarray) -> float | None:
-    """How much of the smaller of two column spaces lies in the other, 0-1: the mean squared cosine of their principal
-    angles (Björck & Golub, 1973). None where one has no direction.
+    """The share of the smaller of two column spaces that is in the other, 0-1: the mean squared cosine of their
+    principal angles (Björck & Golub, 1973). None where one has no direction.
     """
     from scipy.linalg import subspace_angles
 

@@ -1,7 +1,7 @@
-"""The contrasts of a study: which two models are compared, on what, and what the answers say of them.
+"""The contrasts of a study: which two models are compared, on which outcome, and the result.
 
 Planned contrasts (`pairs.planned_pairs`) are tested on one outcome and one split, and corrected for their number. All
-others are marked exploratory: their p is of one test among many, and claims nothing.
+others are marked exploratory: their p values are uncorrected, and nothing is claimed from them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ Outcomes = dict[tuple[str, Rate], dict[str, dict[int, np.ndarray]]]
 
 
 def read_outcomes(predictions: Mapping[int, Path], splits: Sequence[str]) -> Outcomes:
-    """What every model made of every maze, of predictions.parquet; several samples are averaged.
+    """Every model's outcome on every maze, from predictions.parquet; several samples are averaged.
 
     Args:
         predictions: seed -> the file.
@@ -70,8 +70,8 @@ def compare(
     """Contrasts of pairs on one split and outcome; a pair without a seed or without two mazes in common is left out.
 
     Args:
-        margin: a difference below it, 0-1, is of no interest.
-        foresee: whether to simulate what the design could show, which takes most of the time.
+        margin: two models whose rates differ by less, 0-1, are equivalent.
+        foresee: whether to simulate the smallest effect that the design could show, which takes most of the time.
     """
     differences: dict[tuple[str, str], tuple[list[int], np.ndarray]] = {}
     for a, b in pairs:
@@ -79,7 +79,7 @@ def compare(
         if seeds and len(answers[a][seeds[0]]) > 1:
             differences[a, b] = seeds, np.stack([answers[a][seed] - answers[b][seed] for seed in seeds])
     found = estimates([values for _, values in differences.values()], list(differences)) if differences else []
-    missing = [1.0] * (len(pairs) - len(found))  # what was planned counts, also where its runs have failed
+    missing = [1.0] * (len(pairs) - len(found))  # the number planned, including those whose runs have failed
     p_holm = holm([one.shared.p() for one in found] + missing)
     p_equivalent_holm = holm([one.shared.p_equivalent(margin) for one in found] + missing)
     tests, of_pairs = len(pairs) if planned else 1, pairs_in_effect(list(differences)) if differences else 1.0
@@ -87,7 +87,7 @@ def compare(
     for place, ((a, b), (seeds, values)) in enumerate(differences.items()):
         one, smallest = found[place], None
         if foresee:
-            # Two seeds may look alike by luck, so the design is judged with the larger of both variances.
+            # Two seeds may agree by chance, so the design is judged with the larger of both variances.
             likely = one.components._replace(seeds=max(one.components.seeds, one.pooled))
             smallest = Design(likely, one.pooled, len(seeds), values.shape[1], tests, of_pairs).smallest()
         contrasts.append(
@@ -116,7 +116,7 @@ def compare(
 
 
 def verdict(contrast: Contrast) -> Verdict:
-    """What a planned contrast shows; a difference may be within the margin, see `is_within_margin`."""
+    """The verdict on a planned contrast; a difference may still be within the margin, see `is_within_margin`."""
     if contrast["p_holm"] is None:
         return "exploratory"
     if contrast["p_holm"] < LEVEL:

@@ -11,8 +11,8 @@ from .schema import Contrast, MeanRates
 
 
 def rates_figure(models: dict[str, dict[str, MeanRates]], splits: Sequence[str], colours: dict[str, str]) -> str:
-    """Every model on every split: the mean share of shortest paths with its interval and each seed's own, and hollow
-    the share of valid ones; a dotted line is the best rule.
+    """Every model on every split: the mean share of shortest paths with its interval, each seed's own, and as hollow
+    marks the share of valid paths; a dotted line is the best rule.
     """
     from matplotlib import rc_context
 
@@ -132,8 +132,8 @@ def reward_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str])
 
 
 def inside_figure(mri: dict, colours: dict[str, str]) -> str:
-    """How far each model has gone from the base, layer by layer: drift of the activations, and likeness by CKA; a
-    method's further seeds are dotted.
+    """How far each model is from the base, layer by layer: drift of the activations, and similarity by CKA; further
+    seeds of a method are dotted.
     """
     from matplotlib import rc_context
 

@@ -1,7 +1,7 @@
-"""What the planned contrasts of a study show, in words, and nothing that they do not carry.
+"""The results of a study's planned contrasts, in words, with no claim that the tests do not support.
 
-A difference is claimed where it survives the correction, equivalence where the test of it does; of everything else it
-is said which effect the study could have shown. Methods are not ranked: no two are compared but those of a contrast.
+A difference is claimed if it survives the correction, equivalence if its test does; otherwise the smallest effect that
+the study could have shown is given. Methods are not ranked: only the two of a contrast are compared.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ ALIKE = 1.1
 def findings(
     contrasts: Sequence[Contrast], margin: float, unequal: Sequence[str] = (), say: Say = english
 ) -> list[str]:
-    """Sentences on the planned contrasts: first what they are, then one on each.
+    """Sentences on the planned contrasts: first how they were tested, then one on each.
 
     Args:
         unequal: from `unequal_terms`, put last.
@@ -84,11 +84,10 @@ def could_show(contrast: Contrast, say: Say = english) -> str:
 
 
 def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]], say: Say = english) -> list[str]:
-    """Which planned contrasts compare two fine-tunes that did not have the same means, a sentence each.
+    """Which planned contrasts compare two fine-tunes trained on unequal terms, a sentence each.
 
-    Two runs of which one starts from the other are exempt from the same cost: what the second run adds is what such a
-    contrast asks for. Budgets, the split that settings were validated on, and the trials that found them must be the
-    same for all.
+    The cost may differ if one run starts from the other, since the contrast then measures what the second run adds.
+    Budgets, the split that settings were validated on, and the number of trials that found them must be equal.
     """
     sentences = [
         say("{name} does not have the settings that its sweep found best.").format(name=name)
@@ -118,7 +117,7 @@ def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]]
 
 
 def mean_tokens(costs: Sequence[Cost]) -> float:
-    """Tokens of a run and all that it rests on, mean over the seeds; 0 where that is not known."""
+    """Tokens of a run and of all runs that it builds on, mean over the seeds; 0 if unknown."""
     known = [cost["chain_tokens"] for cost in costs if cost["chain_tokens"]]
     return sum(known) / len(known) if known else 0.0
 

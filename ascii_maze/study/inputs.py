@@ -1,6 +1,6 @@
 """What a stage reads and what it has made, by content: models, adapters and datasets from outside the study.
 
-A change of any of them is a change of the stage's key (`runner.key_of`); where they lie is not.
+A change of their content changes the stage's key (`runner.key_of`); a change of their location does not.
 """
 
 import hashlib
@@ -14,18 +14,18 @@ from ..packages import versions
 from ..references import find_reference
 from .source import embedded_model_digest
 
-# Of what a model, an adapter or a dataset consists; cards, logs and checkpoints beside them are not read.
+# The files of a model, an adapter or a dataset; cards, logs and checkpoints are not read.
 READ = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt", ".yaml", ".yml", ".parquet", ".gguf"})
-# Of what a stage makes, what later ones read, and what is the same whenever it is made from the same.
+# Of a stage's files, those that later stages read, and that are reproduced exactly from the same inputs.
 HANDED_ON = (".safetensors", ".parquet")
-# A card may be rewritten by hand; what is in the folder besides is the stage's.
+# A card may be edited by hand; all other files belong to the stage.
 OF_PEOPLE = ("README.md",)
 
 
 def digest_of(name: str) -> str:
-    """What stands behind the name of a model, an adapter or a dataset, or a file: the hash of its content.
+    """The hash of the content of a model, an adapter, a dataset or a file.
 
-    Of a repository on the Hub it is the commit; see `models.pins.pin`.
+    For a repository on the Hub it is the commit; see `models.pins.pin`.
 
     Raises:
         AsciiMazeError: the Hub has neither a model nor a dataset of that name.
@@ -39,7 +39,7 @@ def digest_of(name: str) -> str:
     if not reference.is_local:
         try:
             return pin(name)
-        except AsciiMazeError:  # the Hub has no such model, or does not show it
+        except AsciiMazeError:  # the Hub has no such model, or it is private
             return pin(name, "dataset")
     path = Path(name)
     if path.is_file():
@@ -53,7 +53,7 @@ def digest_of(name: str) -> str:
 
 
 def environment() -> list[str]:
-    """Versions of the packages that compute; ours stands in the digest of its source."""
+    """Versions of the packages that compute; ours is covered by the digest of its source."""
     return [f"{name} {version}" for name, version in versions().items() if name != "ascii-maze"]
 
 
@@ -64,13 +64,13 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def made_in(folder: Path) -> dict[str, str]:
-    """Path in a stage's folder -> sha256, of all that it has made there."""
+    """Path in a stage's folder -> sha256, for every file that it has made."""
     made = [path for path in files_in(folder) if path.name not in OF_PEOPLE]
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in made}
 
 
 def spoiled(folder: Path, made: dict[str, str]) -> str:
-    """What of a stage's files is gone or changed since it finished, in words; empty where all is as it was."""
+    """Which of a stage's files are missing or changed since it finished, in words; empty if none."""
     for name, digest in made.items():
         path = folder / name
         if not path.is_file():
@@ -81,5 +81,5 @@ def spoiled(folder: Path, made: dict[str, str]) -> str:
 
 
 def handed_on(made: dict[str, str]) -> dict[str, str]:
-    """Of the files that a stage has made, those whose content later stages read."""
+    """Of a stage's files, those whose content later stages read."""
     return {name: digest for name, digest in made.items() if name.endswith(HANDED_ON)}

@@ -1,5 +1,5 @@
-"""What may run the trainings of a study: a few launchers with flags from a list, so that a stranger's study file runs
-no program of its choice. What they start is `ascii_maze train RECIPE`, which reads the recipe and does not run it.
+"""The launchers that may run the trainings of a study, with the flags allowed for each, so that an untrusted study
+file cannot run a program of its choice. They start `ascii_maze train RECIPE`, which reads the recipe as data.
 """
 
 import shlex
@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..recipe import find_recipe
 
 CONFIG_FILE = "--config_file"
-# Stands in the words for the path of accelerate's config, which changes no outcome; what is in the file does.
+# Placeholder for the path of accelerate's config, which affects no outcome; the file's content does.
 ACCELERATE = "{accelerate}"
 
 
@@ -20,10 +20,10 @@ class Launcher:
     """A program that starts others.
 
     Attributes:
-        words: it, as it is typed.
-        valued: flags that take a value, after a blank or `=`; with blanks between.
-        bare: flags that take none; likewise.
-        module: the words before the name of a Python module that it is to run.
+        words: as typed.
+        valued: flags that take a value, after a blank or `=`; separated by blanks.
+        bare: flags without a value; separated by blanks.
+        module: the words before the name of a Python module to run.
     """
 
     words: tuple[str, ...]
@@ -32,7 +32,7 @@ class Launcher:
     module: tuple[str, ...]
 
 
-# Left out is what names a program, a file that is run, an environment, or a place that logs go to.
+# Flags that name a program, a file to run, an environment, or a place for logs are left out.
 LAUNCHERS = (
     Launcher(
         ("accelerate", "launch"),
@@ -80,7 +80,7 @@ def launch_words(launcher: str, anything: bool = False) -> tuple[tuple[str, ...]
         anything: whether the user allows any program; it is given the recipe's file to run.
 
     Raises:
-        UsageError: a launcher or a flag that is not listed here, or a config of accelerate that does not serve.
+        UsageError: a launcher or a flag that is not listed here, or a config of accelerate that is not allowed.
     """
     try:
         words = shlex.split(launcher)
@@ -112,7 +112,7 @@ def launch_words(launcher: str, anything: bool = False) -> tuple[tuple[str, ...]
 
 
 def refusal(words: list[str], why: str) -> UsageError:
-    """The error of a launcher that could run anything; shows all that it would run."""
+    """The error for a launcher that could run anything; shows the command it would run."""
     command = shlex.join([*words, "RECIPE.yaml"])
     return UsageError(f"'launcher': {why}, so it may run anything: {command} ... If that is meant, --allow-launcher")
 
@@ -121,7 +121,7 @@ def checked_config(name: str) -> Path:
     """The file of a config of accelerate, a path or one of `recipes/accelerate`, if it does no more than distribute.
 
     Raises:
-        UsageError: there is no such file, or it holds what this does not know.
+        UsageError: there is no such file, or it has a key that is not allowed.
     """
     path = find_recipe(name)
     values = read_yaml_mapping(path)

@@ -1,4 +1,4 @@
-"""Which models a study compares, as planned before it runs: what its file says, or `default_pairs`."""
+"""Which models a study compares, as planned before it runs: those of its file, or `default_pairs`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ CONTROL = "sft_twice"
 def planned_pairs(
     study: Study, recipes: Mapping[str, Recipe], starts: Mapping[str, Mapping[str, str]]
 ) -> list[tuple[str, str]]:
-    """The pairs that are compared, each a model and what it is compared with.
+    """The pairs that are compared, each a model and the one it is compared with.
 
     Args:
         recipes: of the study, by name.
@@ -39,7 +39,7 @@ def default_pairs(walkers: Sequence[str], starts: Mapping[str, str]) -> list[tup
 
     Args:
         walkers: the study's runs that walk mazes.
-        starts: of each, the model that it starts from.
+        starts: the model that each starts from.
     """
     pairs = [(name, starts[name]) for name in walkers]
     if CONTROL in walkers:
@@ -50,12 +50,12 @@ def default_pairs(walkers: Sequence[str], starts: Mapping[str, str]) -> list[tup
 
 
 def start_of(starts: Mapping[str, str]) -> str:
-    """The model in the tables that a run starts from, of what `plan.starts_of` says of it."""
+    """The model in the tables that a run starts from; the argument is of `plan.starts_of`."""
     return starts.get("adapter_name_or_path", BASE_NAME)
 
 
 def chain_of(name: str, starts: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """The runs that a run rests on, its start and its reward model and what these rest on, each once."""
+    """The runs that a run builds on: its start, its reward model, and those that these build on, each once."""
     chain: dict[str, None] = {}
     for other in starts[name].values():
         chain |= dict.fromkeys([*chain_of(other, starts), other])

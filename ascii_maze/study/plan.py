@@ -22,32 +22,32 @@ from .launchers import ACCELERATE, launch_words
 from .pairs import BASE_NAME, planned_pairs, start_of
 from .settings import PREDECESSORS, Study
 
-# Stand in the words of a stage for what differs from place to place and changes no outcome: the study's folder, the
-# base, the files of the dataset's config and of a recipe (their content is in the stage's key), the number of
-# processes that build.
+# Placeholders in a stage's words for what may differ without changing the outcome: the study's folder, the base, the
+# files of the dataset's config and of a recipe (their content is in the stage's key), the number of processes that
+# build.
 OUT, BASE, CONFIG, RECIPE, WORKERS = "{out}", "{base}", "{config}", "{recipe}", "{workers}"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A command, and what has to be there before it runs.
+    """A command, and what must exist before it runs.
 
     Attributes:
         name: `build`, `train-sft`, `evaluate`, `forgetting`, `mri`; `train-sft-1` where there are several seeds.
         command: words of the command line, after `ascii-maze` where `launcher` is empty; with the placeholders above.
-        product: the file that the command writes last, under the study's folder; all else is beside it.
-        names: placeholder -> what it is here.
+        product: the file that the command writes last, relative to the study's folder; its other files are beside it.
+        names: placeholder -> its value in this study.
         needs: stages that must be finished.
-        uses: stages that it makes use of if they are finished -> the words that say so.
-        needs_one: whether one of these must be.
+        uses: stages whose results it uses if they are finished -> the words that pass them.
+        needs_one: whether at least one of these must be finished.
         inputs: texts on which its outcome depends, beside the command and the stages that it needs.
         reads: models, adapters, datasets and files from outside the study on whose content its outcome depends.
         launcher: words before the command, instead of `ascii-maze`.
-        follows: whether the study starts it without a launcher between, so that it can end when the study does.
-        modules: of ours that the command runs, for `source.source_digest`.
-        keeps_names: whether the command refuses to resume what it has begun under other names.
-        minutes: that it is known to take.
-        note: what the recipe says that it needs.
+        follows: whether the study starts it directly, without a launcher, so that it can end when the study does.
+        modules: of this project that the command runs, for `source.source_digest`.
+        keeps_names: whether the command refuses to resume under other names than it started with.
+        minutes: its known duration.
+        note: the requirements that the recipe states.
     """
 
     name: str
@@ -67,12 +67,12 @@ class Stage:
     note: str = ""
 
     def missing(self, finished: set[str]) -> list[str]:
-        """What it needs and is not there."""
+        """The stages that it needs and that are not finished."""
         missing = [name for name in self.needs if name not in finished]
         return missing or (list(self.uses) if self.needs_one and not finished & set(self.uses) else [])
 
     def planned(self, finished: set[str]) -> list[str]:
-        """The whole command line with its placeholders, the same wherever the study lies."""
+        """The whole command line with its placeholders, the same for any location of the study."""
         used = [word for name, words in self.uses.items() if name in finished for word in words]
         return [*self.launcher, *self.command, *used]
 
@@ -84,7 +84,7 @@ class Stage:
         return words
 
     def shell(self, finished: set[str]) -> str:
-        """The command as one types it."""
+        """The command as typed in a shell."""
         return shlex.join([*([] if self.launcher else ["ascii-maze"]), *self.words(finished)])
 
 
@@ -97,7 +97,7 @@ def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False, 
         language: of the MRI's page, one of `LANGUAGES`.
 
     Raises:
-        UsageError: a recipe cannot be read, it is not clear which run another starts from, recipes need each other in
+        UsageError: a recipe cannot be read, the start of a run is ambiguous, recipes need each other in
             a circle, a contrast names a model that is not in the study, or the launcher is not one of
             `launchers.LAUNCHERS`.
     """
@@ -138,7 +138,7 @@ def check_recipes(study: Study) -> None:
 
 
 class _Seed(NamedTuple):
-    """One of the seeds of a study: its folder under the study's, and what ends the names of its stages."""
+    """One of the seeds of a study: its folder under the study's, and the suffix of its stages' names."""
 
     number: int
     folder: Path
@@ -212,7 +212,7 @@ def _forgetting(
 
 
 def _mri(study: Study, evaluated: list[str], seeds: list[_Seed], here: dict[str, str], language: str) -> Stage:
-    """Of all seeds, as `sft@0`, `sft@1`: a method's seeds are the floor of what methods differ by."""
+    """The adapters of all seeds, as `sft@0`, `sft@1`: differences between seeds are the floor for those of methods."""
     uses: dict[str, tuple[str, ...]] = {
         f"train-{name}{seed.mark}": (
             "--adapter",
@@ -295,7 +295,7 @@ def outside(values: dict[str, Any]) -> list[str]:
 def starts_of(study: Study, recipes: dict[str, Recipe]) -> dict[str, dict[str, str]]:
     """Name -> key of its recipe -> the run of this study that it starts from.
 
-    That is what `starts_from` says, else the one whose recipe writes to the folder that this recipe names.
+    That is the one named by `starts_from`, else the one whose recipe writes to the folder that this recipe names.
 
     Raises:
         UsageError: several recipes of the study write to that folder.
@@ -322,10 +322,10 @@ def starts_of(study: Study, recipes: dict[str, Recipe]) -> dict[str, dict[str, s
 
 
 def in_order(starts: dict[str, dict[str, str]]) -> list[str]:
-    """Names such that each comes after those that it starts from, else as they are given.
+    """Names sorted so that each comes after those that it starts from, otherwise in the given order.
 
     Raises:
-        UsageError: they go round in a circle.
+        UsageError: they depend on each other in a circle.
     """
     try:
         return list(TopologicalSorter({name: of.values() for name, of in starts.items()}).static_order())
@@ -334,6 +334,6 @@ def in_order(starts: dict[str, dict[str, str]]) -> list[str]:
 
 
 def expectation(recipe: str) -> str:
-    """What the head of a recipe says that a run takes; nothing where it does not say."""
+    """The requirements that the head of a recipe states; empty if it states none."""
     found = re.search(r"^# Expect: (.*)$", find_recipe(recipe).read_text(encoding="utf-8"), flags=re.MULTILINE)
     return found[1] if found else ""

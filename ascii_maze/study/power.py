@@ -1,7 +1,7 @@
-"""How many seeds and mazes tell an effect from none: `ascii-maze study --plan-power`, before the study is run.
+"""How many seeds and mazes are needed to show an effect: `ascii-maze study --plan-power`, before the study is run.
 
-It needs the variances of a difference: the study file may give them under `variance`, a study that was run has
-measured them (the medians of its planned contrasts are taken), and without either they are `ASSUMED`.
+It needs the variances of a difference: from `variance` in the study file, from an earlier run of the study (the
+medians over its planned contrasts), or else `ASSUMED`.
 """
 
 from pathlib import Path
@@ -24,11 +24,11 @@ ASSUMED = Components(seeds=0.0006, mazes=0.02, both=0.1)
 
 
 class PowerPlan(TypedDict):
-    """What designs would show.
+    """The power of several designs.
 
     Attributes:
         variance: of a difference, of `seeds`, `mazes` and `both` together with chance.
-        source: where it is from, in words.
+        source: where the variances come from, in words.
         contrasts: how many are planned.
         smallest: seeds -> mazes -> the least true difference, 0-1, that is shown in 80 % of studies; None for none.
         needed: effect in points -> seeds -> the fewest of `MAZES` that show it so often; None where more are needed.
@@ -42,7 +42,7 @@ class PowerPlan(TypedDict):
 
 
 def plan_power(study: Study, out: Path) -> PowerPlan:
-    """What each number of seeds and mazes would show.
+    """The power of each number of seeds and mazes.
 
     Args:
         out: the study's folder, where it may have been run.

@@ -126,7 +126,7 @@ def rate_cells(cell: MeanRates, split: str) -> tuple[str, ...]:
 
 
 def cost_cells(results: StudyResults, name: str, split: str) -> tuple[str, ...]:
-    """The cells of a model against its start, and of what it cost with all that it rests on; see `HEADER`."""
+    """The cells of a model against its start, and of its cost with all runs that it builds on; see `HEADER`."""
     costs = results["training"].get(name, [])
     if not costs:
         return ("",) * 4
@@ -166,7 +166,7 @@ def contrast_rows(results: StudyResults) -> list[dict]:
 
 
 def shown(contrast: Contrast) -> str:
-    """What a contrast shows, in a cell."""
+    """The verdict on a contrast, as a cell."""
     differs = contrast["verdict"] in ("more", "fewer")
     return (
         f"{contrast['verdict']}, within the margin" if differs and is_within_margin(contrast) else contrast["verdict"]
@@ -174,17 +174,17 @@ def shown(contrast: Contrast) -> str:
 
 
 def interval_text(contrast: Contrast) -> str:
-    """A difference in a cell: `+1.2 (-3.0 to +5.4)`, in points."""
+    """A difference as a cell: `+1.2 (-3.0 to +5.4)`, in points."""
     return "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * rate for rate in (contrast["difference"], *contrast["ci"])))
 
 
 def per_cent(rate: float | None) -> str:
-    """A rate in a cell; a dash for none."""
+    """A rate as a cell; a dash for None."""
     return "-" if rate is None else f"{100 * rate:.1f}"
 
 
 def inside_rows(results: StudyResults) -> list[dict]:
-    """Validity beside what the MRI found: a row for each model that it read."""
+    """Validity and the MRI's results: a row for each model that the MRI read."""
     mri = results["mri"]
     if not mri:
         return []
@@ -214,7 +214,7 @@ def _drift_of(started: dict) -> list[float | None]:
 
 
 def _first_of_start(of_base: str, of_start: str | None) -> str:
-    """A cell: against what a fine-tune started from, and in brackets, where that is another, against the base."""
+    """A cell: against the fine-tune's start and, if that is not the base, in brackets against the base."""
     return f"{of_start} ({of_base} from base)" if of_start and of_base else of_start or of_base
 
 
@@ -269,7 +269,7 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
 
 
 def mazes_of(study: Study, out: Path) -> list[list[dict]]:
-    """Mazes on which the models differ, each with the walk of every model of the first seed."""
+    """Mazes on which the models differ, each with the walks of all models of the first seed."""
     evaluated = _first_evaluation(study, out)
     predictions = seed_folder(study, out, study.seeds[0]) / "evaluation" / "predictions.parquet"
     if not evaluated or not predictions.is_file():

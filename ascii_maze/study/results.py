@@ -31,11 +31,11 @@ from .schema import Cost, Forgotten, MeanRates, RuleRate, SeedTest, SizeRate, St
 from .settings import Study
 from .tuning import Tuning, tuning_of
 
-NUM_GENERATIONS = 8  # TRL's, of a recipe that does not say
+NUM_GENERATIONS = 8  # TRL's default, for a recipe that does not set it
 
 
 def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
-    """results.json of a study; what a failed stage would have given is absent."""
+    """results.json of a study; the results of failed stages are absent."""
     evaluations = [(seed, results) for seed in study.seeds if (results := evaluation_of(study, out, seed))]
     built = out / "dataset"
     record: dict[str, Any] = dict(read_record(built)) if (built / RECORD).is_file() else {}
@@ -147,7 +147,7 @@ def forgotten(study: Study, out: Path) -> dict[str, Forgotten]:
 
 
 def mean_of(values: Sequence[Any]) -> Any:
-    """The mean of numbers, or of those that stand in the same places of several objects; else the first value."""
+    """The mean of numbers, or of the numbers at the same keys of several objects; otherwise the first value."""
     first = values[0]
     if all(isinstance(value, dict) for value in values):
         return {key: mean_of([value[key] for value in values]) for key in first}

@@ -40,7 +40,7 @@ class Contrast(TypedDict):
         ci90: 90 % interval; within the margin where the test of equivalence is significant.
         p: of no difference, uncorrected.
         p_equivalent: of a difference of the study's margin or more, in either direction.
-        smallest: the least true difference that 80 % of such studies would show; None where they would show none.
+        smallest: the least true difference that 80 % of such studies would show; None if there is none.
         variance: of the difference, its own, of `seeds`, `mazes`, and `both` together with chance; `pooled` is that of
             seeds, mean over the contrasts of this split and outcome.
         verdict: of a planned contrast, by its corrected p; see `contrasts.verdict`.
@@ -121,18 +121,17 @@ class SeedTest(TypedDict):
 
 
 class Cost(TypedDict):
-    """What a run took; None where its metrics.json does not say.
+    """The cost of a run; None where its metrics.json lacks a figure.
 
     Attributes:
-        tokens: that it read, those of its own answers included, which are `sampled_tokens`; likewise `seconds`.
+        tokens: read in training and in sampling its own answers (`sampled_tokens`); `seconds` counts both too.
         mazes: distinct ones that it trained on, at most.
         budget: of the recipe, `tokens=200000`.
         selected_on: the split that its recipe validates on.
         tuning: how its settings were chosen; None where no sweep says so.
         start: the model in the tables that it starts from.
-        chain: the runs that it rests on, its start and reward model and what these rest on.
-        chain_tokens: its own and those of `chain`; None where one of them is missing.
-        chain_seconds: likewise.
+        chain: the runs that it builds on: its start, its reward model, and those that these build on.
+        chain_tokens: its own and those of `chain`; None if one of them is missing. So is `chain_seconds`.
     """
 
     seed: int
@@ -157,7 +156,7 @@ class Cost(TypedDict):
 class Forgotten(TypedDict):
     """What a model has lost: the mean over the seeds, and every seed's own; see `forgetting.schema.ModelForgetting`.
 
-    In the mean, what is not a number is the first seed's.
+    In the mean, values that are not numbers are the first seed's.
     """
 
     mean: ModelForgetting
@@ -175,7 +174,7 @@ class StageResult(TypedDict):
 
 
 class Settings(TypedDict):
-    """What the results are of: the study file, the dataset's config, seed and rows, versions, the machine."""
+    """The origin of the results: the study file, the dataset's config, seed and rows, versions, the machine."""
 
     study: dict[str, Any]
     dataset: dict[str, Any]
@@ -185,12 +184,12 @@ class Settings(TypedDict):
 
 
 class StudyResults(TypedDict):
-    """results.json of a study; what a failed stage would have given is absent.
+    """results.json of a study; the results of failed stages are absent.
 
-    `models` is by name and split; `contrasts` are the planned ones, then the exploratory; `findings` says in words
-    what the planned ones show, `unequal` which of them compare runs that did not have the same means; `paired` is by
-    name, the other model and split, a test for each seed; `training` by name; `forgetting` by name, empty where
-    that was not asked for; `mri` is mri.json, empty without one.
+    `models` is by name and split; `contrasts` are the planned ones, then the exploratory; `findings` are the results
+    of the planned ones in words, `unequal` those that compare runs trained on unequal terms; `paired` is by name, the
+    other model and split, a test for each seed; `training` by name; `forgetting` by name, empty if it was not
+    measured; `mri` is mri.json, empty without one.
     """
 
     models: dict[str, dict[str, MeanRates]]

@@ -1,4 +1,4 @@
-"""A study file, read and checked: whatever is wrong with it is one line, before anything runs."""
+"""A study file, read and checked: any error in it is reported in one line, before anything runs."""
 
 import math
 import re
@@ -21,10 +21,10 @@ from ..references import find_reference
 DEMO = "recipes/tiny/study.yaml"
 # Keys of a recipe that name the output folder of another.
 PREDECESSORS = ("adapter_name_or_path", "reward_model_name_or_path")
-# Names that the folders and tables of a study use for something else, whatever their case: some disks ignore it.
+# Names with another meaning in the folders and tables of a study, in any case: some file systems ignore case.
 FOLDERS = ("base", "dataset", "evaluation", "forgetting", "mri", "stages")
 RESERVED = frozenset({*FOLDERS, *(name.casefold() for name in BASELINES)})
-# Keys that are not for all recipes of a study, and what is meant instead.
+# Keys that cannot be set for all recipes of a study, and what to use instead.
 OF_THE_STUDY = {
     "seed": "name 'seeds'",
     "output_dir": "give --out",
@@ -35,7 +35,7 @@ OF_THE_STUDY = {
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 KEY = re.compile(r"[A-Za-z]\w*")
 LARGEST_SEED = 2**32 - 1  # NumPy's
-MOST_TRAININGS = 1_000  # each is a process of some minutes at least
+MOST_TRAININGS = 1_000  # each takes at least some minutes
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Study:
         batch_size: answers generated at once in the evaluation.
         mri_split: whose mazes the MRI reads.
         mri_limit: how many of them, at least `LEAST_MAZES`; 0 for no MRI.
-        forgetting_limit: hard mazes that each model answers 64 times, to see what fine-tunes have lost; 0 for none.
-        overrides: keys of every recipe, over what it says itself.
+        forgetting_limit: hard mazes that each model answers 64 times to measure forgetting; 0 to leave it out.
+        overrides: keys that replace those of every recipe.
         starts_from: name -> key of its recipe -> the run of this study that it starts from. Needed only where the
             recipe names an output folder that several of the study's recipes write to.
-        contrasts: pairs of models to compare, each a name and what it is compared with; by default every method with
-            its start and with `sft_twice`, and GRPO with DPO. Only these are tested and corrected for their number.
+        contrasts: pairs of models to compare, each a name and the one it is compared with; by default every method
+            with its start and with `sft_twice`, and GRPO with DPO. Only these are tested, corrected for their number.
         margin: a difference in the share of mazes, 0-1, below which two models count as equivalent.
         variance: of a difference between two models, of `seeds`, `mazes` and `both` together with chance, for
             `--plan-power`; a study that was run has measured it.
@@ -92,8 +92,8 @@ def load_study(path: Path | None) -> Study:
     """Read a study file, or the demo's where there is none.
 
     Raises:
-        UsageError: no such file, unknown or missing keys, a value of the wrong kind, a name that will not do, or a
-            dataset, model, recipe or split that does not exist.
+        UsageError: no such file, unknown or missing keys, a value of the wrong type, an unusable name, or a dataset,
+            model, recipe or split that does not exist.
     """
     path = find_recipe(DEMO) if path is None else path
     if not path.is_file():
@@ -111,7 +111,7 @@ def load_study(path: Path | None) -> Study:
 
 
 def problems(study: Study):
-    """What is wrong with values that are of the right kind, a line each."""
+    """Errors in values of the right type, a line each."""
     from dataset_builder.config import load_config
 
     if (trainings := len(study.recipes) * len(study.seeds)) > MOST_TRAININGS:
@@ -148,7 +148,7 @@ def problems(study: Study):
 
 
 def name_problems(names: list[str]):
-    """Names of recipes become folders and columns of tables: plain, distinct, and nothing else's."""
+    """Names of recipes become folders and columns of tables: plain, distinct, and not otherwise used."""
     for name in names:
         if not NAME.fullmatch(name):
             yield f"'recipes' has a name {name!r}; expected letters, digits, - and _, a letter or digit first"
@@ -165,7 +165,7 @@ def to_yaml(study: Study) -> str:
 
 
 def shortened(value: Any) -> str:
-    """A value in a message, whatever a file may hold."""
+    """Any value of a file, as a message shows it."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:80]}..."
 
@@ -175,7 +175,7 @@ def _is_line(value: Any) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    """A word of a command line and perhaps a path: no option, and nothing that is too long for a file's name."""
+    """A word of a command line that may be a path: not an option, and not too long for a file's name."""
     return (
         _is_line(value) and not value.startswith("-") and all(len(part.encode()) <= 255 for part in value.split("/"))
     )
@@ -190,7 +190,7 @@ def _is_minutes(value: Any) -> bool:
 
 
 def _is_setting(value: Any) -> bool:
-    """A value of a recipe that one can give on a command line: a number, a text, or a list of those."""
+    """A value that a command line can give a recipe: a number, a text, or a list of those."""
     if isinstance(value, list):
         return bool(value) and not any(isinstance(inner, list) for inner in value) and all(map(_is_setting, value))
     return _is_text(value) or (isinstance(value, int | float) and -math.inf < value < math.inf)

@@ -1,8 +1,8 @@
-"""Studies whose truth is known: simulated answers of methods that are no better than others, or are by so much.
+"""Simulated studies with known true effects: answers of methods with no difference, or with a given one.
 
-The statistics of a study are checked on them, by benchmarks/contrasts.py and by the tests. A maze is walked where a
-normal variable exceeds 0: the sum of the maze's ease, of what a method makes of that maze, of the seed of the start,
-of the method's own seed, and of chance. Over all seeds each method has the same rate, whatever its seeds vary.
+The statistics of a study are checked on them, by benchmarks/contrasts.py and by the tests. A maze is solved if a
+normal variable exceeds 0: the sum of the maze's ease, the method's effect on that maze, effects of the start's seed
+and of the method's own seed, and noise. Each method's expected rate is independent of the variance of its seeds.
 """
 
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-# The demo's methods and their starts; the others' seeds build on that of the start.
+# The demo's methods and their starts; a seed's effect adds to that of its start.
 STARTS = {
     **{"sft": "base", "orpo": "base"},
     **dict.fromkeys(("sft_twice", "dpo", "kto", "rlhf", "grpo"), "sft"),
 }
-EASE = 1.5  # standard deviation of the mazes' ease; chance has 1
+EASE = 1.5  # standard deviation of the mazes' ease; that of the noise is 1
 
 
 class Share(NamedTuple):
-    """How much of chance is of the method and the maze, of the start's seed and the maze, and of the run's own."""
+    """Shares of the noise that belong to method and maze, to the start's seed and maze, and to the run alone."""
 
     method: float
     start: float
@@ -30,7 +30,7 @@ SHARES = {
     "base": Share(0.5, 0.0, 0.5),
     "sft": Share(0.3, 0.6, 0.1),
     "orpo": Share(0.3, 0.0, 0.7),
-    "rlhf": Share(0.05, 0.85, 0.1),  # on a short leash: nearly its start
+    "rlhf": Share(0.05, 0.85, 0.1),  # a strong KL penalty keeps it near its start
 }
 
 
@@ -42,13 +42,13 @@ def simulate(
     effects: Mapping[str, float] | None = None,
     rate: float = 0.6,
 ) -> dict[str, dict[int, np.ndarray]]:
-    """Answers of a base and its fine-tunes: model -> seed -> whether each maze is walked, float (mazes,).
+    """Answers of a base and its fine-tunes: model -> seed -> whether each maze is solved, float (mazes,).
 
     Args:
-        spread: of the methods of `STARTS`: the standard deviation of their own seeds, on the scale of chance; where
-            rates are in the middle, 0.1 is about two points.
-        effects: what a method adds on that scale; none by default.
-        rate: share of mazes that a model without an effect walks.
+        spread: of the methods of `STARTS`: the standard deviation of their seeds' effects, on the scale of the noise;
+            for rates near one half, 0.1 is about two points.
+        effects: of the methods, on that scale; none by default.
+        rate: share of mazes that a model without an effect solves.
     """
     from scipy.stats import norm
 
@@ -62,7 +62,7 @@ def simulate(
         inherited = spread["sft"] if STARTS.get(name) == "sft" or name == "sft" else 0.0
         own = spread.get(name, 0.0) if name != "sft" else 0.0
         between = inherited * of_start + own * rng.normal(size=(seeds, 1))
-        total = inherited**2 + own**2  # chance makes room for it, so that the rate over all seeds stays
+        total = inherited**2 + own**2  # the noise is reduced by it, so that the rate over all seeds is unchanged
         latent = ease + (effects or {}).get(name, 0.0) + np.sqrt(1 - total) * chance + (name != "base") * between
         walked = np.broadcast_to(latent > 0, (seeds, mazes)).astype(float)
         answers[name] = dict(enumerate(walked))
@@ -70,7 +70,7 @@ def simulate(
 
 
 def effect_of(points: float, rate: float = 0.6) -> float:
-    """The effect, on the scale of chance, that raises a rate by so much."""
+    """The effect, on the scale of the noise, that raises a rate by a given amount."""
     from scipy.stats import norm
 
     return float((norm.ppf(rate + points) - norm.ppf(rate)) * np.sqrt(1 + EASE**2))

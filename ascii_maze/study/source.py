@@ -1,9 +1,9 @@
-"""Which of this program's code a stage can run, and the hash of it, so that a change elsewhere runs nothing again.
+"""The code that a stage can run, and its hash, so that a change elsewhere does not run the stage again.
 
-A module counts with all that it imports, at its head or later, whether that line is ever reached or not. What counts
-of it is the code, as `ast.unparse` writes it without docstrings: a comment changes no outcome. What is imported by a
-name that is put together at run time is not seen, so the stage names it; a test runs every kind of stage and compares
-what was imported with what was counted.
+A module counts with everything that it imports, at its head or inside functions. Its code is hashed as `ast.unparse`
+writes it without docstrings, since a comment changes no outcome. Imports by a name built at run time cannot be seen,
+so the stage names those modules; a test runs every kind of stage and compares what was imported with what was
+counted.
 """
 
 import ast
@@ -13,17 +13,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ascii_maze", "dataset_builder")
-# What a training imports to be pushed, once it is done, and what draws an evaluation.
+# Imported to push a finished training, or to draw an evaluation; neither changes an outcome.
 WITHOUT = ("ascii_maze.hub", "ascii_maze.evaluation.gallery")
 
 
 @cache
 def source_digest(command: str, modules: tuple[str, ...]) -> str:
-    """sha256 over the code of some modules with all that they import, as it is on disk.
+    """sha256 over the code on disk of some modules and everything that they import.
 
     Args:
-        command: of `ascii-maze`, whose function hands on its options and their defaults; no other command counts.
-            What is none of the commands counts nothing.
+        command: of `ascii-maze`; its function, which holds the options and their defaults, is included. A word that
+            is not a command adds nothing.
         modules: dotted names of what it runs.
     """
     digest = hashlib.sha256(_source_of_command(command).encode())
@@ -43,7 +43,7 @@ def code_of(tree: ast.AST) -> str:
 
 
 def modules_run(modules: tuple[str, ...]) -> dict[str, Path]:
-    """These modules and all of ours that they import, and so on: dotted name -> file."""
+    """These modules and all of this project that they import, transitively: dotted name -> file."""
     found: dict[str, Path] = {}
     todo = list(modules)
     while todo:
@@ -57,7 +57,7 @@ def modules_run(modules: tuple[str, ...]) -> dict[str, Path]:
 
 
 def _file_of(name: str) -> Path | None:
-    """The file of a module of ours; None for another's, or for a name in a module."""
+    """The file of a module of this project; None for other modules, or for a name in a module."""
     if name.partition(".")[0] not in PACKAGES:
         return None
     path = ROOT.joinpath(*name.split("."))
@@ -66,7 +66,7 @@ def _file_of(name: str) -> Path | None:
 
 @cache
 def _imports(name: str, path: Path) -> tuple[str, ...]:
-    """What a module imports anywhere, as dotted names of modules, or of what it takes from them."""
+    """What a module imports anywhere, as dotted names of modules or of names in them."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found: list[str] = []
     for node in ast.walk(ast.parse(path.read_bytes())):

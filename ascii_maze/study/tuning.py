@@ -1,8 +1,8 @@
-"""How the settings of a recipe were chosen, by the record of its sweep that stands beside it.
+"""How the settings of a recipe were chosen, from the record of its sweep beside it.
 
 `ascii-maze sweep recipes/tiny/dpo.yaml --out FOLDER` leaves FOLDER/sweep.json; as recipes/tiny/sweeps/dpo.json it is
-the record of that recipe. A recipe without one that extends one with a record, and has the settings that were chosen
-there, rests on that.
+the record of that recipe. A recipe without a record inherits that of a recipe it extends, if it has the settings that
+were chosen there.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class Tuning(TypedDict):
     """What a sweep spent on a recipe's settings.
 
     Attributes:
-        recipe: whose record it is; another's than the one asked for where that rests on it.
+        recipe: whose record it is; not the one asked for if its record is inherited.
         trials: how many.
         settings: how many of them were varied.
         budget: of each trial, as `tokens=200000`.
@@ -38,7 +38,7 @@ class Tuning(TypedDict):
 
 
 def tuning_of(recipe: Recipe) -> Tuning | None:
-    """What the record says of a recipe's settings; None where there is none, or where it has others than its parent.
+    """The record of a recipe's settings; None if there is none, or if the recipe's settings differ from its parent's.
 
     Raises:
         UsageError: a record is not that of a sweep.

@@ -1,4 +1,4 @@
-"""Progress of a study: a table that is redrawn in a terminal, elsewhere a line for each change of state."""
+"""Progress of a study: a table that is redrawn in a terminal; elsewhere a line for each change of state."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ def table_of(progress: list[Progress], rows: int | None = None):
     """The stages as a table of rich, as wide as the terminal, with the time left under it.
 
     Args:
-        rows: how many there is room for, around the one that runs; all by default.
+        rows: how many fit, centred on the one that is running; all by default.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Column, Table
@@ -116,7 +116,7 @@ def plan_lines(stages: list[Stage]) -> list[str]:
     for stage in stages:
         time = f"about {clock(60 * stage.minutes)}" if stage.minutes is not None else "time unknown"
         after = ", ".join(stage.needs) or "nothing"
-        if stage.uses:  # it takes those that succeed, so a scheduler must wait for all to end
+        if stage.uses:  # it uses those that succeed, so a scheduler must wait for all of them to end
             after += f", and the end of {', '.join(stage.uses)}"
         lines += [f"{stage.name}: {time}; after {after}" + (f"; {stage.note}" if stage.note else "")]
         lines += [f"    {stage.shell(everything)}", ""]

@@ -38,10 +38,10 @@ class StepSampler:
 
 
 class EpochSampler:
-    """A sampler of TRL or transformers, in an order that depends on seed and epoch alone, as a resumed run needs it.
+    """A sampler of TRL or transformers whose order depends on seed and epoch alone, as a resumed run needs.
 
-    Theirs draw the order of an epoch from a generator, their own or torch's, whose state is that of all epochs before:
-    a run that resumes in the second would read the first one's order again. The first epoch here is as theirs.
+    Theirs draw the order of an epoch from a generator whose state depends on all epochs before it, so a run that
+    resumes in the second epoch would repeat the first one's order. The first epoch here is the same as theirs.
 
     Args:
         sampler: yields indices.
@@ -69,10 +69,10 @@ class EpochSampler:
 
 
 class SaveBetweenRollouts(TrainerCallback):
-    """Delays a checkpoint until the rollouts in hand are used up, since a run that resumes from it makes new ones.
+    """Delays a checkpoint until the current rollouts are used up, since a run that resumes from it makes new ones.
 
-    So nothing is delayed where each step makes its own, as the recipes have it; it is where `steps_per_generation` or
-    `num_iterations` lets several steps use the same.
+    Nothing is delayed if each step makes its own rollouts, as in the shipped recipes; checkpoints are delayed if
+    `steps_per_generation` or `num_iterations` lets several steps use the same ones.
 
     Args:
         trainer: TRL's, of a method that generates.

@@ -1,4 +1,4 @@
-"""What a trainer does beside training: log to a file, stop when the budget is used up, stop when nothing improves."""
+"""Callbacks of the trainer: log to a file, stop when the budget is used up, stop when nothing improves."""
 
 import json
 from pathlib import Path
@@ -28,22 +28,22 @@ class StopAtBudget(TrainerCallback):
         self.budget, self.trainer = budget, trainer
 
     def on_epoch_begin(self, args, state, control, **kwargs):
-        """Called by the trainer; a resumed run may have nothing left."""
+        """Called by the trainer; a resumed run may have used up its budget already."""
         self.on_step_end(args, state, control)
 
     def on_step_end(self, args, state, control, **kwargs):
         """Called by the trainer after every optimizer step."""
         used = {"tokens": state.num_input_tokens_seen, "steps": state.global_step}
-        if self.budget.unit == "seconds":  # each process has its own clock, and all must stop at the same step
+        if self.budget.unit == "seconds":  # clocks of processes differ, and all must stop at the same step
             used["seconds"] = self.trainer.slowest_elapsed()
         if used[self.budget.unit] >= self.budget.amount:
             control.should_training_stop = True
 
 
 class EarlyStopping(EarlyStoppingCallback):
-    """Ends the run after so many evaluations without a better `eval_valid`; a resumed run keeps the count."""
+    """Ends the run after a number of evaluations without a better `eval_valid`; a resumed run keeps the count."""
 
     def on_epoch_begin(self, args, state, control, **kwargs):
-        """Called by the trainer; a resumed run may have nothing left."""
+        """Called by the trainer; a resumed run may have used up its budget already."""
         if self.early_stopping_patience_counter >= self.early_stopping_patience:
             control.should_training_stop = True

@@ -1,4 +1,4 @@
-"""Checks what a run starts from: an adapter, a reward model; if one is missing, names the recipe that makes it."""
+"""Checks the adapter and the reward model that a run starts from; a missing one is named with its recipe."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def check_predecessors(run: RunArguments, base: str | None = None) -> None:
     """Check that the adapters that a recipe starts from exist and are finished.
 
     Args:
-        base: the model that the recipe trains; the command in the message names it if the shipped recipe has another.
+        base: the model that the recipe trains; the suggested command overrides the shipped recipe's if it differs.
 
     Raises:
         UsageError: one is missing or unfinished; the message has the command that makes it.
@@ -32,7 +32,7 @@ def _check_predecessor(key: str, name: str, base: str | None) -> None:
             raise UsageError(f"{key}: there is no '{name}' yet; make it first: {command}")
         if reference is None:
             raise UsageError(f"{key}: there is no folder '{name}', and it is not {HUB_FORM}")
-        return  # if the Hub has none of that name, loading it will say so
+        return  # a name that the Hub does not have is reported when it is loaded
     folder = Path(name)
     if (folder / "recipe.yaml").is_file() and not (folder / "metrics.json").is_file():
         command = f"ascii-maze train {folder / 'recipe.yaml'}"
@@ -42,7 +42,7 @@ def _check_predecessor(key: str, name: str, base: str | None) -> None:
 
 
 def _with_base(maker: str, base: str | None) -> str:
-    """The override that has a shipped recipe train this base, if its own is another."""
+    """The override that makes a shipped recipe train this base, if its own differs."""
     own = load_recipe(shipped_recipes()[maker]).values["model_name_or_path"]
     return "" if base is None or base in (own, find_named(own).name) else f" --model_name_or_path {base}"
 

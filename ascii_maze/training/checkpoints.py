@@ -1,4 +1,4 @@
-"""Checkpoints: which one a run resumes from, and their removal when it is finished."""
+"""Checkpoints: the one that a run resumes from, and their removal when the run is finished."""
 
 import json
 import zipfile
@@ -15,7 +15,7 @@ def checkpoints(out: Path) -> list[Path]:
 
 
 def newest_intact(out: Path) -> Path | None:
-    """The newest checkpoint of a run that is whole, or None; prints which newer ones are not."""
+    """The newest intact checkpoint of a run, or None; prints which newer ones are damaged."""
     for folder in checkpoints(out):
         problem = what_is_broken(folder)
         if problem is None:
@@ -47,7 +47,7 @@ def what_is_broken(folder: Path) -> str | None:
 def remove_checkpoints(out: Path) -> None:
     """Remove all checkpoints of a finished run; the optimizer in them is three times the size of what was trained.
 
-    In a folder that this program did not make they stay, and a line says so.
+    In a folder that this program did not make they are kept, with a line that says so.
     """
     found = checkpoints(out)
     if found and not is_ours(out):

@@ -23,7 +23,7 @@ ANSWERS = ("completion", "chosen", "rejected")
 
 
 def load_rows(arguments: Arguments, columns: tuple[str, ...]):
-    """Load the rows to train on, and those to evaluate on if the recipe evaluates, else None; with all their columns.
+    """Load the rows to train on, and those to evaluate on if the recipe evaluates, else None, with all columns.
 
     Raises:
         AsciiMazeError: no such dataset, config or split, or it lacks a column, or a maze is in both splits.
@@ -54,10 +54,10 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
 
 
 def rows_in_sight(rows, observation: str | None):
-    """Of the walks of config `steps` those with one observation; all rows where none is named, or of another config.
+    """The rollouts of config `steps` with one observation; all rows if none is named, or of another config.
 
     Raises:
-        UsageError: there is no such walk.
+        UsageError: no rollout has that observation.
     """
     if observation is None or "observation" not in rows.column_names:
         return rows
@@ -78,8 +78,8 @@ def identify_rows(script, rows, dataset_mix: str | None = None) -> dict:
 
     Returns:
         `name`, `config` and `split`; `rows`, how many; `sha256` of their content in this order; `revision`, the commit
-        they came from if that was on the Hub; `built`, the name and seed of the build if a folder of one; `mix`, the
-        weights of datasets that were mixed.
+        of a dataset on the Hub; `built`, the name and seed of the build of a local one; `mix`, the weights of datasets
+        that were mixed.
     """
     digest = hashlib.sha256()
     for row in rows:
@@ -102,14 +102,14 @@ def identify_rows(script, rows, dataset_mix: str | None = None) -> dict:
 
 
 def maze_texts(rows) -> list[str]:
-    """The maze of each row: its column, or else the user's message, which is nothing but the maze in some style."""
+    """The maze of each row: its column, or else the user's message, which is the maze alone in some style."""
     if "maze" in rows.column_names:
         return list(rows["maze"])
     return [_plain(prompt[-1]["content"], style_of(prompt).maze) for prompt in rows["prompt"]]
 
 
 def _plain(text: str, style: str) -> str:
-    """A maze in style `hash`; a text that is not a maze as it stands."""
+    """A maze in style `hash`; a text that is not a maze is returned unchanged."""
     try:
         return str(Maze.from_text(text, style))
     except MazeError:
@@ -117,7 +117,7 @@ def _plain(text: str, style: str) -> str:
 
 
 def overlap(train_rows, eval_rows) -> int:
-    """How many mazes to evaluate on are in the rows to train on, rotated, mirrored or reversed included."""
+    """How many mazes to evaluate on are among the rows to train on, also rotated, mirrored or reversed."""
     trained = set(maze_texts(train_rows))
     return sum(any(text in trained for text in variants(text)) for text in set(maze_texts(eval_rows)))
 
@@ -131,7 +131,7 @@ def variants(text: str) -> Iterable[str]:
 
 
 def styles_in(rows) -> set[PromptStyle]:
-    """The styles of the prompts of a dataset's rows, found without a look at each."""
+    """The styles of the prompts of a dataset's rows, found without reading every row."""
     import pyarrow.compute as compute
 
     firsts = compute.list_element(rows.with_format("arrow")[:]["prompt"], 0)
@@ -151,7 +151,7 @@ def messages_of(rows):
 
 
 def tools_of(row: dict) -> dict:
-    """What a template is told of the tools that a row's messages call."""
+    """The tools that a row's messages call, as a chat template takes them."""
     return {"tools": json.loads(row["tools"])} if row.get("tools") else {}
 
 
@@ -208,7 +208,7 @@ def check_lengths(rows, lengths: Lengths, tokenizer, training, generates: bool) 
             f"rows have up to {turns} turns of the model, and the loss would be of all that it is told between them: "
             "set --assistant_only_loss true"
         )
-    if limit is not None and most > limit and turns < 2:  # the first turns of a walk are worth as much as all
+    if limit is not None and most > limit and turns < 2:  # a walk cut at a turn still teaches its first turns
         raise UsageError(
             f"max_length is {limit} and the longest row has {most} tokens; a truncated maze teaches nothing: "
             f"set --max_length {most}"
@@ -233,8 +233,8 @@ def turns_in(rows) -> int:
 
 
 def thought_room(rows, tokenizer) -> int:
-    """How many tokens a thought may take before the answer, in the style of the rows that takes most of them; 0 where
-    none thinks. A search of their largest maze has room.
+    """The most tokens that reasoning before an answer may take, over the styles of the rows; 0 without reasoning. A
+    search of their largest maze fits.
     """
     thinking = {style for style in styles_in(rows) if style.reasoning != "none"}
     if not thinking:
@@ -247,7 +247,7 @@ def check_positions(model, longest: int, rollout: int) -> None:
     """Refuse rows that are longer than the model's positions.
 
     Args:
-        longest: tokens of the longest row, as it is read.
+        longest: tokens of the longest row, after truncation.
         rollout: most tokens that the model adds to a row.
 
     Raises:

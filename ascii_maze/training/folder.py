@@ -1,4 +1,4 @@
-"""The output folder of a run: whether it holds this run, finished or interrupted, another one, or someone's files."""
+"""The output folder of a run: whether it holds this run, finished or interrupted, another run, or other files."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from ..recipe import Arguments, Recipe
 from .checkpoints import checkpoints, newest_intact
 from .machine import processes_in_words
 
-# Patterns of the files that a run writes, beside its checkpoints; metrics.json says that it is finished.
+# Patterns of the files that a run writes besides its checkpoints; one with metrics.json is finished.
 WRITTEN = (
     *("metrics.json", "recipe.yaml", "start.json", "log.jsonl", "README.md", UNFINISHED),
     *("adapter_config.json", "adapter_model*.safetensors", "model*.safetensors", "*.safetensors.index.json"),
@@ -22,7 +22,7 @@ WRITTEN = (
 
 
 class RunStart(NamedTuple):
-    """What start.json in the output folder holds: what a resumed run must share with the one that was interrupted.
+    """The content of start.json: what a resumed run must have in common with the interrupted one.
 
     Attributes:
         dataset: from `data.identify_rows`.
@@ -40,7 +40,7 @@ class RunStart(NamedTuple):
 def what_is_read(arguments: Arguments, tokenizer) -> dict[str, str]:
     """Digests of the models and adapters that a run reads, by the key of the recipe, and of the chat template.
 
-    Of a repository on the Hub it is that of the commit.
+    For a repository on the Hub it is the digest of the commit.
     """
     model, run = arguments.model, arguments.run
     revision = f"@{model.model_revision}" if model.model_revision and model.model_revision != "main" else ""
@@ -55,7 +55,7 @@ def what_is_read(arguments: Arguments, tokenizer) -> dict[str, str]:
 
 
 def check_place(name: str) -> Path:
-    """An output folder, which is one or can be made.
+    """The path of an output folder that exists or can be made.
 
     Raises:
         UsageError: there is a file in its place, or its name is blank.
@@ -71,18 +71,18 @@ def check_place(name: str) -> Path:
 
 @contextmanager
 def nothing_made(out: Path) -> Iterator[None]:
-    """Remove an output folder, and the folders that it lies in, which the block made and left empty."""
+    """Remove an output folder, and its parents, that the block made and left empty."""
     made = [path for path in (out.absolute(), *out.absolute().parents) if not path.exists()]
     try:
         yield
     finally:
         for folder in made:
-            with suppress(OSError):  # another process has removed it, or writes there
+            with suppress(OSError):  # another process has removed it, or is writing there
                 folder.rmdir()
 
 
 def is_finished(out: Path, recipe: Recipe) -> bool:
-    """Whether the folder holds this very run, finished.
+    """Whether the folder holds this same run, finished.
 
     Raises:
         UsageError: it holds a run of another recipe, or something else that a run would overwrite or remove.
@@ -97,7 +97,7 @@ def is_finished(out: Path, recipe: Recipe) -> bool:
 
 
 def clear_run(out: Path) -> None:
-    """Remove what an earlier run wrote, metrics.json first, so that at no moment it passes for the next one's.
+    """Remove the files of an earlier run, metrics.json first, so that they are never taken for a finished run's.
 
     Raises:
         AsciiMazeError: this program did not make the folder; nothing is removed.
@@ -107,10 +107,10 @@ def clear_run(out: Path) -> None:
 
 
 def check_start(out: Path, start: RunStart) -> None:
-    """Check that an interrupted run may resume here; of a new run, write what it starts from.
+    """Check that an interrupted run may resume here; for a new run, write start.json.
 
     Raises:
-        UsageError: rows, model or adapter have changed since, or a step would hold another number of rows.
+        UsageError: rows, model or adapter have changed since, or the number of rows per step differs.
     """
     path = out / "start.json"
     if newest_intact(out) is None or not path.is_file():
@@ -136,10 +136,10 @@ def check_start(out: Path, start: RunStart) -> None:
 
 
 def check_same_rows(out: Path, before: dict | None, now: dict) -> None:
-    """Check that a run's rows are still those that it started with; `before` is None for runs that did not say.
+    """Check that a run's rows are still those that it started with; `before` is None for older runs without a record.
 
     Raises:
-        UsageError: they are others.
+        UsageError: they differ.
     """
     if before and before["sha256"] != now["sha256"]:
         raise UsageError(

@@ -1,7 +1,7 @@
 """Group-relative policy optimisation against a verifiable reward: several completions for each maze, each rewarded by
 where its moves lead, with advantages relative to the group (Shao et al., 2024). The terms are in `rewards`.
 
-Of a policy that thinks before it answers, length and truth of the thoughts are logged beside the reward, with
+For a policy that reasons before it answers, length and truth of the reasoning are logged with the reward, with
 weight 0.
 """
 

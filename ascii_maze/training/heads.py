@@ -9,8 +9,8 @@ import types
 def project_labelled_alone(model) -> None:
     """Let TRL's fused head, where a model has one, leave out positions whose label is -100, in place.
 
-    TRL 1.16 leaves them out on CUDA and projects all of them elsewhere, so that compilers see the same shape in every
-    batch; a CPU has none.
+    TRL 1.16 leaves them out on CUDA and projects all of them elsewhere, to give compilers one shape for every batch;
+    nothing is compiled on a CPU.
 
     Args:
         model: a causal model without adapter's wrapping, after `trl.trainer.utils.add_fused_lm_head`.

@@ -6,11 +6,11 @@
 def make_trainer(trainer_class: type, run, train_dataset, eval_dataset, **arguments):
     """Make TRL's trainer of this method; see `sft`. Pairs become single completions, shuffled with the run's seed.
 
-    TRL would put all right completions before all wrong ones and read them in that order, since the KL term is
-    estimated from the other rows of a batch.
+    TRL would read all right completions before all wrong ones, which would bias the KL term, since that is estimated
+    from the other rows of a batch.
 
     Raises:
-        UsageError: batches of one row, which has no others.
+        UsageError: batches of one row, from which the KL term cannot be estimated.
     """
     from trl import unpair_preference_dataset
 

@@ -1,9 +1,9 @@
-"""What a recipe leaves to the machine that it runs on: its base, precision, rows at once, and a tracker.
+"""Settings that a recipe leaves to the machine: the file of its base, precision, batch size, and a tracker.
 
 It also notes when accelerate has started fewer processes than it was asked for.
 
-What was decided stands in the resolved recipe, and in words in its notes, which the plan prints. A key that a recipe
-sets stays as it is, except for the batches, which `cpu_batch_size` cuts: a step still reads the same rows.
+The decisions are in the resolved recipe and, in words, in its notes, which the plan prints. A key that a recipe sets
+is kept, except for the batch size, which `cpu_batch_size` limits: a step still reads the same rows.
 """
 
 import dataclasses
@@ -26,8 +26,8 @@ def settle(recipe: Recipe, device: Device) -> Recipe:
     """The recipe as a device can run it, with notes on what was decided.
 
     Raises:
-        AsciiMazeError: no model can be of the base's name, or it is a folder with several GGUF files or one that
-            cannot be read.
+        AsciiMazeError: the base's name is not one of a model, or it is a folder with several GGUF files or with one
+            that cannot be read.
     """
     for decide in (settle_base, settle_precision, settle_batches, settle_tracker):
         values, note = decide(recipe.values, device)
@@ -60,11 +60,11 @@ Decision = tuple[dict[str, Any], list[str]]  # keys of the recipe that change, a
 
 
 def settle_base(values: dict[str, Any], device: Device) -> Decision:
-    """Name the file that stands in for a base out of reach, and say of any GGUF file that it is one; the revision of
+    """Replace a base that cannot be reached by a local file, and note any GGUF file; the revision of
     `ORG/NAME@REVISION` becomes TRL's `model_revision`.
 
     Raises:
-        UsageError: nothing can be of that name, or two revisions are given.
+        UsageError: no model can have that name, or two revisions are given.
     """
     name, revision = values.get("model_name_or_path"), values.get("model_revision")
     if not isinstance(name, str):
@@ -86,7 +86,7 @@ def settle_precision(values: dict[str, Any], device: Device) -> Decision:
     if values.get("bf16") in AUTO and values.get("fp16") in AUTO:
         changes |= {"bf16": precision.bf16, "fp16": precision.fp16}
     if device.kind == "cpu" and is_true(changes.get("bf16")):
-        changes["use_cpu"] = True  # transformers takes bf16 for a GPU's otherwise
+        changes["use_cpu"] = True  # otherwise transformers takes bf16 to need a GPU
     if device.kind != "cuda":
         changes["dataloader_pin_memory"] = values.get("dataloader_pin_memory", False)
     words = {**values, **changes}
@@ -99,7 +99,7 @@ def settle_precision(values: dict[str, Any], device: Device) -> Decision:
 
 
 def settle_batches(values: dict[str, Any], device: Device) -> Decision:
-    """Without CUDA, cut the batches to `cpu_batch_size`, and accumulate more of them: a step reads the same rows."""
+    """Without CUDA, limit batches to `cpu_batch_size` and accumulate more of them: a step reads the same rows."""
     most, rows = values.get("cpu_batch_size"), values.get("per_device_train_batch_size")
     batches, evaluated = values.get("gradient_accumulation_steps", 1), values.get("per_device_eval_batch_size", 8)
     counts = [n for n in (most, rows, batches, evaluated) if isinstance(n, int) and n > 0]
@@ -116,7 +116,7 @@ def settle_batches(values: dict[str, Any], device: Device) -> Decision:
 
 
 def settle_tracker(values: dict[str, Any], device: Device) -> Decision:
-    """Where `report_to` is left out or `auto`, follow the run with Trackio if that is installed, else not at all.
+    """If `report_to` is missing or `auto`, track the run with Trackio if that is installed, else not at all.
 
     Trackio keeps a run on this machine; nothing goes to the Hub unless the recipe names a Space, `trackio_space_id`.
     """
@@ -128,6 +128,6 @@ def settle_tracker(values: dict[str, Any], device: Device) -> Decision:
     space = values.get("trackio_space_id")
     changes = {"report_to": "trackio", "project": project}
     if not space:
-        changes["trackio_static_space_id"] = False  # which Trackio would otherwise make of a run that is pushed
+        changes["trackio_static_space_id"] = False  # otherwise Trackio creates a Space for a run that is pushed
     where = f"and on {space}" if space else f"on this machine; `trackio show --project {project}`"
     return changes, [f"tracker: Trackio, {where}"]

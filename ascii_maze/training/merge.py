@@ -1,8 +1,8 @@
 """Merges an adapter into its base: one model, no PEFT needed to use it, its validity measured before and after.
 
 An adapter trained on a 4-bit base has learned to compensate for that base's rounding. It is therefore merged into the
-weights that it was trained on, dequantised, not into the original ones; what difference remains, the rounding of the
-sum, is measured on mazes rather than assumed.
+weights that it was trained on, dequantised, not into the original ones. The remaining difference, the rounding of the
+sum, is measured on mazes rather than assumed to be small.
 """
 
 import json

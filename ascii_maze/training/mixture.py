@@ -1,7 +1,7 @@
-"""Rows of several datasets mixed by weight, such as a few of people's preferences among many synthetic ones.
+"""Rows of several datasets mixed by weight, such as some human preferences among many synthetic ones.
 
-Nothing is repeated: the mixture is as large as it can be while the shares are as asked for and each row is there at
-most once. Which rows of a dataset are in it, and their order, is drawn by the seed of the run.
+No row is repeated: the mixture is as large as it can be with the given shares and each row at most once. The rows
+of each dataset and their order are drawn with the seed of the run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ def mixture_sizes(rows: Mapping[str, int], weights: Mapping[str, float]) -> dict
         weights: of each, above 0; they need not sum to 1.
 
     Raises:
-        AsciiMazeError: one of them has too few rows to be in it at all.
+        AsciiMazeError: a dataset has too few rows for its share.
     """
     whole = sum(weights.values())
     total = min(count / (weights[name] / whole) for name, count in rows.items())
-    # A size that is exact up to rounding errors must not lose a row.
+    # Rounding errors must not cost a row.
     sizes = {name: min(count, int(total * weights[name] / whole + 1e-9)) for name, count in rows.items()}
     if empty := [name for name, size in sizes.items() if size == 0]:
         raise AsciiMazeError(

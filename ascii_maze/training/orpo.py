@@ -6,8 +6,9 @@ one stage from the base and without a reference model (Hong et al., 2024).
 def make_trainer(trainer_class: type, run, **arguments):
     """Make TRL's trainer of this method; see `sft`. As in the paper, the loss is of the completion's tokens alone.
 
-    TRL 1.16 adds the prompt's: the likelihood of a random maze, which outweighs the rest and teaches nothing. It also
-    makes the logits of all positions, several times over, where its other trainers have a fused head; so has this.
+    TRL 1.16 includes the prompt's: the likelihood of a random maze, which outweighs the rest and teaches nothing. It
+    also computes the logits of all positions, several times, where its other trainers have a fused head; this one
+    has a fused head too.
     """
     from torch.nn import Linear
     from trl.trainer.utils import add_fused_lm_head
@@ -37,7 +38,7 @@ def make_trainer(trainer_class: type, run, **arguments):
 
     trainer = watched(AnswerOnly)(**arguments)
     base = without_adapter(trainer.model)
-    # The head that an adapter changes is not the one whose weights TRL would read.
+    # TRL would read the weights of the head without the adapter.
     trainer.fused = type(base.get_output_embeddings()) is Linear and not trainer.aux_loss_enabled
     if trainer.fused:
         add_fused_lm_head(base, outputs=("log_probs", "mean_logits"))
@@ -47,8 +48,8 @@ def make_trainer(trainer_class: type, run, **arguments):
 def rows_as_written(trainer_class: type) -> type:
     """TRL's trainer with the tokens that the chat template writes and no others.
 
-    TRL 1.16 puts the tokenizer's bos and eos around a conversation whose template has written neither, or another
-    end: tokens that no other method and no evaluation reads.
+    TRL 1.16 adds the tokenizer's bos and eos to a conversation whose template writes neither, or another end: tokens
+    that no other method and no evaluation reads.
     """
 
     class AsWritten(trainer_class):

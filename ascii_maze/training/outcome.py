@@ -14,7 +14,7 @@ from ..recipe import Recipe
 from ..recipe.methods import METHODS
 from ..recipe.run_metrics import OwnAnswers, RunMetrics, write_metrics
 
-# Counted since the process started, which differs in a resumed run; `tokens` counts all.
+# Counted since the process started, so wrong for a resumed run; `tokens` counts everything.
 SINCE_START = {"train_loss", "num_tokens", "eval_num_tokens"}
 # What each panel of the learning curve shows, where the run logged it: title -> keys of the history.
 PANELS = {
@@ -26,11 +26,11 @@ PANELS = {
 
 
 def collect_metrics(recipe: Recipe, trainer, dataset: dict, own: OwnAnswers | None = None) -> RunMetrics:
-    """Gather what metrics.json holds: what the run cost, and every figure it logged.
+    """The content of metrics.json: the cost of the run, and every figure that it logged.
 
     Args:
         dataset: from `data.identify_rows`.
-        own: what the model itself has answered before, where the rows are made of that.
+        own: the cost of sampling the model's own answers, if the rows are made of these.
     """
     import resource
     import sys
@@ -83,9 +83,9 @@ def gather_weights(trainer) -> dict | None:
 
 
 def save(out: Path, trainer, weights: dict | None, tokenizer, recipe: Recipe, metrics: RunMetrics) -> None:
-    """Write adapter (or model), tokenizer, curve and card, and then metrics.json: the run is finished.
+    """Write adapter (or model), tokenizer, curve and card, and last metrics.json, which marks the run as finished.
 
-    If the process is killed before, the run resumes from its last checkpoint, and no file that it left is torn.
+    If the process is killed before, the run resumes from its last checkpoint; no file is left half written.
 
     Args:
         weights: from `gather_weights`.

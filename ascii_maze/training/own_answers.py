@@ -1,12 +1,12 @@
 """Rows made of the model's own answers, before a run: `own_answers: 4` in a recipe.
 
 The model that the run starts from answers every row of the train split that many times. SFT then learns those of its
-walks that are as short as can be, each different one once (rejection sampling fine-tuning, RFT: Yuan et al.,
+distinct shortest walks (rejection sampling fine-tuning, RFT: Yuan et al.,
 arXiv:2308.01825); methods of pairs learn the best walk against a worse one, as `build --preferences-from` makes them.
 A maze without such a walk is left out.
 
-What sampling reads counts: a budget of tokens or seconds is that of sampling and training together, and `train_limit`
-says how many mazes are asked. Answers are kept in parts in the run's folder, so an interrupted run asks only what is
+Sampling counts towards the cost: a budget of tokens or seconds covers sampling and training, and `train_limit` says
+how many mazes are asked. Answers are kept in parts in the run's folder, so an interrupted run asks only what is
 missing. The processes of a run share the parts and need a common disk.
 """
 
@@ -35,7 +35,7 @@ CHUNK = 64  # mazes of a part
 
 
 class Part(TypedDict):
-    """A file of answers: those to each of its mazes, and what sampling them read and took."""
+    """A file of answers: the samples of each of its mazes, and the tokens and seconds that sampling took."""
 
     answers: list[list[str]]
     tokens: int
@@ -43,7 +43,7 @@ class Part(TypedDict):
 
 
 class Row(NamedTuple):
-    """A row to train on, made from the one in `place`; `texts` are its answers, by column."""
+    """A row to train on, made from the dataset's row `place`; `texts` are its answers, by column."""
 
     place: int
     texts: dict[str, str]
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 def check_own_answers(method: str, samples: int) -> None:
-    """Check that a method can learn from so many answers of the model's own.
+    """Check that a method can learn from this number of the model's own answers.
 
     Raises:
         UsageError: it cannot.
@@ -65,7 +65,7 @@ def check_own_answers(method: str, samples: int) -> None:
 
 
 def own_rows(method: str, arguments: Arguments, rows, tokenizer, reads: dict[str, str], out: Path):
-    """Ask the model, or read what it has answered, and make rows of it; every process of a run calls this.
+    """Sample answers, or read those already sampled, and make rows of them; every process of a run calls this.
 
     Args:
         rows: whose mazes are asked, with all their columns.
@@ -76,7 +76,7 @@ def own_rows(method: str, arguments: Arguments, rows, tokenizer, reads: dict[str
         Rows with the same columns, a digest of what the model answered, and what it cost.
 
     Raises:
-        AsciiMazeError: no answer is of use, or another process's answers are not on this disk.
+        AsciiMazeError: no answer is usable, or another process's answers are not on this disk.
     """
     from accelerate import PartialState
 

@@ -1,4 +1,4 @@
-"""Proves that a run can teach what its rows hold, and describes it: recipe, sizes, one row as the model sees it."""
+"""Checks that the rows survive tokenisation, and describes a run: recipe, sizes, one row as the model sees it."""
 
 import math
 import random
@@ -12,7 +12,7 @@ from .data import Lengths, by_characters
 from .machine import processes_in_words
 from .tokenised import Part, parts_of, taught_by
 
-PROVEN = 7  # random rows that go the whole way before a run
+PROVEN = 7  # random rows whose round trip is checked before a run
 
 
 def describe(recipe: Recipe, trainer, rows: int, lengths: Lengths, eval_rows, proven: int) -> str:
@@ -76,7 +76,7 @@ def planned_steps(args, rows: int, generates: bool) -> int:
 
 
 def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int) -> int:
-    """Steps that use up a budget of tokens, plus 2 %: the count ends the run, its learning rate then at its end.
+    """Steps that use up a budget of tokens, plus 2 %: the count of tokens ends the run, near the end of its schedule.
 
     Args:
         lengths: of the dataset's rows.
@@ -87,18 +87,18 @@ def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int) -> int:
 
 
 def prove_round_trip(method: str, args, tokenizer, rows, seed: int = 0) -> int:
-    """Check that rows survive the round trip: rendered, tokenised, masked, decoded and parsed, they are themselves.
+    """Check that rows survive the round trip: rendered, tokenised, masked, decoded and parsed, they are unchanged.
 
     Args:
         args: TRL's config of the method.
-        rows: to train on, with all their columns; the longest and some random ones are looked at.
+        rows: to train on, with all columns; the longest and some random ones are checked.
         seed: of the choice.
 
     Returns:
-        The number of conversations that came back.
+        The number of conversations that were checked.
 
     Raises:
-        UsageError: one did not; the message says what the chat template did.
+        UsageError: one changed; the message says what the chat template did.
     """
     some = random.Random(seed).sample(range(len(rows)), min(PROVEN, len(rows)))
     chosen = sorted({by_characters(rows)[-1], *some})
@@ -127,7 +127,7 @@ def example_lines(tokenizer, row: dict) -> list[str]:
 
 
 def _turns_named(parts: list[Part]) -> list[tuple[str, list[int]]]:
-    """What a model is told and what it is to answer, turn by turn."""
+    """What the model reads and what it is trained to answer, turn by turn."""
     named, read = [], 0
     for part in parts:
         assert part.prompt_ids is not None

@@ -1,4 +1,4 @@
-"""Pushes a finished run that was asked for with `--push_to_hub true`, exactly as `ascii-maze push adapter` does."""
+"""Pushes a finished run trained with `--push_to_hub true`, exactly as `ascii-maze push adapter` does."""
 
 import shlex
 from pathlib import Path
@@ -17,7 +17,7 @@ class Destination(NamedTuple):
         revision: the branch.
         base: the model that is trained, as the recipe names it.
         base_model: its Hub id, if `base` is local.
-        wanted: whether the result is pushed, or the repository only named.
+        wanted: whether the result is pushed; if not, the repository is only named.
     """
 
     repo: str

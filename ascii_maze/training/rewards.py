@@ -7,7 +7,7 @@ How each term resists being exploited:
 - **shortness** pays valid paths alone, so giving up early earns nothing.
 - **format** pays valid paths alone too: a lone `R` is well formed and worth nothing. A completion without its closing
   tag cannot be parsed, so omitting the tag to save a token loses every term.
-  Where the rules ask for a thought, one must be there, whatever it says: only the answer earns.
+  If the rules ask for reasoning, there must be some; its content earns nothing.
 - **progress** counts where the legal part of the path ends, not how near it ever came, and only the share of its moves
   that closed the distance: wandering until the goal is near does not pay, and always going right on a small grid earns
   no more than the distance it closes.
@@ -41,12 +41,12 @@ THOUGHT_FIGURES = ("thought_length", "thought_true")
 
 
 def judge(maze: Maze | str, completion: object, style: PromptStyle = PLAIN) -> Terms:
-    """Score a completion in a maze; one that cannot be parsed earns nothing.
+    """Score a completion in a maze; one that cannot be parsed scores 0.
 
     Args:
         maze: as `score_path` takes it.
         completion: text or chat messages, read as `score_path` reads them.
-        style: how the answer was asked for.
+        style: of the prompt.
     """
     maze = read_maze(maze) if isinstance(maze, str) else maze
     moves = parse_moves(completion, maze.start)
@@ -73,7 +73,7 @@ def path_reward(prompts: list, completions: list, maze: list[str], **columns: An
         GRPOTrainer(model, reward_funcs=ascii_maze.path_reward, train_dataset=rows)  # rows of config `prompts`
 
     It is the sum of `judge`'s terms by `WEIGHTS`, as the GRPO recipe weighs them. It reads the texts that TRL decodes:
-    where special tokens are part of a thought, `recipes/grpo.yaml` reads the tokens themselves.
+    if reasoning contains special tokens, `recipes/grpo.yaml` reads the tokens themselves.
 
     Args:
         prompts: chat messages, whose rules say how an answer is to be written; or texts, for an answer in letters.
@@ -86,7 +86,7 @@ def path_reward(prompts: list, completions: list, maze: list[str], **columns: An
 
 
 def thought_figures(maze: Maze | str, completion: object) -> dict[str, float | None]:
-    """Of the thought before an answer: `thought_length` in characters, 0 without one, and `thought_true`, the share of
+    """The reasoning before an answer: `thought_length` in characters, 0 without any, and `thought_true`, the share of
     its statements that are true of the maze.
     """
     checked = check_thought(read_maze(maze) if isinstance(maze, str) else maze, completion)
@@ -119,15 +119,15 @@ def reward_function(term: str, tokenizer):
 
 
 def thinks(rows, tokenizer) -> bool:
-    """Whether answers begin with a thought: the rows' rules ask for one, or the tokenizer's template opens it."""
+    """Whether answers begin with reasoning: the rows' rules ask for it, or the tokenizer's template opens it."""
     return how_read(tokenizer).thinking or any(style.reasoning != "none" for style in styles_in(rows))
 
 
 def coin(seed: int):
-    """A reward function of TRL that tosses a coin for each completion: heads 1, tails 0, whatever the completion says.
+    """A reward function of TRL that tosses a coin for each completion, 1 or 0, independent of its content.
 
-    What training on it teaches comes of training alone (Shao et al., "Spurious rewards", arXiv:2506.10947). The tosses
-    depend on the seed, the step and the maze, so that a resumed run has the same.
+    Any effect of training on it is due to training as such (Shao et al., "Spurious rewards", arXiv:2506.10947). Tosses
+    depend on the seed, the step and the maze, so a resumed run has the same ones.
     """
 
     def reward(

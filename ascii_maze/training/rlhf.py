@@ -2,8 +2,8 @@
 as baseline (RLOO: Ahmadian et al., 2024) and a KL penalty towards the adapter that it starts from.
 
 The true validity of the sampled completions is logged beside the reward, with weight 0: if the reward rises and
-validity does not, the policy exploits an error of the reward model. So are length and truth of thoughts, where the
-rules of the rows ask for them; the reward model has then been trained on answers with thoughts.
+validity does not, the policy exploits an error of the reward model. Length and truth of reasoning are logged too, if
+the rules of the rows ask for it; the reward model has then been trained on answers with reasoning.
 """
 
 
@@ -11,7 +11,7 @@ def make_trainer(trainer_class: type, run, args, train_dataset, processing_class
     """Make TRL's trainer of this method; see `sft`.
 
     Raises:
-        UsageError: the recipe names no reward model, or lets the policy think.
+        UsageError: the recipe names no reward model, or sets `thinking`.
         AsciiMazeError: it cannot be loaded, or is not a reward model.
     """
     from ..errors import UsageError

@@ -1,8 +1,8 @@
-"""Rollouts of several turns in TRL's GRPO, drawn as an evaluation draws them: a turn ends where it would end there,
-and reads only what has come since the last.
+"""Rollouts of several turns in TRL's GRPO, sampled as in an evaluation: a turn ends at the same tokens, and reads only
+what was added since the previous turn.
 
-TRL would give every turn the room of a whole conversation, so that one endless turn holds up a batch, and would read
-each conversation again in every turn.
+TRL would allow every turn the length of a whole conversation, so that one endless turn delays a batch, and would
+read each conversation again in every turn.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ else:
 
 
 def turn_by_turn(trainer_class: type) -> type:
-    """Extend GRPO's trainer class; what vLLM draws, or several processes, stays TRL's."""
+    """Extend GRPO's trainer class; sampling by vLLM or in several processes remains TRL's."""
     return type(trainer_class.__name__, (_TurnByTurn, trainer_class), {})
 
 
 class _TurnByTurn(_Trainer):
-    """The methods that `turn_by_turn` puts before those of a trainer."""
+    """The methods with which `turn_by_turn` overrides a trainer's."""
 
     walks: Memory | None = None
     names: dict[int, list[int]]
@@ -37,7 +37,7 @@ class _TurnByTurn(_Trainer):
         try:
             return super()._generate(prompts)
         finally:
-            self.walks, self.names = None, {}  # the weights will be others
+            self.walks, self.names = None, {}  # the weights change before the next rollouts
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args, **kwargs):
         if self.walks is None:
@@ -62,17 +62,17 @@ class _TurnByTurn(_Trainer):
         return ended, None
 
     def _named(self, rows: list[list[int]]) -> list[int]:
-        """The number of each conversation: those still running are in the order of the previous turn."""
+        """The index of each conversation; those still running keep the order of the previous turn."""
         if not self.names:
             return list(range(len(rows)))
         before, names = iter(self.names.items()), list[int]()
         for row in rows:
             found = (name for name, ids in before if row[: len(ids)] == ids)
-            names.append(next(found, -1 - len(names)))  # one that is not known is read as a whole
+            names.append(next(found, -1 - len(names)))  # an unknown one is read in full
         return names
 
     def _how(self) -> dict[str, Any]:
-        """How tokens are drawn, as arguments of `model.generate`."""
+        """How tokens are sampled, as arguments of `model.generate`."""
         names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
         drawn = {**{name: getattr(self.args, name) for name in names}, **(self.args.generation_kwargs or {})}
         drawn.pop("max_new_tokens", None)
@@ -80,5 +80,5 @@ class _TurnByTurn(_Trainer):
 
 
 def _to_end(tokens: list[int], ends: Sequence[int]) -> list[int]:
-    """A turn up to the token that ends it, that one included."""
+    """A turn up to and including the token that ends it."""
     return tokens[: next((place for place, token in enumerate(tokens) if token in ends), len(tokens)) + 1]

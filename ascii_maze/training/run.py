@@ -65,7 +65,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     first_process = training.process_index == 0
     check_predecessors(arguments.run, arguments.model.model_name_or_path)
     if arguments.run.own_answers:
-        from .own_answers import check_own_answers  # brings the dataset's kernels along
+        from .own_answers import check_own_answers  # imports the dataset's kernels
 
         check_own_answers(recipe.method, arguments.run.own_answers)
     destination = take_destination(arguments)
@@ -87,7 +87,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     if arguments.run.own_answers and not dry_run:
         train_rows, answered["own_answers"], own = answer_rows(recipe, arguments, train_rows, tokenizer, out)
     lengths, proven = check_rows(recipe, arguments, train_rows, tokenizer)
-    # TRL tokenises every row that it is given, which for a plan would be most of the time.
+    # TRL tokenises every row that it is given, which would take most of the time of a plan.
     given = first_rows(train_rows, PLANNED) if dry_run else train_rows
     with refusals(recipe), nothing_made(out):
         trainer = make_trainer(recipe, arguments, given, eval_rows, tokenizer, lengths, own)
@@ -113,7 +113,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
 
 
 def keep_finished(out: Path, destination: Destination | None) -> None:
-    """Leave a finished run as it is, but for what was still to do after it had finished."""
+    """Leave a finished run as it is, except for removing its checkpoints and pushing it, if that was not done."""
     print(printable(f"{out} holds this run, finished; --overwrite trains it again"))
     if checkpoints(out):  # it was killed before it removed them
         with output_folder(out):
@@ -169,7 +169,7 @@ def finish(trainer, recipe: Recipe, out: Path, tokenizer, start: RunStart, own: 
 
 
 def chat_of(run: RunArguments) -> Chat:
-    """How a recipe has conversations written.
+    """The `Chat` that a recipe describes.
 
     Raises:
         UsageError: its `chat_template` is not a file.
@@ -180,10 +180,10 @@ def chat_of(run: RunArguments) -> Chat:
 
 @contextmanager
 def refusals(recipe: Recipe) -> Iterator[None]:
-    """What PEFT, TRL or Transformers raise on an untrusted recipe, as one line; `--debug` shows where.
+    """Turn what PEFT, TRL or Transformers raise on an untrusted recipe into one line; `--debug` shows where.
 
     Raises:
-        AsciiMazeError: in the place of whatever the block raises.
+        AsciiMazeError: in place of any exception of the block.
     """
     try:
         yield

@@ -1,7 +1,7 @@
 """Supervised fine-tuning: cross-entropy on the tokens of the right completion (Ouyang et al., 2022, step 1).
 
-With TRL's `assistant_only_loss`, as for walks step by step, of all that follows the prompt only the model's own turns
-count, each with the token that ends it.
+With TRL's `assistant_only_loss`, as for step-by-step walks, the loss covers only the model's own turns after the
+prompt, each with the token that ends it.
 """
 
 import copy
@@ -24,13 +24,13 @@ def make_trainer(trainer_class: type, run, **arguments):
 
 
 def marking_turns(args, tokenizer):
-    """The tokenizer, or with `assistant_only_loss` a copy whose template says which tokens are the model's.
+    """The tokenizer, or with `assistant_only_loss` a copy whose template marks the model's tokens.
 
     Args:
         args: TRL's config; of any method.
 
     Raises:
-        UsageError: its template cannot be made to say that.
+        UsageError: its template cannot be made to mark them.
     """
     if not getattr(args, "assistant_only_loss", False):
         return tokenizer

@@ -1,11 +1,11 @@
-"""Decides whether a run reads common prefixes of its rows only once, or says why not; see `models.shared_prefix`."""
+"""Decides whether a run reads common prefixes of its rows only once; see `models.shared_prefix`."""
 
 from ..errors import UsageError
 from ..models.shared_prefix import TOLERANCE, SharedPrefix, backbone_of, disagreement, why_not, window_of
 
 
 def share_prefixes(trainer, mode: str, longest: int) -> str:
-    """Let the models of a run read batches with shared prefixes; `trainer.shared` then counts what the policy reads.
+    """Let the models of a run read batches with shared prefixes; `trainer.shared` then counts the policy's tokens.
 
     Args:
         trainer: with its models, before it trains.
@@ -14,10 +14,10 @@ def share_prefixes(trainer, mode: str, longest: int) -> str:
         longest: tokens of the longest row, rollout included.
 
     Returns:
-        A line that says whether it is on.
+        A line on whether it is enabled.
 
     Raises:
-        UsageError: the mode is `true`, and it cannot be on.
+        UsageError: the mode is `true`, and it cannot be enabled.
     """
     if mode == "false":
         return "shared prefix: off, as the recipe says"
@@ -36,7 +36,7 @@ def share_prefixes(trainer, mode: str, longest: int) -> str:
 
 
 def _why_not_here(trainer, longest: int) -> str | None:
-    """What of a run's settings stands against it."""
+    """Why a run's settings rule it out; empty if they do not."""
     import torch
 
     args, model = trainer.args, trainer.model
@@ -64,6 +64,6 @@ def _why_not_here(trainer, longest: int) -> str | None:
 
 
 def _why_not_shown(model) -> str | None:
-    """Whether the model itself computes the same, states and gradients."""
+    """Whether the model itself computes the same states and gradients."""
     error = disagreement(model)
     return None if error <= TOLERANCE else f"it changes what this model computes (relative error {error:.1g})"

@@ -1,10 +1,10 @@
-"""GRPO on walks made step by step, through TRL's `environment_factory`: the conversation is that of
+"""GRPO on step-by-step walks, through TRL's `environment_factory`: the conversation is the same as in
 `ascii-maze evaluate --stepwise`, and the loss is on the model's turns alone.
 
-To TRL a turn is a call of the one tool `turn`. So that no model has to learn a notation of calls, and templates
-without tools do, whatever it writes is read as such a call, and written back as it was: by a template in front of the
-tokenizer's own, and a reading in place of transformers' parser, both on a copy of the tokenizer that nothing saves.
-After the goal TRL asks for one turn more, which ends the conversation.
+For TRL a turn is a call of the one tool `turn`. So that no model has to learn a syntax of calls, and templates without
+tools work too, everything that it writes is parsed as such a call and rendered unchanged: by a template in front of
+the tokenizer's own, and a parser in place of transformers', both on a copy of the tokenizer that is never saved.
+After the goal TRL asks for one more turn, which ends the conversation.
 """
 
 import copy
@@ -26,7 +26,7 @@ from ..models.loading import context_of
 from ..models.turns import within_context
 
 TOOL = "turn"
-# Calls of our tool become what was written, its answers a user's message; of any other, name and arguments are shown.
+# A call of our tool is rendered as what was written, its result as a user's message; any other by name and arguments.
 _AS_TEXT = (
     "{%- set talk = namespace(messages=[]) -%}"
     "{%- for message in messages -%}"
@@ -43,7 +43,7 @@ _AS_TEXT = (
     "{%- endfor -%}"
     "{%- set messages = talk.messages -%}"
 )
-_SHOWN_OF_PREFIX = 64  # tokens of a conversation's end, more than any last sentence takes
+_SHOWN_OF_PREFIX = 64  # tokens at the end of a conversation, more than any last sentence has
 
 
 class WalkTool(TrlEnvironment):
@@ -62,19 +62,19 @@ class WalkTool(TrlEnvironment):
 
 
 def walk_tool(observation: str, max_moves: int | None) -> type[WalkTool]:
-    """`environment_class`, of this tool."""
+    """`environment_class` with this tool."""
     return environment_class(WalkTool, observation, max_moves)
 
 
 def reading_turns(tokenizer):
-    """A copy of a tokenizer that writes turns as they were written, and reads all that a model writes as a turn.
+    """A copy of a tokenizer that renders turns as they were written, and parses anything a model writes as a turn.
 
     Raises:
-        UsageError: it has no tokens for the words by which the end of a walk is known.
+        UsageError: it cannot encode the words that mark the end of a walk.
     """
     reader = copy.deepcopy(tokenizer)
     reader.chat_template = _AS_TEXT + tokenizer.chat_template
-    reader.response_template = {}  # that there is one; TRL asks, and then calls `parse_response`
+    reader.response_template = {}  # TRL checks that there is one, and then calls `parse_response`
     last_words = tuple(_ending(reader, end) for end in ENDS)
     if _ending(reader, "wall") in last_words:
         raise UsageError(
@@ -95,17 +95,17 @@ def reading_turns(tokenizer):
 
 
 def _ending(tokenizer, words: str) -> str:
-    """How a conversation ends, decoded, whose last message says that the walk is over."""
+    """The decoded end of a conversation whose last message says that the walk is over."""
     talk = [{"role": "user", "content": "S"}, {"role": "assistant", "content": "R"}]
     said = {"role": "user", "content": f"moved 1, {words}"}
     whole = tokenizer.apply_chat_template([*talk, said], add_generation_prompt=True, return_dict=False)
     last = tokenizer.decode(whole[-_SHOWN_OF_PREFIX:])
-    # What stands before these words is another in every walk.
+    # The text before these words differs in every walk.
     return last[last.rfind(tokenizer.decode(tokenizer(words, add_special_tokens=False)["input_ids"])) :]
 
 
 def step_rows(rows, observation: str):
-    """Rows of the dataset with the rules of walks for a prompt, and an empty message for what is seen."""
+    """Rows of the dataset with the rules of walks as prompt, and an empty message for the observation."""
     rules = step_rules(Observation.parse(observation))
     prompt = [{"role": "system", "content": rules}, {"role": "user", "content": ""}]
     return rows.map(lambda row: {"prompt": prompt}) if rows is not None else None
@@ -122,7 +122,7 @@ def step_reward(term: str) -> Callable[..., list[float]]:
 
 
 def step_arguments(run, args: dict) -> dict:
-    """What GRPO's trainer is given in place of prompts, tokenizer and rewards for walks step by step.
+    """The arguments of GRPO's trainer for step-by-step walks, in place of prompts, tokenizer and rewards.
 
     Args:
         run: the recipe's `RunArguments`, with `stepwise`.
@@ -139,7 +139,7 @@ def step_arguments(run, args: dict) -> dict:
 
 
 def turn_budget(tokenizer, envs: Sequence[MazeEnv]) -> int:
-    """New tokens of a turn in some walks, as `evaluate --stepwise` has it, a thought before it included."""
+    """Most new tokens of a turn in some walks, as in `evaluate --stepwise`, reasoning included."""
     moves = moves_in_turn(envs[0].observation, max(open_positions(env.maze) for env in envs))
     return how_read(tokenizer).thinking_tokens + answer_budget(tokenizer, moves)
 

@@ -1,7 +1,7 @@
-"""What TRL's trainers make of the rows of each method, by their own code, before there is a model.
+"""Rows tokenised and masked as TRL's trainers do it, by their own code, before there is a model.
 
-TRL tokenises and masks in methods of its trainers. They are called here on trainers that were never initialised, with
-the few attributes that they read; tests compare the result with that of a real trainer.
+TRL tokenises and masks in methods of its trainers. They are called here on uninitialised trainers with the few
+attributes that they read; tests compare the result with that of a real trainer.
 """
 
 import copy
@@ -34,9 +34,9 @@ class Part(NamedTuple):
 
 
 def parts_of(row: dict[str, Any]) -> list[Part]:
-    """The conversations in a row as a trainer of TRL's has tokenised it; none in one of prompts alone.
+    """The conversations in a row that a trainer of TRL's has tokenised; none in a row of prompts only.
 
-    A row of several turns of the model has a part for each, with all that stands before it.
+    A row with several turns of the model has a part for each, with everything before it as the prompt.
     """
     if "labels" in row:
         ids, runs = row["input_ids"], _labelled(row["labels"])
@@ -48,7 +48,7 @@ def parts_of(row: dict[str, Any]) -> list[Part]:
 
 
 def _labelled(labels: list[int]) -> list[tuple[int, int]]:
-    """First and last place, the last not included, of each run of tokens with loss."""
+    """Start and end (exclusive) of each run of tokens with loss."""
     counts = [label != -100 for label in labels]
     edges = [place for place, (before, here) in enumerate(pairwise([False, *counts, False])) if before != here]
     return list(zip(edges[::2], edges[1::2]))
@@ -76,7 +76,7 @@ def taught_by(method: str, args, tokenizer, rows) -> list[Taught]:
 
 @contextmanager
 def _no_progress_bars() -> Iterator[None]:
-    """A handful of rows needs none of `datasets`."""
+    """Hide the progress bars of `datasets`, which a few rows do not need."""
     from datasets.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
     shown = is_progress_bar_enabled()
@@ -96,7 +96,7 @@ def _conversations(method: str, args, tokenizer, rows) -> Iterator[Taught]:
         for row, talk in zip(tokenised, columns):
             yield from _turns(row, talk, args)
         return
-    # KTO takes the sides of a pair apart, and has them in columns of its own.
+    # KTO splits pairs into single completions, in columns of its own.
     messages = tokenised if trainer == "KTO" else columns
     for row, talk in zip(tokenised, messages):
         for part in parts_of(row):
@@ -108,7 +108,7 @@ def _conversations(method: str, args, tokenizer, rows) -> Iterator[Taught]:
 
 
 def _turns(row: dict[str, Any], talk: dict[str, Any], args) -> Iterator[Taught]:
-    """What each turn of the model in a row teaches; a row that is cut at `max_length` may lack the last ones."""
+    """What each of the model's turns in a row teaches; a row truncated at `max_length` may lack the last ones."""
     messages, tools = [*talk["prompt"], *talk["completion"]], talk.get("tools")
     answers = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
     answers = [place for place in answers if place >= len(talk["prompt"])]
@@ -140,7 +140,7 @@ def tokenise(method: str, args, tokenizer, rows):
     described = METHODS[method]
     trainer_class = described.trainer_class()
     args = copy.copy(args)
-    args.shuffle_dataset = args.packing = False  # SFT's: order and neighbours change no row
+    args.shuffle_dataset = args.packing = False  # of SFT; neither changes the tokens of a row
     if described.trainer == "ORPO":
         return _tokenise_orpo(trainer_class, args, tokenizer, rows)
     trainer = _uninitialised(trainer_class, _tokenizer=tokenizer, chat_template=None, calculate_KL=False)
@@ -167,7 +167,7 @@ def _tokenise_orpo(trainer_class: type, args, tokenizer, rows):
 
 
 def _rollouts(trainer_class: type, tokenizer, rows) -> Iterator[Taught]:
-    """Prompts by the trainer; what it would have the model write is rendered and taken as what follows them."""
+    """Prompts as the trainer tokenises them, with the rendered right answer as the completion."""
     trainer = _uninitialised(
         trainer_class,
         processing_class=tokenizer,
@@ -187,7 +187,7 @@ def _rollouts(trainer_class: type, tokenizer, rows) -> Iterator[Taught]:
 
 
 def _parted(asked: list[int], whole: list[int]) -> tuple[list[int], list[int]]:
-    """Where prompt and answer part in a conversation that no trainer parts: as far as it is what is asked."""
+    """Prompt and answer of a conversation that no trainer splits: the answer begins where the two differ."""
     common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(asked, whole)))
     return whole[:common], whole[common:]
 

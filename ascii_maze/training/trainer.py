@@ -32,21 +32,23 @@ def make_trainer(
     """Make the trainer of the recipe's method, with its model, rows and callbacks.
 
     Args:
-        own: what the model has answered before, where the rows are made of that.
+        own: the cost of sampling the model's own answers, if the rows are made of these.
 
     Raises:
-        UsageError: the recipe asks for walks step by step or a random reward, which its method does not know; or
+        UsageError: the recipe asks for step-by-step walks or a random reward, which its method does not support; or
             sampling has used up the budget.
     """
     training, extra, method = arguments.training, arguments.run, METHODS[recipe.method]
     check_method(method, extra)
-    training.logging_nan_inf_filter = False  # it would write the last good loss into the log; a bad one ends the run
+    training.logging_nan_inf_filter = (
+        False  # it would log the last finite loss; a loss that is not finite ends the run
+    )
     budget = what_is_left(Budget.parse(extra.budget), own) if extra.budget else None
     if budget and budget.unit == "steps":
         cap_steps(training, budget.amount)
     if extra.early_stopping_patience is not None:
         training.metric_for_best_model, training.greater_is_better = "eval_valid", True
-        training.restore_callback_states_from_checkpoint = True  # how many evaluations were no better
+        training.restore_callback_states_from_checkpoint = True  # the count of evaluations without improvement
     model = load_model_to_train(arguments.model, extra.adapter_name_or_path, training.seed)
     check_vocabulary(model, tokenizer, extra.adapter_name_or_path or arguments.model.model_name_or_path)
     if not method.scores:
@@ -80,12 +82,12 @@ def make_trainer(
 
 
 def tasks_of(rows) -> list[tuple[list[dict], str]]:
-    """Prompt and maze of every maze of some rows, once each."""
+    """Prompt and maze of every distinct maze of some rows."""
     return list({maze: (prompt, maze) for prompt, maze in zip(rows["prompt"], maze_texts(rows))}.values())
 
 
 def check_method(method: Method, run: RunArguments) -> None:
-    """Check that a method knows what a recipe asks of it.
+    """Check that a method supports what a recipe asks for.
 
     Raises:
         UsageError: it does not.
@@ -100,7 +102,7 @@ def check_method(method: Method, run: RunArguments) -> None:
 
 
 def measure_walks(trainer, tasks: list, run: RunArguments) -> dict[str, float]:
-    """How often held-out mazes are walked from S to G: by one answer, or step by step where the recipe says so."""
+    """The share of held-out mazes walked from S to G: by one answer, or step by step if the recipe says so."""
     if run.stepwise is None:
         return measure_validity(trainer, tasks)
     from .steps import measure_steps
@@ -109,7 +111,7 @@ def measure_walks(trainer, tasks: list, run: RunArguments) -> dict[str, float]:
 
 
 def end_at_turns(model, tokenizer, training) -> None:
-    """Let a rollout end with the token that the template writes after an answer, which need not be the eos."""
+    """Let a rollout end with the token that the template writes after an answer, which may differ from the eos."""
     ends = turn_ends(tokenizer, model)
     model.generation_config.eos_token_id = ends  # it is saved with a whole model, too
     if getattr(training, "use_vllm", False):
@@ -117,10 +119,10 @@ def end_at_turns(model, tokenizer, training) -> None:
 
 
 def what_is_left(budget: Budget, own: OwnAnswers | None) -> Budget:
-    """What of a budget is left for training once the model's own answers are sampled.
+    """The part of a budget left for training after the model's own answers are sampled.
 
     Raises:
-        UsageError: nothing.
+        UsageError: nothing is left.
     """
     if own is None or budget.unit == "steps":
         return budget

@@ -20,7 +20,7 @@ def measure_validity(trainer, tasks: list[tuple[list[Message], str]], batch_size
 
     accelerator, tokenizer = trainer.accelerator, trainer.processing_class
     budget = budget_for(tokenizer, (maze for _, maze in tasks), (prompt for prompt, _ in tasks))
-    # The same number for each, or with sharded weights one process would wait forever for the others' forward passes.
+    # Equally many for each: with sharded weights a process would otherwise wait forever for others' forward passes.
     # If there are fewer mazes than processes, each process does them all.
     each = len(tasks) // accelerator.num_processes
     mine = tasks[accelerator.process_index :: accelerator.num_processes][:each] if each else tasks

@@ -1,5 +1,5 @@
-"""Extends any of TRL's trainers: tokens and seconds counted alike for all methods, an order of rows that a resumed run
-keeps, a measure of its own at every evaluation, and an error with the batch if the loss is not a number.
+"""Extends any of TRL's trainers: tokens and seconds counted in the same way for all methods, an order of rows that a
+resumed run keeps, a measure of our own at every evaluation, and an error with the batch if the loss is not finite.
 """
 
 import time
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
     _Trainer = object
 
-# In log lines, and in a checkpoint's trainer_state.json among what callbacks keep there.
+# Keys in log lines, and in a checkpoint's trainer_state.json among the state of callbacks.
 COMPUTED = "tokens_computed"
 
 
@@ -47,7 +47,7 @@ def watched(trainer_class: type) -> type:
 
 
 class _Watched(_Trainer):
-    """The methods that `watched` puts before those of a trainer."""
+    """The methods with which `watched` overrides a trainer's."""
 
     def __init__(self, *args, measure: Callable | None = None, **kwargs):
         super().__init__(*args, **kwargs)
@@ -55,7 +55,7 @@ class _Watched(_Trainer):
         self.began: float | None = None
         if hasattr(self.args, "steps_per_generation"):
             self.add_callback(SaveBetweenRollouts(self))
-        self.shared: SharedPrefix | None = None  # put there by `sharing`
+        self.shared: SharedPrefix | None = None  # set by `sharing`
         self.computed = 0
 
     def _run_epoch(self, *args, **kwargs):
@@ -84,7 +84,7 @@ class _Watched(_Trainer):
         loss = super().training_step(model, inputs, num_items_in_batch)
         if not loss.isfinite():
             raise LossError(self.state.global_step + 1, loss.item(), _texts(self.processing_class, inputs))
-        if isinstance(inputs, dict):  # trainers that generate get a list of rows, and count for themselves
+        if isinstance(inputs, dict):  # trainers that generate pass a list of rows, and count for themselves
             self.state.num_input_tokens_seen += over_processes(self.accelerator, count_tokens(inputs))
         if self.shared:
             self.computed += over_processes(self.accelerator, self.shared.tokens - before)

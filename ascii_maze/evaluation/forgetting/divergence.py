@@ -1,8 +1,8 @@
-"""How far two models are apart on given answers, and how many of their tokens one finds likeliest.
+"""The divergence of two models on given answers, and how many of the tokens a model ranks first.
 
 The divergence of two models on an answer is the sum, over its tokens and its end, of the divergence of their whole
-distributions there. Over answers that the first model samples its mean is the divergence of the two as writers of
-answers, without bias, and it varies less than the log ratio of the answers alone.
+next-token distributions there. Its mean over answers sampled from the first model is an unbiased estimate of the
+divergence of their distributions over answers, with less variance than the log ratio of the answers alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from ...metrics.path_validity.scoring import opened_thought
 from ...models.chat import render_prompt
 from .questions import Said
 
-MOST_LOGITS = 2**25  # of a batch, in numbers
+MOST_LOGITS = 2**25  # largest batch, in elements
 
 
 def divergences(one, other, tokenizer, said: Sequence[Said]) -> list[tuple[float, int]]:
@@ -25,7 +25,7 @@ def divergences(one, other, tokenizer, said: Sequence[Said]) -> list[tuple[float
     found = []
     for (mine, _), (others, _) in zip(log_shares(one, tokenizer, said), log_shares(other, tokenizer, said)):
         shares = mine.exp()
-        nats = (shares * (mine - others))[shares > 0].sum()  # a token that is never written adds nothing
+        nats = (shares * (mine - others))[shares > 0].sum()  # a token of probability 0 adds nothing
         found.append((float(nats), len(mine)))
     return found
 
@@ -63,7 +63,7 @@ def _tokens_of(tokenizer, said: Said) -> tuple[list[int], list[int]]:
 
 
 def most_likely(model, tokenizer, said: Sequence[Said]) -> tuple[int, float]:
-    """How many tokens some answers have where there is a choice, and the share of them that a model finds likeliest.
+    """The number of tokens of some answers at which there is a choice, and the share of them that a model ranks first.
 
     Where an answer says of each move whether that was a choice, and a token is a move, the other moves do not count.
     """

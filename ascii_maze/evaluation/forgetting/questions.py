@@ -30,7 +30,7 @@ PATIENCE, MOST_MOVES = (4, 5), 16
 
 
 class Asked(NamedTuple):
-    """A maze, how a model is asked for a walk, and how many shortest ones there are, where that matters."""
+    """A maze, the prompt for it, and the number of its shortest walks, where that is needed."""
 
     id: str
     maze: str
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A prompt and a given answer to it, and of each move, where that is known, whether there was a choice."""
+    """A prompt, a given answer to it, and for each move whether there was a choice, where that is known."""
 
     prompt: list[Message]
     answer: str
@@ -47,7 +47,7 @@ class Said(NamedTuple):
 
 
 class Questions(NamedTuple):
-    """All that is asked; `loops` and `habits` are empty where a dataset's mazes have no size in cells."""
+    """All questions; `loops` and `habits` are empty if the dataset's mazes have no size in cells."""
 
     hard: list[Asked]
     loops: list[Asked]
@@ -55,7 +55,7 @@ class Questions(NamedTuple):
 
 
 def find_questions(dataset: str, splits: Sequence[str], limit: int) -> Questions:
-    """The first `limit` hard mazes of some splits, a quarter as many with loops, and walks by habit.
+    """The first `limit` hard mazes of some splits, a quarter as many mazes with loops, and walks by habit.
 
     Raises:
         AsciiMazeError: a split cannot be loaded, or none of its mazes is hard.
@@ -86,7 +86,7 @@ def hard_rows(dataset: str, splits: Sequence[str], limit: int) -> Iterator[dict[
 
 
 def held_out(width: int, height: int, start: int, braid: float = 0.0) -> tuple[MazeBatch, np.ndarray]:
-    """Mazes of test layouts, of a block of a sequence of their own, and their indices in it."""
+    """Mazes of test layouts from one block of a sequence that no dataset uses, and their indices in it."""
     indices = np.arange(start, start + BLOCK)
     mazes = mazes_at("depth_first", width, height, indices, SEED, braid)
     kept = np.array([split_of(int(mark), "layout") == "test" for mark in marks_of(mazes.open, mazes.ends, "layout")])
@@ -116,7 +116,7 @@ def shortest_walks(maze: Maze) -> int:
 
 
 def habits(width: int, height: int, style: PromptStyle) -> list[Said]:
-    """Walks by the embedded model's habit: straight on, else right, else left, else back, and it gives up soon."""
+    """Walks by the embedded model's habit: straight ahead, else right, else left, else back, giving up early."""
     said: list[Said] = []
     for block in range(BLOCKS):
         mazes, indices = held_out(width, height, block * BLOCK)
@@ -132,7 +132,7 @@ def habits(width: int, height: int, style: PromptStyle) -> list[Said]:
 
 
 def are_choices(maze: Maze, walk: str) -> Iterator[bool]:
-    """Of each move of a legal walk, whether there were two ways or more, turning back aside."""
+    """For each move of a legal walk, whether there were two ways or more, not counting the way back."""
     (row, column), before = maze.start, ""
     for move in walk:
         ways = [way for way, (down, right) in MOVES.items() if maze.rows[row + down][column + right] != WALL]

@@ -1,4 +1,4 @@
-"""Models -> what each has lost, beside what it started from.
+"""Measures what each model has lost compared with the model that it started from.
 
 measure_forgetting({"base": "tiny", "sft": "outputs/tiny/sft"}, {}, "hard", ["test"], Path("forgetting"))
 
@@ -48,7 +48,7 @@ from .schema import (
 
 TEMPERATURE = 1.0
 PART = 16  # mazes
-COMPARED = 4  # answers to each hard maze on which models are compared with their starts
+COMPARED = 4  # answers per hard maze that are used to compare models with their starts
 
 
 class Loaded(NamedTuple):
@@ -158,7 +158,7 @@ def measure_all(
     work: Path,
     on_progress: OnProgress,
 ) -> Forgetting:
-    """The figures of all models, from parts that are there and those that are made now."""
+    """The figures of all models, from the parts on disk; missing ones are made."""
     numbers = {name: number for number, name in enumerate(sources)}
     answers: dict[str, Answers] = {}
     models: dict[str, ModelForgetting] = {}
@@ -187,7 +187,7 @@ def measure_all(
 
 
 def once(make: Callable[[], Loaded]) -> Callable[[], Loaded]:
-    """A model that is loaded when it is first needed, if it is."""
+    """A model that is loaded at its first use."""
     made: list[Loaded] = []
 
     def opened() -> Loaded:
@@ -206,7 +206,7 @@ def ask(
     folder: Path,
     on_progress: OnProgress,
 ) -> Answers:
-    """A model's answers to all mazes; those in the parts are not asked again."""
+    """A model's answers to all mazes; those already in the parts are not sampled again."""
     cost = AskingCost(answers=0, tokens=0, seconds=0.0)
     total, done = len(questions.hard) + len(questions.loops), 0
     found: dict[str, list[list[str]]] = {"hard": [], "loops": []}
@@ -227,7 +227,7 @@ def ask(
 
 
 def asked_now(loaded: Loaded, mazes: Sequence[Asked], place: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Sampled answers to some mazes, and what that took."""
+    """Sampled answers to some mazes, and the cost of sampling them."""
     began = time.monotonic()
     rows = [{"prompt": one.prompt, "maze": one.maze} for one in mazes]
     decoding = Decoding(settings["samples"], TEMPERATURE, settings["seed"], settings["batch_size"])
@@ -237,7 +237,7 @@ def asked_now(loaded: Loaded, mazes: Sequence[Asked], place: str, settings: dict
 
 
 def said_before(loaded: Loaded, questions: Questions) -> dict[str, Any]:
-    """What a model makes of a plain text; or, where its tokenizer has no words, of walks by the old habit."""
+    """Perplexity of a plain text; for a tokenizer without words, agreement with walks by the old habit instead."""
     habit: Habit | None = None
     plain: PlainText | None = None
     if texts := encode_texts(loaded.tokenizer):
@@ -294,7 +294,7 @@ def walks_found(maze: str, answers: Sequence[str]) -> set[str]:
 
 
 def divergence_of(start: str, found: Mapping[str, Sequence]) -> Divergence:
-    """Mean divergences of a model and its start, in nats an answer."""
+    """Mean divergences of a model and its start, in nats per answer."""
     forward, reverse = (float(np.mean([nats for nats, _ in found[way]])) for way in ("forward", "reverse"))
     return {"start": start, "answers": len(found["reverse"]), "forward": forward, "reverse": reverse}
 

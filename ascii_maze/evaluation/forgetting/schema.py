@@ -11,7 +11,7 @@ NAME, ANSWERS, DIVERGENCES = "forgetting.json", "answers.parquet", "divergences.
 
 
 class PassAt(TypedDict):
-    """How often at least one of k answers to a hard maze is a shortest walk, or a valid one: k -> rate 0-1."""
+    """Pass@k on hard mazes, for shortest walks and for valid ones: k -> rate 0-1."""
 
     mazes: int
     optimal: dict[str, float]
@@ -22,9 +22,9 @@ class LoopWalks(TypedDict):
     """Shortest walks in mazes that have several, all figures means over the mazes.
 
     Attributes:
-        there: shortest walks that a maze has.
-        found: different ones among a model's answers.
-        share: of those there, or of the answers where these are fewer, how many are found, 0-1.
+        there: number of shortest walks of a maze.
+        found: number of different ones among a model's answers.
+        share: `found` over `there`, or over the number of answers if that is smaller, 0-1.
     """
 
     mazes: int
@@ -34,7 +34,7 @@ class LoopWalks(TypedDict):
 
 
 class Divergence(TypedDict):
-    """How far a model is from its start, in nats an answer, mean over answers; see `divergence.divergences`.
+    """Divergence of a model from its start, in nats per answer, mean over answers; see `divergence.divergences`.
 
     Attributes:
         answers: on which each is measured.
@@ -58,7 +58,7 @@ class Habit(TypedDict):
 
 
 class PlainText(TypedDict):
-    """How well a model foretells a text that has nothing to do with mazes; `sha256` is the text's."""
+    """How well a model predicts a text unrelated to mazes; `sha256` is the text's."""
 
     tokens: int
     perplexity: float
@@ -66,7 +66,7 @@ class PlainText(TypedDict):
 
 
 class AskingCost(TypedDict):
-    """What asking one model took; `tokens` are those of prompts and answers, as often as they were sampled."""
+    """The cost of sampling from one model; `tokens` counts prompts and answers, each time they were sampled."""
 
     answers: int
     tokens: int
@@ -74,7 +74,7 @@ class AskingCost(TypedDict):
 
 
 class ModelForgetting(TypedDict):
-    """What is known of one model; None where it does not apply or there are no such mazes."""
+    """The figures of one model; None where one does not apply or there are no such mazes."""
 
     pass_at: PassAt
     loops: LoopWalks | None

@@ -31,7 +31,7 @@ def cells(name: str, found: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def before(found: Mapping[str, Any]) -> str:
-    """What a model has kept of what the base knew: perplexity of plain text, or the old habit."""
+    """What a model has kept of the base's knowledge: perplexity of plain text, or the old habit."""
     if found["plain_text"]:
         return f"perplexity {found['plain_text']['perplexity']:.1f}"
     return f"habit {100 * found['habit']['right']:.1f}" if found["habit"] else ""

@@ -1,4 +1,4 @@
-"""What the tasks of lm-evaluation-harness call; it loads this file by its path, as part of no package."""
+"""Functions for the tasks of lm-evaluation-harness, which loads this file by its path, outside of the package."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from dataset_builder.load import cache_of
 
 
 def load_mazes(dataset: str, pretrained: str | None = None, tokenizer: str | None = None, **_):
-    """All splits of config `prompts`, with a column `opened`: the tag of a thought that every prompt opens, or "".
+    """All splits of config `prompts`, with a column `opened`: the reasoning tag that every prompt opens, or "".
 
     Args:
         dataset: a folder that `ascii-maze build` made, or a Hub id.

@@ -2,7 +2,7 @@
 
 llm-mri takes the first token of each text, which in a causal model has attended to nothing, truncates texts at 512
 tokens, reloads the model for every 1000 rows and returns stale activations when weights change. Here it is given
-activations at a named position; from there on everything works as in llm-mri. Needs llm-mri.
+activations at a named position; everything else works as in llm-mri. Needs llm-mri.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,12 +1,12 @@
 """Whether a fine-tune changed regions and edges: a permutation test, paired by prompt, in two versions.
 
-The first version is LLM-MRI's: models share bases, as they are. There a constant that is added to all states moves
-every prompt to another cell, and looks like a change of every region. In the second, each model is centred on its own
-mean first, so that a shift is no change (`similarity.drift` has it as a number).
+The first version is LLM-MRI's: models share bases without centring. A constant added to all states then moves every
+prompt to another cell, and looks like a change of every region. In the second, each model is centred on its own mean
+first, so a shift is no change (`similarity.drift` measures it).
 
-Two models that are the same but for noise could be exchanged at any prompt. So the labels, base and fine-tune, are
-swapped at random prompts, many times: where the agreement of the real models is lower than that of such mixtures, they
-differ. The split-half floor (`edges.compare_models`) is a floor of something else, of the choice of prompts.
+Two models that differ only by noise are exchangeable at any prompt. So the labels, base and fine-tune, are swapped at
+random prompts, many times: the models differ if their agreement is lower than that of such mixtures. The split-half
+floor (`edges.compare_models`) measures something else, the effect of the choice of prompts.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ def find_changes(fitted: Fitted, reference: str, model: str) -> Changes:
 
     Returns:
         For `edges` and `regions` what `edges.compare_models` returns, with `expected`, the mean agreement of models
-        whose labels were swapped at random prompts, and `p`, how often that is as low as the real one.
+        whose labels were swapped at random prompts, and `p`, the share of swaps with as low an agreement.
     """
     settings, count = fitted.settings, len(fitted.groups)
     halves = split_halves(fitted.groups, settings.splits, [settings.seed, 0])
@@ -59,7 +59,7 @@ def find_changes(fitted: Fitted, reference: str, model: str) -> Changes:
 
 
 def apart(fitted: Fitted, kind: str) -> Callable[[str, str], list[float]]:
-    """How unlike the edges or regions of two models are, by layer: (model, model) -> 1 - Jaccard's index."""
+    """The distance of edges or regions of two models, by layer: (model, model) -> 1 - Jaccard's index."""
     measure, rows = measures(fitted.areas, fitted.settings)[kind], np.arange(len(fitted.groups))
     return lambda one, other: (1 - agreements(measure(one, rows), measure(other, rows))[1:]).tolist()
 

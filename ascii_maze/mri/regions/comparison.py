@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .areas import ModelAreas
 
 LLM_MRI = "llm-mri==0.2.1"
-# With half as many, the p-value of a rank correlation by Student's t can still be trusted.
+# With half as many, the p value of a rank correlation by Student's t is still accurate.
 LEAST_PROMPTS = 20
 
 
@@ -280,7 +280,7 @@ def _check_settings(activations: Readable, settings: RegionSettings) -> None:
 
 
 def _rows_by_label(labels: np.ndarray, names: Sequence[str], count: int) -> tuple[dict, dict[str, int]]:
-    """The rows of each label that has enough; and how many prompts the others have."""
+    """The rows of each label with enough prompts; and the number of prompts of the others."""
     if len(labels) != count:
         raise UsageError(f"there are {len(labels)} labels of {count} prompts; give one for each")
     counts = np.bincount(labels, minlength=len(names))
@@ -319,13 +319,13 @@ def _reader(activations: Readable, model: str, settings: RegionSettings, count: 
 
 
 def _metrics(graph) -> dict[str, float | None]:
-    """llm-mri's metrics of a graph; None for what has no value, as the centre of a graph without edges."""
+    """llm-mri's metrics of a graph; None for undefined ones, such as the centre of a graph without edges."""
     import warnings
 
     from .graphs import GraphMetrics
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # of degrees that are all alike, which have no skewness
+        warnings.simplefilter("ignore")  # equal degrees have no skewness
         metrics = GraphMetrics(graph, None, None).get_basic_metrics()
     numbers = {name: float(value) for name, value in metrics.items() if name not in ("model_name", "label")}
     return {name: value if np.isfinite(value) else None for name, value in numbers.items()}

@@ -14,7 +14,7 @@ from ..schema.regions import Agreement
 if TYPE_CHECKING:
     import networkx as nx
 
-# The name of the graph over all prompts, whatever their label.
+# The name of the graph over the prompts of all labels.
 ALL = "all prompts"
 Halves = Sequence[tuple[np.ndarray, np.ndarray]]
 
@@ -101,7 +101,7 @@ def compare_sets(before: np.ndarray, after: np.ndarray) -> dict:
 def agreements(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Jaccard's index of two sets, kept / (kept + gained + lost): of all layers, then of each, float64 (1 + layers,).
 
-    Two empty sets agree: 1 over all layers; NaN for a single layer.
+    Two empty sets agree: 1 over all layers, NaN for a single layer.
     """
     sets = compare_sets(before, after)
     kept, gained, lost = (np.array([sets[name], *sets["by_layer"][name]]) for name in ("kept", "gained", "lost"))
@@ -123,8 +123,8 @@ def compare_models(measure: Callable, models: Sequence[str], rows: np.ndarray, h
         By name of every model but the first, what `compare_sets` returns, `agreement`, and over the splits
         `noise_floor`, how well the first model on one half agrees with itself on the other (mean), `noise_range`
         (least and greatest), and `across_halves`, how well the other model on one half agrees with the first on the
-        other (mean). Noise floor and across halves see as many prompts: where the latter is no lower, another choice
-        of prompts would have changed as much. Each stands under `by_layer` too, None where there was never anything.
+        other (mean). Noise floor and across halves use equally many prompts: if the latter is no lower, another choice
+        of prompts would have changed as much. All are also given by layer, `by_layer`, None for empty sets.
     """
     base = models[0]
     whole = {model: measure(model, rows) for model in models}
@@ -177,6 +177,6 @@ def overlay(graphs: Mapping[str, "nx.DiGraph"]) -> "nx.MultiDiGraph":
 
 
 def agreement_in_words(found: Agreement) -> str:
-    """`0.60, 0.77 expected, p 0.01`: on the same prompts, beside what models would agree that do not differ."""
+    """`0.60, 0.77 expected, p 0.01`: on the same prompts, with the expected agreement of models that do not differ."""
     expected = f", {found['expected']:.2f} expected, p {found['p']:.2g}" if "p" in found else ""
     return f"{found['agreement']:.2f}{expected}"

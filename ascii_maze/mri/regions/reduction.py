@@ -1,7 +1,7 @@
 """llm-mri's PCA, SVD and UMAP, fitted once per layer, so that all models and labels share a basis.
 
-llm-mri fits each label and each model by itself, and their components then have nothing to do with one another.
-Needs llm-mri; what comes without it is imported by `regions`.
+llm-mri fits each label and each model separately, so their components are not comparable. Needs llm-mri; code that
+does not is in `regions`.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from llm_mri.dimensionality_reduction import PCA, SVD, UMAP
 # Coordinates are rounded to this fraction of an activation's norm: smaller differences are float32 rounding, which
 # ranks would turn into correlations.
 PRECISION = 2.0**-17
-# UMAP compares rows with rows: it is fitted on at most so many, evenly spaced, and transforms the others.
+# UMAP compares rows with rows: it is fitted on at most this many, evenly spaced, and transforms the others.
 UMAP_ROWS = 2_000
 
 
@@ -65,7 +65,7 @@ class SharedBasis:
         return {name: torch.from_numpy(self.transform(name, np.asarray(hidden_states[name]))) for name in names}
 
     def get_reduction(self, dataset: np.ndarray) -> np.ndarray:
-        """Rows in a basis of their own, for llm-mri's Evaluation; the random state holds here too."""
+        """Rows in a basis of their own, for llm-mri's Evaluation; the random state applies here too."""
         return self._estimator().fit_transform(np.asarray(dataset, dtype=np.float64))
 
     def _estimator(self):
@@ -80,7 +80,7 @@ class SharedBasis:
 
 
 class SharedPCA(SharedBasis, PCA):
-    """Principal components, with every row counted, also one that occurs twice."""
+    """Principal components; repeated rows count repeatedly."""
 
     def _estimator(self):
         from sklearn.decomposition import PCA as Estimator
@@ -89,7 +89,7 @@ class SharedPCA(SharedBasis, PCA):
 
 
 class SharedSVD(SharedBasis, SVD):
-    """Singular vectors of the rows as they are, not centred."""
+    """Singular vectors of the rows, not centred."""
 
     def _estimator(self):
         from sklearn.decomposition import TruncatedSVD

@@ -9,5 +9,5 @@ text_figures      unrelated text
 maze_figures      one maze, its map in every panel
 region_figures    figures of regions and graphs, made of `panels`
 tables            every number as rows
-areas             llm-mri's own calls that draw (`get_grid`, `get_graph_image`), for whoever knows them
+areas             llm-mri's own calls that draw (`get_grid`, `get_graph_image`)
 """

@@ -51,7 +51,7 @@ def heatmap(
     """One cell per number, float (rows, columns); NaN stays empty.
 
     Args:
-        said: bool (rows, columns), the cells whose number is written into them; all by default.
+        said: bool (rows, columns), the cells in which the number is written; all by default.
         low: of the colour scale; 0.9 or the smallest number, if that is less, by default.
         high: of the colour scale; the largest number by default.
         reverse: brighter is less.
@@ -97,7 +97,7 @@ def lines(
     level: tuple[float, str] | None = None,
     low: float | None = None,
 ) -> "Figure":
-    """One line per name over the layers, from one that has a value to the next; the base and dashed lines in grey.
+    """One line per name over the layers, skipping missing values; the base and dashed lines in grey.
 
     Args:
         intervals: error bars, low and high for each point.
@@ -107,7 +107,7 @@ def lines(
     colours = colours_of(series, {BASE})
     for rank, (name, column) in enumerate(series.items()):
         values = np.array(column, dtype=float)
-        # Slightly offset, so that error bars and equal values do not cover each other.
+        # Slightly offset, so that error bars and equal values do not overlap.
         places = np.arange(len(values)) + (0.06 * (rank - (len(series) - 1) / 2) if intervals else 0.0)
         there = np.isfinite(values)
         panel.plot(places[there], values[there], color=colours[name], linewidth=1.4, label=name)
@@ -156,7 +156,7 @@ def _short(value: float) -> str:
 
 
 def new_figure(height: float, frame: bool = True) -> tuple["Figure", "Axes"]:
-    """A figure of the report's width, `height` in inches, and its panel; without a frame, also without its lines."""
+    """A figure of the report's width, `height` in inches, and its panel, optionally without frame and axis lines."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

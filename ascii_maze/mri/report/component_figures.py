@@ -14,7 +14,7 @@ AGREES = 0.8
 
 
 def layer_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFigure]:
-    """By layer, what one fine-tune's states do in what it started from."""
+    """By layer, the effect of one fine-tune's states on the model that it started from."""
     for of in results["layer_effects"]:
         if of["model"] != name:
             continue

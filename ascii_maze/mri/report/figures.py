@@ -1,6 +1,6 @@
 """The figures of the report except those of regions: overview, one section per fine-tune, appendix.
 
-Each is drawn once, for the page and the files alike.
+Each is drawn once, for both the page and the files.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ class Compared(NamedTuple):
     Attributes:
         label: `dpo from sft`; the name alone in a report where every fine-tune starts from the base.
         drift: at the last token of the prompt; so is `cka`, per layer.
-        kl: of its next move from the other's, nats.
+        kl: divergence of its next move from the other's, nats.
     """
 
     label: str
@@ -284,7 +284,7 @@ def _repeating(share: float, say: Say) -> str:
 
 
 def _which_layers(results: Results, say: Say) -> str:
-    """Of a deep model, why dots are missing."""
+    """For a deep model, why only some layers have dots."""
     if all(len(of["layers"]) == results["layers"] for of in results["patching"].values()):
         return ""
     if results["settings"]["patch layers"] != AUTO:

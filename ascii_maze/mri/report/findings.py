@@ -1,6 +1,6 @@
-"""The first lines of the page: what the tests say, in plain words.
+"""The first lines of the page: the results of the tests, in words.
 
-Each sentence is written from a test and says its number; without a test nothing is claimed.
+Each sentence reports a test with its number; nothing else is claimed.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ ALPHA = 0.05
 
 
 def findings(results: Results, say: Say = english) -> list[str]:
-    """One sentence or more for each fine-tune that was looked into, then one on methods against seeds.
+    """Sentences on each fine-tune that was examined, then one on methods against seeds.
 
     Args:
         say: from `language.say_in`.
@@ -53,7 +53,7 @@ def _of_one(results: Results, name: str, say: Say) -> list[str]:
 
 
 def _of_start(results: Results, name: str, say: Say) -> Sequence[str]:
-    """By which layer half of what a fine-tune gained on another, its start, is there."""
+    """The layer by which half of a fine-tune's gain over its start is reached."""
     of = next((of for of in results["layer_effects"] if of["model"] == name and of["reference"] != BASE), None)
     if of is None:
         return []
@@ -79,7 +79,7 @@ def _of_place(patching: Patching, say: Say) -> Sequence[str]:
 
 
 def _of_parts(results: Results, name: str, say: Say) -> Sequence[str]:
-    """The head or MLP that does most, where the fine-tune is surer of right moves than what it started from."""
+    """The head or MLP with the largest effect, if the fine-tune has higher log odds of right moves than its start."""
     of = next((of for of in results["components"] if of["model"] == name), None)
     if of is None or of["gap_ci"][0] <= 0.0:
         return []

@@ -1,4 +1,4 @@
-"""Figures of one maze from inside: moves by layer as arrows, where heads look, where probes see walls and the way."""
+"""Figures of one maze from inside: moves by layer as arrows, attention of heads, walls and path read by probes."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING

@@ -35,7 +35,7 @@ from .text_figures import text_figures
 
 OF_ALL = (wall_figures, mixture_figures, text_figures)
 OF_METHODS = (method_figures, layer_figures, component_figures, steering_figures)
-# The section of one maze; no adapter can be called that.
+# The section of one maze; no adapter can have this name.
 ONE_MAZE = "one maze"
 
 
@@ -90,7 +90,7 @@ def save_figure(drawn: CaptionedFigure, folder: Path) -> dict:
     text = with_titles(svg_of(drawn.figure))
     write_text(folder / f"{name}.svg", text)
     wide = drawn.figure.get_figwidth() > WIDTH
-    # Matplotlib has escaped what stands in it.
+    # Matplotlib has escaped its text.
     svg = Markup(inline_svg(text, name))  # noqa: S704
     return {"name": name, "svg": svg, "caption": drawn.caption, "wide": wide}
 
@@ -106,7 +106,7 @@ def write_page(path: Path, results: Results, pictures: dict[str | None, list[dic
     Args:
         pictures: of `save_figure`, by section: None is the overview, `ONE_MAZE` and `base`, the
             appendix, are others, and else it is an adapter.
-        language: one of `LANGUAGES`; the findings stand there in all of them.
+        language: one of `LANGUAGES`.
     """
     say, other = say_in("mri", language), next(one for one in LANGUAGES if one != language)
     adapters = results["models"][1:]
@@ -131,7 +131,7 @@ def write_page(path: Path, results: Results, pictures: dict[str | None, list[dic
 
 
 def walk_of(of: OneMaze, say: Say) -> dict:
-    """What the page's script shows of one maze, step by step; probabilities to three digits."""
+    """The data of the page's script for one maze, step by step; probabilities to three digits."""
     moves = [[name, np.round(table, 3).tolist()] for name, table in of["moves"].items()]  # in their order
     layers = [say("layer {layer}").format(layer=layer) for layer in of["layers"]]
     kept = {key: of[key] for key in ("maze", "places", "path", "decisions")}

@@ -1,4 +1,4 @@
-"""What the figures of regions are put together from: graphs in columns of layers, and mosaics of grids."""
+"""Parts of the figures of regions: graphs in columns of layers, and mosaics of grids."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -127,7 +127,7 @@ def mosaic(
         for left, grid in zip(lefts, grids[name]):
             picture[top : top + size, left : left + size] = grid.T[::-1]
     figure, (panel,) = new_figure(0.82 * WIDTH * picture.shape[0] / picture.shape[1] + 0.9)
-    # The root brings out cells with few prompts.
+    # The square root makes cells with few prompts visible.
     scale = {"vmin": -greatest, "vmax": greatest} if signed else {"norm": PowerNorm(0.5, 0, greatest)}
     image = panel.imshow(picture, cmap=cmap, interpolation="nearest", **scale)
     for top, lefts in places.values():

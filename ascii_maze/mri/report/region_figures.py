@@ -85,7 +85,7 @@ def _by_layer(result: RegionComparison, say: Say) -> tuple["Figure", str]:
 
 def _regions(result: RegionComparison, model: str, say: Say) -> tuple["Figure", str]:
     every = [share for name in result["grids"] for share in _shares(result, name).values()]
-    # One scale for all models; it leaves out layers where nothing varies, with all prompts in one cell.
+    # One scale for all models, without layers in which all prompts are in one cell.
     greatest = max(share[share < 1].max(initial=0.0) for share in every) or 1.0
     figure, panel, _ = mosaic(_shares(result, model), "Blues", greatest)
     panel.set_title(model)

@@ -1,4 +1,4 @@
-"""Figures of states that were pushed: a fine-tune's mean change in doses, and a wall that is there only inside."""
+"""Figures of steered states: a fine-tune's mean change in doses, and walls that exist only in the states."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def wall_figures(results: Results, say: Say) -> Iterator[CaptionedFigure]:
-    """By layer, whether the base acts on a wall that is put in or taken out inside."""
+    """By layer, whether the base acts on a wall added to or removed from its states."""
     of = results["walls"]
     if of is None:
         return

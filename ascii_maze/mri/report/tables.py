@@ -126,7 +126,7 @@ def _of_causes(results: Results) -> Tables:
 
 
 def to_csv(records: Sequence[Mapping[str, Any]]) -> str:
-    """Records as CSV; what is missing stays empty."""
+    """Records as CSV; missing values are empty."""
     text, names = io.StringIO(), dict.fromkeys(key for record in records for key in record)
     writer = csv.DictWriter(text, list(names), lineterminator="\n")
     writer.writeheader()
@@ -135,7 +135,7 @@ def to_csv(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _at(layer: int, columns: Any) -> dict[str, float]:
-    """From lists per layer, by name, the values at one layer."""
+    """The values at one layer, from lists per layer by name."""
     return {name: values[layer] for name, values in columns.items()}
 
 
@@ -206,7 +206,7 @@ def _steering(results: Results) -> Iterator[dict]:
 
 
 def _lists(values: Any) -> dict[str, list]:
-    """Of a mapping, what has a value for each layer."""
+    """The entries of a mapping that are lists."""
     return {key: value for key, value in values.items() if isinstance(value, list)}
 
 

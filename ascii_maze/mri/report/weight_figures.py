@@ -1,4 +1,4 @@
-"""Figures of what fine-tunes changed in the weights: how much, where, and which of it two of them share."""
+"""Figures of what fine-tunes changed in the weights: how much, where, and how much of it two of them share."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -40,13 +40,13 @@ Settings = TypedDict(
 
 
 class AlongSolutions(TypedDict):
-    """What models say along the solutions.
+    """What models predict along the solutions.
 
     Attributes:
-        moves: what is asked of a model along the solutions.
-        lens: model -> what each layer would answer.
+        moves: facts of the moves along the solutions.
+        lens: model -> each layer's prediction.
         kl: adapter -> divergence from the base and to it.
-        against_start: adapter that started from another of these -> what it changed in that.
+        against_start: adapter that started from another of these -> its change of that one.
     """
 
     moves: Moves
@@ -70,14 +70,14 @@ class Weights(TypedDict):
 
 
 class Causes(TypedDict):
-    """What models do once they are changed in known ways.
+    """The effects of changing models in known ways.
 
     Attributes:
-        patching: adapter -> what its states do in the base.
-        layer_effects: fine-tunes' states after one layer, patched into what they started from.
-        components: heads and MLPs of fine-tunes against what they started from.
+        patching: adapter -> the effect of its states in the base.
+        layer_effects: fine-tunes' states after one layer, patched into their starts.
+        components: heads and MLPs of fine-tunes against their starts.
         mixtures: of two adapters, along the line between them and merged.
-        steering: fine-tunes' mean changes, added to what they started from.
+        steering: fine-tunes' mean changes, added to their starts.
         walls: whether the base acts on a direction for walls; None where that is missing.
     """
 
@@ -113,7 +113,7 @@ class Results(Similarity, AlongSolutions, Weights, Causes, Regions):
         unchanged: adapters that change no activation.
         answers: model -> how many of its own answers are valid.
         probes: model -> question -> per layer.
-        probe_gains: adapter -> question -> what it gains on what it started from.
+        probe_gains: adapter -> question -> its gain over the model that it started from.
         quantisation: None where the base is not quantised.
         seeds: tests of two methods against the seeds of each; none where there is one seed.
         plain_text: model -> what it does on unrelated text; empty where its tokenizer knows none.

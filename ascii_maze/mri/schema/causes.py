@@ -1,4 +1,4 @@
-"""What does the work, in mri.json: layers, heads and MLPs patched, states steered, walls put in."""
+"""Causes in mri.json: layers, heads and MLPs patched, states steered, walls added."""
 
 from typing import TypedDict
 
@@ -36,7 +36,7 @@ class PatchingControls(TypedDict):
 
     Attributes:
         above_half: with the adapter in the layers above `Patching.half` only: whether the gain needs that layer.
-        random_to_half: with random updates of the same norms up to it: whether any change would do.
+        random_to_half: with random updates of the same norms up to it: whether any change has that effect.
     """
 
     above_half: Share | None
@@ -67,7 +67,7 @@ class LayerEffects(TypedDict):
     Attributes:
         reference: the base, or the fine-tune that it started from.
         layers: that were patched; 0 is the embedding.
-        effect: of each of them, how much surer of right moves at decisions the reference becomes, nats of log odds.
+        effect: of each of them, the gain in log odds of right moves at decisions, nats.
         ci: 95 % of that over mazes.
         gap: of the whole fine-tune; so is `gap_ci`.
         half: the first layer with half of the gap; None where the gap is not larger than chance.

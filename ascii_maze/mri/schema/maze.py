@@ -4,7 +4,7 @@ from typing import TypedDict
 
 
 class HeadView(TypedDict):
-    """Where one head looks, from the moves of a maze that are decisions: the mean of its attention on each place.
+    """One head's mean attention on each place of a maze, from the moves that are decisions.
 
     Attributes:
         maps: model -> rows x columns.
@@ -21,12 +21,12 @@ class OneMaze(TypedDict):
     Attributes:
         maze: its rows.
         places: row and column of the walker before each move of `path`.
-        decisions: of each move, whether it is one.
+        decisions: for each move, whether it is a decision.
         layers: those that are shown.
         moves: model -> layer x step x U, D, L, R: their probabilities if the layer were the last.
-        heads: those that do most when patched.
-        walls: model -> layer x row x column, how likely a probe holds a wall to the north, None at walls; all None
-            where that cannot be asked.
+        heads: those with the largest effects when patched.
+        walls: model -> layer x row x column, a probe's probability of a wall to the north, None at walls; all None
+            if it cannot be probed.
         route: model -> the same for "on the solution", read at the last token of the prompt.
     """
 

@@ -1,4 +1,4 @@
-"""What all parts of mri.json are made with: shares of mazes, and numbers as JSON can hold them."""
+"""Shared by all parts of mri.json: shares of mazes, and numbers as JSON can hold them."""
 
 import math
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ class Share(TypedDict):
 
 
 def only(keys_of: Any, values: Mapping[str, Any]) -> Any:
-    """Of a mapping, what a TypedDict names, in its order."""
+    """The entries of a mapping that a TypedDict names, in its order."""
     return {key: values[key] for key in keys_of.__annotations__}
 
 
 def without_nan(value):
-    """The same with None for every number that is not finite, which JSON does not have."""
+    """The same value with None for every number that is not finite, which JSON cannot hold."""
     if isinstance(value, dict):
         return {key: without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

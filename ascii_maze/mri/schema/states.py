@@ -1,4 +1,4 @@
-"""The states of base and fine-tunes in mri.json: how far they moved, what they hold, on mazes and on plain text."""
+"""The states of base and fine-tunes in mri.json: drift and content, on mazes and on plain text."""
 
 from typing import TypedDict
 
@@ -47,7 +47,7 @@ class Probe(TypedDict):
 
 
 class Gain(TypedDict):
-    """How much better a probe does on a fine-tune than on what it started from, on the same held-out mazes.
+    """The gain of a probe on a fine-tune over one on the model that it started from, on the same held-out mazes.
 
     Attributes:
         reference: the base, or the fine-tune that it started from.
@@ -69,11 +69,11 @@ class Lens(TypedDict):
 
 
 class Moves(TypedDict):
-    """The moves of all solutions, and what repeating the move before gets right: most moves need no decision.
+    """The moves of all solutions, and the share that repeats the previous move: most moves need no decision.
 
     Attributes:
         decisions: moves where some way onward is right and some is not.
-        repeating: share of moves that are the move before again.
+        repeating: share of moves that equal the previous one.
     """
 
     moves: int
@@ -99,7 +99,7 @@ class StartDivergence(TypedDict):
 
 
 class Quantisation(TypedDict):
-    """What quantising the base did, before any training: the base as loaded against the one in full precision.
+    """The effect of quantising the base, before any training: the base as loaded against full precision.
 
     Attributes:
         drift: per layer at the last token of the prompt; so is `cka`.
@@ -123,7 +123,7 @@ class SeedTest(TypedDict):
         layer: where the statistic is largest.
         statistic: the largest, over layers, of (between - within) / mean distance.
         p: of the permutation test.
-        smallest_p: that so many seeds can reach.
+        smallest_p: the smallest p that this number of seeds can reach.
     """
 
     a: str
@@ -139,12 +139,12 @@ class SeedTest(TypedDict):
 
 
 class PlainText(TypedDict):
-    """One model on text that has nothing to do with mazes; see `plain_text.read_plain_text`.
+    """One model on text unrelated to mazes; see `plain_text.read_plain_text`.
 
     Attributes:
         perplexity: per token.
         drift: per layer, how far its states are from the base's, relative to their norm.
-        layer: of which `tokens` are read: those that the mean difference from the base resembles most.
+        layer: at which `tokens` are decoded from the mean difference to the base.
     """
 
     perplexity: float

@@ -1,4 +1,4 @@
-"""What a sweep leaves behind: sweep.json with every trial, and a figure of the outcome over each setting."""
+"""The results of a sweep: sweep.json with every trial, and a figure of the outcome over each setting."""
 
 import json
 import shlex
@@ -37,7 +37,7 @@ class SweepRecord(TypedDict):
     Attributes:
         words: overrides of all trials.
         space: setting -> its values, or from, to, and whether its logarithm is drawn.
-        outcome: what was to be large, and `split` and `mazes` what it was measured on.
+        outcome: the quantity maximised; `split` and `mazes` are what it was measured on.
         jobs: how many trials were proposed together and ran at once.
         best: number of the trial with the largest outcome, the first of several; None while there is none.
     """
@@ -99,7 +99,7 @@ def _is_log(space: list[Any]) -> bool:
 
 
 def command_of(record: SweepRecord) -> str:
-    """The recipe with the best trial's settings, as one types it; empty while there is none."""
+    """The command that trains with the best trial's settings; empty while there is none."""
     best = next((trial for trial in record["trials"] if trial["number"] == record["best"]), None)
     if best is None:
         return ""

@@ -1,10 +1,10 @@
 """Search the settings of one recipe: Optuna proposes, a trial trains, validation decides.
 
 The proposals are by the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) after `RANDOM` random ones;
-the recipe as it stands is the first. The search's random numbers are derived for each trial from the seed and its
-number, so an interrupted sweep proposes what an uninterrupted one would have, and trials that run at once are proposed
-in rounds. Trials stand in Optuna's SQLite file; one that was interrupted, killed too, resumes from its checkpoint with
-the settings that it had.
+the unchanged recipe is the first. The search's random numbers are derived for each trial from the seed and its number,
+so an interrupted sweep proposes what an uninterrupted one would have, and trials that run at once are proposed in
+rounds. Trials are kept in Optuna's SQLite file; an interrupted or killed one resumes from its checkpoint with the same
+settings.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ class Sweep:
         space: what varies.
         trials: how many.
         budget: of each, as `tokens=200000`.
-        outcome: what is to be large, as the training logs it after `eval_`, at the end of a run.
+        outcome: the quantity to maximise, as the training logs it after `eval_`, at the end of a run.
         seed: of the search; each trial has the recipe's own.
         jobs: trials that run at once, and are proposed together.
     """
@@ -65,7 +65,7 @@ class Sweep:
 
 
 def outcome_of(method: str) -> str:
-    """What is to be large: walks by a shortest path, and of a reward model the pairs that it judges rightly."""
+    """The quantity to maximise: the share of shortest paths, or of a reward model the accuracy on pairs."""
     return "pair_accuracy" if METHODS[method].scores else "optimal"
 
 
@@ -109,7 +109,7 @@ def search(sweep: Sweep, out: Path, on_progress: OnProgress | None = None) -> Sw
     if find_spec("optuna") is None:
         raise AsciiMazeError("optuna must be installed for a sweep: pip install 'ascii-maze[sweep]'")
     check_sweep(sweep)
-    with output_folder(out):  # it is ours from here on
+    with output_folder(out):  # marks the folder as this program's
         pass
     with output_folder(out / SEARCH):  # one search at a time; the trials lock the whole folder
         return _search(sweep, out, on_progress)
@@ -123,7 +123,7 @@ def _search(sweep: Sweep, out: Path, on_progress: OnProgress | None) -> SweepRec
     progress: list[Progress] = []
     for first in range(0, sweep.trials, sweep.jobs):
         numbers = range(first, min(first + sweep.jobs, sweep.trials))
-        # All of a round are proposed before one of them is run, so that they depend on no clock.
+        # All trials of a round are proposed before any is run, so that they do not depend on timing.
         stages = [stage_of(sweep, recipe, out, number, _settings_of(study, sweep, number)) for number in numbers]
         trials = {stage.name: study.trials[number] for number, stage in zip(numbers, stages, strict=True)}
         for stage in stages:
@@ -136,7 +136,7 @@ def _search(sweep: Sweep, out: Path, on_progress: OnProgress | None) -> SweepRec
             _tell(study, trials[mine.stage.name], mine, out, sweep.outcome)
         record = record_of(sweep, recipe, study)
         write_report(record, out)
-        if ran and record["best"] is None:  # of trials that failed earlier it was said then
+        if ran and record["best"] is None:  # earlier failures have been reported already
             failed = ran[0]
             raise AsciiMazeError(
                 f"{failed.stage.name} failed: {failed.note}; see {out}/stages/{failed.stage.name}.log"
@@ -145,7 +145,7 @@ def _search(sweep: Sweep, out: Path, on_progress: OnProgress | None) -> SweepRec
 
 
 def _after(earlier: list[Progress], on_progress: OnProgress | None) -> OnProgress | None:
-    """What tells of one trial, telling of those before it too."""
+    """The progress callback of one trial, which also reports those before it."""
     before = [*earlier]
     return on_progress and (lambda running: on_progress([*before, *running]))
 
@@ -174,7 +174,7 @@ def stage_of(sweep: Sweep, recipe: Recipe, out: Path, number: int, settings: dic
 
 
 def _open(sweep: Sweep, out: Path) -> "optuna.Study":
-    """The search in Optuna's storage, new or as it was left."""
+    """The search in Optuna's storage, new or resumed."""
     import optuna
 
     recipe = sweep.load()
@@ -196,7 +196,7 @@ def _open(sweep: Sweep, out: Path) -> "optuna.Study":
 
 
 def _settings_of(study: "optuna.Study", sweep: Sweep, number: int) -> dict[str, Any]:
-    """The settings of a trial: those it had where it has begun, else what is proposed now."""
+    """The settings of a trial: those it started with, else newly proposed ones."""
     import optuna
 
     trials = study.trials
@@ -218,7 +218,7 @@ def _distribution(allowed: Range | tuple) -> "optuna.distributions.BaseDistribut
 
 
 def _tell(study: "optuna.Study", trial, mine: Progress, out: Path, outcome: str) -> None:
-    """Record what came of a trial."""
+    """Record the outcome of a trial."""
     from optuna.trial import Trial, TrialState
 
     value, tokens, note = None, 0, mine.note
@@ -246,7 +246,7 @@ def last_outcome(metrics: RunMetrics, outcome: str) -> float:
 
 
 def record_of(sweep: Sweep, recipe: Recipe, study: "optuna.Study") -> SweepRecord:
-    """What sweep.json says."""
+    """The content of sweep.json."""
     trials = [
         TrialRecord(
             number=trial.number,

@@ -1,4 +1,4 @@
-"""What of a recipe a sweep may vary: a file of settings for each method, beside the recipes.
+"""The settings that a sweep may vary: a file beside the recipes, with a space for each method.
 
 sft:
   learning_rate: {from: 3.0e-4, to: 1.0e-2, log: true}
@@ -17,7 +17,7 @@ Value = float | int | str | bool
 
 
 class Range(NamedTuple):
-    """Numbers from `low` to `high`, both included; whole ones where both are."""
+    """Numbers from `low` to `high`, both included; whole numbers if both are."""
 
     low: float | int
     high: float | int
@@ -45,10 +45,10 @@ def find_spaces(recipe: Path) -> Path:
 
 
 def read_space(path: Path, method: str) -> Space:
-    """What a file of spaces says of a method.
+    """The space of a method in a file of spaces.
 
     Raises:
-        UsageError: the file is not one of spaces, or has nothing for this method.
+        UsageError: the file does not hold spaces, or has none for this method.
     """
     values = read_yaml_mapping(path)
     for name in values:

@@ -1,7 +1,8 @@
-"""What to know of a tokenizer before a model is trained on mazes.
+"""Facts about a tokenizer to know before a model is trained on mazes.
 
-A walker counts rows and columns. A tokenizer that makes one token of `#####` and two of `###` hides both: cells of a
-column then stand at another place of each row. Tokens are those of the whole prompt, found by the tokenizer's offsets.
+A walker counts rows and columns. A tokenizer that makes one token of `#####` and two of `###` hides both: the cells
+of a column then have different token positions in each row. Tokens are those of the whole prompt, located by the
+tokenizer's offsets.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ class Token(TypedDict):
 
 
 class Facts(TypedDict):
-    """All that is shown of a tokenizer; token counts are of one prompt.
+    """Everything that is shown of a tokenizer; token counts are for one prompt.
 
     Attributes:
         vocabulary: tokens that it knows.
@@ -48,13 +49,13 @@ class Facts(TypedDict):
         rules, maze, answer: their tokens; those of the maze may reach over its edges.
         characters_per_token: of the maze.
         columns: of the maze, in characters.
-        aligned: columns whose cells all stand at the same token of their rows.
+        aligned: columns whose cells have the same token position in all rows.
         tokens_per_move: of the answer.
-        moves_alike: whether the first move is the token that it is later on.
+        moves_alike: whether the first move has the same token as later ones.
         around: what the template writes before rules, maze and answer, and after the answer.
-        thinking: what of `around` is otherwise with `enable_thinking`, and how.
+        thinking: the entries of `around` that differ with `enable_thinking`.
         own_template: what is wrong with the tokenizer's own chat template, which is therefore replaced; None for none.
-        round_trip: what goes wrong on the whole way; None where the answer comes back.
+        round_trip: what goes wrong in the round trip; None where the answer is unchanged.
     """
 
     model: str
@@ -80,13 +81,13 @@ class Facts(TypedDict):
 def look_at(
     name: str, chat: Chat, dataset: str | None, split: str, file: Path | None, save: Path | None = None
 ) -> Facts:
-    """Look at a maze through a model's tokenizer; of the model nothing else is loaded.
+    """Look at a maze through a model's tokenizer; the model itself is not loaded.
 
     Args:
         name: as `load_model` takes it.
         chat: how it reads conversations.
         dataset: folder or Hub id, whose first maze of a split is taken.
-        file: text of a maze, taken instead; without either it is a generated one.
+        file: text of a maze, used instead; without either a maze is generated.
         save: folder to write the tokenizer into, see `models.portable`.
 
     Raises:
@@ -103,7 +104,7 @@ def look_at(
         maze = read_maze(read_source(str(file))) if file else generate_mazes("depth_first", 4, 4, 1, 0)[0]
         prompt = prompt_messages(maze)
     tokenizer, own = load_tokenizer_of(source), read_tokenizer_of(source)
-    tokenizer.name_or_path = own.name_or_path = name  # as it was given, for what is said of it
+    tokenizer.name_or_path = own.name_or_path = name  # as it was given, for messages
     facts = look(name, tokenizer, own, prompt, maze)
     if save is not None:
         save_portable(tokenizer, save)
@@ -115,7 +116,7 @@ def look(name: str, tokenizer, own, prompt: list[Message], maze: Maze) -> Facts:
 
     Args:
         tokenizer: with the chat template that is used.
-        own: the same with its own template, which may be none or unfit.
+        own: the same with its own template, which may be missing or unsuitable.
         prompt: its messages.
 
     Raises:
@@ -158,7 +159,7 @@ def look(name: str, tokenizer, own, prompt: list[Message], maze: Maze) -> Facts:
 
 
 def cut(tokenizer, text: str) -> list[Token]:
-    """The tokens of a text and where they stand in it."""
+    """The tokens of a text and their positions."""
     encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
     return [
         {"id": token, "text": text[begin:end], "begin": begin, "end": end}
@@ -213,5 +214,5 @@ def _own_problem(own, prompt: list[Message], answer: str) -> str | None:
         return f"the tokenizer of '{own.name_or_path}' has no chat template"
     try:
         return problem_of(own, prompt, answer)
-    except Exception as error:  # a template may refuse any conversation, and says so in any way
+    except Exception as error:  # a template may reject a conversation with any exception
         return f"the chat template of '{own.name_or_path}' fails: {str(error).splitlines()[0]}"

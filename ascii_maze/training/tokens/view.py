@@ -6,7 +6,7 @@ from itertools import groupby
 from ...errors import printable
 from .facts import Facts, Token
 
-# Neighbours differ, also for those who do not tell red from green.
+# Neighbouring colours differ, also for readers who do not distinguish red from green.
 COLOURS = ("#8ecae6", "#ffd166", "#d8b4fe", "#a7e8bd")
 LEGEND = "a change of colour is a new token; · is a blank, ↵ a line break"
 
