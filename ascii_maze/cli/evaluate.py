@@ -53,7 +53,7 @@ Stepwise = Annotated[
 ]
 MaxMoves = Annotated[
     int | None,
-    typer.Option(min=1, help="With --stepwise: most moves of a walk; default: twice the open positions."),
+    typer.Option(min=1, help="With --stepwise: maximum number of moves; default: twice the number of open positions."),
 ]
 UnquantisedBase = Annotated[
     bool,
@@ -89,7 +89,7 @@ def evaluate(
     unquantised_base: UnquantisedBase = False,
     as_json: Json = False,
 ) -> None:
-    """Score the paths of models on splits of a dataset, beside baselines. Run it again to resume."""
+    """Score the paths of models on splits of a dataset, next to baselines. Run it again to resume."""
     from ..launch import prepare_process
 
     named, chat = name_models(models), chat_of(chat_template, thinking, thinking_tokens)

@@ -23,7 +23,7 @@ def forgetting(
     ],
     dataset: Dataset = "ascii-maze",
     split: Annotated[
-        list[str] | None, typer.Option(help="Split whose hard mazes are asked; repeatable; default: test.")
+        list[str] | None, typer.Option(help="Split whose hard mazes are used; repeatable; default: test.")
     ] = None,
     start: Annotated[
         list[str] | None, typer.Option(help="NAME=NAME: what a model started from, if not the base; repeatable.")
@@ -32,7 +32,7 @@ def forgetting(
     limit: Annotated[int, typer.Option(min=1, help="Number of hard mazes; a quarter as many have loops.")] = 100,
     samples: Annotated[int, typer.Option(min=1, help="Answers sampled per maze.")] = 64,
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Answers generated at once.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Answers generated per batch.")] = 64,
     as_json: Json = False,
 ) -> None:
     """Measure what fine-tunes have lost: variety, closeness to their start, and what the base could do.

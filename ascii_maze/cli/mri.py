@@ -50,21 +50,21 @@ def mri(
         int,
         typer.Option(
             min=1,
-            help="Mazes, of those that are read, that patched models answer, once per fine-tune and layer: the more, "
-            "the longer it takes and the narrower the interval on the layer by which half of the gain is back.",
+            help="Number of mazes that patched models answer, once per fine-tune and layer: more of them take longer "
+            "and narrow the interval on the layer by which half of the gain is recovered.",
         ),
     ] = 100,
     cause_mazes: Annotated[
         int,
         typer.Option(
             min=0,
-            help="Mazes on which layers are patched into a fine-tune's start, single heads and MLPs patched, adapters "
-            "mixed and states steered: the more, the longer it takes and the narrower the intervals; 0 leaves it out.",
+            help="Number of mazes for patching layers, heads and MLPs into a fine-tune's starting point, mixing "
+            "adapters and steering: more of them take longer and narrow the intervals; 0 leaves it out.",
         ),
     ] = 16,
     maze: Annotated[
         str | None,
-        typer.Option(help="Id of a maze that is shown from inside; by default one on which the models differ."),
+        typer.Option(help="Id of the maze to show in detail; default: one on which the models differ."),
     ] = None,
     language: Annotated[str, typer.Option(help="Language of report.html: en or pt.")] = "en",
     chat_template: ChatTemplate = None,

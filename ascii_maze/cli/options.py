@@ -24,7 +24,8 @@ ChatTemplate = Annotated[
 Thinking = Annotated[
     bool | None,
     typer.Option(
-        "--thinking/--no-thinking", help="Let models think before they answer; default: as they were trained, else no."
+        "--thinking/--no-thinking",
+        help="Let models think before they answer; default: as in their training, otherwise no.",
     ),
 ]
 ThinkingTokens = Annotated[

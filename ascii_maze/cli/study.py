@@ -37,12 +37,13 @@ def study(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the stages as shell commands, and stop.")] = False,
     power: Annotated[
-        bool, typer.Option("--plan-power", help="Print how many seeds and mazes show which effect, and stop.")
+        bool, typer.Option("--plan-power", help="Print which effect how many seeds and mazes can detect, and stop.")
     ] = False,
     language: Annotated[
         str,
         typer.Option(
-            help="Language of report.html and the MRI's page: en or pt. Of a finished study it makes these two anew."
+            help="Language of report.html and the MRI's page: en or pt. For a finished study, only these two are "
+            "written again."
         ),
     ] = "en",
     as_json: Json = False,

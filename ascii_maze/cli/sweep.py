@@ -23,9 +23,11 @@ def sweep(
     recipe: Annotated[str, typer.Argument(help="A recipe; `--key value` overrides a key of it in all trials.")],
     out: Annotated[Path, path_option("Output folder.")],
     trials: Annotated[int, typer.Option(help="Number of trials; the first is the recipe as it stands.")] = 12,
-    budget: Annotated[str | None, typer.Option(help="Of each trial, as tokens=200000; default: the recipe's.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Budget of each trial, such as tokens=200000; default: the recipe's.")
+    ] = None,
     space: Annotated[
-        Path | None, typer.Option(parser=named_path, help="What may vary; default: spaces.yaml beside the recipe.")
+        Path | None, typer.Option(parser=named_path, help="Search space; default: spaces.yaml beside the recipe.")
     ] = None,
     outcome: Annotated[
         str | None,

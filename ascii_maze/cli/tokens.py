@@ -34,7 +34,7 @@ def tokens(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how a model's tokenizer cuts a maze, what its chat template adds, and whether an answer comes back."""
+    """Show how a model's tokenizer cuts a maze, what its chat template adds, and whether an answer is read back."""
     if dataset and maze:
         raise UsageError("give --dataset or --maze, and not both")
     chat = chat_of(chat_template, thinking)

@@ -24,15 +24,17 @@ def train(
     ] = False,
     on: Annotated[
         str | None,
-        typer.Option(help="hf-jobs:FLAVOR trains on Hugging Face Jobs, such as hf-jobs:a10g-large; default: here."),
+        typer.Option(
+            help="hf-jobs:FLAVOR trains on Hugging Face Jobs, such as hf-jobs:a10g-large; default: this machine."
+        ),
     ] = None,
     job_timeout: Annotated[str | None, typer.Option(help="Time limit of a job, such as 90m; default: 6h.")] = None,
     job_package: Annotated[
         str | None,
-        typer.Option(help="What a job installs, a pip requirement; default: this release of ascii-maze."),
+        typer.Option(help="Package that the job installs, as a pip requirement; default: this release of ascii-maze."),
     ] = None,
 ) -> None:
-    """Fine-tune a model by a recipe; `--key value` overrides any of its keys."""
+    """Fine-tune a model with a recipe; `--key value` overrides any of its keys."""
     if on is not None:
         if overwrite:
             raise UsageError("--overwrite is for a folder here; a job starts in an empty one")
