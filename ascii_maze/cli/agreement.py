@@ -32,7 +32,7 @@ def agreement(
     require(*STATISTICS)
     figures, torn = write_agreement(preferences, out)
     for path in torn:
-        print(printable(f"{path}: the last line is torn and does not count"), file=sys.stderr)
+        print(printable(f"{path}: the last line is incomplete and does not count"), file=sys.stderr)
     if as_json:
         print(json.dumps(figures))
         return

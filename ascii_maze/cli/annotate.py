@@ -90,7 +90,7 @@ def annotate(
 
     def tell(opened, serving) -> None:
         for path in opened.torn:
-            print(printable(f"{path}: the last line was torn and is dropped"), file=sys.stderr)
+            print(printable(f"{path}: the last line was incomplete and is dropped"), file=sys.stderr)
         asked = opened.collector.collection
         told = {"url": serving.url, "share_url": serving.share_url, "questions": len(asked.questions), "out": str(out)}
         where = f"{serving.url}" + (f" and {serving.share_url}" if serving.share_url else "")
@@ -99,7 +99,7 @@ def annotate(
 
     job.annotate(out, wishes, job.Where(host, port, share), tell)
     if not as_json:
-        print(printable(f"{out}: saved; `ascii-maze agreement {out}` says what the answers are worth"))
+        print(printable(f"{out}: saved; `ascii-maze agreement {out}` evaluates the answers"))
     return None
 
 

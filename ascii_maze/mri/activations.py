@@ -106,7 +106,7 @@ def extract(
     for name in models.names[1:]:
         if not adapter_is_zero(models, name) and changes_nothing(activations, name):
             raise AsciiMazeError(
-                f"adapter '{name}' is not zero, and yet every activation is the base's: it does not run where it was "
+                f"adapter '{name}' is not zero, but changes no activation: it is not applied where it was "
                 "put; does its base have other layer names?"
             )
     return activations

@@ -130,7 +130,7 @@ def load_models(sources: dict[str, Source]) -> Models:
         if not _read_alike(tokenizer, load_tokenizer_of(source)):
             raise UsageError(
                 f"adapter '{name}' ({source.name}) was trained with another tokenizer or chat template than "
-                f"'{first_name}': they read other tokens; report on them one by one"
+                f"'{first_name}': they read different tokens; make a report for each"
             )
         model = put_adapter(model, source, name)
     check_vocabulary(model, tokenizer, first.name)
@@ -207,7 +207,7 @@ def _check_adapter(name: str, source: Source, base: Reference) -> None:
 
     given = f"'{name}' ({source.name})"
     if source.adapter is None or source.adapter.peft_type != "LORA":
-        raise UsageError(f"{given} is no LoRA adapter; the report compares LoRA adapters on one base")
+        raise UsageError(f"{given} is not a LoRA adapter; the report compares LoRA adapters on one base")
     trained_on, revision = source.model_args.model_name_or_path, source.model_args.model_revision or "main"
     if not is_same_model(trained_on, base.name) or base.revision not in (None, revision):
         trained_on += f"@{revision}" * (revision != "main")
@@ -224,7 +224,7 @@ def _check_same_base(name: str, source: Source, other_name: str, other: Source) 
         if value != theirs[key]:
             raise UsageError(
                 f"adapter '{name}' ({source.name}) was trained with {key} {value}, and '{other_name}' with "
-                f"{theirs[key]}: their bases differ; report on them one by one"
+                f"{theirs[key]}: their bases differ; make a report for each"
             )
 
 

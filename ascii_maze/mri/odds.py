@@ -11,7 +11,7 @@ import numpy as np
 
 from .models import Models
 from .positions import TokenisedWalk
-from .reading import Batch, read_walks
+from .reading import Batch
 
 
 def asked_moves(walks: Sequence[TokenisedWalk], decisions: np.ndarray) -> list[np.ndarray]:
@@ -52,11 +52,6 @@ def log_odds(models: Models, states, walks: Sequence[TokenisedWalk], asked: Sequ
     odds = logits.gather(-1, target)[:, 0] - others
     sums = torch.zeros(len(walks), device=odds.device).index_add(0, rows.to(odds.device), odds)
     return sums / counts.to(odds.device)
-
-
-def read_log_odds(models: Models, walks: Sequence[TokenisedWalk], asked: Sequence[np.ndarray]) -> np.ndarray:
-    """`log_odds` of the active model on each walk: float64 (walks,)."""
-    return score_batches(models, read_walks(models, walks)[1], asked)
 
 
 def score_batches(models: Models, batches: Iterable[Batch], asked: Sequence[np.ndarray]) -> np.ndarray:

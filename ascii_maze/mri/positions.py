@@ -83,12 +83,12 @@ def _text_of(row: dict, tokenizer) -> _Text:
     style, maze = style_of(row["prompt"]), Maze.from_ascii(row["maze"])
     path = parse_moves(row["solution"], maze.start)
     if not path:
-        raise AsciiMazeError(f"maze {row['id']} has no way from S to G; choose a split of mazes that have one")
+        raise AsciiMazeError(f"maze {row['id']} has no path from S to G; choose a split of mazes that have one")
     prompt = _render(row, tokenizer)
     shown = shown_map(maze, row["prompt"][-1]["content"])
     first = -1 if shown is None else prompt.rfind(shown)
     if shown is None or first < 0:
-        raise AsciiMazeError(f"the chat template does not show maze {row.get('id')} as it is; use another model")
+        raise AsciiMazeError(f"the chat template changes the map of maze {row.get('id')}; use another model")
     return _Text(prompt + _thought(row, maze, style), first, shown, style, maze, path)
 
 

@@ -26,7 +26,7 @@ def load_rows(dataset: str, split: str, limit: int | None) -> list[dict[str, Any
     """
     rows = limited_rows(load_split(dataset, split, columns=COLUMNS), limit).to_list()
     if len(rows) < LEAST_MAZES:
-        raise UsageError(f"{len(rows)} mazes are too few to tell anything; give at least {LEAST_MAZES}")
+        raise UsageError(f"{len(rows)} mazes are too few; give at least {LEAST_MAZES}")
     for number, row in enumerate(rows):
         check_row(row, where_of(dataset, split, number))
     return rows

@@ -131,5 +131,7 @@ def checked_config(name: str) -> Path:
     if values.get("compute_environment", "LOCAL_MACHINE") != "LOCAL_MACHINE":
         unknown.append("compute_environment")
     if unknown:
-        raise UsageError(f"{path.name}: a study does not take '{unknown[0]}' there; it may do more than distribute")
+        raise UsageError(
+            f"{path.name}: '{unknown[0]}' is not allowed in a study, since it may do more than distribute"
+        )
     return path

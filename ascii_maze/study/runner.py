@@ -153,7 +153,7 @@ def check_nothing_of_others(out: Path) -> None:
     """
     found = [name for name in WRITTEN if (out / name).exists()]
     if found and not is_ours(out) and not (out / "stages").is_dir():
-        raise UsageError(f"{out / found[0]} is there, and no study wrote it; give another --out")
+        raise UsageError(f"{out / found[0]} exists and was not written by a study; give another --out")
 
 
 def run_stage(mine: Progress, key: str, changed: str, finished: set[str], out: Path, jobs: int = 1) -> Iterator[None]:

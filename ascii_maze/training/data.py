@@ -48,7 +48,7 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
     if shared:
         raise AsciiMazeError(
             f"{shared} of the mazes to evaluate on are also in split '{script.dataset_train_split}', perhaps rotated "
-            "or mirrored; the figures would mean nothing: choose another --dataset_test_split"
+            "or mirrored; the figures would be meaningless: choose another --dataset_test_split"
         )
     return train_rows, eval_rows
 

@@ -115,7 +115,7 @@ def own_rows(method: str, arguments: Arguments, rows, tokenizer, reads: dict[str
     )
     if not made:
         raise AsciiMazeError(
-            f"none of the {cost['answers']:,} answers of the model's own is of use to {method}: raise own_answers or "
+            f"none of the model's {cost['answers']:,} own answers can be used by {method}: raise own_answers or "
             "train_limit, or start from a model that walks better"
         )
     if first_process:
@@ -146,7 +146,9 @@ def _asker(arguments: Arguments, tokenizer, samples: int) -> Callable[[Any, int]
     from transformers.integrations import is_deepspeed_zero3_enabled
 
     if is_deepspeed_zero3_enabled():
-        raise UsageError("'own_answers' does not go with ZeRO-3, which has no whole model to ask; use FSDP or ZeRO-2")
+        raise UsageError(
+            "'own_answers' does not work with ZeRO-3, in which no process holds the whole model; use FSDP or ZeRO-2"
+        )
     began = time.monotonic()
     seed = arguments.training.seed
     model = load_model_to_train(arguments.model, arguments.run.adapter_name_or_path, seed).eval()

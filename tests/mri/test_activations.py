@@ -96,7 +96,7 @@ def test_copies_of_an_adapter_are_indistinguishable(activations):
 def test_an_adapter_that_does_not_run_is_named(models, walks, tmp_path, monkeypatch):
     monkeypatch.setattr(type(models), "switch", lambda self, name, stages=None: None)
     models.model.set_adapter("zero")
-    with pytest.raises(AsciiMazeError, match="adapter 'one' is not zero, and yet every activation is the base's"):
+    with pytest.raises(AsciiMazeError, match="adapter 'one' is not zero, but changes no activation"):
         extract(models, walks[:4], tmp_path)
 
 

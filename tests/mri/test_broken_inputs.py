@@ -64,7 +64,7 @@ def test_a_base_on_the_hub_is_the_revision_that_is_named(other_base):
         ([f"{'x' * 65}={{random}}"], "an adapter cannot be called 'xxx"),
         (["x@0={random}", "x@0={zero}"], "an adapter cannot be called 'x@0@0'"),
         (["x={random}", "X={zero}"], "an adapter cannot be called 'X'"),
-        (["whole=tiny"], "'whole' (tiny) is no LoRA adapter"),
+        (["whole=tiny"], "'whole' (tiny) is not a LoRA adapter"),
         (["other={other}"], "adapter 'other' ({other}) was trained on 'ORG/other' and not on 'tiny'"),
         (["gone={other}/gone"], "gone"),
     ],
@@ -147,7 +147,7 @@ NO_WAY = "#####\n#S#G#\n#####"
         (last(solution="U"), "'solution' is not a shortest path: 'U'"),
         (last(width=None), "'width' is None; a report needs it"),
         (every(height="four"), "'height' is 'four'; expected a count"),
-        (lambda rows: rows[:7], "7 mazes are too few to tell anything"),
+        (lambda rows: rows[:7], "7 mazes are too few"),
         *((without(name), f"no column {name}") for name in COLUMNS),
     ],
 )  # fmt: skip

@@ -5,7 +5,8 @@ import pytest
 
 from ascii_maze.mri.labels import move_labels
 from ascii_maze.mri.layer_effects import find_layer_effects, half_there
-from ascii_maze.mri.odds import asked_moves, read_log_odds
+from ascii_maze.mri.odds import asked_moves, score_batches
+from ascii_maze.mri.reading import read_walks
 
 from .conftest import LAYERS
 
@@ -20,7 +21,7 @@ def test_patched_at_the_last_layer_the_start_is_the_fine_tune(models, walks, ask
     odds = {}
     for name in ("high", "one"):
         models.switch(name)
-        odds[name] = read_log_odds(models, walks, asked)
+        odds[name] = score_batches(models, read_walks(models, walks)[1], asked)
     assert found["effect"][LAYERS] == pytest.approx(found["gap"], abs=1e-4)
     assert found["gap"] == pytest.approx((odds["one"] - odds["high"]).mean(), abs=1e-4)
     assert found["effect"][0] == pytest.approx(0.0, abs=1e-5)  # no adapter is on the embedding

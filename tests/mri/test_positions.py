@@ -120,5 +120,5 @@ def test_the_cells_are_the_seed_s(rows, tokenizer):
 
 def test_a_maze_without_a_way_is_named(tokenizer):
     row = {**make_rows(1)[0], "id": "no-way", "solution": ""}
-    with pytest.raises(AsciiMazeError, match="maze no-way has no way from S to G"):
+    with pytest.raises(AsciiMazeError, match="maze no-way has no path from S to G"):
         locate_walks([row], tokenizer, seed=0)

@@ -12,9 +12,9 @@ from ascii_maze.mri import steering, walls
 from ascii_maze.mri.components import gradients
 from ascii_maze.mri.labels import move_labels
 from ascii_maze.mri.models import as_models
-from ascii_maze.mri.odds import asked_moves, log_odds, read_log_odds
+from ascii_maze.mri.odds import asked_moves, log_odds, score_batches
 from ascii_maze.mri.positions import map_tokens
-from ascii_maze.mri.reading import batches, record
+from ascii_maze.mri.reading import batches, read_walks, record
 from ascii_maze.mri.steering import DOSES, mean_change, steer
 from ascii_maze.mri.walls import close_places, find_wall_effect
 
@@ -43,7 +43,7 @@ def test_at_the_last_layer_a_dose_of_one_is_that_change(models, walks, asked):
     odds = []
     for batch in own.batches:
         moved = log_odds(models, batch.states[-1] + change, batch.walks, [asked[index] for index in batch.chosen])
-        odds += (moved.numpy() - read_log_odds(models, walks, asked)[batch.chosen]).tolist()
+        odds += (moved.numpy() - score_batches(models, read_walks(models, walks)[1], asked)[batch.chosen]).tolist()
     assert found["response"][-1][DOSES.index(1.0)] == pytest.approx(np.mean(odds), abs=1e-4)
     assert found["response"][-1][-1] != 0.0
 

@@ -239,6 +239,6 @@ def test_nor_from_a_folder_that_somebody_else_made(tmp_path):
 @pytest.mark.parametrize("name", ["study.yaml", "report.md", "results.json"])
 def test_nor_is_a_file_of_somebody_else_written_over(tmp_path, name):
     (tmp_path / name).write_text("of years of work")
-    with pytest.raises(UsageError, match=f"{name} is there, and no study wrote it; give another --out"):
+    with pytest.raises(UsageError, match=f"{name} exists and was not written by a study; give another --out"):
         run_stages([], tmp_path)
     assert (tmp_path / name).read_text() == "of years of work"

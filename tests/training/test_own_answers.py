@@ -135,7 +135,7 @@ def test_a_dry_run_asks_nothing_and_writes_nothing(dataset, sft_run, train, tmp_
 
 def test_answers_of_no_use_are_one_line(dataset, sft_run, train, tmp_path, answers, monkeypatch):
     monkeypatch.setattr(own_answers, "answer_mazes", lambda model, tokenizer, rows, how: [["U"] * 2 for _ in rows])
-    with pytest.raises(AsciiMazeError, match="none of the 40 answers of the model's own is of use to sft: raise own"):
+    with pytest.raises(AsciiMazeError, match="none of the model's 40 own answers can be used by sft: raise own"):
         train(RFT, words(dataset, sft_run[0], tmp_path / "run"))
 
 

@@ -92,7 +92,7 @@ def check_sweep(sweep: Sweep) -> None:
     if split.startswith("test"):
         raise UsageError(f"settings are not chosen on '{split}'; set dataset_test_split to validation")
     if str(recipe.values.get("eval_strategy", "no")) == "no":
-        raise UsageError("the recipe does not evaluate (eval_strategy: no), so no trial could be told from another")
+        raise UsageError("the recipe does not evaluate (eval_strategy: no), so trials cannot be compared")
     choices = {key: allowed[:2] if isinstance(allowed, Range) else allowed for key, allowed in sweep.space.items()}
     for place in range(max(map(len, choices.values()))):
         values = {key: given[place % len(given)] for key, given in choices.items()}
@@ -241,7 +241,7 @@ def last_outcome(metrics: RunMetrics, outcome: str) -> float:
     found = [line[key] for line in metrics["history"] if key in line]
     if not found:
         known = sorted({name for line in metrics["history"] for name in line if name.startswith("eval_")})
-        raise UsageError(f"the training logged no {key}; of these one can be the outcome: {', '.join(known)}")
+        raise UsageError(f"the training logged no {key}; give one of {', '.join(known)}")
     return float(found[-1])
 
 
