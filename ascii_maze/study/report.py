@@ -63,6 +63,7 @@ def write_report(results: StudyResults, study: Study, out: Path, language: str =
         "study": study,
         "header": HEADER,
         "table": table_of(results),
+        "by_split": splits_side_by_side(results, study.splits),
         "contrast_header": CONTRASTS,
         "contrasts": contrast_rows(results),
         "failed": [stage for stage in results["stages"] if stage["state"] in ("failed", "left out")],
@@ -90,6 +91,22 @@ def write_report(results: StudyResults, study: Study, out: Path, language: str =
         "mazes": mazes_of(study, out),
     }
     write_text(out / "report.html", render(PAGES / "study.html.jinja", page))
+
+
+def splits_side_by_side(results: StudyResults, splits: Sequence[str]) -> list[tuple[str, ...]]:
+    """The share of shortest paths with its interval, a row per model and a column per split; the rules in the last."""
+    models = results["models"]
+
+    def cell(name: str, split: str) -> str:
+        if split not in models[name]:
+            return ""
+        low, high = models[name][split]["optimal_ci"]
+        return f"{per_cent(models[name][split]['optimal'])} ({100 * low:.1f} - {100 * high:.1f})"
+
+    rows = [(name, *(cell(name, split) for split in splits)) for name in models if name not in BASELINES]
+    best = [best_rule(models, split) for split in splits]
+    rules = (f"{rule}: {cell(rule, split)}" if rule else "" for rule, split in zip(best, splits))
+    return [*rows, ("best rule", *rules)] if any(best) else rows
 
 
 def table_of(results: StudyResults) -> list[dict]:

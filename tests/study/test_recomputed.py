@@ -279,6 +279,9 @@ def test_the_report_says_what_the_results_say(studied):
         assert f"{100 * cell['decisions']['right']:.1f} (" in written
         assert "best rule: " in written
     assert "| random_walk |" not in text
+    low, high = cell["optimal_ci"]  # in the first table, where splits are columns
+    beside = f"<td>dpo</td><td>{100 * cell['optimal']:.1f} ({100 * low:.1f} - {100 * high:.1f})</td>"
+    assert beside in page.partition("<details><summary>All rates")[0]
     assert page.count('class="plot"') == 4
 
 
