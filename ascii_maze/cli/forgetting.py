@@ -45,13 +45,12 @@ def forgetting(
     starts = dict(pair_of(word) for word in start or ())
     with resumable():
         prepare_process()
-        from ..evaluation.forgetting.run import measure_forgetting
+        from ..evaluation.forgetting.run import Options, measure_forgetting
         from ..evaluation.forgetting.tables import HEADER, WORDS, cells
 
+        options = Options(limit, samples, seed, batch_size)
         with progress(quiet=as_json) as on_progress:
-            results = measure_forgetting(
-                named, starts, dataset, split or ["test"], out, limit, samples, seed, batch_size, on_progress
-            )
+            results = measure_forgetting(named, starts, dataset, split or ["test"], out, options, on_progress)
     if as_json:
         print(json.dumps(results))
         return

@@ -10,6 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -66,16 +67,33 @@ class Answers(NamedTuple):
     cost: AskingCost
 
 
+@dataclass(frozen=True)
+class Options:
+    """How much is asked.
+
+    Attributes:
+        limit: most hard mazes.
+        samples: answers to each maze.
+        seed: of the samples.
+        batch_size: answers generated at once.
+    """
+
+    limit: int = 100
+    samples: int = 64
+    seed: int = 0
+    batch_size: int = 64
+
+
+DEFAULTS = Options()
+
+
 def measure_forgetting(
     models: Mapping[str, str],
     starts: Mapping[str, str],
     dataset: str,
     splits: Sequence[str],
     out: Path,
-    limit: int = 100,
-    samples: int = 64,
-    seed: int = 0,
-    batch_size: int = 64,
+    options: Options = DEFAULTS,
     on_progress: OnProgress | None = None,
 ) -> Forgetting:
     """Measure every model; write forgetting.json, answers.parquet and divergences.parquet.
@@ -84,9 +102,7 @@ def measure_forgetting(
         models: name -> folder, Hub id or `tiny`; the first is the base.
         starts: name -> the model among these that it started from; by default the base.
         splits: whose hard mazes are asked, in this order.
-        limit: most hard mazes.
-        samples: answers to each maze.
-        batch_size: answers generated at once.
+        on_progress: called with what is being done, steps done and steps in all.
 
     Raises:
         UsageError: a start that is none of the models, too few samples, or `out` holds something else.
@@ -95,26 +111,18 @@ def measure_forgetting(
     check_names(dict(models), dataset, splits)
     base = next(iter(models))
     whole = {name: starts.get(name, base) for name in models if name != base}
-    check_starts(whole, starts, models, samples)
+    check_starts(whole, starts, models, options.samples)
     on_progress = on_progress or (lambda name, done, total: None)
     with output_folder(out):
         check_ours(out)
-        questions = find_questions(pin(dataset, "dataset"), splits, limit)
+        questions = find_questions(pin(dataset, "dataset"), splits, options.limit)
         sources = cast(dict[str, Source], match_bases({name: find_pinned(at) for name, at in models.items()}, False))
         settings = {
             "models": dict(models),
             "starts": whole,
             "dataset": dataset,
             "splits": list(splits),
-            "asked_sha256": digest_of(questions),
-            "hard_mazes": len(questions.hard),
-            "loop_mazes": len(questions.loops),
-            "samples": samples,
-            "compared": min(samples, COMPARED),
-            "temperature": TEMPERATURE,
-            "seed": seed,
-            "batch_size": batch_size,
-            "versions": versions(),
+            **settings_of(questions, options),
         }
         prints = {name: fingerprint(source) for name, source in sources.items()}
         with output_folder(out / UNFINISHED):
@@ -124,6 +132,21 @@ def measure_forgetting(
             write_forgetting(out, results)
         remove_work(out / UNFINISHED)
     return results
+
+
+def settings_of(questions: Questions, options: Options) -> dict[str, Any]:
+    """What is asked and how, for forgetting.json, with the versions of packages that can change an answer."""
+    return {
+        "asked_sha256": digest_of(questions),
+        "hard_mazes": len(questions.hard),
+        "loop_mazes": len(questions.loops),
+        "samples": options.samples,
+        "compared": min(options.samples, COMPARED),
+        "temperature": TEMPERATURE,
+        "seed": options.seed,
+        "batch_size": options.batch_size,
+        "versions": versions(),
+    }
 
 
 def check_starts(whole: Mapping[str, str], starts: Mapping[str, str], models: Mapping[str, str], samples: int) -> None:

@@ -15,7 +15,7 @@ from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.forgetting import run
 from ascii_maze.evaluation.forgetting.divergence import divergences, most_likely
 from ascii_maze.evaluation.forgetting.questions import Said, are_choices, habits, mazes_with_loops, shortest_walks
-from ascii_maze.evaluation.forgetting.run import measure_forgetting
+from ascii_maze.evaluation.forgetting.run import Options, measure_forgetting
 from ascii_maze.evaluation.forgetting.tables import HEADER, cells
 from ascii_maze.mazes.prompts import PLAIN, prompt_messages
 from ascii_maze.metrics.path_validity.maze import Maze
@@ -55,7 +55,7 @@ def measured(hard, other, tmp_path_factory):
     """The folder, its results, its answers and its divergences."""
     out = tmp_path_factory.mktemp("measured") / "out"
     models = {"base": "tiny", "other": str(other)}
-    results = measure_forgetting(models, {}, str(hard), ["test"], out, LIMIT, SAMPLES, batch_size=256)
+    results = measure_forgetting(models, {}, str(hard), ["test"], out, Options(LIMIT, SAMPLES, batch_size=256))
     answers, apart = (pyarrow.parquet.read_table(out / f"{name}.parquet").to_pylist()
                       for name in ("answers", "divergences"))  # fmt: skip
     assert results == json.loads((out / "forgetting.json").read_text())
@@ -237,7 +237,8 @@ def test_an_interrupted_one_asks_what_is_missing_and_ends_with_the_same_figures(
 ):
     _, results, answers, _ = measured
     asked, ask = [], run.asked_now
-    words = ({"base": "tiny", "other": str(other)}, {}, str(hard), ["test"], tmp_path / "out", LIMIT, SAMPLES)
+    words = ({"base": "tiny", "other": str(other)}, {}, str(hard), ["test"], tmp_path / "out")
+    options = Options(LIMIT, SAMPLES, batch_size=256)
 
     def interrupted(loaded, mazes, place, settings):
         if len(asked) == 2:
@@ -248,10 +249,10 @@ def test_an_interrupted_one_asks_what_is_missing_and_ends_with_the_same_figures(
     with monkeypatch.context() as patch:
         patch.setattr(run, "asked_now", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            measure_forgetting(*words, batch_size=256)
+            measure_forgetting(*words, options)
     assert not (tmp_path / "out" / "forgetting.json").exists()
     monkeypatch.setattr(run, "asked_now", lambda *these: asked.append(these[2]) or ask(*these))
-    again = measure_forgetting(*words, batch_size=256)
+    again = measure_forgetting(*words, options)
     assert asked == ["hard/0", "loops/0"] * 2
     for name, found in again["models"].items():
         assert {**found, "cost": 0} == {**results["models"][name], "cost": 0}
