@@ -12,7 +12,9 @@ from ..terminal import print_tables, resumable, waiting
 from .options import Json, named_path, path_option
 
 if TYPE_CHECKING:
+    from ..study.plan import Stage
     from ..study.schema import StudyResults
+    from ..study.settings import Study
 
 app = typer.Typer()
 
@@ -55,30 +57,22 @@ def study(
     from ..launch import silence_libraries
     from ..study.plan import check_recipes, plan
     from ..study.settings import load_study
-    from ..study.view import plan_lines
     from ..templating.language import check_language
 
     check_language(language)
     chosen = load_study(file)
     if power:
-        from ..study.power import plan_power, power_lines
-
-        foreseen = plan_power(chosen, out)
-        print(json.dumps(foreseen) if as_json else printable("\n".join(power_lines(foreseen))))
+        print_power(chosen, out, as_json)
         return
     stages = plan(chosen, out, workers, allow_launcher, language)
     silence_libraries()
     with waiting("checking the recipes"):
         check_recipes(chosen)
-    everything = {one.name for one in stages}
     if dry_run:
-        commands = {one.name: one.shell(everything) for one in stages}
-        print(json.dumps(commands) if as_json else printable("\n".join(plan_lines(stages))))
+        print_stages(stages, as_json)
         return
-    if allow_launcher and chosen.launcher:
-        for one in stages:
-            if one.launcher:
-                print(printable(f"{one.name} runs: {one.shell(everything)}"), file=sys.stderr)
+    if allow_launcher:
+        print_launched(stages)
     from ..study.report import write_report
     from ..study.results import gather
     from ..study.runner import run_stages
@@ -96,6 +90,31 @@ def study(
     if failed:
         logs = ", ".join(str(out / "stages" / f"{name}.log") for name in failed)
         raise AsciiMazeError(f"{', '.join(failed)} failed; the other stages are kept. For the errors see {logs}")
+
+
+def print_power(study: "Study", out: Path, as_json: bool) -> None:
+    """Print which effects numbers of seeds and mazes can detect."""
+    from ..study.power import plan_power, power_lines
+
+    foreseen = plan_power(study, out)
+    print(json.dumps(foreseen) if as_json else printable("\n".join(power_lines(foreseen))))
+
+
+def print_stages(stages: list["Stage"], as_json: bool) -> None:
+    """Print the stages as shell commands."""
+    from ..study.view import plan_lines
+
+    everything = {one.name for one in stages}
+    commands = {one.name: one.shell(everything) for one in stages}
+    print(json.dumps(commands) if as_json else printable("\n".join(plan_lines(stages))))
+
+
+def print_launched(stages: list["Stage"]) -> None:
+    """Print the commands that a study's launcher runs, on stderr."""
+    everything = {one.name for one in stages}
+    for one in stages:
+        if one.launcher:
+            print(printable(f"{one.name} runs: {one.shell(everything)}"), file=sys.stderr)
 
 
 def print_study(results: "StudyResults", out: Path) -> None:
