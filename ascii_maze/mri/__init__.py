@@ -5,9 +5,10 @@ Public: `run.write_report` makes the report, `schema` is the type of mri.json wi
 
 Inside, imports point downward, which a test checks:
 
-run                                              measure, then draw
+run, options                                     measure, then draw; what may be asked for
 report/                                          figures, tables, page; runs no model
-analysis                                         every number of the report; draws nothing
+measure                                          every number of the report, part by part; draws nothing
+analysis, probing, interventions                 numbers of several models: similarity and regions, probes, causes
 plain_text                                       what fine-tunes change on unrelated text
 steering, walls                                  states pushed along a direction, beside random ones of the same norm
 one_maze, places                                 one maze from inside; what states encode about each place of a map

@@ -2,9 +2,10 @@
 
 page              `draw_report`: everything, into a folder
 findings          what the tests say, in words
-figures           every figure but those of regions, made of `charts`: heatmaps, lines, bars
+figures           overview, fine-tunes, appendix, made of `charts`: heatmaps, lines, bars
+weight_figures    updates of the weights
 component_figures heads and MLPs patched one by one; `mixture_figures`, adapters mixed
-steering_figures  states that were pushed: a mean change in doses, walls put in
+steering_figures  steered states: a mean change in doses, walls added
 text_figures      unrelated text
 maze_figures      one maze, its map in every panel
 region_figures    figures of regions and graphs, made of `panels`
