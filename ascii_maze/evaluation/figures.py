@@ -81,10 +81,9 @@ def _draw(
                     capsize=2,
                 )
             panel.set(title=printable(split), xlabel=axis, ylim=(-3, 103))
+            # A log scale needs a positive value, and possibly no maze here has a path.
             if ticks is None and any(lines[split, name] for name in names):
-                panel.set_xscale(
-                    "log", base=2
-                )  # a log scale needs a positive value, and possibly no maze here has a path
+                panel.set_xscale("log", base=2)
                 panel.xaxis.set_major_formatter("{x:g}")
             elif ticks is not None:
                 panel.set_xticks(range(len(ticks[split])), ticks[split])

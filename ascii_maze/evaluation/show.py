@@ -143,6 +143,6 @@ def write_page(path: Path, title: str, drawings: list[Drawing]) -> None:
 
     if os.path.lexists(path) and not (path.is_file() and GENERATOR in path.read_bytes()):
         raise UsageError(f"{path} already exists and is not a page of ascii-maze; give another name")
-    # A numeric step comes only from a walk.
+    # The SVG is safe: of the walk it holds only numbers.
     shown = [{"svg": Markup(to_svg(maze, moves)), "caption": caption} for caption, maze, moves in drawings]  # noqa: S704
     write_text(path, render(PAGES / "drawings.html.jinja", {"title": title, "drawings": shown}))

@@ -86,7 +86,7 @@ def settle_precision(values: dict[str, Any], device: Device) -> Decision:
     if values.get("bf16") in AUTO and values.get("fp16") in AUTO:
         changes |= {"bf16": precision.bf16, "fp16": precision.fp16}
     if device.kind == "cpu" and is_true(changes.get("bf16")):
-        changes["use_cpu"] = True  # otherwise transformers takes bf16 to need a GPU
+        changes["use_cpu"] = True  # without it transformers demands a GPU for bf16
     if device.kind != "cuda":
         changes["dataloader_pin_memory"] = values.get("dataloader_pin_memory", False)
     words = {**values, **changes}

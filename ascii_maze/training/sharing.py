@@ -36,7 +36,7 @@ def share_prefixes(trainer, mode: str, longest: int) -> str:
 
 
 def _why_not_here(trainer, longest: int) -> str | None:
-    """Why a run's settings rule it out; empty if they do not."""
+    """Why a run's settings rule it out; None if they do not."""
     import torch
 
     args, model = trainer.args, trainer.model

@@ -36,6 +36,7 @@ from .schema import (
     ANSWERS,
     DIVERGENCES,
     NAME,
+    AskedSettings,
     AskingCost,
     Divergence,
     Forgetting,
@@ -44,6 +45,7 @@ from .schema import (
     ModelForgetting,
     PassAt,
     PlainText,
+    Settings,
     write_forgetting,
 )
 
@@ -117,7 +119,7 @@ def measure_forgetting(
         check_ours(out)
         questions = find_questions(pin(dataset, "dataset"), splits, options.limit)
         sources = cast(dict[str, Source], match_bases({name: find_pinned(at) for name, at in models.items()}, False))
-        settings = {
+        settings: Settings = {
             "models": dict(models),
             "starts": whole,
             "dataset": dataset,
@@ -134,7 +136,7 @@ def measure_forgetting(
     return results
 
 
-def settings_of(questions: Questions, options: Options) -> dict[str, Any]:
+def settings_of(questions: Questions, options: Options) -> AskedSettings:
     """What is asked and how, for forgetting.json, with the versions of packages that can change an answer."""
     return {
         "asked_sha256": digest_of(questions),
@@ -177,7 +179,7 @@ def measure_all(
     sources: Mapping[str, Source],
     starts: Mapping[str, str],
     questions: Questions,
-    settings: dict[str, Any],
+    settings: Settings,
     work: Path,
     on_progress: OnProgress,
 ) -> Forgetting:
@@ -225,7 +227,7 @@ def ask(
     name: str,
     opened: Callable[[], Loaded],
     questions: Questions,
-    settings: dict[str, Any],
+    settings: Settings,
     folder: Path,
     on_progress: OnProgress,
 ) -> Answers:
@@ -249,7 +251,7 @@ def ask(
     return Answers(found["hard"], found["loops"], cost)
 
 
-def asked_now(loaded: Loaded, mazes: Sequence[Asked], place: str, settings: dict[str, Any]) -> dict[str, Any]:
+def asked_now(loaded: Loaded, mazes: Sequence[Asked], place: str, settings: Settings) -> dict[str, Any]:
     """Sampled answers to some mazes, and the cost of sampling them."""
     began = time.monotonic()
     rows = [{"prompt": one.prompt, "maze": one.maze} for one in mazes]
@@ -273,7 +275,7 @@ def said_before(loaded: Loaded, questions: Questions) -> dict[str, Any]:
 
 
 def apart(
-    mine: Loaded, start: Loaded, questions: Questions, answers: Answers, of_start: Answers, settings: dict[str, Any]
+    mine: Loaded, start: Loaded, questions: Questions, answers: Answers, of_start: Answers, settings: Settings
 ) -> dict[str, list[tuple[float, int]]]:
     """The divergences of a model and its start: on the start's answers, `forward`, and on its own, `reverse`."""
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from ...errors import UsageError
 from ...files import read_json, write_text
@@ -84,11 +84,42 @@ class ModelForgetting(TypedDict):
     cost: AskingCost
 
 
+class AskedSettings(TypedDict):
+    """What was asked, and how.
+
+    Attributes:
+        asked_sha256: of all questions.
+        hard_mazes: how many; so are `loop_mazes`.
+        samples: answers to each maze.
+        compared: of these, how many are compared with the start's.
+        versions: of the packages that can change an answer.
+    """
+
+    asked_sha256: str
+    hard_mazes: int
+    loop_mazes: int
+    samples: int
+    compared: int
+    temperature: float
+    seed: int
+    batch_size: int
+    versions: dict[str, str]
+
+
+class Settings(AskedSettings):
+    """What was asked of which models: name -> location, and name -> the model that it started from."""
+
+    models: dict[str, str]
+    starts: dict[str, str]
+    dataset: str
+    splits: list[str]
+
+
 class Forgetting(TypedDict):
     """forgetting.json: the figures of each model by name, the first of which is the base, and what was asked."""
 
     models: dict[str, ModelForgetting]
-    settings: dict[str, Any]
+    settings: Settings
 
 
 def write_forgetting(out: Path, results: Forgetting) -> None:
