@@ -204,7 +204,7 @@ def find_start(adapter: str, model_args) -> Source:
     if config is None:
         raise ModelError(f"cannot load the adapter of '{adapter}': it has no {CONFIG}")
     if config.task_type == "SEQ_CLS" and model_args.lora_task_type != "SEQ_CLS":
-        raise UsageError(f"'{adapter}' is a reward model; this run starts from an adapter that walks")
+        raise UsageError(f"'{adapter}' is a reward model; this run has to start from an adapter that writes paths")
     base = settle_name(config.base_model_name_or_path or "")
     if not is_same_model(base, model_args.model_name_or_path or ""):
         raise UsageError(

@@ -86,7 +86,9 @@ def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat
     adapter = None if name == "tiny" else read_config(name, revision)
     scores = adapter is not None and adapter.task_type == "SEQ_CLS"
     if scores != (task == "SEQ_CLS"):
-        is_a = "it is a reward model, which does not walk" if scores else "it walks, and is not a reward model"
+        is_a = (
+            "it is a reward model, which writes no paths" if scores else "it writes paths, and is not a reward model"
+        )
         raise ModelError(f"'{name}' cannot serve here: {is_a}")
     return Source(name, revision, adapter, _model_args(name, revision, adapter, base), chat)
 

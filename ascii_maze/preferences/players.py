@@ -75,7 +75,7 @@ class Players:
 
     def __init__(self, models: dict[str, str]):
         if not models:
-            raise UsageError("no model to watch; name one")
+            raise UsageError("no model was named; give at least one")
         self._lock = threading.Lock()
         self._bases: dict[str, Any] = {}
         self._players: dict[str, Player] = {}

@@ -21,14 +21,14 @@ def planned_pairs(
         starts: from `plan.starts_of`.
 
     Raises:
-        UsageError: the study names a model that is not in it or walks no mazes.
+        UsageError: the study names a model that is not in it or writes no paths.
     """
     walkers = [name for name, recipe in recipes.items() if not METHODS[recipe.method].scores]
     if study.contrasts is None:
         return default_pairs(walkers, {name: start_of(starts[name]) for name in walkers})
     for name in (name for pair in study.contrasts for name in pair):
         if name in recipes and name not in walkers:
-            raise UsageError(f"'contrasts': '{name}' is a reward model and walks no mazes; leave it out")
+            raise UsageError(f"'contrasts': '{name}' is a reward model, which writes no paths; leave it out")
         if name not in (BASE_NAME, *walkers):
             raise UsageError(f"'contrasts': no '{name}' in this study{did_you_mean(name, [BASE_NAME, *walkers])}")
     return [(a, b) for a, b in study.contrasts]

@@ -63,7 +63,7 @@ def test_the_probabilities_are_those_by_which_each_move_was_chosen(players):
 def test_who_is_not_there_and_what_is_too_large_are_one_line(players):
     with pytest.raises(UsageError, match="there is no model 'x' here; there are tiny, tuned, again"):
         players.answer("x", MAZES)
-    with pytest.raises(UsageError, match="no model to watch"):
+    with pytest.raises(UsageError, match="no model was named"):
         Players({})
     large = generate_mazes("depth_first", 40, 40, 1, 0)
     with pytest.raises(UsageError, match="tokens long, and 'tiny' reads"):
