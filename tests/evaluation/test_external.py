@@ -66,7 +66,7 @@ def as_batch_of_responses(id_: str, answer: str) -> dict:
 @pytest.mark.parametrize("form", [as_conversation, as_batch, as_batch_of_responses])
 def test_conversations_and_batches_are_read_as_they_come(dataset, rows, tmp_path, form):
     file = write(tmp_path / "made.jsonl", [form(row["id"], row["solution"]) for row in rows])
-    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=4)
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=4))
     assert results["models"]["made"]["test"]["optimal"] == 1
 
 
@@ -83,11 +83,11 @@ def test_a_failed_request_of_a_batch_is_a_wrong_answer_or_one_line(dataset, rows
     given[1]["response"] = response
     file = write(tmp_path / "made.jsonl", given)
     if response and isinstance(response.get("body"), dict):
-        results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=4)
+        results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=4))
         assert results["models"]["made"]["test"]["optimal"] == 0.75
     else:
         with pytest.raises(UsageError, match="line 2: no 'completion'"):
-            evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", limit=4)
+            evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=4))
 
 
 def test_a_path_in_a_sentence_counts_in_the_lenient_reading_alone(dataset, rows, tmp_path, capsys):
