@@ -5,6 +5,9 @@
 
 A recipe holds `method:`, the fields of that method's TRL config, of TRL's ModelConfig and ScriptArguments, and of
 `RunArguments`. Values are checked by the same parser whether they stand in the file or on the command line.
+
+methods         the registry of methods
+run_metrics     metrics.json of a finished run: its type, reader and writer
 """
 
 from .arguments import Arguments, Budget, RunArguments

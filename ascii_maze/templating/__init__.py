@@ -1,4 +1,4 @@
-"""Templates rendered: the one place that makes an environment of Jinja2."""
+"""Renders the templates in `pages/`: the only place that makes a Jinja2 environment. `language` translates pages."""
 
 from collections.abc import Mapping
 from pathlib import Path

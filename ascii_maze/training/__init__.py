@@ -1,4 +1,9 @@
-"""Fine-tunes with QLoRA: one small module per method over TRL's trainer, and what the methods share."""
+"""Fine-tunes with QLoRA: one small module per method over TRL's trainer, and what the methods share.
+
+run.run         trains a recipe, step by step; `trainer` makes its trainer
+merge           merges an adapter into its base
+tokens/         how a tokenizer cuts a maze
+"""
 
 import importlib
 from types import ModuleType
