@@ -1,4 +1,7 @@
-"""The figures of a study's report as inline SVG; the same results give the same bytes."""
+"""The figures of a study's report as inline SVG; the same results give the same bytes.
+
+Each panel is a picture of its own, so that a page can stack them where it is narrow.
+"""
 
 from collections.abc import Sequence
 
@@ -18,8 +21,9 @@ def rates_figure(models: dict[str, dict[str, MeanRates]], splits: Sequence[str],
 
     names = [name for name in models if name not in BASELINES][::-1]
     with rc_context(SETTINGS):
-        figure, panels = _panels(len(splits), 2.9, 0.8 + 0.26 * len(names), sharey=True)
-        for panel, split in zip(panels, splits):
+        drawn = []
+        for split in splits:
+            figure, panel = _panel(3.5, 0.8 + 0.26 * len(names))
             for place, name in enumerate(names):
                 cell = models[name].get(split)
                 if cell is None:
@@ -36,7 +40,8 @@ def rates_figure(models: dict[str, dict[str, MeanRates]], splits: Sequence[str],
             panel.set(title=split, xlim=(-2, 102), ylim=(-0.6, len(names) - 0.4), xlabel="per cent of mazes")
             panel.set_yticks(range(len(names)), names)
             panel.grid(axis="x", alpha=0.25)
-        return inline_svg(svg_of(figure), "rates")
+            drawn.append(inline_svg(svg_of(figure), f"rates-{split}"))
+        return "".join(drawn)
 
 
 def contrast_figure(contrasts: Sequence[Contrast], margin: float) -> str:
@@ -45,7 +50,7 @@ def contrast_figure(contrasts: Sequence[Contrast], margin: float) -> str:
 
     planned = [one for one in contrasts if one["planned"]][::-1]
     with rc_context(SETTINGS):
-        figure, (panel,) = _panels(1, 5.6, 0.9 + 0.26 * len(planned))
+        figure, panel = _panel(5.2, 0.9 + 0.26 * len(planned))
         panel.axvspan(-100 * margin, 100 * margin, facecolor=(GREY, 0.2), edgecolor=GREY, linewidth=0.6)
         panel.axvline(0, color=GREY, linewidth=0.8)
         for place, one in enumerate(planned):
@@ -67,8 +72,9 @@ def length_figure(analysis: dict[str, dict[str, Analysis]], splits: Sequence[str
     from matplotlib import rc_context
 
     with rc_context(SETTINGS):
-        figure, panels = _panels(len(splits), 3.2, 3.0, sharey=True)
-        for panel, split in zip(panels, splits):
+        drawn = []
+        for split in splits:
+            figure, panel = _panel(4.4, 3.0)
             cells = {name: by_split[split]["by"]["path_length"] for name, by_split in analysis.items()}
             lows = {cell["low"]: tick for of_model in cells.values() for tick, cell in of_model.items()}
             places = {low: place for place, low in enumerate(sorted(lows))}
@@ -78,13 +84,13 @@ def length_figure(analysis: dict[str, dict[str, Analysis]], splits: Sequence[str
                 panel.plot(
                     *zip(*points) if points else ((), ()), markersize=4, color=colours[name], label=name, **baseline
                 )
-            panel.set(title=split, xlabel="moves of the shortest path", ylim=(-3, 103))
+            panel.set(title=split, xlabel="moves of the shortest path", ylabel="valid, per cent", ylim=(-3, 103))
             panel.set_xticks(range(len(lows)), [lows[low] for low in places])
             panel.grid(axis="y", alpha=0.25)
-        panels[0].set_ylabel("valid, per cent")
-        shown = [line for line in panels[0].get_lines() if line.get_label() not in BASELINES]
-        figure.legend(handles=shown, loc="outside right center", frameon=False)
-        return inline_svg(svg_of(figure), "length")
+            shown = [line for line in panel.get_lines() if line.get_label() not in BASELINES]
+            figure.legend(handles=shown, loc="outside right center", frameon=False)
+            drawn.append(inline_svg(svg_of(figure), f"length-{split}"))
+        return "".join(drawn)
 
 
 def learning_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str]) -> str:
@@ -96,7 +102,7 @@ def learning_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str
     from matplotlib import rc_context
 
     with rc_context(SETTINGS):
-        figure, (panel,) = _panels(1, 6.4, 3.2)
+        figure, panel = _panel(5.6, 3.2)
         for name, history in histories.items():
             points = [(line["tokens"] / 1000, 100 * line["eval_valid"]) for line in history if "eval_valid" in line]
             if points:
@@ -113,22 +119,22 @@ def reward_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str])
     from matplotlib import rc_context
 
     with rc_context(SETTINGS):
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(1 + 3.4 * len(histories), 3.8), layout="constrained")
-        panels = figure.subplots(2, len(histories), squeeze=False, sharex="col")
-        for column, (name, history) in enumerate(histories.items()):
-            for row, (key, scale, label) in enumerate(
-                [("reward", 1, "reward"), ("eval_valid", 100, "truly valid, per cent")]
+        drawn = []
+        for name, history in histories.items():
+            figure, panels = _panel(4.4, 3.8, rows=2, sharex=True)
+            for panel, key, scale, label in (
+                (panels[0], "reward", 1, "reward"),
+                (panels[1], "eval_valid", 100, "truly valid, per cent"),
             ):
-                panel = panels[row][column]
                 points = [(line["step"], scale * line[key]) for line in history if key in line]
                 if points:
-                    panel.plot(*zip(*points), marker="." if row else None, color=colours[name])
-                panel.set(ylabel=label if column == 0 else "", title=name if row == 0 else "")
+                    panel.plot(*zip(*points), marker="." if key == "eval_valid" else None, color=colours[name])
+                panel.set_ylabel(label)
                 panel.grid(alpha=0.25)
-            panels[1][column].set(ylim=(-3, 103), xlabel="step")
-        return inline_svg(svg_of(figure), "reward")
+            panels[0].set_title(name)
+            panels[1].set(ylim=(-3, 103), xlabel="step")
+            drawn.append(inline_svg(svg_of(figure), f"reward-{name}"))
+        return "".join(drawn)
 
 
 def inside_figure(mri: dict, colours: dict[str, str]) -> str:
@@ -138,9 +144,9 @@ def inside_figure(mri: dict, colours: dict[str, str]) -> str:
     from matplotlib import rc_context
 
     with rc_context(SETTINGS):
-        figure, panels = _panels(2, 3.6, 3.0)
-        titles = (("drift", "drift, share of the base's norm"), ("cka", "likeness to the base (CKA)"))
-        for panel, (key, label) in zip(panels, titles):
+        drawn = []
+        for key, label in (("drift", "drift, share of the base's norm"), ("cka", "likeness to the base (CKA)")):
+            figure, panel = _panel(4.8, 3.0)
             for name, by_layer in mri[key].items():
                 points = [(layer, value) for layer, value in enumerate(by_layer) if value is not None]
                 first = name in first_seeds(list(mri[key]))
@@ -149,13 +155,14 @@ def inside_figure(mri: dict, colours: dict[str, str]) -> str:
                 panel.plot(*zip(*points), color=colours[method], label=method if first else None, **style)
             panel.set(xlabel="layer (0: embedding)", ylabel=label)
             panel.grid(alpha=0.25)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right center", frameon=False)
-        return inline_svg(svg_of(figure), "inside")
+            figure.legend(loc="outside right center", frameon=False)
+            drawn.append(inline_svg(svg_of(figure), f"inside-{key}"))
+        return "".join(drawn)
 
 
-def _panels(count: int, width: float, height: float, **options):
+def _panel(width: float, height: float, rows: int = 1, **options):
+    """A figure of so many inches, and its axes: one, or an array of rows."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1.2 + width * count, height), layout="constrained")
-    return figure, figure.subplots(1, count, squeeze=False, **options)[0]
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, 1, **options)

@@ -79,18 +79,19 @@ def histories() -> dict[str, list[dict]]:
 
 
 @pytest.mark.parametrize(
-    ("draw", "values", "said"),
+    ("draw", "values", "panels", "said"),
     [
-        (inside_figure, dict.fromkeys(("drift", "cka"), MRI["drift"]),
+        (inside_figure, dict.fromkeys(("drift", "cka"), MRI["drift"]), 2,
          {"sft", "dpo", "layer (0: embedding)", "likeness to the base (CKA)"}),
-        (reward_figure, histories(), {"rlhf", "grpo", "reward", "truly valid, per cent", "step"}),
-        (learning_figure, histories(), {"rlhf", "grpo", "tokens read, thousands"}),
+        (reward_figure, histories(), 2, {"rlhf", "grpo", "reward", "truly valid, per cent", "step"}),
+        (learning_figure, histories(), 1, {"rlhf", "grpo", "tokens read, thousands"}),
     ],
 )  # fmt: skip
-def test_figures_name_what_they_draw_and_are_the_same_every_time(draw, values, said):
+def test_figures_name_what_they_draw_and_are_the_same_every_time(draw, values, panels, said):
     colours = colours_of([*values, "sft", "dpo"], {"base"})
     drawn = draw(values, colours)
     assert said <= set(re.findall(r">([^<>\n]+)</text>", drawn))
+    assert drawn.count("<svg") == panels  # each a picture of its own, which a narrow page can stack
     assert draw(values, colours) == drawn
 
 
