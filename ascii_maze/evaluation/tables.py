@@ -3,6 +3,7 @@
 from ..errors import printable
 from ..mazes.failures import FAILURES
 from ..models.sources import loaded_in_words
+from .findings import findings
 from .schema import LengthCurve, PairedTest, Rate, Results
 
 # The rates of `TABLE_HEADER`; the interval of the first comes second.
@@ -188,7 +189,8 @@ def _plain(name: str) -> str:
 
 def render_markdown(results: Results) -> str:
     """The results as a Markdown report."""
-    lines = ["# Path validity", "", *_markdown(TABLE_HEADER, table_rows(results)), ""]
+    lines = ["# Path validity", "", *(f"- {_plain(sentence)}" for sentence in findings(results)), ""]
+    lines += [*_markdown(TABLE_HEADER, table_rows(results)), ""]
     if sampled := sample_rows(results):
         lines += [
             f"Rates above are means over {results['settings']['decoding']}.",

@@ -1,0 +1,88 @@
+"""What an evaluation shows, in sentences: the rates, and differences with the tests that show them."""
+
+from ..errors import printable
+from ..mazes.baselines import BASELINES, UPPER_BOUND
+from .schema import PairedTest, Results
+
+LEVEL, POWER = 0.05, 0.8
+
+
+def findings(results: Results) -> list[str]:
+    """Sentences for the head of a report: for each split the models' rates, and what their paired tests show.
+
+    A difference is claimed where its exact McNemar test, corrected by Holm, is below `LEVEL`. Where none is shown, the
+    sentence says which one these mazes would have shown in 80 % of such evaluations; see `smallest_difference`.
+    """
+    said = []
+    for split in dict.fromkeys(split for by_split in results["models"].values() for split in by_split):
+        tests = [test for test in results["paired"] if test["split"] == split]
+        shown = [_more(test, results) for test in tests if test["p_holm"] < LEVEL]
+        others = [_not_shown(test, results) for test in tests if test["p_holm"] >= LEVEL]
+        said.append(_rates(results, split))
+        if shown:
+            verb = "reached the goal more often" if "stepwise" in results["settings"] else "solved more mazes"
+            said.append(f"{split}: {verb}, p < {LEVEL} after Holm's correction: {', '.join(shown)}.")
+        if others:
+            wanted = f"in brackets the difference that would have been shown {100 * POWER:.0f} % of the time"
+            said.append(f"{split}: no difference shown ({wanted}): {', '.join(others)}.")
+    return said
+
+
+def _rates(results: Results, split: str) -> str:
+    """Shortest paths of every model, and of the best rule."""
+    cells = {name: by_split[split] for name, by_split in results["models"].items() if split in by_split}
+    rules = {name: cell["optimal"] for name, cell in cells.items() if name in BASELINES and name != UPPER_BOUND}
+    models = [
+        f"{printable(name)} {100 * cell['optimal']:.1f} %" for name, cell in cells.items() if name not in BASELINES
+    ]
+    count = max(cell["n"] for cell in cells.values())
+    best = max(rules, key=rules.__getitem__, default=None)
+    rule = f"; the best rule that does not plan, {best}, {100 * rules[best]:.1f} %" if best else ""
+    return f"{split}, {count:,} mazes: walked by a shortest path {', '.join(models)}{rule}."
+
+
+def _more(test: PairedTest, results: Results) -> str:
+    """Which of two models solves more mazes, and by how much."""
+    first, second = (test["a"], test["b"]) if test["only_a"] > test["only_b"] else (test["b"], test["a"])
+    points = 100 * abs(test["only_a"] - test["only_b"]) / _mazes(test, results)
+    return f"{printable(first)} than {printable(second)} by {points:.1f} points"
+
+
+def _not_shown(test: PairedTest, results: Results) -> str:
+    """The difference of two models, and the smallest that would have been shown, at Holm's strictest level."""
+    n = _mazes(test, results)
+    found = smallest_difference(n, (test["only_a"] + test["only_b"]) / n, LEVEL / len(results["paired"]))
+    could = "none" if found is None else f"{100 * found:.1f}"
+    points = 100 * (test["only_b"] - test["only_a"]) / n
+    return f"{printable(test['b'])} and {printable(test['a'])} {points:+.1f} points ({could})"
+
+
+def _mazes(test: PairedTest, results: Results) -> int:
+    return results["models"][test["a"]][test["split"]]["n"]
+
+
+def smallest_difference(n: int, discordant: float, level: float) -> float | None:
+    """The difference of two paired shares that McNemar's test shows with a probability of `POWER`.
+
+    Connor, "Sample size for testing differences in proportions for the paired-sample design", Biometrics 1987.
+
+    Args:
+        n: pairs.
+        discordant: the share of pairs whose two outcomes differ.
+        level: of the two-sided test.
+
+    Returns:
+        The difference, 0-1; None where not even one in which all discordant pairs point the same way is shown.
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    z, of_power = norm.isf(level / 2), norm.ppf(POWER)
+
+    def missing(difference: float) -> float:
+        spread = z * discordant**0.5 + of_power * max(0.0, discordant - difference**2) ** 0.5
+        return spread - difference * n**0.5
+
+    if not discordant or missing(discordant) > 0:
+        return None
+    return float(brentq(missing, 0, discordant))
