@@ -1,15 +1,15 @@
-"""Build a dataset folder, in stages whose jobs any number of workers may share:
+"""Builds a dataset folder in stages, each of which can be divided over any number of workers:
 
-1. *Plan.* A sample of each kind's mazes tells how many to hash, and whether there are enough.
+1. *Plan.* A sample of each kind's mazes determines how many to hash, and whether there are enough.
 2. *Hash.* Chunks of each sequence (seed, kind) become candidates, sorted by mark, one file each.
 3. *Write.* Each part of the marks chooses its mazes among the candidates (`choose`), generates them again from
-   (seed, kind, index), and writes one parquet file per split and config. Rows stand in the order of marks,
+   (seed, kind, index), and writes one parquet file per split and config. Rows are in the order of marks,
    which mixes sizes and generators and depends on nothing else, so there is no shuffle.
-4. *Finish.* Every pair of splits is checked for shared mazes and layouts; card and build.json are written, and all
-   is moved from its staging folder into place (`staging`).
+4. *Finish.* Every pair of splits is checked for shared mazes and layouts; card and build.json are written, and the
+   dataset is moved from its staging folder into place (`staging`).
 
-Same config and seed: the same bytes, with any number of workers, on one machine or many (`distributed`). The same
-command resumes a build that was interrupted and redoes only what is missing.
+The same config and seed give the same bytes, with any number of workers, on one machine or many (`distributed`). The
+same command resumes an interrupted build and redoes only what is missing.
 """
 
 import io
@@ -64,16 +64,16 @@ DICTIONARY = (
 
 
 def build(config: BuildConfig, out: Path, workers: int = 1, on_progress: OnProgress | None = None) -> BuildRecord:
-    """Build the dataset in `out`, which is then a folder that `load_dataset` reads, and return build.json.
+    """Build the dataset in `out`, as a folder that `load_dataset` reads, and return build.json.
 
-    A dataset of the same config is kept if every file is as it was built; if one is missing, it is built again.
+    An existing dataset of the same config is kept if its files are unchanged; missing files are built again.
 
     Args:
         workers: processes.
-        on_progress: called with a stage, the steps done and the steps in all.
+        on_progress: called with the stage, the steps done and the total number of steps.
 
     Raises:
-        UsageError: `out` holds something else, or a file that is not as it was built.
+        UsageError: `out` holds something else, or a file that has changed since it was built.
         AsciiMazeError: a kind has too few distinct mazes, another process writes to the folder, or it cannot be
             written.
     """
@@ -101,7 +101,7 @@ def build(config: BuildConfig, out: Path, workers: int = 1, on_progress: OnProgr
 
 
 def begin(config: BuildConfig, out: Path) -> BuildRecord | None:
-    """Bring a folder that is held alone into a state to build in, or return the record of the same build in it.
+    """Prepare a locked folder for a build, or return the record if the same build is complete in it.
 
     Raises:
         UsageError: it holds something else.
@@ -136,8 +136,8 @@ def plan(config: BuildConfig, out: Path, on_progress: OnProgress | None = None) 
 
 
 def hash_jobs(hashed: dict[Kind, int]) -> list[tuple[Kind, int, int]]:
-    """Chunks (kind, first index, count) of all sequences; larger ones of long sequences, since every part reads the
-    file of each.
+    """Chunks (kind, first index, count) of all sequences; long sequences get larger chunks, since every part reads
+    the file of every chunk.
     """
     return [
         (kind, first, min(size, count - first))
@@ -148,11 +148,11 @@ def hash_jobs(hashed: dict[Kind, int]) -> list[tuple[Kind, int, int]]:
 
 
 def hash_mazes(job: tuple[BuildConfig, Path, Kind, int, int]) -> None:
-    """Write the candidates of one chunk, unless they are there already."""
+    """Write the candidates of one chunk, unless the file exists."""
     config, out, kind, first, count = job
     path = _candidates_path(config, out, kind, first)
     if not path.is_file():
-        buffer = io.BytesIO()  # into a file, `np.save` reports a full disk as a number of bytes
+        buffer = io.BytesIO()  # writing to a file, `np.save` reports a full disk only as a count of bytes
         np.save(buffer, candidates(config, kind, first, count))
         with replacing(path) as temporary:
             temporary.write_bytes(buffer.getbuffer())
@@ -163,7 +163,7 @@ def _candidates_path(config: BuildConfig, out: Path, kind: Kind, first: int) -> 
 
 
 def write_part(job: tuple[BuildConfig, Path, dict[Kind, int], Part]) -> None:
-    """Choose the mazes of one part and write them for every config, unless that has been done."""
+    """Choose the mazes of one part and write them for every config, unless they are already written."""
     config, out, hashed, part = job
     record, staged = _record_path(config, out, part), staged_dataset(staging_folder(config, out))
     if record.is_file():
@@ -245,12 +245,12 @@ def finish(config: BuildConfig, out: Path) -> BuildRecord:
 def shared_between_splits(
     config: BuildConfig, folder: Path, records: list[tuple[Part, dict]], marks_of: Callable[[Path], np.ndarray]
 ) -> dict[str, int]:
-    """How many mazes, or layouts, each pair of splits shares, turned and mirrored ones too, read from the files.
+    """The number of mazes, or layouts, that each pair of splits shares up to rotation and reflection, from the files.
 
     Only files whose ranges of marks overlap are read, two at a time.
 
     Args:
-        marks_of: a file -> what is compared.
+        marks_of: a file -> the values to compare.
     """
     spans = {
         split: [
@@ -279,7 +279,7 @@ def _ids(path: Path) -> np.ndarray:
 
 
 def _layouts(path: Path) -> np.ndarray:
-    """Fingerprints of the layouts in a file, from the maps themselves, uint64 (n,)."""
+    """Fingerprints of the layouts in a file, computed from its maps, uint64 (n,)."""
     import pyarrow.compute
     import pyarrow.parquet
 

@@ -1,4 +1,4 @@
-"""The dataset card: what `load_dataset` reads to find the files, and what people read."""
+"""The dataset card: metadata by which `load_dataset` finds the files, and a description for people."""
 
 import hashlib
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def render_card(config: BuildConfig, record: BuildRecord, locate: Callable[[str]
 
     Args:
         record: build.json.
-        locate: where a file of `record` lies now.
+        locate: a file of `record` -> its current path.
     """
     context = {
         "head": _head(config, record, locate),
@@ -64,7 +64,7 @@ def _head(config: BuildConfig, record: BuildRecord, locate: Callable[[str], Path
     """The YAML of the card."""
     from huggingface_hub import DatasetCardData
 
-    # `datasets` keeps what it has read of a folder under the folder's name and a hash of this head, not of the files.
+    # `datasets` caches a folder under its name and a hash of this head, not of the files.
     # With the files' digest in the head, a rebuilt dataset is not mistaken for its predecessor.
     digests = {name: hashlib.sha256() for name in config.configs}
     for path, sha256 in record["files"].items():
@@ -109,7 +109,7 @@ def _info(name: str, splits: list[str], record: BuildRecord, locate: Callable[[s
 
 
 def _feature(field) -> dict:
-    """A column as the card describes it. By hand, since to import `datasets` takes longer than all else at the end."""
+    """A column as the card describes it; by hand, since importing `datasets` takes longer than the rest."""
     import pyarrow
 
     if pyarrow.types.is_list(field.type):
@@ -132,5 +132,5 @@ def render_samples(config: BuildConfig) -> str:
 
 
 def render_config(config: BuildConfig) -> str:
-    """The config as YAML: `ascii-maze build` makes the same dataset of it."""
+    """The config as YAML, from which `ascii-maze build` makes the same dataset."""
     return yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""A row of a dataset, which may be anyone's, checked before it is used: what it says of its maze must be true."""
+"""Checks rows of untrusted datasets before use: the facts a row states about its maze must be true."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,13 +18,13 @@ def where_of(dataset: str, split: str, number: int) -> str:
 
 
 def check_maze(row: Mapping[str, Any], where: str) -> Maze:
-    """The maze of a row; a fact that the row does not have, or has as None, is not missed.
+    """The maze of a row; facts that are missing or None are not checked.
 
     Args:
         where: of the row, for errors; see `where_of`.
 
     Raises:
-        AsciiMazeError: it is not a maze, or a fact is of another type or not true.
+        AsciiMazeError: it is not a maze, or a fact has the wrong type or is false.
     """
     text = row.get("maze")
     if not isinstance(text, str):

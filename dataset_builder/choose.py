@@ -1,7 +1,7 @@
-"""Which mazes a dataset holds: a rule that depends on nothing but the config, worked out part by part.
+"""Chooses the mazes of a dataset, part by part, by a rule that depends on the config alone.
 
 A *part* is a range of marks (`mazes.splits`) within what the hash gives to training, validation or test. It holds
-every copy of a maze, turned, mirrored or walked backwards, and where layouts are split every maze of a layout. So
+every copy of a maze (rotated, reflected or reversed) and, with a split by layout, every maze of a layout. So
 parts are independent: each settles duplicates and quotas by itself, in memory bounded by its size, on any worker.
 
 The rule: kinds in the order of the config, mazes in the order of their sequence. A maze is taken if no maze of its
@@ -31,11 +31,11 @@ from .styled import check_styles, text_bytes
 
 # Rows of a split in one part, and in one of a thousand or more parts.
 PART_ROWS, LARGE_PART_ROWS = 50_000, 500_000
-# Memory for a character of a part's maps while its tables are made, measured from 20x20 to 60x60 cells.
+# Bytes of memory per character of a part's maps while its tables are made, measured from 20x20 to 60x60 cells.
 PART_BYTES = 10
-# Mazes that are made at once, and how many characters they may have together.
+# Mazes generated at once, and the most characters that their maps may have together.
 CHUNK, CHUNK_CHARACTERS = 32_768, 2**27
-# A sequence is exhausted if this many mazes in a row contain none that is wanted.
+# A sequence counts as exhausted after this many mazes in a row of which none is wanted.
 BARREN = 262_144
 
 
@@ -49,19 +49,19 @@ class Part(NamedTuple):
 
     @property
     def range(self) -> tuple[int, int]:
-        """First mark, and the one after the last."""
+        """The first mark, and the end of the range (exclusive)."""
         low, high = split_range(self.source, self.split_by)
         bounds = [low + (high - low) * number // self.of for number in (self.number, self.number + 1)]
         first, end = (whole_layouts(bound, self.split_by) for bound in bounds)
         return first, end
 
     def share_of(self, count: int) -> int:
-        """How many of `count` rows are this part's."""
+        """The number of `count` rows that fall to this part."""
         return count * (self.number + 1) // self.of - count * self.number // self.of
 
 
 # Candidates are uint64 (3, n): marks in ascending order, indices in the sequence, path lengths. Where the config asks
-# for a difficulty or for strata they are (5, n), with what `planning.rules_of` says, and decisions.
+# for a difficulty or for strata they are (5, n), with the rules of `planning.rules_of`, and decisions.
 FINGERPRINT, INDEX, PATH_LENGTH, RULES, DECISIONS = range(5)
 
 
@@ -79,10 +79,10 @@ def parts(config: BuildConfig) -> list[Part]:
 
 
 def check_mazes(config: BuildConfig, workers: int) -> None:
-    """Check that every worker can hold the rows of one part in memory, and that all mazes can be shown.
+    """Check that every worker can hold the rows of one part in memory, and that every style can show the mazes.
 
     Raises:
-        UsageError: they do not, or cannot.
+        UsageError: the rows do not fit, or a style cannot show a kind of maze.
     """
     check_styles(config)
     of_source = {part.source: part.of for part in parts(config)}
@@ -98,7 +98,7 @@ def check_mazes(config: BuildConfig, workers: int) -> None:
         if size >= 2**31 or needed > memory_bytes():
             raise UsageError(
                 f"the mazes of '{split}' take {needed / 2**30:,.0f} GiB of memory in {workers} worker(s), more than "
-                "there is, or than a parquet file of ours can hold; ask for fewer rows, smaller sizes or fewer workers"
+                "there is, or than one parquet file can hold; ask for fewer rows, smaller sizes or fewer workers"
             )
 
 
@@ -111,12 +111,12 @@ def by_kind(config: BuildConfig) -> dict[Kind, list[Quota]]:
 
 
 def asks_for_lengths(config: BuildConfig) -> bool:
-    """Whether some path lengths are wanted more than others."""
+    """Whether the config asks for certain path lengths."""
     return list(config.path_lengths) != [ANY_LENGTH] or bool(config.strata)
 
 
 def candidates(config: BuildConfig, kind: Kind, first: int, count: int) -> np.ndarray:
-    """Hash `count` mazes of a sequence from index `first` on; path lengths are 0 where the config asks for none."""
+    """Hash `count` mazes of a sequence from index `first` on; path lengths are 0 if the config asks for none."""
     blocks = []
     size = max(1, min(CHUNK, CHUNK_CHARACTERS // characters(kind.width, kind.height)))
     for start in range(first, first + count, size):
@@ -171,12 +171,12 @@ def choose(
 
     Args:
         kinds: from `by_kind`.
-        hashed: how many mazes of each kind's sequence have been hashed, from its start.
-        read: their candidates that fall to the part.
-        read_on: hashes more of them where they do not suffice, from an index on, so many; else `candidates` does.
+        hashed: the number of mazes hashed from the start of each kind's sequence.
+        read: a kind -> its candidates that fall to the part.
+        read_on: (kind, first index, count) -> more candidates, if those do not suffice; `candidates` by default.
 
     Raises:
-        AsciiMazeError: a kind has too few distinct mazes for what was asked.
+        AsciiMazeError: a kind has fewer distinct mazes than its quotas ask for.
     """
     read_on = read_on or functools.partial(candidates, config)
     taken: dict[tuple[int, int], list[tuple[str, np.ndarray]]] = {}
@@ -202,7 +202,7 @@ def choose(
 
 
 class Taken(NamedTuple):
-    """What earlier kinds of a size have taken in a part: marks of mazes, and layouts of other splits than its own."""
+    """Marks of the mazes that earlier kinds of a size took in a part, and layouts that belong to other splits."""
 
     marks: list[np.ndarray]
     layouts: list[np.ndarray]
@@ -260,7 +260,7 @@ def _first_copies(found: np.ndarray, taken: Taken) -> np.ndarray:
 
 def _among(hashes: np.ndarray, taken: list[np.ndarray]) -> np.ndarray:
     """Which hashes are in any of the arrays, bool (n,)."""
-    # By sorting: a table over the range of uint64 fits no memory, and the attempt fails in NumPy 2.0.
+    # kind="sort": a lookup table over the range of uint64 does not fit in memory, and NumPy 2.0 fails in the attempt.
     return np.isin(hashes, np.concatenate([*taken, np.empty(0, np.uint64)]), kind="sort")
 
 

@@ -1,4 +1,4 @@
-"""What to build: a YAML file -> `BuildConfig`, checked, and how many mazes of each kind that makes."""
+"""The config of a build: a YAML file -> a checked `BuildConfig`, and the number of mazes of each kind."""
 
 import dataclasses
 import math
@@ -27,8 +27,8 @@ MOST_COMBINATIONS = 10_000
 class BuildConfig:
     """The keys of a file in dataset_builder/configs.
 
-    A mapping gives names their weights; a list gives all of them the same. Every split has each combination of size,
-    generator, braid, endpoints and path length in the proportion of the products of their weights.
+    A mapping assigns weights to names; a list gives all names the same weight. Every split has each combination of
+    size, generator, braid, endpoints and path length in proportion to the product of their weights.
 
     Attributes:
         name: of the dataset.
@@ -41,16 +41,16 @@ class BuildConfig:
         endpoints: where start and goal go.
         path_lengths: moves of the shortest path as `LEAST-MOST` or `LEAST-`.
         split_by: what decides a maze's split, one of `ascii_maze.mazes.splits.SPLIT_BY`.
-        difficulty: shares of `DIFFICULTIES`, for all splits but train; by default as they come.
-        strata: path_length, decisions or both, and into how many bins each kind's mazes are sorted by them, so that
-            all splits but train have as many of each; see `strata`.
+        difficulty: shares of `DIFFICULTIES`, for all splits but train; by default as generated.
+        strata: path_length, decisions or both -> the number of bins of each kind's mazes, such that all splits but
+            train have equally many rows of each; see `strata`.
         train_only: sizes, or `GENERATOR SIZE`, that no other split than train takes.
         rejected: kinds of rejected answers.
         language, maze_style, answer_style: of the prompts; see `ascii_maze.mazes.prompts.PromptStyle`.
-        styles: maze styles where there are several, in place of `maze_style`: each row has one of them.
-        reasoning: what is thought before the answer; see `ascii_maze.mazes.reasoning`.
-        steps: what is in sight and who walks in config `steps`, such as `window:2 depth_first`; by default there is no
-            such config.
+        styles: several maze styles, in place of `maze_style`; each row has one of them.
+        reasoning: the kinds of thought before the answer; see `ascii_maze.mazes.reasoning`.
+        steps: kinds of observation and explorer of config `steps`, such as `window:2 depth_first`; by default there
+            is no such config.
         turns: how walks of `steps` are written, one of `ascii_maze.environment.demonstrations.FORMS`.
         seed: of everything.
     """
@@ -90,7 +90,7 @@ class BuildConfig:
 
     @property
     def prompt_styles(self) -> list[PromptStyle]:
-        """How rows are shown and answered: of each in `shown` every way of reasoning."""
+        """The prompt styles of the rows: each style of `shown` with each kind of reasoning."""
         return [
             PromptStyle(self.language, style, self.answer_style, reasoning)
             for style in self.shown
@@ -114,15 +114,15 @@ class Kind(NamedTuple):
 
 
 class Quota(NamedTuple):
-    """How many mazes of one kind one split gets, with shortest paths of `least` to `most` moves (None: any length), of
-    one of `DIFFICULTIES`, or any, and with so many decisions on the shortest path.
+    """The number of mazes of one kind in one split whose shortest paths have `least` to `most` moves (None: no limit),
+    of one of `DIFFICULTIES` or any, and with a number of decisions on the shortest path in `decisions`.
     """
 
     split: str
     kind: Kind
     least: int
     most: int | None
-    count: int  # type: ignore[assignment]  # tuples have a method of this name, which nobody calls here
+    count: int  # type: ignore[assignment]  # overrides `tuple.count`, which is not used here
     difficulty: str = ANY_DIFFICULTY
     decisions: Span = ANY
 
@@ -204,7 +204,7 @@ def _kinds(config: BuildConfig, split: str) -> list[tuple[Kind, float]]:
 
 
 def _combinations(config: BuildConfig, split: str) -> Iterator[tuple[Kind, Stratum, str, float]]:
-    """Kind, stratum and difficulty of the rows of a split, with their weight."""
+    """Kind, stratum and difficulty of the rows of a split, with their weights."""
     difficulties = (config.difficulty if split != "train" else {}) or {ANY_DIFFICULTY: 1.0}
     for kind, weight in _kinds(config, split):
         if split != "train" and config.strata:
@@ -218,7 +218,7 @@ def _combinations(config: BuildConfig, split: str) -> Iterator[tuple[Kind, Strat
 def _stratified(
     config: BuildConfig, kind: Kind, difficulties: dict[str, float], weight: float
 ) -> Iterator[tuple[Kind, Stratum, str, float]]:
-    """The strata of a kind, each difficulty with an equal share; that of one it lacks goes to the others."""
+    """The strata of a kind, with an equal share per difficulty; that of a missing difficulty goes to the others."""
     found = strata_of(kind, config.seed, *(config.strata.get(name, 1) for name in STRATIFIED))
     there = {name: share for name, share in difficulties.items() if found[name]}
     for name, share in there.items():

@@ -22,22 +22,22 @@ SPLIT_SOURCES = {
     "test_unseen": "test",
 }
 ANY_LENGTH = "0-"
-# Mazes that a rule of `ascii_maze.mazes.heuristics` walks by a shortest path, and those that none does.
+# Easy: a rule of `ascii_maze.mazes.heuristics` finds a shortest path; hard: none does.
 DIFFICULTIES = ("easy", "hard")
-# Facts of a maze by which held-out splits may be stratified, and into how many bins at most.
+# Facts of a maze by which held-out splits may be stratified, and the largest number of bins.
 STRATIFIED = ("path_length", "decisions")
 MOST_BINS = 8
-MOST_ROWS = 10**11  # of a split; the Hub's largest category of size holds five of them
+MOST_ROWS = 10**11  # in a split; the Hub's largest size category holds five times as many
 MOST_CHARACTERS = 2**24  # of a map: 2,047x2,047 cells
-LEAST_WEIGHT, MOST_WEIGHT = 1e-9, 10**9  # so that the product of five stays a number
+LEAST_WEIGHT, MOST_WEIGHT = 1e-9, 10**9  # the product of five stays finite and above 0
 
 
 class Choice(NamedTuple):
     """A key whose value names something.
 
     Attributes:
-        what: it names.
-        known: the names that there are.
+        what: the kind of thing named.
+        known: the valid names.
         single: the value is one name, and not several.
     """
 
@@ -66,10 +66,10 @@ OPTIONAL = ("larger_sizes", "unseen_generators", "styles", "difficulty", "steps"
 
 
 def check_values(values: dict[str, Any], weighted: Sequence[str], where: str) -> dict[str, Any]:
-    """The values of a config file as `BuildConfig` takes them: lists of names as mappings to weights.
+    """The values of a config file, converted for `BuildConfig`: lists of names become mappings to weights.
 
     Args:
-        values: whose keys are known, and all there that must be.
+        values: with known keys only, and no required key missing.
         weighted: keys whose values are names with weights.
         where: the file's name, for the error.
 
@@ -100,7 +100,7 @@ def _check_choice(choice: Choice, values: dict[str, Any], where: str) -> None:
 
 
 def _check_forms(values: dict[str, Any], where: str) -> None:
-    """Check what is written in a form of its own: sizes, shares, lengths, kinds of rollouts."""
+    """Check the values that have their own syntax: sizes, shares, lengths, kinds of rollouts."""
     for size in (*values["sizes"], *values.get("larger_sizes", {})):
         parse_size(size, where)
     for share in values.get("braid", {}):
@@ -143,7 +143,7 @@ def _check_train_only(values: dict[str, Any], where: str) -> None:
 
 
 def _check_strata(values: dict[str, Any], where: str) -> None:
-    """Check that `strata` names facts with numbers of bins, and that nothing else says what lengths are wanted."""
+    """Check that `strata` names facts with numbers of bins, and that `path_lengths` does not also select lengths."""
     given = values.get("strata", {})
     if not isinstance(given, dict):
         raise UsageError(f"{where}: 'strata' must be {' or '.join(STRATIFIED)} with numbers of bins")
@@ -157,7 +157,7 @@ def _check_strata(values: dict[str, Any], where: str) -> None:
 
 
 def _name(name: Any, where: str) -> str:
-    """It stands in the card's title, in its code and on the terminal."""
+    """Check a dataset's name, which appears in the card's title, in its code and on the terminal."""
     text = str(name) if isinstance(name, str) or _is_whole(name) else ""
     if not re.fullmatch(r"\w[\w .,+-]{0,99}", text):
         raise UsageError(f"{where}: 'name' must be letters, digits, blanks and -_.,+, at most 100, not {name!r}")
@@ -177,7 +177,7 @@ def _row_counts(counts: Any, where: str) -> dict[str, int]:
 
 
 def _weights(entries: Any, where: str) -> dict[str, float]:
-    """A list of names, or a mapping of names to positive numbers, as a mapping with text keys."""
+    """A list of names, or a mapping of names to positive numbers, as a mapping with string keys."""
     if isinstance(entries, list):
         entries = dict.fromkeys(map(str, entries), 1)
     if not isinstance(entries, dict) or not entries or not all(map(_is_weight, entries.values())):
@@ -211,7 +211,7 @@ def parse_size(size: str, where: str = "size") -> tuple[int, int]:
     """`5x4` -> (5, 4): width and height in cells.
 
     Raises:
-        UsageError: not of that form, fewer than two cells, or too large a map.
+        UsageError: not of that form, fewer than two cells, or a map that is too large.
     """
     found = re.fullmatch(r"([1-9]\d{0,9})x([1-9]\d{0,9})", str(size), re.ASCII)
     if not found or size == "1x1":
@@ -229,7 +229,7 @@ def parse_lengths(lengths: str, where: str = "path length") -> tuple[int, int | 
     """`10-16` -> (10, 16), `110-` -> (110, None): moves, both ends included.
 
     Raises:
-        UsageError: not of that form, or the greater number first.
+        UsageError: not of that form, or the larger number comes first.
     """
     found = re.fullmatch(r"(\d{1,12})-(\d{1,12})?", str(lengths), re.ASCII)
     least, most = (int(found[1]), int(found[2]) if found[2] else None) if found else (1, 0)

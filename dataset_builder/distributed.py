@@ -7,10 +7,10 @@
     python -m dataset_builder.distributed big.yaml --out /data/big --executor jobs --tasks 64 --machines 8 \
         --bucket ORG/mazes --flavor cpu-upgrade
 
-Every rank takes every `tasks`-th job of a stage. Stages wait for one another by datatrove's own bookkeeping in the log
+Every rank takes every `tasks`-th job of a stage. Stages wait for one another through datatrove's records in the log
 folder. All ranks must see `--out` and the logs: one file system, or for Hugging Face Jobs a bucket mounted at /data.
 
-What a billion rows take stands in benchmarks/BUILD.md.
+benchmarks/BUILD.md has the cost of a billion rows.
 """
 
 import hashlib
@@ -77,12 +77,12 @@ class Stage(PipelineStep):
     type = "MAZES"
 
     def __init__(self, name: str, work: Callable, config: BuildConfig, out: Path) -> None:
-        self.name = name  # the statistics that it makes carry the name
+        self.name = name  # labels the stage's statistics
         super().__init__()
         self.work, self.config, self.out = work, config, out
 
     def run(self, data=None, rank: int = 0, world_size: int = 1):
-        """Do this rank's share, unless the dataset is there already."""
+        """Do this rank's share, unless the dataset is already complete."""
         if not record_of(self.config, self.out):
             with self.track_time():
                 self.work(self.config, self.out, rank, world_size)
@@ -95,9 +95,9 @@ def chain(
     """The executors of all stages, each depending on the one before; returns the last.
 
     Args:
-        logs: datatrove's folder; each config has one of its own in it.
+        logs: datatrove's folder; each config has its own subfolder.
         tasks: ranks of the hash and write stages; the others have one.
-        options: further arguments of `executor`.
+        options: additional arguments of `executor`.
         local: the ranks that this machine runs, where several run `LocalPipelineExecutor` on a shared folder.
     """
     key = hashlib.sha256(json.dumps(asdict(config)).encode()).hexdigest()[:12]
@@ -121,10 +121,10 @@ def chain(
 
 
 def launch_jobs(words: list[str], machines: int, tasks: int, bucket: str, flavor: str, image: str) -> list[str]:
-    """Start Hugging Face Jobs that share a bucket, each a part of the ranks; returns their addresses.
+    """Start Hugging Face Jobs that share a bucket, each running some of the ranks; returns their URLs.
 
     Args:
-        words: arguments of this module but those on where to run.
+        words: the command-line arguments of this module, except those that choose where to run.
         image: a Docker image with `ascii-maze[distributed]`.
     """
     from huggingface_hub import Volume, run_job
@@ -162,7 +162,7 @@ def main(
 ) -> None:
     """Build a dataset on many processes or machines; the same bytes as `ascii-maze build`."""
     chosen = load_config(config, seed, limit)
-    # What is wrong with the folder is said here, not in the logs of a rank.
+    # A problem with the folder is reported here, not in the logs of a rank.
     if record_of(chosen, out) and not complete_record(chosen, out):
         raise UsageError(f"{out} lacks a file of its dataset; `ascii-maze build {config}` makes it again")
     logs = logs or out.with_name(f"{out.name}-logs")
@@ -194,7 +194,7 @@ def _option(word: str) -> tuple[str, str | int]:
 
 
 if __name__ == "__main__":
-    # Under its own name: what belongs to `__main__` reaches another machine without the names that it uses.
+    # Imported under its own name: objects of `__main__` are pickled without the module's globals.
     from dataset_builder.distributed import main
 
     try:

@@ -1,4 +1,4 @@
-"""A split of a dataset to work on: a folder that `ascii-maze build` made, or ORG/NAME[@REVISION] on the Hub."""
+"""Loads a split of a dataset: a folder that `ascii-maze build` made, or ORG/NAME[@REVISION] on the Hub."""
 
 import hashlib
 import json
@@ -15,16 +15,16 @@ STRATA = ("generator", "width", "height", "solved_by")
 
 
 def load_split(dataset: str, split: str, config: str | None = "prompts", columns: Sequence[str] = ()):
-    """One split of a dataset, as it lies on disk.
+    """One split of a dataset, in the order on disk.
 
     Args:
         dataset: a folder or a Hub id, with a revision after `@`.
-        config: `prompts` holds the messages as models were trained on them, and the facts of each maze.
-        columns: that it must have.
+        config: `prompts` holds the messages that models are trained on, and the facts of each maze.
+        columns: required columns.
 
     Raises:
-        UsageError: nothing can be of that name.
-        AsciiMazeError: there is no such config or split, nothing is in it, or it lacks a column.
+        UsageError: the name is neither a folder nor of the form of a Hub id.
+        AsciiMazeError: there is no such config or split, or it is empty or lacks a column.
     """
     from datasets import load_dataset
 
@@ -33,14 +33,14 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
     reference = find_reference(dataset)
     if reference is None:
         raise UsageError(f"{what} (there is no such folder, and it is not of the form {HUB_FORM}); {build}")
-    # `datasets` calls it by the last part of its path, which `.` has none of.
+    # `datasets` names it after the last part of its path; `.` has none.
     place = str(Path(reference.name).resolve()) if reference.is_local else reference.name
     if reference.is_local and not Path(place).is_dir():
         raise UsageError(f"{what}: that is not a folder; give one that `ascii-maze build` made")
     try:
         cache = cache_of(Path(place)) if reference.is_local else None
         rows = load_dataset(place, config, split=split, revision=reference.revision, cache_dir=cache)
-    except Exception as error:  # whatever the parsers raise on untrusted files
+    except Exception as error:  # on untrusted files the parsers may raise anything
         raise AsciiMazeError(f"{what} ({reason(error)})" + f"; {build}" * reference.is_local) from error
     if not len(rows):
         raise AsciiMazeError(f"split '{split}' of dataset '{dataset}' is empty")
@@ -54,10 +54,10 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
 
 
 def cache_of(folder: Path) -> str:
-    """A folder of the cache for the present state of a local dataset.
+    """The cache folder for the current state of a local dataset.
 
-    `datasets` knows a folder by its base name and its card alone: it would read a rebuilt dataset, or another of that
-    name, from what it kept of the first.
+    `datasets` identifies a folder by its base name and its card alone, so for a rebuilt dataset, or another one of the
+    same name, it would return the cached rows of the first.
     """
     from datasets import config
 
@@ -68,22 +68,22 @@ def cache_of(folder: Path) -> str:
 
 
 def first_rows(rows, limit: int | None):
-    """The first so many rows of a split, or all of them."""
+    """The first `limit` rows of a split, or all of them."""
     return rows.select(range(min(limit or len(rows), len(rows))))
 
 
 def limited_rows(rows, limit: int | None):
-    """At most so many rows of a split, in their order: of every stratum its share, and of each the first ones.
+    """At most `limit` rows of a split, in their order: the first rows of every stratum, in proportion to its size.
 
-    Strata are generator, size and whether a rule solves the maze. Where rows do not say the last, as those of datasets
-    that are split by maze, they are the first rows.
+    Strata are generator, size and whether a rule solves the maze. Where rows lack the last, as in datasets
+    that are split by maze, the first `limit` rows are taken.
     """
     rows, count = limited_first(rows, limit)
     return first_rows(rows, count)
 
 
 def limited_first(rows, limit: int | None) -> tuple[Any, int]:
-    """All rows of a split, those of `limited_rows` before the others, and how many these are."""
+    """All rows of a split, with those of `limited_rows` first, and the number of these."""
     if limit is None or limit >= len(rows) or not set(STRATA) <= set(rows.column_names):
         return rows, min(limit or len(rows), len(rows))
     strata: dict[tuple, list[int]] = {}
@@ -96,7 +96,7 @@ def limited_first(rows, limit: int | None) -> tuple[Any, int]:
 
 
 def _shares(strata: list[list[int]], limit: int) -> list[list[int]]:
-    """The first places of each stratum in proportion to its size, `limit` in all; the largest remainders round up."""
+    """The first indices of each stratum in proportion to its size, `limit` in all; the largest remainders round up."""
     total = sum(map(len, strata))
     exact = [limit * len(places) / total for places in strata]
     counts = [int(share) for share in exact]
@@ -107,10 +107,10 @@ def _shares(strata: list[list[int]], limit: int) -> list[list[int]]:
 
 
 def load_mazes(dataset: str, split: str, limit: int | None = None) -> list[dict]:
-    """The rows of a split of config `prompts`, in memory, at most so many; see `load_split` and `limited_rows`.
+    """At most `limit` rows of a split of config `prompts`, in memory; see `load_split` and `limited_rows`.
 
     Raises:
-        AsciiMazeError: also where a row has no maze, or says of it what is not true.
+        AsciiMazeError: also if a row has no maze, or states something false about it.
     """
     rows = limited_rows(load_split(dataset, split), limit).to_list()
     for number, row in enumerate(rows):

@@ -1,9 +1,9 @@
-"""On-policy preference pairs: what a model itself gets right and wrong, instead of answers made up for it.
+"""On-policy preference pairs: right and wrong answers of the model itself, instead of synthetic ones.
 
 A model is sampled several times on every maze, its answers are scored, and the best is paired with a worse one. Pairs
-from the policy that is to be trained teach more than synthetic ones (Tajwar et al., "Preference fine-tuning of LLMs
-should leverage suboptimal, on-policy data", ICML 2024). A maze is left out if no answer arrives or
-all are equally good.
+sampled from the policy to be trained teach more than synthetic ones (Tajwar et al., "Preference fine-tuning of LLMs
+should leverage suboptimal, on-policy data", ICML 2024). A maze is left out if no answer reaches
+the goal or all are equally good.
 """
 
 import functools
@@ -45,15 +45,15 @@ class Pair(NamedTuple):
 def replace_preferences(
     config: BuildConfig, out: Path, model: str, samples: int, on_progress: OnProgress, chat: Chat = AS_IT_IS
 ) -> BuildRecord:
-    """Replace config `preference` of a built dataset by pairs of a model's answers; returns the new build.json.
+    """Replace config `preference` of a built dataset with pairs of a model's answers; returns the new build.json.
 
-    The old pairs stay until all new ones are made. A run that was interrupted is resumed by the same call.
+    The old pairs stay until all new ones are made. The same call resumes an interrupted run.
 
     Args:
         config: what `out` was built from.
         model: as `ascii_maze.models.loading.load_model` takes it.
         samples: answers per maze.
-        chat: how it reads conversations; by default as its tokenizer says.
+        chat: how conversations are formatted for it; by default with its tokenizer's template.
 
     Raises:
         UsageError: `out` holds no such dataset, or was not made here.
@@ -105,7 +105,7 @@ def replace_preferences(
 def _pairs(
     config: BuildConfig, out: Path, staging: Path, split: str, walker: tuple, samples: int, on_progress: OnProgress
 ):
-    """The table of one split; its pairs are kept chunk by chunk in `staging`."""
+    """The table of one split; its pairs are saved in `staging` chunk by chunk."""
     import pyarrow
     import pyarrow.parquet
 
@@ -134,7 +134,7 @@ def _pairs(
 
 
 def _ask(rows: list[dict], walker: tuple, decoding: Decoding, on_progress: Callable[[int], None]) -> list[Pair]:
-    """The pairs that a model's answers to some mazes give; `place` counts within these."""
+    """The pairs from a model's answers to some mazes; `place` is an index into `rows`."""
     model, tokenizer = walker
     answers = answer_mazes(model, tokenizer, rows, decoding, on_progress)
     pairs = []
@@ -146,15 +146,15 @@ def _ask(rows: list[dict], walker: tuple, decoding: Decoding, on_progress: Calla
 
 
 def quality(score: PathScore) -> tuple:
-    """What makes one answer better than another: to arrive, in few moves; else to be legal for long and get near."""
+    """A sort key, larger for better answers: valid ones in few moves, then those legal for longer and nearer."""
     return score.valid, -(score.excess_moves or 0), score.parsed, score.legal_prefix + score.progress
 
 
 def best_and_worse(maze: Maze, completions: list[str], key: str) -> tuple[str, str, str] | None:
-    """The best answer, one of the worse ones and what is wrong with it; None where there are no two such.
+    """The best answer, a worse one and what is wrong with it; None if there is no such pair.
 
     Args:
-        key: decides which of several worse ones.
+        key: seeds the choice among several worse ones.
     """
     scored = [(quality(score_path(maze, completion)), completion) for completion in completions]
     best = max(scored, key=lambda pair: pair[0])

@@ -1,4 +1,4 @@
-"""Answers with a thought before them, in the same arrays as the rest of a row."""
+"""Answers preceded by a thought, made as whole arrays like the other columns."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,14 @@ from ascii_maze.mazes.reasoning import AFTER_PATH, BEFORE_PATH, BEFORE_THOUGHT
 from .styled import texts
 
 KINDS = {"steps": thoughts.STEPS, "search_dfs": thoughts.DEPTH_FIRST, "search_bfs": thoughts.BREADTH_FIRST}
-# Another maze's search comes from another row, and is put in when the rows are together.
+# Takes the search of another row's maze, so it is filled in once all rows are together.
 OTHERS = "corrupt"
 
 
 def think(
     mazes: MazeBatch, letters: np.ndarray, offsets: np.ndarray, reasoning: Sequence[str], drawn: np.ndarray
 ) -> pyarrow.StringArray:
-    """The thought of every maze: in its way of reasoning; nothing for `none` and `corrupt`.
+    """The thought of every maze, in its way of reasoning; empty for `none` and `corrupt`.
 
     Args:
         letters, offsets: the mazes' shortest paths, from `kernels.solve`.
@@ -52,10 +52,10 @@ def _thoughts(kind, mazes, here, letters, offsets) -> pyarrow.StringArray:
 
 
 def others_of(widths: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """For each row another one, int64 (n,): the next of the same size, of any size where there is no other.
+    """For each row the index of another one, int64 (n,): the next of the same size, or of any size if there is none.
 
     Raises:
-        UsageError: there is one row alone.
+        UsageError: there is only one row.
     """
     count = len(widths)
     if count == 1:
@@ -74,10 +74,10 @@ def others_of(widths: np.ndarray, heights: np.ndarray) -> np.ndarray:
 
 
 def answers(paths: pyarrow.StringArray, thought: pyarrow.StringArray, thinks: np.ndarray) -> pyarrow.StringArray:
-    """Paths as whole answers: behind their thoughts where a row thinks.
+    """Complete answers: the paths, preceded by their thoughts in rows that have one.
 
     Args:
-        thinks: bool (n,).
+        thinks: bool (n,), the rows with a thought.
     """
     if not thinks.any():
         return paths

@@ -26,7 +26,7 @@ from .styled import draw, show, texts
 from .walked import walked
 
 FACTS = ("id", "maze", "solution", "generator", "width", "height", *Facts._fields)
-# Beside them in datasets that are split by layout; older ones have the bytes that they had.
+# Additional facts of datasets that are split by layout; those split by maze keep the bytes of older releases.
 PLANNING_FACTS = ("solved_by", "decisions", "against_greedy")
 
 
@@ -64,12 +64,12 @@ def tables(config: BuildConfig, kinds: list[Kind], chosen: Chosen) -> Iterator[t
 
 def _columns(config: BuildConfig, kind: Kind, indices: np.ndarray, fingerprints: np.ndarray) -> pyarrow.Table:
     """Facts, prompt and answers of mazes of one kind, in the order of their indices."""
-    style = config.prompt_styles[0]  # an answer looks the same whatever is shown
+    style = config.prompt_styles[0]  # the answer does not depend on the maze style
     mazes = mazes_at(kind.generator, kind.width, kind.height, indices, config.seed, kind.braid, kind.endpoints)
     letters, offsets = kernels.solve(mazes.open, mazes.ends)
     maze = _fixed_width(kernels.render(mazes.open, mazes.ends))
     solution = _answers(letters, offsets, mazes, PLAIN)
-    # What is wrong with an answer depends on the maze alone, not on its position in the dataset.
+    # The fault of a rejected answer depends on the maze alone, not on its position in the dataset.
     keys = kernels.item_keys(config.seed, "rejected", kind.width, kind.height, fingerprints)
     worse, worse_offsets, kinds = reject(mazes, letters, offsets, keys, config.rejected)
     count, shown = len(indices), draw(config.shown, "maze style", config.seed, kind, fingerprints)
@@ -105,7 +105,7 @@ def _planning(mazes: MazeBatch, letters: np.ndarray, offsets: np.ndarray) -> dic
 
 
 def _thoughts(config: BuildConfig, mazes: MazeBatch, letters, offsets, reasons) -> dict[str, pyarrow.Array]:
-    """What rows think, where any do; with `corrupt` also the search that another row will take for its own."""
+    """The thoughts of the rows, if the config has any; with `corrupt` also the searches that other rows take over."""
     columns = {}
     if list(config.reasoning) != ["none"]:
         columns["thought"] = think(mazes, letters, offsets, list(config.reasoning), reasons)
@@ -115,7 +115,7 @@ def _thoughts(config: BuildConfig, mazes: MazeBatch, letters, offsets, reasons) 
 
 
 def _with_thoughts(config: BuildConfig, column: dict[str, pyarrow.Array]) -> list[pyarrow.Array]:
-    """Right and wrong answers of every row, both behind the same thought: they differ in the path alone."""
+    """Right and wrong answers of every row, after the same thought, so that they differ in the path alone."""
     paths = [column["answer"], column["rejected"]]
     if "thought" not in column:
         return paths
@@ -131,7 +131,7 @@ def _messages(roles: tuple[str, ...], contents: tuple[pyarrow.Array, ...]) -> py
     """One list of messages per row; a content of length 1 is the same text in every row."""
     count, size = max(map(len, contents)), len(roles)
     starts = np.cumsum([0, *map(len, contents)])
-    # The concatenated texts, taken row by row.
+    # Indices into the concatenated texts, row by row.
     order = [start + np.minimum(np.arange(count), len(content) - 1) for start, content in zip(starts, contents)]
     content = pyarrow.concat_arrays(contents).take(pyarrow.array(np.stack(order, axis=1).ravel()))
     role = pyarrow.array(roles).take(pyarrow.array(np.tile(np.arange(size), count)))
@@ -146,14 +146,14 @@ def _fixed_width(codes: np.ndarray) -> pyarrow.StringArray:
 
 
 def _hexadecimal(fingerprints: np.ndarray) -> np.ndarray:
-    """uint64 (n,) as 16 hexadecimal digits each, uint8 (n, 16)."""
+    """The 16 hexadecimal digits of each of uint64 (n,), as ASCII codes, uint8 (n, 16)."""
     octets = fingerprints.astype(">u8").view(np.uint8).reshape(-1, 8)
     digits = np.stack([octets >> 4, octets & 15], axis=2).reshape(-1, 16)
     return np.frombuffer(b"0123456789abcdef", dtype=np.uint8)[digits]
 
 
 def _answers(letters: np.ndarray, offsets: np.ndarray, mazes: MazeBatch, style: PromptStyle) -> pyarrow.StringArray:
-    """Concatenated moves as answers in a style; an answer that is not moves stays as it is."""
+    """Concatenated moves as answers in a style; an answer that is not moves is left unchanged."""
     if style.answer == "coordinates":
         text, columns = letters.tobytes().decode("ascii"), mazes.open.shape[2]
         paths = [text[start:end] for start, end in pairwise(offsets.tolist())]

@@ -1,7 +1,7 @@
 """build.json, the record of a built dataset: its type, its one writer and its one reader.
 
-A folder may come from anyone, so the reader checks what others rely on: no key is missing, and every file that is
-named lies in the folder of a config.
+A folder may be untrusted, so the reader checks what other modules rely on: no key is missing, and every file named
+is in the folder of a config.
 """
 
 import json
@@ -13,7 +13,7 @@ from ascii_maze.errors import UsageError
 from ascii_maze.files import write_text
 
 RECORD = "build.json"
-# The configs of a dataset, each a folder of parquet files; and the one that some have beside them.
+# The configs of every dataset, each a folder of parquet files, and an optional one.
 CONFIGS = ("mazes", "sft", "preference", "prompts")
 STEPS = "steps"
 _FILE = re.compile(rf"(?:{'|'.join((*CONFIGS, STEPS))})/\w+-\d+-of-\d+\.parquet", re.ASCII)
@@ -21,13 +21,13 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class PreferencesSource(TypedDict):
-    """Whose answers make the pairs of config `preference`, where they are not made up.
+    """The source of the pairs of config `preference`, if they are a model's answers and not synthetic.
 
     Attributes:
         model: as it was named.
-        model_sha256: of its commits or files, those of an adapter's base included, and how it was loaded; 12 digits.
+        model_sha256: of its commits or files, including those of an adapter's base, and how it was loaded; 12 digits.
         samples: answers per maze.
-        chat: how it was to read conversations, where that was not left to its tokenizer.
+        chat: how conversations were formatted for it, if not with its tokenizer's own template.
     """
 
     model: str
@@ -43,8 +43,8 @@ class BuildRecord(TypedDict):
 
     Attributes:
         config: the fields of `BuildConfig`.
-        versions: package -> version, of those that have a say in the files' bytes.
-        rows: "CONFIG/SPLIT" -> how many.
+        versions: package -> version, of those that affect the files' bytes.
+        rows: "CONFIG/SPLIT" -> number of rows.
         files: path in the folder -> sha256 in hexadecimal.
         shared_between_splits: "A/B" -> mazes that both hold.
         layouts_shared_between_splits: "A/B" -> wall layouts that both hold, of a dataset that is split by layout.
@@ -69,7 +69,7 @@ def read_record(folder: Path) -> BuildRecord:
     """Read the build.json of a folder.
 
     Raises:
-        UsageError: it cannot be read, or is not what a build writes.
+        UsageError: it cannot be read, or a build did not write it.
     """
     path = folder / RECORD
     try:
@@ -85,7 +85,7 @@ def parse_record(content: bytes, where: str) -> BuildRecord:
         where: the file's name, for errors.
 
     Raises:
-        UsageError: it is not what a build writes.
+        UsageError: a build did not write it.
     """
     try:
         record = json.loads(content)
@@ -98,7 +98,7 @@ def parse_record(content: bytes, where: str) -> BuildRecord:
 
 
 def _fault(record: Any) -> str | None:
-    """What keeps a value from being a record."""
+    """The reason why a value is not a record, or None if it is one."""
     if not isinstance(record, dict):
         return "is not an object"
     for key in ("files", "config", "versions", "rows", "shared_between_splits"):

@@ -1,11 +1,11 @@
-"""The folder of a dataset while something in it is made: staged beside the dataset, moved into place when complete.
+"""The staging folder of a build: files are written there, and moved into the dataset when complete.
 
     OUT/.unfinished/build-KEY/           one build's work; KEY is a hash of its whole configuration
-    OUT/.unfinished/build-KEY/dataset/   its files as they will lie in OUT
-    OUT/.unfinished/preferences-KEY/     the same for pairs of a model's own answers
+    OUT/.unfinished/build-KEY/dataset/   its files, laid out as in OUT
+    OUT/.unfinished/preferences-KEY/     likewise for pairs of a model's own answers
 
-Once build.json lies among the staged files the rest is renames, which whoever comes next completes. So a process may
-be killed at any moment: the folder then holds the old dataset, or the next command makes it the new one.
+Once build.json is among the staged files only renames are left, which the next command completes. So a process may
+be killed at any moment: the folder then holds the old dataset, or the next command completes the new one.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from .card import render_card, render_config, render_samples
 from .config import BuildConfig
 from .schema import RECORD, BuildRecord, read_record, write_record
 
-# What has a say in the bytes of the files.
+# The packages that affect the bytes of the files.
 VERSIONED = ("ascii-maze", "numpy", "numba", "pyarrow")
 PAGES = ("README.md", "config.yaml", "samples.svg")
 
@@ -38,12 +38,12 @@ def short_hash(value) -> str:
 
 
 def staged_dataset(staging: Path) -> Path:
-    """The folder of the files that go to the dataset, as they will lie there."""
+    """The folder of the files that go to the dataset, with the same layout."""
     return staging / "dataset"
 
 
 def record_of(config: BuildConfig, out: Path) -> BuildRecord | None:
-    """The record of this very build if `out` holds it; None if a build may go there. The files are not looked at.
+    """The record of this very build if `out` holds it; None if a build may be made there. Its files are not checked.
 
     Raises:
         UsageError: `out` holds something else, or its build.json is broken.
@@ -54,21 +54,21 @@ def record_of(config: BuildConfig, out: Path) -> BuildRecord | None:
             return record
         raise UsageError(f"{out} holds a dataset of another config or seed; remove it or give another --out")
     if out.is_dir() and not _interrupted(out) and set(os.listdir(out)) - {MARK, UNFINISHED}:
-        raise UsageError(f"{out} is not empty and is not a dataset of ours; give another --out")
+        raise UsageError(f"{out} is not empty and is not a dataset made by `ascii-maze build`; give another --out")
     return None
 
 
 def _of_today(config: dict) -> dict:
-    """A recorded config with the keys that there were not yet, whose defaults are what was built then."""
+    """A recorded config with the keys added since, whose defaults describe what was built then."""
     defaults = BuildConfig(name="", sizes={}, generators={}, splits={})
     return json.loads(json.dumps(asdict(defaults))) | config
 
 
 def complete_record(config: BuildConfig, out: Path) -> BuildRecord | None:
-    """The record of this very build if `out` holds all its files as they were built; None if something is to do.
+    """The record of this very build if `out` holds all its files unchanged; None if something is left to build.
 
     Raises:
-        UsageError: `out` holds something else, or a file is not as it was built.
+        UsageError: `out` holds something else, or a file has changed since it was built.
     """
     record = record_of(config, out)
     if record is None or _interrupted(out) or _leftovers(out, ("build",)):
@@ -82,10 +82,10 @@ def complete_record(config: BuildConfig, out: Path) -> BuildRecord | None:
 
 
 def missing_files(record: BuildRecord, out: Path) -> list[str]:
-    """The files of a dataset that are not there.
+    """The files that are missing from a dataset.
 
     Raises:
-        UsageError: one is there and is not as it was built.
+        UsageError: a file exists but has changed since it was built.
     """
     missing = [path for path in ("README.md", *record["files"]) if not (out / path).is_file()]
     for path, digest in record["files"].items():
@@ -95,7 +95,7 @@ def missing_files(record: BuildRecord, out: Path) -> list[str]:
 
 
 def publish(config: BuildConfig, staging: Path, out: Path, record: BuildRecord) -> BuildRecord:
-    """Write the pages beside the staged files, then move everything into place; returns the record."""
+    """Write the card and its picture to the staged files, then move everything into place; returns the record."""
     staged = staged_dataset(staging)
 
     def locate(path: str) -> Path:
@@ -110,17 +110,17 @@ def publish(config: BuildConfig, staging: Path, out: Path, record: BuildRecord) 
 
 
 def complete_interrupted(out: Path) -> None:
-    """Move into place what was staged completely, and remove what is of no more use. `out` is held alone."""
+    """Move complete staging folders into place, and remove what is no longer needed. The caller holds the lock."""
     interrupted = _interrupted(out)
     for staging in interrupted:
         _move_into_place(staging, out)
     if (out / RECORD).is_file():
-        # Pairs that a model was asked for are kept until a dataset with pairs is in place.
+        # Pairs sampled from a model are kept until a dataset with pairs is in place.
         remove_leftovers(out, ("build", "preferences") if interrupted else ("build",))
 
 
 def remove_leftovers(out: Path, of: tuple[str, ...] = ("build", "preferences")) -> None:
-    """Remove what was staged and never finished, if the folder is ours."""
+    """Remove staging folders that were never completed, if the folder was made by this package."""
     for staging in _leftovers(out, of):
         remove_inside(staging, out)
     if is_ours(out) and (out / UNFINISHED).is_dir() and not os.listdir(out / UNFINISHED):
@@ -128,7 +128,7 @@ def remove_leftovers(out: Path, of: tuple[str, ...] = ("build", "preferences")) 
 
 
 def _move_into_place(staging: Path, out: Path) -> None:
-    """The files, the record last; each step may be the one after which the process was killed last time."""
+    """Move the files, the record last; an earlier process may have been killed after any of these steps."""
     staged = staged_dataset(staging)
     record = read_record(staged)
     before = read_record(out)["files"] if (out / RECORD).is_file() else {}
@@ -141,7 +141,7 @@ def _move_into_place(staging: Path, out: Path) -> None:
 
 
 def _interrupted(out: Path) -> list[Path]:
-    """Work that was staged completely and not moved into place to the end."""
+    """Staging folders that are complete but not fully moved into place."""
     if not is_ours(out):
         return []
     return sorted(record.parents[1] for record in (out / UNFINISHED).glob(f"*-*/dataset/{RECORD}"))

@@ -1,9 +1,9 @@
 """Strata of held-out splits: short and long paths, few and many decisions, of easy and of hard mazes.
 
-What is long for mazes of 4x4 cells is short for 7x7, and a generator that winds has other paths than one that
-branches. So a kind's bins end at the quantiles of its own mazes, those at the beginning of its sequence, and depend on
-nothing else. All strata get equally many rows, whatever share of the kind's mazes they hold, except for those that
-hold hardly any: hard mazes with short paths and few decisions.
+A path that is long for 4x4 cells is short for 7x7, and winding generators have longer paths than branching ones. So
+the bins of a kind are bounded by quantiles of its own mazes, the first of its sequence, and depend on nothing else.
+All strata get equally many rows, regardless of their share of the kind's mazes, except for those with very few: hard
+mazes with short paths and few decisions.
 """
 
 from functools import cache
@@ -23,7 +23,7 @@ ANY: Span = (0, None)
 
 
 class Stratum(NamedTuple):
-    """Moves of the shortest path and decisions on it, each from the first number to the last."""
+    """Moves of the shortest path and decisions on it, each as an inclusive range."""
 
     lengths: Span = ANY
     decisions: Span = ANY
@@ -40,7 +40,7 @@ def strata_of(kind, seed: int, lengths: int, decisions: int) -> dict[str, list[S
         decisions: likewise.
 
     Returns:
-        For `easy`, `hard` and `any`, its strata; none where such mazes are too rare.
+        `easy`, `hard` and `any` -> the strata; empty where such mazes are too rare.
     """
     indices = np.arange(SURVEYED)
     mazes = mazes_at(kind.generator, kind.width, kind.height, indices, seed, kind.braid, kind.endpoints)
@@ -57,7 +57,7 @@ def strata_of(kind, seed: int, lengths: int, decisions: int) -> dict[str, list[S
 
 
 def spans(values: np.ndarray, bins: int) -> list[Span]:
-    """Whole numbers in so many bins that end at quantiles of some values; fewer where quantiles are the same."""
+    """At most `bins` ranges of integers, bounded by quantiles of some values; fewer if quantiles coincide."""
     ends = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf")).astype(int).tolist()
     ends = [end for end in ends if end < values.max()]
     return list(zip([0, *(end + 1 for end in ends)], [*ends, None]))

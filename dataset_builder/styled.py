@@ -1,6 +1,6 @@
 """How the rows of a dataset show their mazes: each in a style, drawn by weight.
 
-What a row gets depends on the seed and its maze alone, not on its place, so it is the same with any number of workers.
+A row's style depends on the seed and its maze alone, not on its position, so the number of workers does not matter.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ from ascii_maze.metrics.path_validity.writing import write
 
 from .config import BuildConfig, Kind, quotas
 
-TRIED = 32  # mazes of a kind that are tried in a style before the build
+TRIED = 32  # mazes per kind on which a style is tried before the build
 
 
 def draw(weights: Mapping[str, float], stream: str, seed: int, kind: Kind, fingerprints: np.ndarray) -> np.ndarray:
-    """Which of some names each row gets, as positions in `weights`, int64 (n,).
+    """Draw a name for each row, as positions in `weights`, int64 (n,).
 
     Args:
-        stream: what is drawn; two of them share no randomness.
+        stream: the purpose of the draw; different streams are independent.
         fingerprints: uint64 (n,), of the mazes.
     """
     if len(weights) == 1:
@@ -48,7 +48,7 @@ def show(mazes: MazeBatch, styles: Sequence[str], drawn: np.ndarray) -> pyarrow.
         drawn: int64 (n,), positions in `styles`.
 
     Raises:
-        MazeError: one cannot be said in its style.
+        MazeError: a maze cannot be written in its style.
     """
     maps, columns, places = mazes.maps(), [], []
     for number, style in enumerate(styles):
@@ -64,7 +64,7 @@ def check_styles(config: BuildConfig) -> None:
     """Try the styles of cells on some mazes of every kind.
 
     Raises:
-        UsageError: a kind has mazes that cannot be said in a style.
+        UsageError: a kind has mazes that cannot be written in a style.
     """
     for style in config.shown:
         if not STYLES[style].cells:

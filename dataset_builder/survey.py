@@ -1,4 +1,4 @@
-"""Whether there are as many mazes as a config asks for, and how many to hash to find them."""
+"""Estimates whether there are as many mazes as a config asks for, and how many to hash to find them."""
 
 import functools
 import math
@@ -12,7 +12,7 @@ from .choose import BARREN, FINGERPRINT, Part, asks_for_lengths, candidates, cho
 from .config import BuildConfig, Kind, Quota
 from .config_values import SPLIT_SOURCES
 
-# Mazes of a kind that are made to estimate how many there are, and where path lengths are asked for.
+# Mazes generated per kind to estimate how many there are, and the same where path lengths are asked for.
 SURVEY, LONG_SURVEY = 2_048, 16_384
 # Path lengths rarer than this among a kind's mazes are refused: looking for them would take most of the build.
 RAREST = 1 / 1000
@@ -26,12 +26,12 @@ def survey(config: BuildConfig, asked: list[Quota]) -> tuple[int, bool]:
     population", Scand. J. Statist. 1984).
 
     Raises:
-        AsciiMazeError: the path lengths asked for are too rare, or a split to be held out has too few layouts.
+        AsciiMazeError: the path lengths asked for are too rare, or a held-out split has too few layouts.
     """
     ranges = [split_range(SPLIT_SOURCES[quota.split], config.split_by) for quota in asked]
     shares = [(high - low) / 2**64 for low, high in ranges]
     demand = math.ceil(max(quota.count / share for quota, share in zip(asked, shares)))
-    # A population of n shows its first copies in about sqrt(n) draws.
+    # The first duplicates appear after about sqrt(n) draws from a population of n.
     drawn = max(LONG_SURVEY if asks_for_lengths(config) else SURVEY, math.isqrt(32 * demand))
     found = candidates(config, asked[0].kind, 0, drawn)
     distinct, population = _population(found[FINGERPRINT])
@@ -55,21 +55,21 @@ def survey(config: BuildConfig, asked: list[Quota]) -> tuple[int, bool]:
 
 
 def _population(marks: np.ndarray) -> tuple[int, float]:
-    """How many of some marks are distinct, and how many distinct ones there are where they come from (Chao, 1984)."""
+    """The number of distinct marks in a sample, and the estimated number in its population (Chao, 1984)."""
     _, copies = np.unique(marks, return_counts=True)
     once, twice = int((copies == 1).sum()), int((copies == 2).sum())
     return len(copies), len(copies) + once * (once - 1) / (2 * twice + 2)
 
 
 def check_layouts(asked: list[Quota], shares: list[float], layouts: float) -> None:
-    """Check that splits to be held out have at least as many wall layouts of a kind as rows.
+    """Check that held-out splits have at least as many wall layouts of a kind as rows.
 
     Args:
         shares: of the range of marks that each quota's split takes from.
         layouts: of the kind, in all.
 
     Raises:
-        AsciiMazeError: one has fewer; most of its rows would be a few layouts with other ends.
+        AsciiMazeError: one has fewer; most of its rows would repeat a few layouts with other starts and goals.
     """
     wanted: dict[str, int] = {}
     for quota in asked:
@@ -85,7 +85,7 @@ def check_layouts(asked: list[Quota], shares: list[float], layouts: float) -> No
 
 
 def check_crowded(config: BuildConfig, kinds: dict[Kind, list[Quota]], hashed: dict[Kind, int]) -> dict[Kind, int]:
-    """Try to choose the mazes of some kinds, all of one size; return how many have to be hashed for that.
+    """Try to choose the mazes of some kinds, all of one size; return how many must be hashed for that.
 
     Args:
         hashed: the survey's estimate of it.

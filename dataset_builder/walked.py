@@ -1,7 +1,7 @@
-"""Config `steps`: each maze of a dataset walked step by step, as the conversation that an evaluation would have.
+"""Config `steps`: each maze of a dataset walked step by step, as in the conversations of a step-by-step evaluation.
 
-Who walks, and what is in sight, is drawn by weight for each row; see `ascii_maze.environment.demonstrations`. It
-depends on the seed and the maze alone, not on the row's place, so it is the same with any number of workers.
+The explorer and what it sees are drawn by weight for each row; see `ascii_maze.environment.demonstrations`. The draw
+depends on the seed and the maze alone, not on the row's position, so it is the same with any number of workers.
 """
 
 import json
@@ -17,7 +17,7 @@ from ascii_maze.metrics.path_validity.maze import Maze
 from .schema import STEPS
 
 MESSAGES = pyarrow.list_(pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())]))
-# Of the tools, `move` alone is called.
+# `move` is the only tool that is called.
 _ARGUMENTS = pyarrow.struct([("direction", pyarrow.string()), ("steps", pyarrow.int32())])
 _FUNCTION = pyarrow.struct([("name", pyarrow.string()), ("arguments", _ARGUMENTS)])
 _CALLS = pyarrow.list_(pyarrow.struct([("type", pyarrow.string()), ("function", _FUNCTION)]))
@@ -29,8 +29,8 @@ def walked(mazes: list[str], drawn: list[str], keys: list[int], form: str) -> di
 
     Args:
         mazes: as text.
-        drawn: for each row what is in sight and who walks, see `demonstrations.parse_kind`.
-        keys: for each row the seed of its randomness.
+        drawn: the observation and the explorer of each row, see `demonstrations.parse_kind`.
+        keys: the random seed of each row.
         form: one of `demonstrations.FORMS`.
     """
     columns: dict[str, list[Any]] = {"prompt": [], "completion": [], "observation": [], "walker": []}

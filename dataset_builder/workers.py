@@ -24,11 +24,11 @@ def process_map(workers: int, config: BuildConfig) -> Iterator[Callable]:
     if workers == 1:
         yield map
         return
-    # Faster than to spawn; but only on Linux is a fork safe.
+    # Forking is faster than spawning, but safe only on Linux.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(config,))
     for _ in range(workers):
-        pool.submit(int)  # they start now and are ready when needed
+        pool.submit(int)  # starts the processes now, so that they are ready when needed
 
     def ordered(function, items):
         items = iter(items)

@@ -1,16 +1,16 @@
-"""Walks to learn from, in the conversation of an evaluation: what is seen, and the turn that a walker takes then.
+"""Walks to train on, in the form of an evaluation's conversation: observations and the walker's turns.
 
 | walker | how it walks |
 |---|---|
-| `shortest_path` | a shortest path, whatever is in sight |
-| `wall_follower` | the right hand on the wall, by what it has seen |
-| `depth_first` | where it has not been, else back, by what it has seen; to the goal once that is in sight |
+| `shortest_path` | a shortest path, regardless of the observation |
+| `wall_follower` | the right hand on the wall, from what it has seen |
+| `depth_first` | to unvisited places, else back, from what it has seen; to the goal once that is in sight |
 
-A turn goes on while all places around are known, since nothing that it could see on the way would change it. So a walk
-takes about a turn for each cell that it comes to, and the way back from a dead end takes one. By tool calls a turn is
-one call, a straight line.
+A turn continues while all places around are known, since no observation on the way could change it. So a walk takes
+about one turn for each new cell, and one for the way back from a dead end. With tool calls a turn is one call, a
+straight line.
 
-The messages are those of `MazeEnv`, and what a walker does depends on them alone, but for the shortest path.
+The messages are those of `MazeEnv`, and a walker's moves depend on them alone, except for the shortest path.
 """
 
 import random
@@ -31,7 +31,7 @@ FORMS = ("text", "tools")
 
 
 class ShortestPath:
-    """Walks a path that it was given, and knows of the maze what it has seen."""
+    """Walks a given path, and remembers what it has seen of the maze."""
 
     def __init__(self, path: str) -> None:
         self.path, self.memory = iter(path), Memory()
@@ -53,10 +53,10 @@ WALKERS: MappingProxyType[str, Callable[[Maze, random.Random], Explorer]] = Mapp
 
 
 def parse_kind(name: str, where: str) -> tuple[Observation, str]:
-    """`window:2 depth_first` -> what is in sight, and who walks.
+    """`window:2 depth_first` -> the observation, and the name of the walker.
 
     Args:
-        where: it was found, for errors.
+        where: its location, for errors.
 
     Raises:
         UsageError: it is not of that form, or there is no such observation or walker.
@@ -72,19 +72,19 @@ def parse_kind(name: str, where: str) -> tuple[Observation, str]:
 
 
 class Strides:
-    """An explorer of single moves that makes several in one turn, through places that it knows.
+    """Combines several moves of an explorer into one turn, as long as they lead through known places.
 
     Args:
-        explorer: whose moves these are.
-        straight: end a turn where the direction changes, too.
+        explorer: makes one move at a time.
+        straight: whether a turn also ends where the direction changes.
     """
 
     def __init__(self, explorer: Explorer, straight: bool) -> None:
         self.explorer, self.straight = explorer, straight
-        self.decided: str | None = None  # before it has seen more
+        self.decided: str | None = None  # a move chosen but not made, which awaits no observation
 
     def turn(self, text: str) -> str:
-        """The next turn, as moves with blanks between them; or `stop`."""
+        """The next turn, as moves separated by spaces, or `stop`."""
         if self.decided is None:
             self.decided = self.explorer.turn(_of_last_move(text))
         else:
@@ -101,7 +101,7 @@ class Strides:
 
 
 def _of_last_move(text: str) -> str:
-    """What is said of a turn, as if its last move were all of it; the others led through places that are known."""
+    """The text after a turn, as if that were its last move alone; the others led through known places."""
     said, *seen = text.split("\n")
     if not said.startswith(("moved ", "wall")):
         return text
@@ -114,8 +114,8 @@ class Demonstration(NamedTuple):
 
     Attributes:
         walker: one of `WALKERS`.
-        prompt: the messages with which it begins.
-        completion: those that follow, from the walker's first turn to its last.
+        prompt: the first messages.
+        completion: the messages from the walker's first turn to its last.
     """
 
     walker: str
@@ -128,7 +128,7 @@ def demonstrate(
 ) -> Demonstration:
     """A walk through a maze that has a path from S to G.
 
-    A walker that does not arrive, as a wall follower in a maze with loops may not, is replaced: by `depth_first`, and
+    A walker that does not arrive, such as a wall follower in a maze with loops, is replaced by `depth_first`, and
     that by `shortest_path`.
 
     Args:
@@ -144,7 +144,7 @@ def demonstrate(
 
 
 def _walk(env: MazeEnv, strides: Strides, form: str) -> list[dict[str, Any]]:
-    """All messages of a walk, the environment's last among them."""
+    """All messages of a walk, including the environment's last."""
     messages: list[dict[str, Any]] = list(step_prompt(env, tools=form == "tools"))
     said = env.first
     while not env.ended:

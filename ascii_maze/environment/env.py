@@ -1,13 +1,13 @@
-"""`MazeEnv`: one maze, walked by text turns or by tool calls.
+"""`MazeEnv`: one maze, walked by turns in text or by tool calls.
 
     env = MazeEnv(maze, "local")
-    env.first                 # what is seen from S, such as `open: R`
-    env.move("R", 2)          # `moved 2`, and what was seen on the way
+    env.first                 # the observation at S, such as `open: R`
+    env.move("R", 2)          # `moved 2`, and the observations on the way
     env.turn("D D L L")       # `moved 4, goal`
     env.result().score.valid  # True
 
-Whatever a model writes is answered with a text: nothing raises, and what is not a move changes nothing. No text
-repeats what the model wrote, so that no mark of a chat template gets into the next message that way.
+Any output of a model is answered with a text: nothing raises, and an invalid turn does not move the walker. No text
+repeats the model's output, which could put a special token of its chat template into the next message.
 """
 
 import json
@@ -22,8 +22,8 @@ from .episode import ERRORS, GOAL_REACHED, OUT_OF_MOVES, OUT_OF_TURNS, STOPPED, 
 from .observations import Observation, view_of
 
 LONGEST_MOVE = 100  # steps in one call
-ERRORS_IN_A_ROW = 3  # and the episode is over: whoever is told three times will not learn it
-# What `move` takes as a direction.
+ERRORS_IN_A_ROW = 3  # end the episode, since such a model does not recover
+# The values of `direction` in `move`.
 DIRECTIONS = MappingProxyType(
     {name: move for move, word in zip(MOVES, ("up", "down", "left", "right")) for name in (move, word)}
 )
@@ -35,16 +35,16 @@ WRONG_STEPS = f"error: steps must be a whole number from 1 to {LONGEST_MOVE}"
 WRONG_NAME = "error: the tools are move, look and stop"
 WRONG_ARGUMENTS = "error: move takes direction and steps; look and stop take nothing"
 WRONG_COUNT = "error: make one call in each turn"
-_NOWHERE = (-1, -1)  # no coordinates begin there: a walker does not know its own
+_NOWHERE = (-1, -1)  # no coordinates can begin there, since a walker does not know its own
 
 
 class MazeEnv:
     """One maze, walked once.
 
     Attributes:
-        first: what is seen at the start.
+        first: the observation at the start.
         ended: how the episode ended, one of `episode.ENDS`; None while it is running.
-        max_moves: and as many turns, whatever they hold.
+        max_moves: the limit on moves, and also on turns of any kind.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class MazeEnv:
 
         Args:
             maze: a `Maze`, or the text of one.
-            observation: or the name of one, see `observations`.
-            max_moves: twice the open positions of the map by default, enough to go everywhere and back.
+            observation: an `Observation` or its name, see `observations`.
+            max_moves: by default twice the number of open positions, enough to visit all of them and return.
 
         Raises:
             MazeError: a text that is not a maze.
-            UsageError: there is no such observation, or no move may be made.
+            UsageError: there is no such observation, or `max_moves` is below 1.
         """
         if max_moves is not None and max_moves < 1:
             raise UsageError(f"max_moves is {max_moves}; expected 1 or more")
@@ -109,7 +109,7 @@ class MazeEnv:
         return self._after_turn("", [])
 
     def turn(self, text: object) -> str:
-        """One turn in text: moves as the scorer reads them, up to the first wall; or `look`, or `stop`.
+        """One turn in text: moves in any form that the scorer reads, made up to the first wall; or `look`, or `stop`.
 
         Args:
             text: what the model wrote, as text or as chat messages.
@@ -124,7 +124,7 @@ class MazeEnv:
         return self._error(WRONG_TEXT) if moves is None else self._walk(moves)
 
     def call(self, name: object, arguments: object = None) -> str:
-        """One tool call, as it was parsed or left as JSON, whatever it holds."""
+        """One tool call with any content; arguments may be parsed or JSON text."""
         if self.ended:
             return OVER
         if not isinstance(name, str) or name not in _ARGUMENTS:
@@ -142,23 +142,23 @@ class MazeEnv:
         return self.look() if name == "look" else self.stop()
 
     def calls(self, calls: Sequence[tuple[object, object]]) -> str:
-        """The tool calls of one turn, as (name, arguments): one, or it is an error and none is made."""
+        """The tool calls of one turn, as (name, arguments). More or fewer than one are an error, and none is made."""
         if self.ended:
             return OVER
         return self.call(*calls[0]) if len(calls) == 1 else self._error(WRONG_COUNT)
 
     def result(self) -> Episode:
-        """What has become of the walk so far."""
+        """The outcome of the walk so far."""
         return episode_of(self.maze, "".join(self._moves), self.ended, self._turns, self._looks, self._errors)
 
     @property
     def place(self) -> tuple[int, int]:
-        """Row and column where the walker stands."""
+        """Row and column of the walker."""
         row, column = divmod(self._place, len(self.maze.rows[0]) + 1)
         return row - 1, column
 
     def places_of(self, text: str) -> list[tuple[int, int]]:
-        """Take a turn; the rows and columns of the places that it comes to, or of where the walker stays."""
+        """Take a turn; returns (row, column) of the places visited, or of the current one if there was no move."""
         before = len(self._moves)
         start = self.place
         self.turn(text)
@@ -170,7 +170,7 @@ class MazeEnv:
         return places[1:] or places
 
     def _walk(self, moves: str) -> str:
-        """Make moves until one meets a wall, arrives, or is the last that may be made."""
+        """Make moves until one hits a wall, arrives, or reaches the limit."""
         ground, place, trail, wall = self._ground, self._place, [], False
         for move in moves[: self.max_moves - len(self._moves)]:
             self._moves.append(move)
@@ -199,10 +199,10 @@ class MazeEnv:
         return self._after_turn(said, [], error=True)
 
     def _after_turn(self, said: str, trail: list[int], error: bool = False) -> str:
-        """Count the turn, and put its answer together.
+        """Count the turn, and compose the reply.
 
         Args:
-            trail: places that the turn came to; none where nothing is shown.
+            trail: places visited in the turn; empty to show no observation.
         """
         self._turns += 1
         if not error:

@@ -1,4 +1,4 @@
-"""The outcome of a step-by-step rollout. Its score is that of `score_path` on the moves that were made."""
+"""The outcome of a step-by-step rollout. Its score is that of `score_path` on its moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from ..mazes.terms import Terms
 from ..metrics.path_validity.maze import MOVES, START, WALL, Maze
 from ..metrics.path_validity.scoring import UNPARSED, PathScore, score_moves
 
-# How an episode ends.
+# The ways in which an episode ends.
 GOAL_REACHED, STOPPED, OUT_OF_MOVES, OUT_OF_TURNS = "goal", "stopped", "out of moves", "out of turns"
 ERRORS = "errors"
 ENDS = (GOAL_REACHED, STOPPED, OUT_OF_MOVES, OUT_OF_TURNS, ERRORS)
@@ -16,20 +16,20 @@ ENDS = (GOAL_REACHED, STOPPED, OUT_OF_MOVES, OUT_OF_TURNS, ERRORS)
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """What became of a walk.
+    """The outcome of a walk.
 
     Attributes:
-        moves: that were made, as letters without spaces; those against a wall among them.
-        ended: how, one of `ENDS`; None while it is running.
-        turns: of the walker: moves, looks and errors.
-        looks: turns that only asked what is seen.
-        errors: turns that were not a valid call, and changed nothing.
-        score: `score_path` of the moves; `score.wall_hits` are the bumps. Bumps allowed, it arrives if
-            `score.reaches_goal`.
-        loops: moves that were made before from the same place: an explorer that tracks back has none, and whoever
-            walks in circles, or against the same wall again, has many.
-        spl: success weighted by path length: the share of the way that was needed, 0 without arriving (Anderson et
-            al., arXiv:1807.06757). A move against a wall adds nothing to the way.
+        moves: the moves made, including those against a wall, as letters without spaces.
+        ended: how it ended, one of `ENDS`; None while it is running.
+        turns: number of turns: moves, looks and errors.
+        looks: turns that only asked for the observation.
+        errors: invalid turns, which changed nothing.
+        score: `score_path` of the moves; `score.wall_hits` are the bumps. If bumps are allowed, it
+            arrives if `score.reaches_goal`.
+        loops: moves repeated from the same place: none for an explorer that only backtracks, many for a walker that
+            circles or hits the same wall repeatedly.
+        spl: success weighted by path length: the length of a shortest path over that of the walk, 0 if it does not
+            arrive (Anderson et al., arXiv:1807.06757). A move against a wall adds no length.
         terms: of the reward.
     """
 
@@ -45,7 +45,7 @@ class Episode:
 
     @property
     def reward(self) -> float:
-        """The verifiable reward, 0 to 1.9: what `training.rewards` gives for the same path written at once."""
+        """The verifiable reward, 0 to 1.9: as from `training.rewards` for the same path as one answer."""
         return self.terms.total()
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def episode_of(maze: Maze, moves: str, ended: str | None, turns: int, looks: int
     """Score a walk.
 
     Args:
-        moves: as letters without spaces; may be none.
+        moves: as letters without spaces; may be empty.
     """
     score = score_moves(maze, moves) if moves else UNPARSED
     trail, loops = retrace(maze, moves)
@@ -77,10 +77,10 @@ def episode_of(maze: Maze, moves: str, ended: str | None, turns: int, looks: int
 
 
 def retrace(maze: Maze, moves: Sequence[str]) -> tuple[list[int], int]:
-    """Walk again.
+    """Replay a walk.
 
     Returns:
-        The places in `Maze.ground` that the walk came to, in order, and how many moves were made before from the same
+        The places in `Maze.ground` that the walk visited, in order, and the number of moves repeated from the same
         place.
     """
     ground, width = maze.ground, len(maze.rows[0]) + 1
@@ -95,7 +95,7 @@ def retrace(maze: Maze, moves: Sequence[str]) -> tuple[list[int], int]:
 
 
 def _terms(maze: Maze, moves: str, score: PathScore, last: int, errors: int) -> Terms:
-    """Every move counts against the walker, one against a wall too; whoever arrives by a wall still arrives."""
+    """The terms of the reward. Moves against a wall count as moves, and do not keep a walk from arriving."""
     left, shortest = maze.moves_to_goal(last), maze.shortest
     if not moves or not shortest or left is None:
         return Terms()

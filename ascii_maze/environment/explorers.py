@@ -1,16 +1,16 @@
-"""Walkers that are not models, on what a model reads: the texts of a `MazeEnv`, and nothing else of the maze.
+"""Walkers that are not models but get the same input, the texts of a `MazeEnv`.
 
-A new explorer is made for every episode, from a random generator; `turn` takes the newest text and gives the next
-turn as text, one move at a time. Places are relative to where it began.
+A new explorer is made for every episode, from a random generator; `turn` takes the latest text and returns the
+next turn as text, one move at a time. Places are relative to the start.
 
 | name | how it walks |
 |---|---|
-| `random_walk` | a random direction that it does not know to be wall, back only where there is no other |
+| `random_walk` | a random direction not known to be wall, back only if there is no other |
 | `wall_follower` | the right hand on the wall: right, else straight, left, back |
-| `depth_first` | a shortest way to a goal in sight; else where it has not been; else back the way it came |
+| `depth_first` | a shortest path to a goal in sight; else to an unvisited place; else back the way it came |
 
-Under `none` they find walls by walking into them. `shortest_path`, the upper bound, is not an explorer: it is A* with
-the whole map in view, whatever the observation (`solve`; on a map where every move costs the same, any shortest path).
+With observation `none` they find walls by walking into them. `shortest_path`, the upper bound, is not an explorer: it
+is A* with the whole map in view, whatever the observation (`Maze.solve`, since all moves cost the same).
 """
 
 import random
@@ -29,14 +29,14 @@ _CLOCKWISE = "URDL"
 
 
 class Memory:
-    """What a walker of single moves knows of its maze: where it is, and which places it has seen to be open or wall.
+    """The knowledge of an explorer: its place, and the places that it has seen to be open or wall.
 
     Attributes:
-        here: (down, right) of the start.
-        open: place -> whether it is open; absent: not known.
-        plain: places that it has seen not to be the goal, or has been to.
-        goal: its place, once it has been seen.
-        last: the newest move that did not meet a wall.
+        here: its place, (down, right) relative to the start.
+        open: place -> whether it is open; unknown places are absent.
+        plain: places that it has visited or seen not to be the goal.
+        goal: its place; None until it has been seen.
+        last: the last move that did not hit a wall.
     """
 
     def __init__(self) -> None:
@@ -48,17 +48,17 @@ class Memory:
         self._tried: str | None = None
 
     def beside(self, move: str, place: Place | None = None) -> Place:
-        """Where a move leads from a place, or from here."""
+        """The place that a move leads to from a place, by default from here."""
         (row, column), (down, right) = place or self.here, MOVES[move]
         return row + down, column + right
 
     def go(self, move: str) -> str:
-        """Make a move; the next text gives its outcome."""
+        """Record a move, whose outcome the next text gives; returns the move."""
         self._tried = move
         return move
 
     def read(self, text: str) -> None:
-        """Take in what the environment said of the last move, and what is seen now."""
+        """Update from the environment's text: the outcome of the last move, and the observation."""
         if self._tried:
             there, wall = self.beside(self._tried), text.split("\n")[0] == "wall"
             self.open[there] = not wall
@@ -68,7 +68,7 @@ class Memory:
         self.look(text)
 
     def look(self, text: str) -> None:
-        """Take in what is seen from here."""
+        """Update from the observation at the current place."""
         lines = text.split("\n")
         picture = [line for line in lines if set(line) <= {WALL, " ", "S", GOAL, HERE} and line]
         rows = (row for row, line in enumerate(picture) if HERE in line)
@@ -80,7 +80,7 @@ class Memory:
                     self.open[self.beside(move)] = move in line.removeprefix("open: ").split()
 
     def knows(self, move: str) -> bool:
-        """Whether a move leads to an open place that is not the goal, and all four neighbours of it are known."""
+        """Whether a move leads to an open place that is not the goal and has four known neighbours."""
         place = self.beside(move)
         known = place in self.plain and self.open.get(place, False)
         return known and all(self.beside(onward, place) in self.open for onward in MOVES)
@@ -96,21 +96,21 @@ class Memory:
                     self.plain.add(place)
 
     def hopeful(self) -> list[str]:
-        """The moves from here that are not known to meet a wall."""
+        """The moves from here that are not known to hit a wall."""
         return [move for move in MOVES if self.open.get(self.beside(move), True)]
 
 
 class Explorer(Protocol):
-    """Takes its turns one after the other.
+    """A walker that takes one turn after another.
 
     Attributes:
-        memory: what it knows of its maze.
+        memory: its knowledge of the maze.
     """
 
     memory: Memory
 
     def turn(self, text: str) -> str:
-        """The next turn, after what the environment said."""
+        """The next turn, in reply to the environment's text."""
 
 
 class RandomWalk:
@@ -135,7 +135,7 @@ class WallFollower:
         self.heading, self.memory = rng.randrange(4), Memory()
 
     def turn(self, text: str) -> str:
-        """Right if that may be open, else straight, left, back."""
+        """Right unless known to be wall, else straight, left, back."""
         memory = self.memory
         memory.read(text)
         if memory.last:
@@ -153,7 +153,7 @@ class DepthFirst:
         self.memory, self.trail, self.been, self.way_back = Memory(), "", {(0, 0)}, False
 
     def turn(self, text: str) -> str:
-        """Towards a goal in sight, else where it has not been, else back the way it came."""
+        """Towards a goal in sight, else to an unvisited place, else back the way it came."""
         memory, before = self.memory, self.memory.here
         memory.read(text)
         if memory.here != before:
@@ -171,7 +171,7 @@ class DepthFirst:
         return memory.go(_BACK[self.trail[-1]])
 
     def _to_goal(self) -> str | None:
-        """The first move of a shortest way over open places that it has seen to a goal that it has seen."""
+        """The first move of a shortest path over places seen to be open to a goal in sight, if there is one."""
         memory = self.memory
         if memory.goal is None:
             return None
@@ -190,5 +190,5 @@ class DepthFirst:
 EXPLORERS: MappingProxyType[str, Callable[[random.Random], Explorer]] = MappingProxyType(
     {"random_walk": RandomWalk, "wall_follower": WallFollower, "depth_first": DepthFirst}
 )
-# In the tables of an evaluation all that is not a model goes by one of these names.
+# The names in an evaluation's tables that are not models.
 ALL_BASELINES = frozenset({*BASELINES, *EXPLORERS})

@@ -1,13 +1,13 @@
-"""What a walker sees of its maze, by name, and as text.
+"""Observations: what a walker sees of its maze, by name and as text.
 
 | name | what is seen |
 |---|---|
 | `full` | the whole map, with @ where you stand |
-| `window:2` | the 5x5 characters around you, through walls; whatever lies beyond the map looks like wall |
-| `local` | which directions are open, at every place that the turn came to |
+| `window:2` | the 5x5 characters around you, through walls; outside the map is shown as wall |
+| `local` | the open directions, at every place visited in the turn |
 | `none` | nothing |
 
-`window:2+goal`, `local+goal` and `none+goal` also say how far the goal is, as the crow flies: `goal: 4 down, 6 right`.
+`window:2+goal`, `local+goal` and `none+goal` also give the offset of the goal: `goal: 4 down, 6 right`.
 """
 
 import re
@@ -25,12 +25,12 @@ _NAME = re.compile(r"(full|window|local|none)(?::([1-9][0-9]?))?(\+goal)?")
 
 @dataclass(frozen=True)
 class Observation:
-    """What can be seen.
+    """A kind of observation.
 
     Attributes:
         kind: `full`, `window`, `local` or `none`.
         radius: of a window, in characters.
-        goal: whether the distance to the goal is told.
+        goal: whether the offset of the goal is given.
     """
 
     kind: str = "window"
@@ -58,12 +58,12 @@ class Observation:
         return self.kind + f":{self.radius}" * (self.kind == "window") + "+goal" * self.goal
 
 
-# The places in `Maze.ground` that a turn came to, the last of them where the walker stands -> what is seen.
+# The places in `Maze.ground` visited in a turn, the last of them the walker's -> the text of the observation.
 View = Callable[[Sequence[int]], str]
 
 
 def view_of(maze: Maze, observation: Observation) -> View:
-    """The function that tells what is seen in a maze."""
+    """The function that writes observations of a maze."""
     see = {"full": _full, "window": _window, "local": _local, "none": _none}[observation.kind](maze, observation)
     if not observation.goal:
         return see

@@ -1,4 +1,4 @@
-"""The rules of a walk step by step as a system message, and the first observation as the user's."""
+"""The rules of a step-by-step walk as a system message, and the first observation as the user's message."""
 
 from types import MappingProxyType
 from typing import Any
@@ -37,7 +37,7 @@ def _tool(name: str, does: str, **parameters: dict[str, Any]) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "description": does, "parameters": schema}}
 
 
-# What a model is told of the tools, as JSON schemas.
+# The JSON schemas of the tools, for a model.
 TOOLS = (
     _tool(
         "move",
@@ -54,13 +54,13 @@ def step_rules(observation: Observation, tools: bool = False) -> str:
     """The rules of a walk, the constant system message of all mazes.
 
     Args:
-        tools: whether the walker makes tool calls; else it writes text.
+        tools: whether the walker makes tool calls; otherwise it writes text.
     """
     seen = _SEEN[observation.kind].format(size=2 * observation.radius + 1)
     return f"{_MAZE}{seen}{_GOAL * observation.goal}{_BY_TOOLS if tools else _BY_TEXT}"
 
 
 def step_prompt(env: MazeEnv, tools: bool = False) -> list[Message]:
-    """The messages with which a walk begins."""
+    """The first messages of a walk."""
     rules = step_rules(env.observation, tools)
     return [{"role": "system", "content": rules}, {"role": "user", "content": env.first}]

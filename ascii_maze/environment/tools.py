@@ -1,8 +1,8 @@
-"""A walk as an object whose public methods are the tools of a model, and nothing else: what TRL's GRPO takes.
+"""A walk as an object whose only public methods are a model's tools, the form that TRL's GRPO expects.
 
     GRPOTrainer(..., environment_factory=maze_tools("window:2"), train_dataset=rows)   # rows with prompt and maze
 
-TRL offers a model every public method but `reset` and `get_reward`, and calls `reset` with a row of the dataset. The
+TRL offers a model all public methods except `reset` and `get_reward`, and calls `reset` with a row of the dataset. The
 tokenizer needs a chat template for tools and a `response_template`, as the embedded model's has.
 """
 
@@ -13,17 +13,17 @@ from .observations import Observation
 
 
 class TrlEnvironment:
-    """One walk after the other, without any tool; see `MazeEnv`, of which TRL would show a model more.
+    """Successive walks, without tools. It wraps `MazeEnv`, whose other public methods TRL would offer to the model.
 
     Attributes:
-        env: of the present walk.
+        env: of the current walk.
     """
 
     observation: Observation
     max_moves: int | None = None
 
     def reset(self, maze: str, **row) -> str:
-        """Begin a walk; what is seen is appended to the user's message."""
+        """Begin a walk; the returned observation is appended to the user's message."""
         self.env = MazeEnv(maze, self.observation, self.max_moves)
         return self.env.first
 
@@ -32,7 +32,7 @@ Kind = TypeVar("Kind", bound=TrlEnvironment)
 
 
 def environment_class(kind: type[Kind], observation: str, max_moves: int | None) -> type[Kind]:
-    """The class of environments that TRL makes, one for each rollout: of some tools and one observation.
+    """The environment class that TRL instantiates for each rollout, with a kind of tools and an observation.
 
     Raises:
         UsageError: there is no such observation.
@@ -78,5 +78,5 @@ class MazeTools(TrlEnvironment):
 
 
 def maze_tools(observation: str = "window:2", max_moves: int | None = None) -> type[MazeTools]:
-    """`environment_class`, of these tools."""
+    """`environment_class` with these tools."""
     return environment_class(MazeTools, observation, max_moves)

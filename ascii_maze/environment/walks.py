@@ -1,4 +1,4 @@
-"""Rollouts in many mazes at once, by whatever answers conversations: all running ones take their turn together."""
+"""Rollouts in many mazes at once: all running episodes take their turns in one batch."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -10,31 +10,31 @@ from .episode import Episode
 from .observations import Observation
 from .prompts import step_prompt
 
-TURN = 16  # moves that a turn has room for, unless the whole map is in sight
+TURN = 16  # most moves in a turn, unless the whole map is visible
 
 
 def moves_in_turn(observation: Observation, places: int) -> int:
-    """How many moves a turn has room for: with the whole map in sight, as many as the map has open places.
+    """The most moves in a turn: if the whole map is visible, as many as the map has open places.
 
     Args:
-        places: open ones of the largest map.
+        places: number of open places of the largest map.
     """
     return places if observation.kind == "full" else min(TURN, places)
 
 
 class Walk(NamedTuple):
-    """A walk that is over, and all that was said in it but the rules."""
+    """A finished walk, and all of its messages except the rules."""
 
     episode: Episode
     talk: list[Message]
 
     @property
     def completion(self) -> str:
-        """The moves that were made, as one answer; the scorer gives it the episode's score."""
+        """The moves as one answer, which the scorer scores like the episode."""
         return format_answer(self.episode.moves)
 
     def columns(self, observation: str) -> dict[str, Any]:
-        """What predictions.parquet has of a walk beside its score."""
+        """The columns of predictions.parquet for a walk, except its score."""
         episode = self.episode
         return {
             "observation": observation,
@@ -55,11 +55,11 @@ def walk_all(
     ask: Callable[[Sequence[list[Message]], int], list[str]],
     on_progress: Callable[[int], None],
 ) -> list[Walk]:
-    """Walk until every episode is over; all that are still running take their turn together.
+    """Walk until every episode is over; all running episodes take their turns in one batch.
 
     Args:
         ask: (conversations, number of the turn) -> the next turn of each.
-        on_progress: called with the number of episodes that are over.
+        on_progress: called with the number of finished episodes.
     """
     talks = [step_prompt(env) for env in envs]
     running, turn = list(range(len(envs))), 0

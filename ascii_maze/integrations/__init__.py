@@ -1,11 +1,10 @@
-"""Walks step by step in the environments of other frameworks: OpenEnv and verifiers. Inspect's is in `evaluation`.
+"""Step-by-step walks as environments of other frameworks: OpenEnv and verifiers. Inspect's is in `evaluation`.
 
-Each hands texts to the one `MazeEnv` and gives its reward and its score, so that the same turns earn the same
-anywhere.
+Each passes texts to `MazeEnv` and returns its reward and score, so that the same turns earn the same in all of them.
 
-seeded.maze_of_seed     a seed -> a maze for training: none that any dataset holds out
-openenv                 a server and its client; the folder is what `ascii-maze push environment` makes a Space of
+seeded.maze_of_seed     a seed -> a maze for training, held out by no dataset
+openenv                 a server and its client; `ascii-maze push environment` makes a Space of the folder
 verifiers_env           a taskset and an environment, by the id `ascii-maze-env`
 
-Both packages are extras, and each is imported by its own module alone.
+Both frameworks are extras, and each is imported only by its own module.
 """

@@ -1,4 +1,4 @@
-"""Mazes by seed, for training in environments that know no dataset."""
+"""Mazes by seed, for training in environments without a dataset."""
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from ..mazes.splits import mark_of, split_of
 def maze_of_seed(
     seed: int, generator: str = "depth_first", width: int = 5, height: int = 5, split: str = "train"
 ) -> str:
-    """The maze of a seed as text, the same everywhere; its wall layout is of no other split where layouts are split.
+    """The maze of a seed as text, the same on all machines; datasets split by layout have its layout in no other
+    split.
 
     Args:
         seed: any integer.
@@ -21,7 +22,7 @@ def maze_of_seed(
     """
     if split not in ("train", "validation", "test"):
         raise ValueError(f"unknown split '{split}'; expected train, validation or test")
-    # Small sizes have few layouts, and all of them may be in other splits.
+    # Small sizes have few layouts, which may all be in other splits.
     for index in range(1_000):
         (maze,) = mazes_at(generator, width, height, np.array([index]), seed)
         if split_of(mark_of(maze, "layout"), "layout") == split:

@@ -1,4 +1,4 @@
-"""The maze as an environment of verifiers: a taskset of mazes, and an environment that answers a model's turns.
+"""The maze as a verifiers environment: a taskset of mazes, and an environment that replies to a model's turns.
 
     vf-eval ascii-maze-env --env.taskset.observation local --env.walker.runtime.type subprocess
     vf-eval ascii-maze-env --env.taskset.dataset ORG/ascii-maze --env.taskset.split test
@@ -6,7 +6,7 @@
     from ascii_maze.integrations.verifiers_env import load_environment
     env = load_environment(observation="window:2", count=1_000)
 
-The reward is `walk`, that of the whole walk; the metrics are the fields of its score, and success, SPL, loops, turns.
+The reward, `walk`, is that of the whole walk; the metrics are the fields of its score, and success, SPL, loops, turns.
 Needs `pip install "ascii-maze[verifiers]"`.
 """
 
@@ -25,13 +25,13 @@ TASKSET = "ascii-maze-env"
 
 
 class MazeTasksetConfig(vf.TasksetConfig):
-    """Which mazes, and what of them is seen.
+    """The mazes of a taskset, and the observation.
 
     Attributes:
         dataset: a folder that `ascii-maze build` made, or a Hub id; None for mazes by seed.
         split: of the dataset, or `train`, `validation` or `test` of mazes by seed.
         count: mazes, the first of the split.
-        seed: of the first maze by seed; the others follow.
+        seed: of the first maze by seed; the others have consecutive seeds.
         generator, width, height: of mazes by seed.
         observation: see `environment.observations`.
         max_moves: None for twice the open positions of each map.
@@ -49,14 +49,14 @@ class MazeTasksetConfig(vf.TasksetConfig):
 
 
 class MazeData(vf.TaskData):
-    """A maze to walk; the model reads its prompt and none of these fields."""
+    """A maze to walk; the model sees its prompt but none of these fields."""
 
     maze: str
     observation: str
     max_moves: int | None = None
 
     def start(self) -> MazeEnv:
-        """A walk's beginning."""
+        """A new walk through the maze."""
         return MazeEnv(self.maze, self.observation, self.max_moves)
 
 
@@ -68,7 +68,7 @@ class MazeTaskset(vf.Taskset[MazeTask, MazeTasksetConfig]):
     """Mazes of a dataset, or by seed."""
 
     def load(self) -> Iterator[MazeTask]:
-        """Each maze as a task, with the rules and what is seen from its start."""
+        """Each maze as a task, with the rules and the first observation."""
         config = self.config
         for name, maze in self._mazes():
             rules, first = step_prompt(MazeEnv(maze, config.observation, config.max_moves))
@@ -96,13 +96,13 @@ class MazeTaskset(vf.Taskset[MazeTask, MazeTasksetConfig]):
 
 
 class MazeEnvironmentConfig(vf.EnvConfig):
-    """Who walks: a model by plain chat, in a process of this machine."""
+    """The walker: a model that is asked by chat, in a local process."""
 
     walker: vf.AgentConfig = vf.AgentConfig(harness={"id": "null"}, runtime={"type": "subprocess"})
 
 
 class MazeEnvironment(vf.Env[MazeEnvironmentConfig]):
-    """Answers each turn of the model with what `MazeEnv` says, until the walk is over."""
+    """Replies to each turn of the model with the text of `MazeEnv`, until the walk is over."""
 
     async def run(self, task: MazeTask, agents: vf.Agents) -> None:
         """One walk."""
@@ -118,7 +118,7 @@ class MazeEnvironment(vf.Env[MazeEnvironmentConfig]):
 
 
 def record(trace: vf.Trace, episode: Episode) -> None:
-    """Give a trace the reward and the figures of its walk."""
+    """Record the reward and metrics of a walk in its trace."""
     trace.record_reward("walk", episode.reward)
     trace.info["ended"], trace.info["moves"] = episode.ended, episode.moves
     figures = {name: value for name, value in episode.to_dict().items() if isinstance(value, (bool, int, float))}

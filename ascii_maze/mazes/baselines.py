@@ -34,7 +34,7 @@ def wall_follower(maze: Maze, rng: random.Random) -> str:
 
 
 def one_direction(maze: Maze, rng: random.Random) -> str:
-    """A random open direction, straight ahead until a wall or G."""
+    """Choose a random open direction and go straight until a wall or G."""
     ways = dict(maze.neighbours(*maze.start))
     if not ways:
         return ""
@@ -46,12 +46,12 @@ def one_direction(maze: Maze, rng: random.Random) -> str:
 
 
 def greedy(maze: Maze, rng: random.Random) -> str:
-    """To the neighbour nearest to G as if there were no walls, turning back only in a dead end."""
+    """Step to the open neighbour nearest to G, ignoring walls, turning back only in a dead end."""
     return follow_greed(maze, open_positions(maze))
 
 
 def shortest_path(maze: Maze, rng: random.Random) -> str:
-    """The solution, or no moves where there is no path."""
+    """The solution, or no moves if there is no path."""
     return maze.solve() or ""
 
 
@@ -60,7 +60,7 @@ def open_positions(maze: Maze) -> int:
     return sum(symbol != "#" for row in maze.rows for symbol in row)
 
 
-UPPER_BOUND = "shortest_path"  # which knows the solution
+UPPER_BOUND = "shortest_path"  # uses the solution
 BASELINES: MappingProxyType[str, Callable[[Maze, random.Random], str]] = MappingProxyType(
     {
         "random_walk": random_walk,

@@ -2,7 +2,7 @@
 
 Every `carve_NAME(keys, height, width)` takes uint64 keys (n,) from `kernels.item_keys` and a size in cells; it returns
 `open`, uint8 (n, 2*height+1, 2*width+1); see `kernels` for the conventions. In a perfect maze the open passages are a
-spanning tree of the lattice, so there is exactly one path between any two cells. `loops` has those with more.
+spanning tree of the lattice, so there is exactly one path between any two cells; `loops` has other carvers.
 
 Cells are numbered row by row; cell (row, column) is the character (2*row+1, 2*column+1). All algorithms are
 described under these names in J. Buck, "Mazes for Programmers", Pragmatic Bookshelf 2015.
@@ -82,7 +82,7 @@ def carve_prim(keys, height, width):
                     size += 1
             if joined == cells:
                 break
-            while True:  # an edge whose far end was reached by another is dropped
+            while True:  # drop edges whose far end has been reached since
                 state = advance(state)
                 pick = below(state, size)
                 grown, cell = inner[pick], np.int64(outer[pick])
@@ -132,7 +132,7 @@ def carve_wilson(keys, height, width):
     places, near, ways = lattice(height, width)
     open_ = solid(len(keys), places, height, width)
     cells = height * width
-    # Where the walk last left each cell for: following it from the walk's start erases the loops.
+    # The neighbour to which the walk last left each cell; following these from the walk's start erases the loops.
     onward = np.empty(cells, dtype=np.int32)
     for item in range(len(keys)):
         state = advance(keys[item])

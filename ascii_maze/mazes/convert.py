@@ -1,4 +1,4 @@
-"""A maze from a file or stdin, in any style, and in another one out."""
+"""Converts a maze, from a file or stdin, from any style to another."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ _MARK = re.compile(f"(.)=([{re.escape(WALL + OPEN + START + GOAL)}])", re.DOTALL
 
 
 def parse_marks(marks: Sequence[str]) -> dict[str, str]:
-    """`E=G` or `E=G,*=S` -> `{"E": "G", "*": "S"}`: which characters of a file stand for which of a maze's.
+    """`E=G` or `E=G,*=S` -> `{"E": "G", "*": "S"}`: the characters of a file and the maze characters they stand for.
 
     Raises:
-        UsageError: it is not one character, `=`, and one of `#`, blank, S and G; or several, parted by commas.
+        UsageError: it is not one character, `=`, and one of `#`, blank, S and G, or a comma-separated list of these.
     """
     found: dict[str, str] = {}
     for mark in marks:
@@ -39,10 +39,10 @@ def read_source(source: str) -> str:
 
 
 def check_style(style: str, option: str, known: Sequence[str]) -> None:
-    """Refuse a style that there is not.
+    """Refuse an unknown style.
 
     Raises:
-        UsageError: with the option, and what it may be.
+        UsageError: the style is unknown; names the option and its valid values.
     """
     if style not in known:
         expected = did_you_mean(style, known) or f"; expected one of {', '.join(known)}"
@@ -50,7 +50,7 @@ def check_style(style: str, option: str, known: Sequence[str]) -> None:
 
 
 def convert(source: str, to: str, style: str = "auto", marks: Mapping[str, str] | None = None) -> str:
-    """The maze of a file in another style, as a text without a line break at its end.
+    """The maze of a file in another style, as text without a trailing newline.
 
     Args:
         source: a file, or `-` for stdin.
@@ -60,7 +60,7 @@ def convert(source: str, to: str, style: str = "auto", marks: Mapping[str, str] 
 
     Raises:
         UsageError: the file cannot be read, or there is no such style.
-        MazeError: it holds no maze, or one that cannot be said in style `to`.
+        MazeError: it holds no maze, or one that cannot be written in style `to`.
     """
     check_style(to, "--to", list(STYLES))
     check_style(style, "--style", ["auto", *STYLES, *FOREIGN_STYLES])

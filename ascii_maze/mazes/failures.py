@@ -1,6 +1,6 @@
-"""What is wrong with an answer, and where: one name for each way to fail.
+"""Classifies wrong answers: the kind of failure, and where it happens.
 
-The rejected answers of the dataset (`rejected.KINDS`) go by the same names.
+The rejected answers of the dataset (`rejected.KINDS`) use the same names.
 """
 
 from math import inf
@@ -43,16 +43,16 @@ class Failure(NamedTuple):
 
 
 def failure_of(maze: Maze, completion: str) -> Failure | None:
-    """What is wrong with an answer; None where it is a shortest path.
+    """The failure of an answer; None if it is a shortest path.
 
-    A wall anywhere counts before all else, since nothing after it says what the model had in mind.
+    A move into a wall takes precedence over all else, since the moves after it do not show what the model intended.
     """
     moves = parse_moves(completion, maze.start)
     if moves is None:
         return Failure(GARBAGE)
     walk = follow(maze, moves)
     trail = walk.positions
-    # Where there is no way to the goal, every move is as wrong as any other.
+    # Without a path to the goal, all moves are equally wrong.
     left = [maze.distances.get(place, inf) for place in trail]
     wrong = next((k for k in range(1, len(left)) if left[k] >= left[k - 1]), None)
     if walk.crash:
@@ -67,12 +67,12 @@ def failure_of(maze: Maze, completion: str) -> Failure | None:
 
 
 def is_decision(maze: Maze, place: tuple[int, int]) -> bool:
-    """Whether a walker has a choice there, besides turning back."""
+    """Whether a walker at a place has a choice other than turning back."""
     return len(maze.neighbours(*place)) >= (2 if place == maze.start else 3)
 
 
 def decision_points(maze: Maze) -> int:
-    """Places with a choice on the shortest path that `Maze.solve` gives, the goal left out."""
+    """The number of places with a choice on the shortest path of `Maze.solve`, excluding the goal."""
     return sum(is_decision(maze, place) for place in follow(maze, maze.solve() or "").positions[:-1])
 
 

@@ -33,7 +33,7 @@ GENERATORS: MappingProxyType[str, Callable[[np.ndarray, int, int], np.ndarray]] 
         "open_rooms": loops.carve_open_rooms,
     }
 )
-# Where start and goal go, from (keys, open).
+# Each places start and goal, from (keys, open).
 ENDPOINTS: MappingProxyType[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = MappingProxyType(
     {"random": placing.place_random, "far": placing.place_far, "corners": placing.place_corners}
 )
@@ -76,7 +76,7 @@ class MazeBatch(Sequence):
 
         Raises:
             ValueError: there is no such style.
-            MazeError: a maze cannot be said in it.
+            MazeError: a maze cannot be written in it.
         """
         if style == "hash":
             return _strings(kernels.render(self.open, self.ends))
@@ -117,8 +117,8 @@ def generate_mazes(
         generator: one of `GENERATORS`.
         width: size in cells; at least two cells in all.
         height: likewise.
-        count: how many.
-        seed: any integer; two seeds share nothing.
+        count: number of mazes.
+        seed: any integer; the sequences of different seeds are independent.
         braid: share of dead ends opened, 0-1, so that there are loops.
         endpoints: where start and goal go, one of `ENDPOINTS`.
 
@@ -140,7 +140,7 @@ def mazes_at(
     braid: float = 0.0,
     endpoints: str = "random",
 ) -> MazeBatch:
-    """The mazes of `generate_mazes` at any indices of the sequence, so that workers can take parts of it.
+    """The mazes of `generate_mazes` at any indices of the sequence, so that workers can divide it.
 
     Args:
         indices: integers (n,), not negative.
@@ -156,7 +156,7 @@ def mazes_at(
     if not 0 <= braid <= 1:
         raise ValueError(f"braid is a share of dead ends, 0-1, not {braid}")
     _check_memory(width, height, len(indices))
-    # Sequences that differ in these share nothing: else a maze and its twin with a wall less could be in two splits.
+    # These are part of the stream: else a maze and its twin with one wall less could be in different splits.
     plain = not braid and endpoints == "random"
     stream = generator if plain else f"{generator}/braid {braid:g}/{endpoints}"
     keys = kernels.item_keys(seed, stream, width, height, indices)
@@ -167,7 +167,7 @@ def mazes_at(
 
 
 def memory_bytes() -> float:
-    """The memory of this machine; infinite where the system does not tell."""
+    """The memory of this machine; infinite if the system does not report it."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, OSError, ValueError):
@@ -175,7 +175,7 @@ def memory_bytes() -> float:
 
 
 def _check_memory(width: int, height: int, count: int) -> None:
-    # The map and its text, a byte each, of every maze; distances and the queue of a search, four bytes each, of one.
+    # One byte per character for the map and the text of every maze; four each for one maze's distances and queue.
     needed = (2 * width + 1) * (2 * height + 1) * (2 * count + 8)
     if needed > memory_bytes():
         raise ValueError(

@@ -1,7 +1,7 @@
-"""Rules that walk without planning, and which mazes they happen to solve.
+"""Rules that walk without planning, and the mazes that they solve by chance.
 
-A test that rules pass measures no planning: a wall follower reaches every goal of a maze without loops. So mazes are
-told apart by `solved_by`, and decisions by whether the greedy rule would get them right.
+A test that such rules pass does not measure planning: a wall follower reaches the goal of every maze without loops. So
+`solved_by` classifies mazes, and decisions are classified by whether the greedy rule gets them right.
 
 solved_by(maze) == ("greedy", "left_hand")     # each of these walks a shortest path; () marks a hard maze
 """
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..metrics.path_validity.maze import GOAL, START, WALL, Maze
 
 CLOCKWISE = "URDL"
-# Which way to try first, in quarter turns to the right of where one is heading.
+# The directions in the order tried, as quarter turns to the right of the heading.
 TURNS = {"right_hand": (1, 0, -1, 2), "left_hand": (-1, 0, 1, 2), "straight_on": (0, 1, -1, 2)}
 RULES = ("greedy", *TURNS)
 _ORDER = "UDLR"  # of `Maze.neighbours`, by which the greedy rule breaks ties
@@ -50,7 +50,7 @@ def follow_turns(maze: Maze, rule: str, heading: int, most: int) -> str:
     """Walk by one of `TURNS` until G, for at most a given number of moves.
 
     Args:
-        heading: index into `CLOCKWISE` of where the walker looks at the start.
+        heading: index into `CLOCKWISE` of the walker's initial heading.
     """
     ground, steps = maze.ground, _steps(maze)
     here, moves = ground.index(START), ""
@@ -64,7 +64,7 @@ def follow_turns(maze: Maze, rule: str, heading: int, most: int) -> str:
 
 
 def follow_greed(maze: Maze, most: int) -> str:
-    """To the neighbour nearest to G as if there were no walls, back only in a dead end, at most `most` moves."""
+    """Step to the open neighbour nearest to G, ignoring walls, back only in a dead end, for at most `most` moves."""
     ground, steps = maze.ground, _steps(maze)
     here, moves = ground.index(START), ""
     while len(moves) < most and ground[here] != GOAL:
@@ -78,9 +78,9 @@ def follow_greed(maze: Maze, most: int) -> str:
 def decisions_of(maze: Maze, moves: str) -> Decisions:
     """Count the decisions of a walk, and the right ones, up to and including its first illegal move.
 
-    A decision is a move from a place where, turning back aside, some way brings the goal nearer and some other does
-    not. After a wrong turn in a maze without loops there is none until the walker has come back. A move against a
-    wall or straight back is a wrong one.
+    A decision is a move from a place where, not counting the way back, some ways lead nearer to the goal and others do
+    not. After a wrong turn in a maze without loops there are none until the walker has come back. A move against a
+    wall or straight back is wrong.
     """
     counts = [0, 0, 0, 0]
     for here, move, onward, right in _choices(maze, moves):
@@ -97,7 +97,7 @@ def are_decisions(maze: Maze, moves: str) -> list[bool]:
 
 
 def _choices(maze: Maze, moves: str) -> Iterator[tuple[int, str, list[str], list[str]]]:
-    """Along a walk, to its first illegal move: the place, the move, the ways that do not turn back, the right ones."""
+    """For each move up to the first illegal one: place, move, the ways that do not turn back, and the right ones."""
     ground, steps, left = maze.ground, _steps(maze), _moves_left(maze)
     here, before = ground.index(START), ""
     for move in moves:
@@ -109,7 +109,7 @@ def _choices(maze: Maze, moves: str) -> Iterator[tuple[int, str, list[str], list
 
 
 def _steps(maze: Maze) -> dict[str, int]:
-    """What a move adds to a place in `Maze.ground`."""
+    """Move -> the offset that it adds to a place in `Maze.ground`."""
     width = len(maze.rows[0]) + 1
     return {"U": -width, "D": width, "L": -1, "R": 1}
 
@@ -121,7 +121,7 @@ def _moves_left(maze: Maze) -> dict[int, int]:
 
 
 def _onward(maze: Maze, here: int, before: str) -> list[str]:
-    """Ways that do not turn back from the last move; all where there are no others."""
+    """Ways that do not turn back from the last move; all ways if there are no others."""
     ground, steps = maze.ground, _steps(maze)
     ways = [move for move in _ORDER if ground[here + steps[move]] != WALL]
     return [move for move in ways if move != _BACK.get(before)] or ways

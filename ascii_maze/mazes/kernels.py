@@ -23,7 +23,7 @@ def item_keys(seed: int, stream: str, width: int, height: int, indices: np.ndarr
     """Random keys of the items of an infinite sequence: a hash of (seed, stream, size, index).
 
     Args:
-        stream: the name of what the keys are for, such as a generator.
+        stream: a name for the use of the keys, such as a generator.
         indices: integers (n,), not negative.
 
     Returns:
@@ -87,7 +87,7 @@ def solve(open_, ends):
 
     Returns:
         letters: uint8, the ASCII letters of all paths, concatenated.
-        offsets: int64 (n + 1,), where each path begins and ends in `letters`; empty for an unreachable goal.
+        offsets: int64 (n + 1,), the bounds of each path in `letters`; empty for an unreachable goal.
     """
     count, rows, columns = open_.shape
     flat = open_.reshape((count, rows * columns))
@@ -173,7 +173,7 @@ def spell(letters, offsets, table, table_offsets):
     """Spell out paths: each move as its entry in a table, separated by spaces.
 
     Args:
-        letters, offsets: paths as returned by `solve`; bytes that are no move are copied unchanged, without spaces.
+        letters, offsets: paths as returned by `solve`; bytes that are not moves are copied unchanged, without spaces.
         table, table_offsets: uint8 and int64 (5,), the entries of U D L R, concatenated.
 
     Returns:
@@ -238,7 +238,7 @@ def canonicalise(text, rows, columns):
             r, c = (column, row) if transpose else (row, column)
             r = rows - 1 - r if flip_rows else r
             c = columns - 1 - c if flip_columns else c
-            # Any row's line break will do: it is the same byte.
+            # Any line break of the text will do: they are the same byte.
             sources[orientations, k] = columns if column == narrow else r * (columns + 1) + c
         orientations += 1
     swapped = np.arange(128).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What the carvers share, compiled by numba: the lattice of cells, walls between neighbours, sets of cells."""
+"""Shared kernels of the carvers: the lattice of cells, walls between neighbours, sets of cells."""
 
 import numpy as np
 from numba import njit
@@ -18,7 +18,7 @@ def solid(count, places, height, width):
 
 @njit(cache=True)
 def shaped(open_, height, width):
-    """The maps in shape (n, rows, columns)."""
+    """The maps reshaped to (n, rows, columns)."""
     return open_.reshape((len(open_), 2 * height + 1, 2 * width + 1))
 
 
@@ -28,7 +28,7 @@ def lattice(height, width):
 
     Returns:
         places: int32 (cells,), index of each cell's character; the wall between two cells is at the mean of theirs.
-        near: int32 (cells, 4), the neighbours of each cell: up, down, left, right, without those missing.
+        near: int32 (cells, 4), the neighbours of each cell: up, down, left, right, without missing ones.
         ways: int32 (cells,), the number of neighbours.
     """
     cells = height * width

@@ -1,5 +1,5 @@
 """Numba kernels for mazes with loops: two more carvers, with the same arguments as `carvers`, and `braid`, which opens
-dead ends of any maze.
+dead ends in any maze.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Numba kernels that place start and goal in batches of lattice mazes; see `kernels` for their shape."""
+"""Numba kernels that place start and goal in batches of lattice mazes; see `kernels` for the conventions."""
 
 import numpy as np
 from numba import njit

@@ -1,6 +1,6 @@
-"""`heuristics` for many mazes at once: which rules solve them, and what there is to decide on their shortest paths.
+"""`heuristics` for batches of mazes: which rules solve them, and the decisions on their shortest paths.
 
-Arrays are those of `kernels`: open ground uint8 (n, rows, columns), start and goal int32 (n, 2).
+Arrays are as in `kernels`: open ground uint8 (n, rows, columns), start and goal int32 (n, 2).
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from numba import njit
 from . import kernels
 from .heuristics import RULES, TURNS
 
-# Headings run clockwise, U R D L; what a heading is among the moves U D L R, and which headings each rule tries first.
+# Headings run clockwise, U R D L. The move (of U D L R) of each heading, and the headings each rule tries, in order.
 _MOVE = np.array([0, 3, 1, 2])
 _TURNS = np.array(list(TURNS.values()))
 _BACK = np.array([1, 0, 3, 2])
@@ -26,7 +26,7 @@ def rules_of(open_: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 
 def rule_names() -> list[str]:
-    """What the numbers of `rules_of` mean, in their order: names separated by blanks, as `solved_by` has them."""
+    """The meaning of each number of `rules_of`: names as in `solved_by`, separated by spaces."""
     return [" ".join(name for bit, name in enumerate(RULES) if number >> bit & 1) for number in range(2 ** len(RULES))]
 
 
@@ -80,7 +80,7 @@ def _greed_arrives(grid, columns, start, goal, most):
 
 @njit(cache=True)
 def _greedy_move(grid, columns, here, before, goal):
-    """The way nearest to the goal as if there were no walls, back only in a dead end; -1 where there is none."""
+    """The move to the open neighbour nearest to the goal, ignoring walls; back only in a dead end; -1 for none."""
     steps = np.array([-columns, columns, -1, 1])
     best, least = -1, np.int64(0)
     for move in range(4):

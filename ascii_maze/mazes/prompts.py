@@ -3,8 +3,8 @@
 A prompt is a constant system message with the rules and a user message that is only the maze, in TRL's conversational
 format. The scorer's `parse_moves` is the inverse: completion -> path.
 
-A move is one position of the map in style `hash`, whatever the style of the maze. In the styles of cells that is half
-the way from a cell to the next, and the rules say so.
+A move is one position of the map in style `hash`, in every style of maze. In the styles of cells that is half
+the way from a cell to the next, which the rules state.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class PromptStyle:
         language: of the rules and of words as answers, one of `LANGUAGES`.
         maze: one of `STYLES` of the scorer's `maze.py`.
         answer: one of `ANSWER_STYLES`.
-        reasoning: what is thought before the answer, one of `reasoning.REASONING`.
+        reasoning: the kind of thought before the answer, one of `reasoning.REASONING`.
     """
 
     language: str = "en"
@@ -89,10 +89,10 @@ def format_answer(path: str, style: PromptStyle = PLAIN, start: tuple[int, int] 
 
 
 def format_completion(maze: Maze, path: str, style: PromptStyle = PLAIN, other: Maze | None = None) -> str:
-    """A path as the text of a whole answer, with the thought that the style asks for.
+    """A path as the text of a complete answer, with the thought that the style asks for.
 
     Args:
-        other: the maze that `corrupt` thinks of.
+        other: the maze whose search `corrupt` writes.
 
     Raises:
         ValueError: `corrupt` without another maze.
@@ -118,6 +118,6 @@ def style_of(prompt: list[Message]) -> PromptStyle:
 
 @cache
 def _styles() -> dict[str, PromptStyle]:
-    """Every style by its rules."""
+    """System prompt -> style, for all styles."""
     styles = (PromptStyle(*names) for names in product(LANGUAGES, STYLES, ANSWER_STYLES, REASONING))
     return {style.system_prompt: style for style in styles}

@@ -1,11 +1,11 @@
-"""Thinking before the answer: the styles by name, the thought of a maze, and whether what a thought says is true.
+"""Thoughts before the answer: the styles by name, the thought for a maze, and a check of its statements.
 
 `none` answers at once. The others write `<think>...</think>` with a thought as `thoughts.py` describes it, then the
-path in `<answer>...</answer>`. `corrupt` thinks of another maze, searched depth first, and then gives the right
+path in `<answer>...</answer>`. `corrupt` writes the depth-first search of another maze, and then the right
 answer: the control of Stechly et al. (arXiv:2505.13775), whose models did about as well on such thoughts.
 
-The checker takes a thought line by line and asks of each statement whether it is true of the maze; it knows nothing of
-how a search goes on, so what a model wrote in its own order is checked alike.
+The checker takes a thought line by line and checks whether each statement is true of the maze; it does not
+follow the search, so statements in any order are checked in the same way.
 """
 
 import re
@@ -25,7 +25,7 @@ REASONING = MappingProxyType(
     }
 )
 THINK_OPEN, THINK_CLOSE = THOUGHTS[0]
-# What stands between thought and path, and after the path.
+# The text between thought and path, and after the path.
 BEFORE_PATH, AFTER_PATH = f"\n{THINK_CLOSE}\n{ANSWER_OPEN}", ANSWER_CLOSE
 BEFORE_THOUGHT = f"{THINK_OPEN}\n"
 
@@ -40,12 +40,12 @@ Place = tuple[int, int]
 
 
 class Thought(NamedTuple):
-    """What a thought says.
+    """The content of a thought.
 
     Attributes:
         length: characters.
-        statements: how many statements about the maze it makes in the form of `thoughts.py`.
-        true: how many of them are true.
+        statements: number of statements about the maze in the form of `thoughts.py`.
+        true: number of these that are true.
     """
 
     length: int
@@ -54,7 +54,7 @@ class Thought(NamedTuple):
 
     @property
     def share(self) -> float | None:
-        """Share of the statements that are true, 0-1; None where there are none."""
+        """Share of the statements that are true, 0-1; None if there are no statements."""
         return self.true / self.statements if self.statements else None
 
 
@@ -64,8 +64,8 @@ def wrap(thought: str, path: str) -> str:
 
 
 def thought_of(completion: object) -> str | None:
-    """What a completion thinks: all up to the last end of a thought, or to its own end where one is left open; None
-    where that is nothing.
+    """The thought of a completion: all text up to the last closing tag, or to the end if a thought is left open; None
+    if that is empty.
 
     Args:
         completion: in any form that the scorer takes.
@@ -74,17 +74,17 @@ def thought_of(completion: object) -> str | None:
     for opened, closed in THOUGHTS:
         whole, found, _ = text.rpartition(closed)
         if found:
-            # A prompt may have opened the thought.
+            # The opening tag may be in the prompt.
             return (whole.partition(opened)[2] if opened in whole else whole).strip() or None
     left_open = (text.partition(opened)[2] for opened, _ in THOUGHTS if opened in text)
     return next(left_open, "").strip() or None
 
 
 def think(maze: Maze, reasoning: str, stops: bool = True) -> str:
-    """The thought of a style of `REASONING` but `none`; for `corrupt` give another maze than the one that is asked.
+    """The thought in a style of `REASONING` except `none`; for `corrupt`, pass a maze other than that of the prompt.
 
     Args:
-        stops: whether a search stops at the goal; else it goes everywhere.
+        stops: whether a search stops at the goal; else it visits every place.
     """
     import numpy as np
 
@@ -102,7 +102,7 @@ def think(maze: Maze, reasoning: str, stops: bool = True) -> str:
 
 
 def longest_thought(maze: Maze, reasoning: str) -> str:
-    """As long a thought as one of this style may need in a maze: a search that goes everywhere, or steps that do."""
+    """The longest thought in a style that a maze may need: a search, or steps, through every place."""
     end = f"{maze.shape[0] - 1},{maze.shape[1] - 1}"
     if reasoning == "steps":
         places = sum(symbol != "#" for line in maze.rows for symbol in line)
@@ -111,13 +111,13 @@ def longest_thought(maze: Maze, reasoning: str) -> str:
 
 
 def check_thought(maze: Maze, completion: object) -> Thought | None:
-    """What a completion thinks, checked against its maze; None where it does not think."""
+    """The thought of a completion, checked against its maze; None if it has none."""
     thought = thought_of(completion)
     if thought is None:
         return None
     verdicts: list[bool] = []
     lines = thought.split("\n")
-    named: set[Place] = set()  # places where the thought has been so far
+    named: set[Place] = set()  # places visited by the thought so far
     ring: set[Place] = set()
     for line, following in zip(lines, [*lines[1:], ""]):
         if found := _HERE.fullmatch(line):
@@ -148,13 +148,13 @@ def _is_end(maze: Maze, place: Place, letter: str) -> bool:
 
 
 def _has_sides(maze: Maze, place: Place, sides: str) -> bool:
-    """Whether a place is open ground, with these sides open and no others."""
+    """Whether a place is open ground with exactly these sides open."""
     found = {move for move, _ in maze.neighbours(*place)}
     return maze.is_open(*place) and (set() if sides == "-" else set(sides)) == found
 
 
 def _walk(here: Place, moves: str) -> list[Place]:
-    """The places of a walk, its start among them, whatever is there."""
+    """The places of a walk, including its start, ignoring walls."""
     places = [here]
     for move in moves:
         places.append((places[-1][0] + MOVES[move][0], places[-1][1] + MOVES[move][1]))
@@ -162,7 +162,7 @@ def _walk(here: Place, moves: str) -> list[Place]:
 
 
 def _leads(maze: Maze, here: Place, moves: str, there: Place | None) -> bool:
-    """Whether moves lead over open ground from one place to another; to any where None is given."""
+    """Whether moves lead over open ground from one place to another; to any place for None."""
     places = _walk(here, moves)
     return all(maze.is_open(*place) for place in places) and there in (None, places[-1])
 

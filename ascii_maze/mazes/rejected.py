@@ -1,8 +1,8 @@
-"""Named ways an answer can be wrong: for a maze and its shortest path, an answer that is worse.
+"""Synthetic wrong answers of named kinds, from a maze and its shortest path.
 
-Each kind is one kernel of the same name; `KINDS` tells what each does. `reject` makes one answer for every maze of a
-batch, of kinds drawn by weight, and makes sure that it is worse than the path it stands beside: not valid, or not
-shortest. What a model itself got wrong is better still as a rejected answer; see `dataset_builder.on_policy`.
+Each kind is one kernel of the same name; `KINDS` describes each. `reject` makes one answer for every maze of a
+batch, of kinds drawn by weight, and makes sure that it is worse than the path it is paired with: not valid, or not
+shortest. A model's own mistakes are better rejected answers; see `dataset_builder.on_policy`.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ KINDS = MappingProxyType(
         failures.GARBAGE: "no moves at all: a row of the maze again",
     }
 )
-# The kinds as numbers, their positions in `KINDS`: what the kernels know them by.
+# The kinds as the numbers used in kernels: their positions in `KINDS`.
 WALL, DEAD_END, STOPS_SHORT, OVERSHOOTS, LOOPS, SWAPPED_AXES, GARBAGE = range(len(KINDS))
 COUNT = len(KINDS)
 
@@ -38,12 +38,12 @@ def reject(
 
     Args:
         letters, offsets: the mazes' shortest paths, from `kernels.solve`.
-        keys: uint64 (n,), what decides kinds and places.
-        weights: names of `KINDS` -> how often, relatively. Where a maze allows no answer of a kind (it has no junction
-            to go wrong at), the next kind takes its place, and `stops_short` where it allows none of them.
+        keys: uint64 (n,), random keys for the kinds and places.
+        weights: names of `KINDS` -> relative frequency. If a maze allows no answer of a kind (it has no junction
+            to go wrong at), the next kind is used instead, and `stops_short` if it allows none of them.
 
     Returns:
-        letters: uint8, the moves of all answers one after the other; of `garbage` the characters.
+        letters: uint8, the moves of all answers, concatenated; for `garbage` the characters.
         offsets: int64 (n + 1,).
         kinds: uint8 (n,), positions in `KINDS`.
     """
@@ -98,7 +98,7 @@ def _reject(keys, open_, ends, letters, offsets, shares):
 
 @njit(cache=True)
 def _answer(kind, grid, columns, start, goal, distance, path, state, out):
-    """One kind's answer, written into `out`; returns its length, 0 where this maze has none of the kind."""
+    """One kind's answer, written into `out`; returns its length, 0 if the maze allows none."""
     if kind == WALL:
         return wall(grid, columns, start, distance, path, state, out)
     if kind == DEAD_END:
@@ -116,13 +116,13 @@ def _answer(kind, grid, columns, start, goal, distance, path, state, out):
 
 @njit(cache=True)
 def _steps(columns):
-    """What each move adds to a flat position."""
+    """The offset that each move adds to a flat position."""
     return np.array([-columns, columns, -1, 1], dtype=np.int64)
 
 
 @njit(cache=True)
 def _is_shortest(grid, columns, start, goal, moves, shortest):
-    """Whether moves are legal, end on the goal and are as few as can be: `PathScore.optimal`."""
+    """Whether moves are legal, end on the goal and are as few as possible: `PathScore.optimal`."""
     if len(moves) != shortest:
         return False
     steps, here = _steps(columns), start
@@ -209,7 +209,7 @@ def dead_end(grid, columns, start, goal, path, state, out):
 
 @njit(cache=True)
 def stops_short(path, state, out):
-    """The path without its end, at least one move of it."""
+    """The path without its last moves; at least one move is left."""
     size = 1 + below(state, len(path) - 1)
     out[:size] = path[:size]
     return size
@@ -217,7 +217,7 @@ def stops_short(path, state, out):
 
 @njit(cache=True)
 def overshoots(grid, columns, goal, path, state, out):
-    """The path and two moves more: onward from the goal where there is a way, else straight on."""
+    """The path and two moves more: beyond the goal by an open way, if there is one, else straight ahead."""
     steps, size = _steps(columns), len(path)
     last = move_of(path[size - 1])
     out[:size] = path
@@ -251,7 +251,7 @@ def loops(grid, columns, start, path, state, out):
         return 0
     out[:k] = path[:k]
     out[k] = out[k + 1] = LETTERS[chosen]
-    out[k + 2] = out[k + 3] = LETTERS[chosen ^ 1]  # U and D, L and R stand side by side
+    out[k + 2] = out[k + 3] = LETTERS[chosen ^ 1]  # opposite moves differ in the lowest bit
     out[k + 4 : len(path) + 4] = path[k:]
     return len(path) + 4
 
@@ -266,7 +266,7 @@ def swapped_axes(path, out):
 
 @njit(cache=True)
 def garbage(grid, columns, start, goal, state, out):
-    """A row of the maze; its walls make it no answer."""
+    """A row of the maze; its walls keep it from being read as an answer."""
     row = below(state, len(grid) // columns)
     for column in range(columns):
         here = row * columns + column

@@ -1,4 +1,4 @@
-"""The words of the rules, in English and Portuguese; `prompts.py` puts them together. Only data."""
+"""The text of the rules, in English and Portuguese, which `prompts.py` assembles. Only data."""
 
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ MAP = MappingProxyType(
     }
 )
 BLANK = MappingProxyType({"en": "a blank", "pt": "um espaço"})
-# What some styles write beside the map.
+# Sentences about what some styles write in addition to the map.
 BESIDE = MappingProxyType(
     {
         "spaced": {
@@ -68,7 +68,7 @@ CELLS = MappingProxyType(
         },
     }
 )
-# What one move does, and from where positions are counted: on a map, and between cells.
+# The effect of one move, and the origin of positions: on a map, and between cells.
 ON_MAPS = MappingProxyType(
     {
         "en": ("One move goes one character", "counted from (0,0) in the upper left corner"),
@@ -118,7 +118,7 @@ TASKS = MappingProxyType(
     }
 )
 ONLY = MappingProxyType({"en": ", and nothing else", "pt": ", e nada mais"})
-# In place of `ONLY` where a thought comes first; `{how}` is one of `THOUGHTS`.
+# Used instead of `ONLY` if a thought comes first; `{how}` is one of `THOUGHTS`.
 THINK_FIRST = MappingProxyType(
     {
         "en": ". First think, inside <think> and </think>: {how}. A place is row,column, {places}. Then write the "

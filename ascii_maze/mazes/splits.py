@@ -1,11 +1,11 @@
-"""Which split a maze belongs to: decided by a hash of its canonical form, and by nothing else.
+"""Assigns mazes to splits, by a hash of their canonical form alone.
 
-Two rules, by name (`SPLIT_BY`). By `layout` the hash of the map without start and goal decides, so no layout, turned
-or mirrored, is in two splits, whatever its start and goal. By `maze`, the older rule, start and goal count: no maze,
-turned, mirrored or walked backwards, is in two splits, but its walls may be, with other ends. Small mazes have few
-layouts, and a model that has seen a layout has seen most of the maze.
+Two rules, by name (`SPLIT_BY`). `layout` hashes the map without start and goal, so that no layout, up to rotation
+and reflection, is in two splits, regardless of start and goal. `maze`, the older rule, includes start and goal: no
+maze, up to rotation, reflection and reversal, is in two splits, but the same walls with another start or goal may be.
+Small mazes have few layouts, and a model that has seen a layout has seen most of the maze.
 
-A maze's *mark* is 64 bits that all its variants share and that tell its split. Since neither rule depends on a
+A maze's *mark* is 64 bits that all its variants share and that determine its split. Since neither rule depends on a
 dataset's configuration, no maze that a build holds out is in the training split of another one of the same rule.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from ..metrics.path_validity.maze import GOAL, OPEN, START, Maze
 from . import kernels
 
-# Upper ends of the hash's range in tenths: eight of ten mazes, or layouts, are for training.
+# Upper ends of the splits' hash ranges, in tenths: eight tenths of the mazes, or layouts, are for training.
 SPLIT_TENTHS = (("train", 8), ("validation", 9), ("test", 10))
 SPLIT_BY = ("layout", "maze")
 # By `layout` a mark is the first half of the layout's hash and the second half of the maze's.
@@ -29,7 +29,7 @@ def fingerprint(canonical: str) -> int:
 
 
 def fingerprints(canonical: np.ndarray) -> np.ndarray:
-    """`fingerprint` of many: uint8 (n, characters) from `kernels.canonicalise` -> uint64 (n,)."""
+    """Batched `fingerprint`: uint8 (n, characters) from `kernels.canonicalise` -> uint64 (n,)."""
     text, size = canonical.tobytes(), canonical.shape[1]
     hashes = [hashlib.blake2b(text[k : k + size], digest_size=8).digest() for k in range(0, len(text), size)]
     return np.frombuffer(b"".join(hashes), dtype=">u8").astype(np.uint64)
@@ -44,7 +44,7 @@ def mark_of(maze: Maze, split_by: str) -> int:
 
 
 def marks_of(open_: np.ndarray, ends: np.ndarray, split_by: str) -> np.ndarray:
-    """`mark_of` of many.
+    """Batched `mark_of`.
 
     Args:
         open_: uint8 (n, rows, columns), 1 where a walker may stand.
@@ -63,25 +63,25 @@ def marks_of(open_: np.ndarray, ends: np.ndarray, split_by: str) -> np.ndarray:
 
 
 def layout_fingerprints(text: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """`fingerprint` of `Maze.layout` of many: uint8 (n, characters) from `kernels.render` -> uint64 (n,)."""
+    """Batched `fingerprint` of `Maze.layout`: uint8 (n, characters) from `kernels.render` -> uint64 (n,)."""
     ends = (text == ord(START)) | (text == ord(GOAL))
     return fingerprints(kernels.canonicalise(np.where(ends, np.uint8(ord(OPEN)), text), rows, columns))
 
 
 def layouts_of(marks: np.ndarray) -> np.ndarray:
-    """Of marks by `layout`, or of layouts' fingerprints, the half that stands in marks, uint64 (n,)."""
+    """The part of marks by `layout`, or of fingerprints of layouts, that identifies the layout, uint64 (n,)."""
     return marks >> np.uint64(_HALF)
 
 
 def split_range(split: str, split_by: str) -> tuple[int, int]:
-    """The marks of `train`, `validation` or `test`: from the first number to below the second."""
+    """The marks of `train`, `validation` or `test`: from the first number up to the second, exclusive."""
     names = [name for name, _ in SPLIT_TENTHS]
     ends = [0, *(whole_layouts(tenths * 2**64 // 10, split_by) for _, tenths in SPLIT_TENTHS)]
     return ends[names.index(split)], ends[names.index(split) + 1]
 
 
 def whole_layouts(mark: int, split_by: str) -> int:
-    """A bound among marks, lowered so that no layout has marks on either side of it; by `maze` the same number."""
+    """A bound among marks, lowered so that no layout has marks on both sides of it; unchanged for `maze`."""
     return mark >> _HALF << _HALF if split_by == "layout" else mark
 
 

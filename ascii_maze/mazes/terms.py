@@ -1,7 +1,7 @@
 """The verifiable reward of a walk: four terms, logged separately, and their weights.
 
-`training/rewards.py` says how each resists being exploited, and computes them for an answer written at once;
-`environment/episode.py` for a walk made step by step. A walk without a bump earns the same either way.
+`training/rewards.py` explains how each resists exploitation, and computes them for an answer written in one turn;
+`environment/episode.py` does so for a step-by-step walk. A walk that hits no wall earns the same either way.
 """
 
 from typing import NamedTuple
@@ -20,5 +20,5 @@ class Terms(NamedTuple):
         return sum(weight * term for weight, term in zip(WEIGHTS, self))
 
 
-# The order of `Terms`; a GRPO recipe gives its own as `reward_weights`.
+# In the order of `Terms`; GRPO recipes override these with `reward_weights`.
 WEIGHTS = (1.0, 0.5, 0.1, 0.3)

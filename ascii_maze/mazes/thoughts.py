@@ -1,18 +1,18 @@
-"""What a walker thinks before it answers, written by kernels: one line of text after the other.
+"""Kernels that write the thought before an answer, line by line.
 
 A place is `row,column`, a character of the map in style `hash`; its open sides are a word of the letters U D L R in
-this order, `-` for none. Moves are letters, each behind a blank.
+this order, `-` for none. Moves are letters, each preceded by a space.
 
-- `steps`: for each move where it stands, what is open, and the move: `1,1 DR R`. At the end `3,5 G`.
+- `steps`: for each move the place, its open sides, and the move: `1,1 DR R`. At the end `3,5 G`.
 - `search_dfs`: depth first, sides in the order U D L R. After `1,1 DR`, the start, a line for each stretch walked:
-  from where, the moves, to where, what is open there: `1,1 R R 1,3 DLR`. A stretch ends at a junction, in a dead end,
-  at the goal (`G` in place of the sides), or where it has been before (`*`). The search turns back by beginning the
-  next stretch at an earlier junction.
-- `search_bfs`: breadth first. After `1,1 S` a line for each number of moves, with every new place behind the move that
-  leads to it: `R1,2 D2,1`. It ends with the goal, then `3,5 G`.
+  its first place, the moves, its last place and the open sides there: `1,1 R R 1,3 DLR`. A stretch ends at a junction,
+  in a dead end, at the goal (`G` in place of the sides), or at a place visited before (`*`). The search turns back by
+  beginning the next stretch at an earlier junction.
+- `search_bfs`: breadth first. After `1,1 S` a line for each number of moves, with every new place after the move that
+leads to it: `R1,2 D2,1`. It ends with the goal, then `3,5 G`.
 
 After Searchformer (Lehnert et al., arXiv:2402.14083) and Stream of Search (Gandhi et al., arXiv:2404.03683), in fewer
-tokens: a corridor is one line, and what a line says can be checked against the maze by itself.
+tokens: a corridor is one line, and each line can be checked against the maze on its own.
 """
 
 import numpy as np
@@ -34,15 +34,15 @@ def think(kind, open_, ends, letters, offsets, shift, stops):
         open_: uint8 (n, rows, columns), with walls all around.
         ends: int32 (n, 2), start and goal.
         letters, offsets: the paths that `STEPS` takes, from `kernels.solve`.
-        shift: what is taken from rows and columns before they are written.
-        stops: whether a search stops at the goal, or goes everywhere.
+        shift: subtracted from rows and columns before they are written.
+        stops: whether a search stops at the goal, or visits every place.
 
     Returns:
         uint8 text and int64 (n + 1,) offsets.
     """
     count, rows, columns = open_.shape
     flat = open_.reshape((count, rows * columns))
-    # A stretch of one move is the longest line for a place: two places of two numbers, sides, and marks in between.
+    # The longest line per place is a stretch of one move: two places of two numbers, sides, and separators.
     digits = len(str(max(rows, columns)))
     most = (rows * columns + 2) * (4 * digits + 16)
     seen = np.empty(rows * columns, dtype=np.uint8)
@@ -70,7 +70,7 @@ def think(kind, open_, ends, letters, offsets, shift, stops):
 
 @njit(cache=True)
 def steps(grid, columns, start, path, shift, text, at):
-    """Where it stands, what is open, and the move, along a path; where there is none, where it stands."""
+    """Place, open sides and move for each move of a path; for an empty path only the place."""
     here = start
     for letter in path:
         at = _sides(grid, columns, here, text, _place(here, columns, shift, text, at))
@@ -86,7 +86,7 @@ def steps(grid, columns, start, path, shift, text, at):
 
 @njit(cache=True)
 def search_dfs(grid, columns, start, goal, stops, seen, stack, tried, shift, text, at):
-    """Stretch after stretch, from the newest junction with a side that leads to where it has not been."""
+    """Stretch after stretch, each from the latest junction with a side that leads to an unvisited place."""
     at = _sides(grid, columns, start, text, _place(start, columns, shift, text, at))
     seen[start] = 1
     stack[0], tried[0], depth = start, 0, 1
@@ -113,7 +113,7 @@ def search_dfs(grid, columns, start, goal, stops, seen, stack, tried, shift, tex
             for way in range(4):
                 if grid[here + _step(columns, way)] == 1:
                     ways += 1
-                    if way != move ^ 1:  # U and D, L and R stand side by side
+                    if way != move ^ 1:  # opposite moves differ in the lowest bit
                         onward = way
             if ways != 2 or (here == goal and stops):
                 seen[here] = 2
@@ -193,7 +193,7 @@ def _place(here, columns, shift, text, at):
 
 @njit(cache=True)
 def _sides(grid, columns, here, text, at):
-    """A blank and the open sides."""
+    """Write a space and the open sides."""
     text[at] = BLANK
     at += 1
     first = at

@@ -1,13 +1,13 @@
-"""A language model by its name, loaded, and what it completes prompts with.
+"""Language models: found by name, loaded, and run to complete prompts.
 
-sources        `find_model`: a name -> what to load (`Source`): whole model or adapter, its base, how that is quantised
-pins           `find_pinned`, `fingerprint`: which model exactly, its base included, by commits and digests
+sources        `find_model`: a name -> what to load (`Source`): whole model or adapter, its base, the quantisation
+pins           `find_pinned`, `fingerprint`: the identity of a model and its base, by commits and digests
 loading        `load_model`: a name -> model and tokenizer; `load_base`, `load_tokenizer`, `load_model_to_train`
 generation     `answer_mazes`, `generate`: prompts -> completions, by transformers
 engines        `load_engine`: a name -> an `Engine` that completes prompts, by vLLM or transformers
 adapters       `put_adapter`, `read_weights`: an adapter on its base; adapter_config: its config, checked first
 gguf           `unpack`: a base in a GGUF file -> a folder as transformers saves it
-packaged       `stand_in`: SmolLM2 where the Hub is out of reach
-shared_prefix  a batch read with no token computed twice, in training and in generation
-quantisation   what 4-bit weights need to be trained and to generate fast on a CPU
+packaged       `stand_in`: SmolLM2 where the Hub cannot be reached
+shared_prefix  computes shared prefixes of a batch once, in training and generation
+quantisation   fixes for training with 4-bit weights, and fast generation on a CPU
 """

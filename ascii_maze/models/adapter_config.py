@@ -1,6 +1,6 @@
-"""adapter_config.json as strangers write it: checked before PEFT reads it.
+"""Checks an untrusted adapter_config.json before PEFT reads it.
 
-PEFT takes many wrong values without a word, ends in a traceback for others, and matches patterns without a time limit.
+PEFT silently accepts many wrong values, crashes on others, and matches patterns without a time limit.
 """
 
 import json
@@ -13,10 +13,10 @@ from typing import Any
 from ..errors import AsciiMazeError, reason
 
 CONFIG = "adapter_config.json"
-# How a LoRA may have been initialised. Every other way subtracts something from the base's weights, which would have
-# to be subtracted again in the same way: such an adapter does not fit the base as it is.
+# Supported initialisations of a LoRA. All others subtract something from the base's weights, so that the adapter does
+# not fit the unchanged base.
 INITIALISATIONS = (True, False, None, "gaussian", "eva", "orthogonal")
-PATTERN_SECONDS = 2.0  # for all patterns of a config together
+PATTERN_SECONDS = 2.0  # for all patterns of a config
 
 
 class ModelError(AsciiMazeError):
@@ -24,7 +24,7 @@ class ModelError(AsciiMazeError):
 
 
 def fetch(name: str, revision: str | None, file: str) -> Path | None:
-    """A file of a model's folder, or of its repository, downloaded; None where there is none of that name.
+    """A file of a model's folder, or of its repository, downloaded if needed; None if it has no such file.
 
     Raises:
         ModelError: there is no such repository, or it cannot be reached.
@@ -45,10 +45,10 @@ def fetch(name: str, revision: str | None, file: str) -> Path | None:
 
 
 def read_config(name: str, revision: str | None = None):
-    """PEFT's config of an adapter, or None where the name is that of a whole model.
+    """PEFT's config of an adapter, or None if the name is that of a whole model.
 
     Raises:
-        ModelError: it is not a config of an adapter that a model here can use, with the key and what was expected.
+        ModelError: it is not the config of a supported adapter; names the key and what was expected.
     """
     from peft import PeftConfig
 
@@ -66,12 +66,12 @@ def read_config(name: str, revision: str | None = None):
         raise ModelError(f"{where}: {key} is {_short(values.get(key))}; {wrong}")
     try:
         return PeftConfig.from_pretrained(str(path.parent))
-    except Exception as error:  # whatever PEFT's classes make of odd values
+    except Exception as error:  # PEFT's classes may raise anything on malformed values
         raise ModelError(f"{where} is not a config of an adapter: {type(error).__name__}: {reason(error)}") from error
 
 
 def _wrong_values(values: dict[str, Any]):
-    """Key -> what was expected, of keys that PEFT would take without a word, or end in a traceback for."""
+    """Pairs of a key and what was expected, for wrong values that PEFT would silently accept or crash on."""
     from peft import PeftType
 
     def is_count(value) -> bool:
@@ -125,9 +125,9 @@ def _wrong_values(values: dict[str, Any]):
 
 
 def resolve_patterns(config, modules: list[str], name: str) -> None:
-    """Put the modules that a pattern of an adapter's config means in the pattern's place.
+    """Replace the patterns in an adapter's config with the modules they match.
 
-    PEFT matches them by Python's `re`, which has no time limit, and a pattern can be made to run for years.
+    PEFT matches them with Python's `re`, which has no time limit, and a malicious pattern can run for years.
 
     Raises:
         ModelError: a pattern is invalid, fits no module, or takes too long.
@@ -158,11 +158,11 @@ def resolve_patterns(config, modules: list[str], name: str) -> None:
         given: dict = getattr(config, key, None) or {}
         if any(not re.fullmatch(r"[\w.]+", pattern) for pattern in given):
             pairs = [(at, value) for pattern, value in given.items() for at in matching(key, rf"(.*\.)?({pattern})")]
-            setattr(config, key, dict(reversed(pairs)))  # of several the first counts
+            setattr(config, key, dict(reversed(pairs)))  # the first of several matches counts
 
 
 def of_pointer(path: Path) -> str:
-    """What an error adds for a file that git-lfs has not fetched; empty for any other."""
+    """A note for error messages about a file that git-lfs has not fetched; empty for any other file."""
     with path.open("rb") as file:
         pointer = file.read(40).startswith(b"version https://git-lfs")
     return " (it is a git-lfs pointer: run `git lfs pull` there)" if pointer else ""

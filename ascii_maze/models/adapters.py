@@ -1,8 +1,8 @@
-"""An adapter's weights, and how they are put on a base.
+"""Loads an adapter's weights onto a base.
 
-PEFT loads an adapter that does not fit with no more than a warning, and the model then answers as its base does. Here
-a weight of the file that finds no place in the model is an error, as is a place without a weight in the file, or a
-weight that is not finite.
+PEFT only warns about an adapter that does not fit, and the model then answers as its base does. Here
+weights of the file that the model does not have, weights of the model that the file does not have, and weights that
+are not finite are errors.
 """
 
 import re
@@ -16,7 +16,7 @@ WEIGHTS = "adapter_model.safetensors"
 
 
 def read_weights(name: str, revision: str | None = None) -> tuple[Path, dict]:
-    """An adapter's folder and its weights by name, on the CPU. PEFT falls back to pickles, of which none is read here.
+    """An adapter's folder and its weights by name, on the CPU. Pickles, to which PEFT falls back, are never read.
 
     Raises:
         ModelError: there are none in that format, the file is broken, or a number in it is not finite.
@@ -29,7 +29,7 @@ def read_weights(name: str, revision: str | None = None) -> tuple[Path, dict]:
         raise ModelError(f"'{name}' has no {WEIGHTS}; no other format is read")
     try:
         weights = load_file(path)
-    except Exception as error:  # safetensors has an error of its own, which is none of Python's
+    except Exception as error:  # safetensors' own error class derives from Exception
         raise ModelError(f"{WEIGHTS} of '{name}' cannot be read{of_pointer(path)}: {reason(error)}") from error
     for key, weight in weights.items():
         if not torch.isfinite(weight.float()).all():
@@ -38,7 +38,7 @@ def read_weights(name: str, revision: str | None = None) -> tuple[Path, dict]:
 
 
 def put_adapter(model, source, name: str = "default", trainable: bool = False):
-    """A base with an adapter on it, or with one more.
+    """Put an adapter, or a further one, on a base.
 
     Args:
         model: the base, or PEFT's model.
@@ -46,7 +46,7 @@ def put_adapter(model, source, name: str = "default", trainable: bool = False):
         name: of the adapter in the model.
 
     Returns:
-        PEFT's model, in the same memory.
+        PEFT's model, which shares the base's memory.
 
     Raises:
         ModelError: the adapter does not fit the base.
@@ -72,23 +72,23 @@ def put_adapter(model, source, name: str = "default", trainable: bool = False):
         loaded = model.load_adapter(str(folder), name, is_trainable=trainable)
     except KeyError as error:
         raise ModelError(f"{what}: {WEIGHTS} has no {error}") from error
-    except Exception as error:  # whatever PEFT and torch make of shapes and modules
+    except Exception as error:  # PEFT and torch may raise anything on wrong shapes and modules
         raise ModelError(f"{what}: {_mismatch(error)}") from error
     refuse_misfit(loaded, name, what, _base_weights(model, name, weights))
     return model
 
 
 def refuse_misfit(loaded, name: str, what: str, unplaced: Sequence[str] = ()) -> None:
-    """Check that every weight of a file found its place, and every place of an adapter its weight.
+    """Check that every weight of the file was loaded, and every weight of the adapter was found in it.
 
     Args:
-        loaded: what PEFT says of the loading.
+        loaded: PEFT's result of loading.
         name: of the adapter in the model.
         what: the beginning of the message.
-        unplaced: keys that found a place where they do not belong.
+        unplaced: keys that were loaded into the wrong place.
 
     Raises:
-        ModelError: with the first key that did not.
+        ModelError: names the first key for which this fails.
     """
     missing = [key for key in loaded.missing_keys if f".{name}." in key or key.endswith(f".{name}")]
     unplaced = [*loaded.unexpected_keys, *unplaced]
@@ -98,7 +98,7 @@ def refuse_misfit(loaded, name: str, what: str, unplaced: Sequence[str] = ()) ->
 
 
 def _base_weights(model, name: str, weights: dict) -> list[str]:
-    """Weights of an adapter's file that are the base's own, but for embeddings, which PEFT saves where they grew."""
+    """Keys of an adapter's file that are weights of the base, except embeddings, which PEFT saves if they grew."""
     from peft import get_peft_model_state_dict
 
     expected = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=True)
@@ -107,10 +107,10 @@ def _base_weights(model, name: str, weights: dict) -> list[str]:
 
 
 def grow_vocabulary(base, weights: dict, shared: bool = False) -> None:
-    """Give a base as many tokens as the adapter that was saved with its embeddings has.
+    """Resize a base's embeddings to those that were saved with an adapter.
 
     Raises:
-        ModelError: with `shared`, as other adapters of this base would then read another one.
+        ModelError: with `shared`, since this would change the base of other adapters.
     """
     names = {id(base.get_input_embeddings()), id(base.get_output_embeddings())}
     places = [key for key, module in base.named_modules() if id(module) in names]
@@ -123,6 +123,6 @@ def grow_vocabulary(base, weights: dict, shared: bool = False) -> None:
 
 
 def _mismatch(error: Exception) -> str:
-    """What torch says of the first weight of another shape, or any library's first line."""
+    """Torch's message about the first weight of a wrong shape, or the first line of any other error."""
     found = re.search(r"size mismatch for .*", str(error))
     return found[0] if found else f"{type(error).__name__}: {reason(error)}"

@@ -1,4 +1,4 @@
-"""Conversations as a model reads them, answers as it writes them, and the tokens by which it ends its turn."""
+"""Renders conversations for a model, decodes its answers, and finds the tokens that end its turn."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,20 +8,20 @@ from typing import Any, NamedTuple
 from ..mazes.prompts import Message
 from ..metrics.path_validity.scoring import THOUGHTS, opened_thought
 
-# An answer that no template changes or repeats, to see what a template writes after one.
+# An answer that no template changes or repeats, for finding what a template writes after an answer.
 _PROBE = "RRDDLLUU"
 THINKING_TOKENS = 1_024
-# The key of tokenizer_config.json under which a tokenizer keeps its `Reading`.
+# The key of a tokenizer's `Reading` in tokenizer_config.json.
 NOTE = "ascii_maze"
 
 
 class Chat(NamedTuple):
-    """How conversations are to be written; None leaves it to the tokenizer.
+    """Options for rendering conversations; None leaves a choice to the tokenizer.
 
     Attributes:
-        template: Jinja in place of the tokenizer's own, or `plain` for the messages one after the other.
-        thinking: leave room for a thought before the answer, where the family's template has a switch for it.
-        thinking_tokens: that a thought may take, beside those of the answer.
+        template: Jinja to replace the tokenizer's own template, or `plain` to concatenate the messages.
+        thinking: leave room for a thought before the answer, if the family's template has a switch for it.
+        thinking_tokens: the most tokens of a thought, in addition to those of the answer.
     """
 
     template: str | None = None
@@ -33,12 +33,12 @@ AS_IT_IS = Chat()
 
 
 class Reading(NamedTuple):
-    """How conversations are written for a tokenizer, as it is recorded.
+    """How conversations are rendered for a tokenizer, as stored in records.
 
     Attributes:
-        template: `own`, that of its family; `plain`; or `given`, of a file.
+        template: `own`, that of its family; `plain`; or `given`, from a file.
         thinking_tokens: 0 without thinking.
-        pinned_date: ISO, what a template that writes the date takes for today.
+        pinned_date: the ISO date that a template with a date writes.
     """
 
     template: str = "own"
@@ -48,18 +48,18 @@ class Reading(NamedTuple):
 
 
 def how_read(tokenizer) -> Reading:
-    """What `templates.set_chat_template` has noted in a tokenizer; it is saved with it."""
+    """The `Reading` that `templates.set_chat_template` stored in a tokenizer and that is saved with it."""
     return reading_of(tokenizer.init_kwargs)
 
 
 def describe_reading(tokenizer) -> dict[str, Any]:
-    """How a tokenizer has conversations written, as records have it: a `Reading`, and the digest of its template."""
+    """How conversations are rendered for a tokenizer, for records: its `Reading` and the digest of its template."""
     digest = hashlib.sha256(str(tokenizer.chat_template).encode()).hexdigest()
     return {**how_read(tokenizer)._asdict(), "template_sha256": digest}
 
 
 def reading_of(config: Mapping[str, Any]) -> Reading:
-    """What is noted in a tokenizer's tokenizer_config.json, which is untrusted; what makes no sense is ignored."""
+    """The `Reading` in a tokenizer_config.json, which is untrusted; invalid values are ignored."""
     noted = config.get(NOTE)
     noted = noted if isinstance(noted, Mapping) else {}
     template, date, room = (noted.get(key) for key in ("template", "pinned_date", "thinking_tokens"))
@@ -73,12 +73,12 @@ def reading_of(config: Mapping[str, Any]) -> Reading:
 
 
 def note_reading(tokenizer, reading: Reading) -> None:
-    """Keep how conversations are written in a tokenizer."""
+    """Store a `Reading` in a tokenizer."""
     tokenizer.init_kwargs[NOTE] = reading._asdict()
 
 
 def render_prompt(tokenizer, prompt: list[Message], **options: Any) -> str:
-    """What the model is given to complete.
+    """The text that the model is given to complete.
 
     Args:
         options: variables of the template, such as `enable_thinking`.
@@ -87,7 +87,7 @@ def render_prompt(tokenizer, prompt: list[Message], **options: Any) -> str:
 
 
 def count_tokens(tokenizer, text: str) -> int:
-    """The tokens of a text by itself."""
+    """The number of tokens of a text, without special tokens."""
     return len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
@@ -103,13 +103,13 @@ def thought_of_prompts(tokenizer, **options: Any) -> str:
 def read_answers(tokenizer, answers: Sequence[Sequence[int]], ends: Sequence[int], opened: str = "") -> list[str]:
     """New tokens -> what was answered: up to the first token that ends a turn, without special tokens.
 
-    The marks of thoughts stay, also where they are special tokens, such as the channels of GPT-OSS: without them a
+    The tags of thoughts are kept even if they are special tokens, such as the channels of GPT-OSS: without them a
     thought could not be told from the answer.
 
     Args:
         answers: tokens that were generated after one prompt or several.
         ends: from `turn_ends`.
-        opened: from `thought_of_prompts`; what was written continues that thought.
+        opened: from `thought_of_prompts`; the answer continues that thought.
     """
     kept = [list(takewhile(lambda token: token not in ends, tokens)) for tokens in answers]
     marks = special_marks(tokenizer, ends)
@@ -119,10 +119,10 @@ def read_answers(tokenizer, answers: Sequence[Sequence[int]], ends: Sequence[int
 
 
 def special_marks(tokenizer, ends: Sequence[int]) -> dict[int, str]:
-    """Special tokens of which marks of thoughts are made, and which decoding would leave out: token -> text.
+    """Special tokens that are part of the tags of thoughts, and that decoding would skip: token -> text.
 
     Args:
-        ends: from `turn_ends`; what ends an answer is not a mark, such as Phi's `<|end|>`.
+        ends: from `turn_ends`; a token that ends an answer is not a tag, such as Phi's `<|end|>`.
     """
     special = {
         number: token.content
@@ -145,10 +145,11 @@ def _decode_with(tokenizer, tokens: Sequence[int], marks: Mapping[int, str]) -> 
 
 
 def turn_ends(tokenizer, model=None) -> list[int]:
-    """The tokens that end an answer: the tokenizer's eos, the model's own, and what the template writes after a turn.
+    """The tokens that end an answer: the tokenizer's eos, the model's, and the one that the template writes after a
+    turn.
 
-    That of the template need not be the eos: `<|im_end|>` beside `<|endoftext|>`. A model that was trained on the
-    template ends with it, and would be read on to the last token that it may write.
+    The template's need not be the eos: `<|im_end|>` and `<|endoftext|>`, for example. A model trained on the
+    template ends its answers with the former, and would otherwise generate up to the token limit.
     """
     config = getattr(model, "generation_config", None)
     own = getattr(config, "eos_token_id", None)
@@ -157,11 +158,11 @@ def turn_ends(tokenizer, model=None) -> list[int]:
 
 
 def written_after_a_turn(tokenizer) -> int | None:
-    """The special token that the chat template writes after an answer; None for none."""
+    """The special token that the chat template writes after an answer; None if it writes none."""
     talk = [{"role": "user", "content": "S G"}, {"role": "assistant", "content": _PROBE}]
     try:
         text = tokenizer.apply_chat_template(talk, tokenize=False)
-    except Exception:  # a template may refuse any conversation, and says so in any way
+    except Exception:  # a template may reject any conversation, with any exception
         return None
     _, _, after = text.rpartition(_PROBE)
     tokens = tokenizer(after.lstrip(), add_special_tokens=False)["input_ids"]

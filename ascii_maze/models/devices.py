@@ -1,8 +1,8 @@
-"""What the device of this process can do, and the precision that goes with it."""
+"""The capabilities of this process's device, and the precision to use on it."""
 
 from typing import NamedTuple
 
-# In the environment: how many commands of ours run at once, and share this machine's cores.
+# Environment variable: the number of ascii-maze commands that run at once and share this machine's cores.
 JOBS = "ASCII_MAZE_JOBS"
 
 
@@ -11,7 +11,7 @@ class Device(NamedTuple):
 
     Attributes:
         kind: `cuda`, `mps` or `cpu`, as torch names it.
-        bfloat16: whether it computes in bfloat16 itself, and does not emulate it.
+        bfloat16: whether it supports bfloat16 natively, without emulation.
     """
 
     kind: str
@@ -22,10 +22,10 @@ class Precision(NamedTuple):
     """How a model is loaded and trained on a device.
 
     Attributes:
-        dtype: of weights that are not quantised, and of what 4-bit weights are computed in; torch's name.
+        dtype: of unquantised weights, and of the computation with 4-bit weights; torch's name.
         bf16: whether training autocasts to bfloat16.
         fp16: whether it autocasts to float16, with scaled gradients.
-        quantises: whether bitsandbytes runs there.
+        quantises: whether bitsandbytes supports the device.
     """
 
     dtype: str
@@ -46,25 +46,25 @@ def this_device() -> Device:
 
 
 def free_memory(device) -> int:
-    """Bytes that are free on a torch device."""
+    """Free memory of a torch device, in bytes."""
     import torch
 
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    import psutil  # type: ignore[import-untyped]  # one of accelerate's
+    import psutil  # type: ignore[import-untyped]  # a dependency of accelerate
 
     return int(psutil.virtual_memory().available)
 
 
 def precision_for(device: Device, whole_model: bool = False) -> Precision:
-    """The precision to load and to train in.
+    """The precision in which to load and train a model.
 
     Args:
-        whole_model: all weights are trained and not an adapter: in float16 they would lose their small gradients.
+        whole_model: whether all weights are trained, not an adapter; in float16 their small gradients would underflow.
     """
     if device.kind == "cuda" and device.bfloat16:
         return Precision("bfloat16", bf16=True, fp16=False, quantises=True)
     if device.kind == "cuda":
         return Precision("float32" if whole_model else "float16", bf16=False, fp16=True, quantises=True)
-    # A CPU computes in bfloat16 from weights in float32, the optimizer's too.
+    # On a CPU weights and optimizer state stay in float32, and autocast computes in bfloat16.
     return Precision("float32", bf16=device.bfloat16, fp16=False, quantises=device.kind == "cpu")

@@ -1,6 +1,4 @@
-"""An engine completes prompts: vLLM where it is installed, there is a CUDA device and it can read the model, else
-transformers.
-"""
+"""Engines that complete prompts: vLLM if installed, with a CUDA device and a supported model, else transformers."""
 
 import importlib.util
 from collections.abc import Callable, Sequence
@@ -21,10 +19,10 @@ NOT_PLAIN = (
 
 
 def vllm_reads(source: Source) -> bool:
-    """Whether vLLM gives the numbers that a model was trained with: of adapters it knows plain LoRA alone.
+    """Whether vLLM computes what a model was trained to compute; the only adapters it supports are plain LoRA.
 
-    Ranks or scales of single modules it would ignore without a word; a vocabulary of the adapter's own, trained
-    biases or whole modules, DoRA and the other kinds it refuses.
+    It silently ignores ranks and scales of single modules, and rejects adapters with their own vocabulary, trained
+    biases or whole modules, DoRA and all other kinds.
     """
     config = source.adapter
     if source.model_args.load_in_8bit:
@@ -41,12 +39,12 @@ class Engine(NamedTuple):
 
     Attributes:
         tokenizer: with the chat template that renders the prompts.
-        complete: (prompts, max_new_tokens, Decoding, on_progress) -> for each prompt its completions.
-        facts: what results.json says of it: engine, base, revision, dtype, quantisation, device, and how it reads
-            conversations.
-        context: tokens that it reads at most, answer included; None where its config does not say.
-        converse: a function that begins conversations, see `generation.conversing`; None where `complete` itself
-            remembers what it has read.
+        complete: (prompts, max_new_tokens, Decoding, on_progress) -> the completions of each prompt.
+        facts: its entry in results.json: engine, base, revision, dtype, quantisation, device, and how
+            conversations are rendered.
+        context: the most tokens that it reads, including the answer; None if its config does not say.
+        converse: a function that begins conversations, see `generation.conversing`; None if `complete` itself
+            caches what it has read.
     """
 
     tokenizer: Any

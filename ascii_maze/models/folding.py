@@ -1,8 +1,8 @@
-"""Adapters folded into the weights they belong to, while they read or generate.
+"""Folds adapters into the base's weights while a model reads or generates.
 
-PEFT runs three products of matrices, a copy and a sum where one product does, with W + s B A in the place of W. The
-numbers are the same up to rounding, so it is done in float32 alone; a module with more than a plain LoRA on it (DoRA,
-a bias) runs as PEFT has it.
+PEFT computes three matrix products, a copy and a sum where a single product with W + s B A in place of W suffices. The
+results are equal up to rounding, so this is done in float32 only; modules with more than a plain LoRA (DoRA, a bias)
+use PEFT's own code.
 """
 
 import functools
@@ -14,9 +14,9 @@ from .quantisation import dequantised
 
 
 def fold_for_generation(model) -> None:
-    """Give a model on a CPU a `generate` whose weights are dequantised once, with the adapters at work folded in.
+    """Give a model on a CPU a `generate` whose weights are dequantised once, with the active adapters folded in.
 
-    A small model spends most of its time there on calls of small operations, of which this leaves a quarter.
+    A small model spends most of its time there on launching small operations; this leaves a quarter of them.
     """
     generate = model.generate
 
@@ -29,13 +29,13 @@ def fold_for_generation(model) -> None:
 
 
 class Folded:
-    """Stands in for the `forward` of a LoRA layer.
+    """Replaces the `forward` of a LoRA layer.
 
-    What is at work there is looked up at the first call after `forget`.
+    The active adapters are looked up at the first call after `forget`.
     """
 
     def __init__(self, layer) -> None:
-        """Put it there; `remove` takes it away."""
+        """Install it in the layer, until `remove`."""
         self.layer = layer
         self.run: Any = None
         layer.forward = self
@@ -47,20 +47,20 @@ class Folded:
         return self.run(x, *arguments, **keywords)
 
     def forget(self) -> None:
-        """Another adapter, or none, is at work from here on."""
+        """Discard the folded weight, since the active adapters have changed."""
         self.run = None
 
     def remove(self) -> None:
-        """Give the layer its own `forward` back."""
+        """Restore the layer's own `forward`."""
         del self.layer.forward
 
 
 @contextmanager
 def folded(model) -> Iterator[None]:
-    """While it lasts, the adapters of a model run folded where they can; `forget_folded` whenever they are switched.
+    """Context in which a model's adapters run folded where possible; call `forget_folded` whenever they are switched.
 
     Args:
-        model: PEFT's, in a block of `quantisation.dequantised` if it is quantised.
+        model: PEFT's; if it is quantised, inside a `quantisation.dequantised` block.
     """
     from peft.tuners.lora import LoraLayer
 
@@ -75,14 +75,14 @@ def folded(model) -> Iterator[None]:
 
 
 def forget_folded(module) -> None:
-    """Say that other adapters are at work in a module."""
+    """Discard the folded weights of a module, after a switch of its active adapters."""
     stand_in = vars(module).get("forward")
     if isinstance(stand_in, Folded):
         stand_in.forget()
 
 
 def _product(layer):
-    """The function that a LoRA layer computes, as one product; None where it is not one, or not in float32."""
+    """The function that a LoRA layer computes, as one product; None if it is not one product, or not in float32."""
     import torch
     from torch.nn.functional import linear
 
@@ -92,13 +92,16 @@ def _product(layer):
     names = [name for name in layer.active_adapters if name in getattr(layer, "lora_A", ())]
     if not names:
         return base
-    # What `dequantised` has put in the place of a 4-bit layer knows its weight.
+    # In a 4-bit layer, the `forward` installed by `dequantised` has the weight.
     weight = getattr(vars(base).get("forward"), "weight", base.weight if type(base) is torch.nn.Linear else None)
     if weight is None or any(name in layer.lora_variant or layer.lora_bias[name] for name in names):
         return None
     if layer.training and any(type(layer.lora_dropout[name]) is not torch.nn.Identity for name in names):
         return None
-    with torch.inference_mode(False), torch.no_grad():  # a pass back may need it, where tensors of inference are not
+    with (
+        torch.inference_mode(False),
+        torch.no_grad(),
+    ):  # a backward pass may need it, which inference tensors do not allow
         deltas = [layer.get_delta_weight(name) for name in names]
         if any(each.dtype != torch.float32 for each in (weight, *deltas)):
             return None

@@ -1,4 +1,4 @@
-"""Prompts -> completions, greedy or sampled, by transformers."""
+"""Prompts -> completions, greedy or sampled, with transformers."""
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -18,13 +18,13 @@ NO_SAMPLING: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p":
 
 
 class Decoding(NamedTuple):
-    """How completions are drawn.
+    """How completions are generated.
 
     Attributes:
         samples: completions of each prompt.
-        temperature: 0 is greedy; 1 draws from the model as it is.
+        temperature: 0 is greedy; 1 samples from the unmodified distribution.
         seed: the same completions with the same seed, prompts, batch size and device.
-        batch_size: completions that are drawn at once, by transformers.
+        batch_size: completions generated at once, with transformers.
     """
 
     samples: int = 1
@@ -33,10 +33,10 @@ class Decoding(NamedTuple):
     batch_size: int = 64
 
     def for_part(self, part: str) -> "Decoding":
-        """The same with a seed of its own, so that a resumed run draws what an uninterrupted one draws.
+        """The same with a seed of its own, so that a resumed run samples the same as an uninterrupted one.
 
         Args:
-            part: its name, as `test/512`.
+            part: its name, such as `test/512`.
         """
         drawn = hashlib.blake2b(f"{self.seed}/{part}".encode(), digest_size=6).digest()
         return self._replace(seed=int.from_bytes(drawn))
@@ -51,16 +51,16 @@ GREEDY = Decoding()
 
 
 def answer_budget(tokenizer, moves: int, style: PromptStyle = PLAIN) -> int:
-    """How many new tokens an answer of `moves` moves takes, with its end and without a thought."""
+    """The number of tokens of an answer of `moves` moves, with its end token and without a thought."""
     answer = format_answer("RD" * (moves // 2 + 1), style)
     return count_tokens(tokenizer, answer) + 2
 
 
 def thought_budget(tokenizer, maze: Maze, style: PromptStyle) -> int:
-    """How many new tokens a thought of this style may take, with what parts it from the path.
+    """The most new tokens of a thought of this style, including the text between it and the path.
 
-    It is a search of the maze that goes everywhere, twice, since another maze of its size may have more junctions; or
-    a line for every place; 0 for a style that does not think.
+    This is twice a search through all of the maze, since another maze of its size may have more junctions, or
+    a line for every place; 0 for a style without a thought.
     """
     if style.reasoning == "none":
         return 0
@@ -70,14 +70,14 @@ def thought_budget(tokenizer, maze: Maze, style: PromptStyle) -> int:
 
 
 def budget_for(tokenizer, mazes: Iterable[str], prompts: Iterable[list[Message]]) -> int:
-    """How many new tokens a completion may take: in the largest of some mazes, a walk that stands everywhere once.
+    """The most new tokens of a completion: a walk through every place of the largest maze.
 
-    A thought has room of its own beside that: that of the prompts' styles, and where the tokenizer's template lets a
-    model think first, its `thinking_tokens`.
+    A thought has its own budget in addition: that of the prompts' styles, and `thinking_tokens` if the tokenizer's
+    template lets a model think first.
 
     Args:
         mazes: as text.
-        prompts: whose styles say how moves are written, and what is thought before.
+        prompts: their styles determine how moves and thoughts are written.
     """
     largest = max((Maze.from_ascii(maze) for maze in mazes), key=open_positions)
     styles = {style_of(prompt) for prompt in prompts}
@@ -85,13 +85,13 @@ def budget_for(tokenizer, mazes: Iterable[str], prompts: Iterable[list[Message]]
 
 
 def largest_budget(tokenizer, largest: Maze, styles: Iterable[PromptStyle]) -> int:
-    """How many new tokens thought and answer may take in the largest maze, in whichever style takes most."""
+    """The most new tokens of thought and answer in the largest maze, over all styles."""
     moves = open_positions(largest)
     return max(answer_budget(tokenizer, moves, style) + thought_budget(tokenizer, largest, style) for style in styles)
 
 
 def tokens_read(tokenizer, prompts: Sequence[list[Message]], answers: Sequence[Sequence[str]]) -> int:
-    """Tokens of prompts and of the answers to each, with their ends; a prompt counts as often as it was answered."""
+    """The number of tokens of prompts and answers, with end tokens; a prompt counts once per answer."""
     asked = sum(
         len(given) * count_tokens(tokenizer, render_prompt(tokenizer, prompt))
         for prompt, given in zip(prompts, answers)
@@ -111,11 +111,11 @@ def answer_mazes(
 
     Args:
         rows: `prompt` and `maze` of each.
-        on_progress: called with the number of rows done so far.
+        on_progress: called with the number of rows done.
         max_new_tokens: `budget_for` these rows by default.
 
     Returns:
-        For each row its `decoding.samples` completions.
+        The `decoding.samples` completions of each row.
     """
     if not rows:
         return []
@@ -149,11 +149,11 @@ def complete(
 
     Args:
         prompts: chat messages, without an answer.
-        on_progress: called with the number of prompts done so far.
-        memory: what was read of these conversations in earlier turns, and the name of each; of each one completion.
+        on_progress: called with the number of prompts done.
+        memory: the cache of these conversations' earlier turns, and their names; each gets one completion.
 
     Returns:
-        For each prompt its `decoding.samples` completions.
+        The `decoding.samples` completions of each prompt.
     """
     import torch
 
@@ -175,7 +175,7 @@ def complete(
 
 
 def conversing(model, tokenizer) -> Callable[[Sequence[Hashable], Sequence[list[Message]], int, Decoding], list[str]]:
-    """A function that completes conversations turn by turn, and reads of each only what is new, where it can.
+    """A function that completes conversations turn by turn, and reads only the new tokens of each, if possible.
 
     Returns:
         (names of the conversations, conversations, max_new_tokens, Decoding) -> the completion of each.
@@ -192,7 +192,7 @@ def conversing(model, tokenizer) -> Callable[[Sequence[Hashable], Sequence[list[
 def _complete(
     model, tokenizer, prompts, max_new_tokens, batch_size, on_progress, decoding: dict, memory=None
 ) -> list[list[str]]:
-    """Batches are made of prompts of like length, so that little is padding."""
+    """`complete`, with batches of prompts of similar length, so that there is little padding."""
     import torch
 
     texts, ends = [render_prompt(tokenizer, prompt) for prompt in prompts], turn_ends(tokenizer, model)
@@ -215,7 +215,7 @@ def _complete(
                 tokens = generate_tokens(
                     model, tokenizer, batch["input_ids"], batch["attention_mask"], max_new_tokens, decoding
                 )
-            # A thought that the prompt opens is part of what was written, or it could not be told from the answer.
+            # A thought opened by the prompt is counted as part of the completion, to tell it from the answer.
             answers = read_answers(tokenizer, tokens, ends, opened_thought(texts[indices[0]]))
             each = len(answers) // len(indices)
             for place, index in enumerate(indices):
@@ -228,12 +228,12 @@ def _complete(
 def next_turns(
     model, tokenizer, memory: Memory, names: Sequence[Hashable], rows: list[list[int]], most: int, decoding: dict
 ) -> list[list[int]]:
-    """New tokens of each conversation, of which only those are read that the memory has not kept.
+    """New tokens of each conversation; only tokens that are not in the memory are read.
 
     Args:
         rows: their tokens.
-        most: new tokens of each.
-        decoding: arguments of `model.generate`, `eos_token_id` among them.
+        most: the largest number of new tokens of each.
+        decoding: arguments of `model.generate`, including `eos_token_id`.
     """
     tokens, mask, cache = memory.take(names, rows, tokenizer.pad_token_id)
 
@@ -244,15 +244,15 @@ def next_turns(
 
 
 def go_on(model, tokenizer, tokens, mask, caches: Sequence[Sequence], most: int) -> list[list[int]]:
-    """The greedy continuation of rows of which all but the last token have been read already.
+    """The greedy continuation of rows whose tokens, except the last, are in the cache.
 
     Args:
         tokens: int64 (rows, tokens), padded on the left; `mask` is 1 for tokens and 0 for padding.
         caches: keys and values of each layer, (rows, heads, tokens - 1, size) each.
-        most: new tokens of each row.
+        most: the largest number of new tokens of each row.
 
     Returns:
-        The new tokens of each row, its end among them; after that there may be more.
+        The new tokens of each row, including its end token, after which there may be more.
     """
     import torch
     from transformers import DynamicCache
@@ -270,14 +270,15 @@ def go_on(model, tokenizer, tokens, mask, caches: Sequence[Sequence], most: int)
 def generate_tokens(
     model, tokenizer, tokens, mask, max_new_tokens: int, decoding: dict, cache=None, keep: Callable | None = None
 ) -> list[list[int]]:
-    """New tokens of each row: `model.generate`, in stages after which the rows that have ended are left out.
+    """New tokens of each row, by `model.generate` in stages, after each of which finished rows are dropped.
 
-    A few endless answers would otherwise cost as much as if all were as long. Stages are of 8, 8, 16, 32 tokens...
+    Otherwise a few endless answers would cost as much as if all rows were as long. The stages have 8, 8, 16, 32, ...
+    tokens.
 
     Args:
         cache: of the first tokens of all rows.
-        keep: called for each row that has ended, with its number, the tokens of its batch's row, a mask of those that
-            are its own, the cache, and its place there.
+        keep: called for each finished row with its number, the tokens of its row in the batch, a mask that excludes
+            padding, the cache, and its row in the cache.
     """
     import torch
 

@@ -1,8 +1,8 @@
-"""A base in a GGUF file: dequantised once into the user's cache, where every loader reads it like any other model.
+"""Bases in GGUF files, dequantised once into the user's cache, from which all loaders read them like other models.
 
-transformers dequantises a GGUF file too, at every load, but the result can be neither quantised nor saved. The cache
-holds float32 weights, exactly those of the file, under its sha256: 135 M parameters take
-540 MB and are read in a second. They are rounded as the file is: no record calls them the model that it was made from.
+transformers can dequantise a GGUF file too, at every load, but its result can be neither quantised nor saved. The
+cache holds float32 weights, exactly those of the file, under its sha256: 135 M parameters take 540 MB and are read
+in a second. They have the file's rounding, so no record identifies them with the original model.
 """
 
 import functools
@@ -15,12 +15,12 @@ from ..files import cache_folder, output_folder, sha256_of, staged, write_text
 from ..recipe.run_metrics import GGUFFile
 from .adapter_config import ModelError
 
-SOURCE = "source.json"  # written last: a folder of the cache that has it is whole
+SOURCE = "source.json"  # written last, so that a folder that has it is complete
 INSTALL = "pip install 'ascii-maze[gguf]'"
 
 
 def find_gguf(name: str) -> Path | None:
-    """The GGUF file that a name means: it is one, or a folder that has one and no other weights.
+    """The GGUF file that a name refers to: the file itself, or a folder with one and no other weights.
 
     Raises:
         UsageError: there are several in the folder.
@@ -37,7 +37,7 @@ def find_gguf(name: str) -> Path | None:
 
 
 def identify_gguf(name: str | None) -> GGUFFile | None:
-    """What records say of the GGUF file that a name means; None where it means none.
+    """The entry for records on the GGUF file that a name refers to; None if there is none.
 
     Raises:
         UsageError: as `find_gguf`, or the file cannot be read.
@@ -47,12 +47,12 @@ def identify_gguf(name: str | None) -> GGUFFile | None:
 
 
 def in_words(gguf: GGUFFile) -> str:
-    """A GGUF file in a line of a plan or a page."""
+    """A one-line description of a GGUF file, for plans and pages."""
     return f"{gguf['file']} (sha256 {gguf['sha256'][:16]}), dequantised; these are not the Hub's own weights"
 
 
 def unpack(file: Path) -> Path:
-    """The folder of the cache that holds a GGUF file as a model of transformers, made at the first call.
+    """The cache folder with a GGUF file converted to a transformers model, made at the first call.
 
     Raises:
         ModelError: the package gguf is missing, or the file cannot be read.
@@ -84,7 +84,7 @@ def _dequantise(file: Path, folder: Path) -> None:
             local_files_only=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name, local_files_only=True)
-    except Exception as error:  # whatever transformers and gguf make of odd files
+    except Exception as error:  # transformers and gguf may raise anything on malformed files
         raise ModelError(f"cannot load the model of '{file}': {reason(error)}") from error
     with staged(folder) as stage:
         model.save_pretrained(stage)
@@ -94,7 +94,7 @@ def _dequantise(file: Path, folder: Path) -> None:
 
 
 def _drop_foreign_tokens(path: Path, rows: int) -> None:
-    """Drop tokens for which the model has no row: transformers adds GPT-2's `<|endoftext|>` where a file has none."""
+    """Drop tokens for which the model has no row: transformers adds GPT-2's `<|endoftext|>` if a file has none."""
     values = json.loads(path.read_bytes())
     values["added_tokens"] = [token for token in values["added_tokens"] if token["id"] < rows]
     write_text(path, json.dumps(values, ensure_ascii=False))
@@ -110,5 +110,5 @@ def _sha256(file: Path) -> str:
 
 @functools.cache
 def _sha256_once(file: Path, size: int, modified: int) -> str:
-    """The digest of a file as it was when it had this size and this time of change."""
+    """The digest of a file, cached under its size and modification time."""
     return sha256_of(file)

@@ -1,4 +1,4 @@
-"""A model and its tokenizer, to generate or to train: the base, quantised as its recipe says, and an adapter on it."""
+"""Loads a model and its tokenizer, to generate or train: the base, quantised as in its recipe, and an adapter."""
 
 from typing import Any
 
@@ -18,20 +18,20 @@ def load_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat
 
     Args:
         name: `tiny`, a folder or a Hub id, of a model or of an adapter; `ORG/NAME@REVISION` is one commit, branch or
-            tag of it. An adapter is put on the base that it was trained on, quantised as it was trained if the recipe
-            of its run lies beside it.
+            tag. An adapter is put on the base that it was trained on, quantised as in training if the recipe of its
+            run is in the same folder.
         task: SEQ_CLS loads a reward model, which gives a number instead of moves.
-        base: where an adapter's base is now, if not where its config says.
-        chat: how it reads conversations; by default as its tokenizer says.
+        base: the location of an adapter's base, if it is not that in its config.
+        chat: how conversations are rendered; by default with the tokenizer's own settings.
 
     Raises:
-        AsciiMazeError: nothing of that name can be loaded, or it is for another task.
+        AsciiMazeError: the name cannot be loaded, or is a model for another task.
     """
     return load_source(find_model(name, task, base, chat))
 
 
 def load_source(source: Source) -> tuple[Any, Any]:
-    """The model that was found, on transformers, and its tokenizer.
+    """The transformers model of a source, and its tokenizer.
 
     Raises:
         ModelError: it cannot be loaded, or the adapter does not fit its base.
@@ -40,18 +40,18 @@ def load_source(source: Source) -> tuple[Any, Any]:
     if source.adapter is not None:
         model = put_adapter(model, source)
         if source.adapter.task_type == "SEQ_CLS":
-            # its head was trained in float32, and here no autocast stands between them
+            # its head was trained in float32 under autocast, which is off here
             model.get_base_model().score.to(model.dtype)
     tokenizer = load_tokenizer_of(source)
     check_vocabulary(model, tokenizer, source.name)
-    model.config.pad_token_id = tokenizer.pad_token_id  # a reward model finds the end of an answer by it
+    model.config.pad_token_id = tokenizer.pad_token_id  # a reward model uses it to find the end of an answer
     if not getattr(model, "is_quantized", False):
         model = model.to(this_device().kind)
     return model.eval(), tokenizer
 
 
 def load_tokenizer_of(source: Source):
-    """The tokenizer and chat template that a model was trained with: an adapter's own, where its folder has them.
+    """The tokenizer and chat template that a model was trained with: an adapter's own, if its folder has them.
 
     Raises:
         ModelError: there is none, or it has no chat template.
@@ -77,12 +77,12 @@ def read_tokenizer_of(source: Source):
 
 
 def load_tokenizer_to_train(model_args, adapter: str | None, chat: Chat = AS_IT_IS):
-    """The tokenizer of a run: that of the adapter that it starts from, which was trained with it, else its base's.
+    """The tokenizer of a run: that of the adapter to start from, if any, else its base's.
 
     Args:
         model_args: TRL's ModelConfig.
         adapter: folder or Hub id of the adapter to start from, if any.
-        chat: how it is to write conversations; by default as it says itself.
+        chat: how it renders conversations; by default with its own settings.
 
     Raises:
         ModelError: there is none.
@@ -94,12 +94,12 @@ def load_tokenizer_to_train(model_args, adapter: str | None, chat: Chat = AS_IT_
 
 
 def vocabulary_of(model) -> int:
-    """How many tokens a model can read."""
+    """The number of tokens in a model's vocabulary."""
     return model.get_input_embeddings().weight.shape[0]
 
 
 def context_of(model) -> int | None:
-    """How many tokens a model has positions for; None where its config sets no limit."""
+    """The most positions of a model, in tokens; None if its config sets no limit."""
     return getattr(model.config.get_text_config(), "max_position_embeddings", None)
 
 
@@ -118,7 +118,7 @@ def load_tokenizer(name: str, revision: str | None = None, chat: Chat = AS_IT_IS
     """The tokenizer of a model, padding on the left as generation needs it, its chat template set by `templates`.
 
     Args:
-        chat: how it is to write conversations; by default as it says itself.
+        chat: how it renders conversations; by default with its own settings.
 
     Raises:
         ModelError: there is none.
@@ -137,21 +137,21 @@ def _read_tokenizer(name: str, revision: str | None):
         tokenizer = AutoTokenizer.from_pretrained(
             place, revision=revision, padding_side="left", trust_remote_code=False
         )
-    except Exception as error:  # whatever transformers and tokenizers make of odd files
+    except Exception as error:  # transformers and tokenizers may raise anything on malformed files
         raise _cannot_load("tokenizer", name, error) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.name_or_path = name  # and not where a file was unpacked, for messages
+    tokenizer.name_or_path = name  # for messages; not the folder where a GGUF file was unpacked
     return tokenizer
 
 
 def load_model_to_train(model_args, adapter: str | None, seed: int):
-    """The base of a recipe with what is trained on it: a new adapter, the one to start from, or all of the base.
+    """The model that a recipe trains: the base with a new adapter or the one to start from, or all of the base.
 
     Args:
         model_args: TRL's ModelConfig.
         adapter: folder or Hub id of the adapter to start from, if any.
-        seed: of whatever is new, the adapter's matrices and a reward model's head.
+        seed: of new weights: the adapter's matrices and a reward model's head.
 
     Raises:
         UsageError: an adapter of another base or shape, one with a vocabulary of its own, or one without `use_peft`.
@@ -176,10 +176,10 @@ def load_model_to_train(model_args, adapter: str | None, seed: int):
                 f"'{adapter}' has a vocabulary of its own, which a run would not save; merge it (`ascii-maze merge`), "
                 "and name the result as 'model_name_or_path'"
             )
-        # Where the base lies: PEFT reads its config at every checkpoint, and would ask the Hub for one called 'tiny'.
+        # The base's path: PEFT reads its config at every checkpoint, and would ask the Hub for a model named 'tiny'.
         policy.peft_config["default"].base_model_name_or_path = model.config.name_or_path
         return policy
-    # A reward model: the policy's adapter is trained on, under a scalar head (Ouyang et al., 2022).
+    # A reward model: training continues from the policy's adapter, under a scalar head (Ouyang et al., 2022).
     model = get_peft_model(model, get_peft_config(model_args))
     heads = {name: weight for name, weight in get_peft_model_state_dict(model).items() if "lora_" not in name}
     _, weights = read_weights(start.name, start.revision)
@@ -188,10 +188,10 @@ def load_model_to_train(model_args, adapter: str | None, seed: int):
 
 
 def find_start(adapter: str, model_args) -> Source:
-    """The adapter to start from, which goes with the recipe.
+    """The adapter to start from, checked against the recipe.
 
     Raises:
-        UsageError: it is of another base or shape than the recipe says, or the recipe trains the whole model.
+        UsageError: its base or shape differs from the recipe's, or the recipe trains the whole model.
         ModelError: there is no such adapter.
     """
     if not model_args.use_peft:
@@ -220,13 +220,13 @@ def find_start(adapter: str, model_args) -> Source:
 
 
 def load_base(model_args):
-    """The model that a recipe names, quantised as it says, on this process's device.
+    """The base model of a recipe, quantised as in the recipe, on this process's device.
 
     Args:
-        model_args: TRL's ModelConfig; `lora_task_type` SEQ_CLS gives a model with a head of one number, the reward.
+        model_args: TRL's ModelConfig; `lora_task_type` SEQ_CLS gives a model with a scalar head, the reward.
 
     Raises:
-        UsageError: no model named.
+        UsageError: the recipe names no model.
         ModelError: it cannot be loaded.
     """
     import torch
@@ -254,7 +254,7 @@ def load_base(model_args):
             output_loading_info=True,
             **({"num_labels": 1} if scores else {}),
         )
-    except Exception as error:  # whatever transformers, safetensors and torch make of odd files
+    except Exception as error:  # the libraries may raise anything on malformed files
         raise _cannot_load("model", model_args.model_name_or_path, error) from error
     check_whole(model, found, model_args.model_name_or_path, new_head=scores)
     keep_trainable_on_cpu(model)
@@ -264,14 +264,14 @@ def load_base(model_args):
 
 
 def check_whole(model, found: dict, name: str, new_head: bool = False) -> None:
-    """Check that every weight of a model was read, and is a number.
+    """Check that every weight of a model was loaded, and is finite.
 
     Args:
-        found: what transformers says of the loading.
-        new_head: a reward model's head is new, and the walker's has no place in it.
+        found: transformers' loading report.
+        new_head: whether a reward model's head is new and replaces the language model's.
 
     Raises:
-        ModelError: one was not, or is not.
+        ModelError: a weight was not loaded, or is not finite.
     """
     for what, keys in (("has no", found["missing_keys"]), ("has no place for", found["unexpected_keys"])):
         wrong = sorted(str(key) for key in keys if not (new_head and str(key).startswith(("score.", "lm_head."))))

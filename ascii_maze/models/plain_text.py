@@ -1,4 +1,4 @@
-"""Text that has nothing to do with mazes: whether a tokenizer has words for it, and how well a model foretells it.
+"""Text unrelated to mazes: its tokens, and a model's perplexity on it.
 
 The paragraphs of `plain_texts.txt` were written for this project and are in the public domain (CC0).
 """
@@ -17,7 +17,7 @@ def load_texts() -> list[str]:
 
 
 def encode_texts(tokenizer) -> list[list[int]]:
-    """The tokens of each text; none at all where a tokenizer, as the embedded model's, has none for words."""
+    """The tokens of each text; empty if a tokenizer, such as the embedded model's, cannot spell words."""
     texts = load_texts()
     encoded = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     spelt = all("".join(tokenizer.decode(ids).split()) == "".join(text.split()) for ids, text in zip(encoded, texts))
@@ -25,10 +25,10 @@ def encode_texts(tokenizer) -> list[list[int]]:
 
 
 def perplexity(model, texts: Sequence[Sequence[int]]) -> float:
-    """A model's perplexity on texts, over all their tokens but each one's first.
+    """A model's perplexity on texts, over all tokens except the first of each text.
 
     Args:
-        texts: tokens, of a text at least two.
+        texts: the tokens of each, at least two.
     """
     import torch
 

@@ -1,10 +1,10 @@
-"""A tokenizer as a folder with which other programs ask a model as `ascii-maze evaluate` does.
+"""Saves a tokenizer with which other programs prompt a model exactly as `ascii-maze evaluate` does.
 
 lm-evaluation-harness, Inspect, servers of vLLM and the like render a conversation by the tokenizer's chat template,
-tokenise the text, and decode answers without special tokens. With the tokenizer that a base comes with, that asks
-something else: by the family's own template (see `templates.py`), with a second beginning of the text where template
-and tokenizer both write one, up to an end that the family does not write, and without the marks of thoughts where
-those are special tokens. In the folder all of that is settled, and what is read back from it is compared.
+tokenise the text, and decode answers without special tokens. With the base's original tokenizer the result
+differs: it uses the family's own template (see `templates.py`), a second bos token if both template and tokenizer
+write one, an end token that the family does not write, and no tags of thoughts if those are special tokens. The saved
+tokenizer fixes all of these, and is read back and compared.
 """
 
 import json
@@ -17,24 +17,24 @@ from .chat import NOTE, render_prompt, special_marks, turn_ends, written_after_a
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 _MAZE = "#####\n#S  #\n### #\n#G  #\n#####"
-# Keys of tokenizer_config.json that are kept; by others a tokenizer adds tokens of its own accord.
+# Keys of tokenizer_config.json that are kept; others make a tokenizer add tokens by itself.
 _KEPT = ("model_max_length", "clean_up_tokenization_spaces", NOTE)
 
 
 def save_portable(tokenizer, folder: Path) -> list[Path]:
-    """Write a tokenizer whose plain use reads conversations as this package does; see the module's first lines.
+    """Write a tokenizer that renders conversations as this package does without further options; see the module.
 
     Args:
         tokenizer: a fast one, as `loading.load_tokenizer` returns it.
-        folder: new, or of an earlier one.
+        folder: a new one, or one written by this function.
 
     Returns:
-        The files.
+        The paths of the files.
 
     Raises:
         UsageError: the folder holds files that this program did not write.
-        AsciiMazeError: the tokenizer is a slow one, the folder cannot be written, or what is read back from it makes
-            other tokens of a conversation.
+        AsciiMazeError: the tokenizer is a slow one, the folder cannot be written, or the saved tokenizer
+            encodes a conversation differently.
     """
     from transformers import AutoTokenizer
 
@@ -57,7 +57,7 @@ def save_portable(tokenizer, folder: Path) -> list[Path]:
 
 
 def _contents(tokenizer) -> dict[str, str]:
-    """The text of `FILES`."""
+    """File name of `FILES` -> text."""
     backend = json.loads(tokenizer.backend_tokenizer.to_str())
     marks, end = special_marks(tokenizer, turn_ends(tokenizer)), written_after_a_turn(tokenizer)
     for token in backend["added_tokens"]:
@@ -65,7 +65,7 @@ def _contents(tokenizer) -> dict[str, str]:
     backend |= {"post_processor": None, "truncation": None, "padding": None}
     config = {key: tokenizer.init_kwargs[key] for key in _KEPT if key in tokenizer.init_kwargs}
     config |= {
-        "tokenizer_class": "PreTrainedTokenizerFast",  # which takes tokenizer.json as it is
+        "tokenizer_class": "PreTrainedTokenizerFast",  # which uses tokenizer.json unchanged
         "bos_token": tokenizer.bos_token,
         "eos_token": tokenizer.eos_token if end is None else tokenizer.convert_ids_to_tokens(end),
         "pad_token": tokenizer.pad_token,

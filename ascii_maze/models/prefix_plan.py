@@ -1,10 +1,10 @@
-"""The passes in which a batch is read so that no token is read twice: from the tokens alone, by NumPy.
+"""Plans the passes that read a batch without reading a token twice, from the tokens alone, with NumPy.
 
-    1. one row          what all rows begin with
-    2. a row per group  what the rows of a group share beyond that
+    1. one row          the prefix of all rows
+    2. a row per group  the rest of the prefix that a group shares
     3. a row per row    the rest
 
-`shared_prefix` reads them. One pass over all distinct tokens under a tree-shaped mask was given up: its attention
+`shared_prefix` runs them. A single pass over all distinct tokens with a tree-shaped mask was rejected: its attention
 grows with the square of the batch.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Share of the tokens that must remain unread, padding counted, and what a further pass costs, in tokens.
+# Least share of tokens to save, counting padding, and the cost of an additional pass, in tokens.
 WORTH, PASS = 0.15, 64
 
 
@@ -34,14 +34,14 @@ class Stage(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How a batch is read.
+    """The passes that read a batch.
 
     Attributes:
         stages: the passes.
-        place: where the state of each token stands among those of all passes, one row after the other; 0 for padding.
+        place: index of each token's state among those of all passes, row by row; 0 for padding.
             int64, shape (batch, tokens).
-        column: where its key stands in the row of the cache; 0 for padding. int64, shape (batch, tokens).
-        constant: the first pass reads the tokens that all batches begin with.
+        column: index of its key in the row of the cache; 0 for padding. int64, shape (batch, tokens).
+        constant: whether the first pass reads the tokens that all batches begin with.
     """
 
     stages: list[Stage]
@@ -51,12 +51,12 @@ class Plan(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """How many are read, without padding."""
+        """The number of tokens read, without padding."""
         return sum(int(stage.mask.sum()) for stage in self.stages)
 
 
 class _Cuts(NamedTuple):
-    """For each pass: the row there that each row of the batch belongs to, and where its part of that row ends.
+    """For each pass: the row of the pass that each row of the batch belongs to, and the end of that part.
 
     Attributes:
         cost: tokens and padding of all passes.
@@ -68,13 +68,13 @@ class _Cuts(NamedTuple):
 
 
 def plan_batch(ids: np.ndarray, mask: np.ndarray, constant: Sequence[int] = (), pass_cost: int = PASS) -> Plan | None:
-    """How to read a batch, or None where that saves too little.
+    """The plan for a batch, or None if it would save too little.
 
     Args:
         ids: int64, shape (batch, tokens).
         mask: 1 for tokens and 0 for padding, on either side or both, shape (batch, tokens).
         constant: tokens that every row is expected to begin with; if all do, they are the first pass.
-        pass_cost: of each pass but the last, in tokens.
+        pass_cost: cost of each pass except the last, in tokens.
     """
     first, lengths = mask.argmax(1), mask.sum(1)
     columns = np.arange(ids.shape[1])
@@ -98,17 +98,21 @@ def _candidates(rows: np.ndarray, lengths: np.ndarray, known: int | None) -> Ite
 
     Args:
         rows: tokens from the first column on, -1 after each row's end.
-        known: how much the first pass must read; None leaves it open.
+        known: the length of the first pass; None for any.
     """
     order = np.lexsort(rows.T[::-1])
     differ = rows[order][1:] != rows[order][:-1]
-    alike = np.where(differ.any(1), differ.argmax(1), rows.shape[1])  # of each row in this order and the next
-    alike = np.minimum(alike, np.minimum(lengths[order][1:], lengths[order][:-1]) - 1)  # each row reads a token
+    alike = np.where(
+        differ.any(1), differ.argmax(1), rows.shape[1]
+    )  # common prefix of each row and the next in this order
+    alike = np.minimum(
+        alike, np.minimum(lengths[order][1:], lengths[order][:-1]) - 1
+    )  # each row must read at least one token itself
     shared = int(alike.min()) if known is None else known
     for common in {shared, 0} if known is None else {known}:
         yield _cuts(lengths, common, None, None)
         for depth in np.unique(alike[alike > common]):
-            # Rows that agree in so many tokens are a group; what they share may be more.
+            # Rows that agree in so many tokens form a group; they may share more.
             apart = alike < depth
             group = np.concatenate([[0], np.cumsum(apart)])
             end = np.full(group[-1] + 1, rows.shape[1])
@@ -119,7 +123,7 @@ def _candidates(rows: np.ndarray, lengths: np.ndarray, known: int | None) -> Ite
 
 
 def _cuts(lengths: np.ndarray, common: int, group: np.ndarray | None, end: np.ndarray | None) -> _Cuts:
-    """Cut after what all rows share and, if there are groups, after what each group does; a lone row where it fits."""
+    """Cut after the prefix of all rows and, if there are groups, after that of each group."""
     one, each = np.zeros_like(lengths), np.arange(len(lengths))
     nodes, ends, cost = [], [], 0
     if common:
@@ -134,9 +138,9 @@ def _cuts(lengths: np.ndarray, common: int, group: np.ndarray | None, end: np.nd
 
 
 def _lay_out(rows: np.ndarray, lengths: np.ndarray, first: np.ndarray, inside: np.ndarray, cuts: _Cuts) -> Plan:
-    """The passes of a cut batch, and where each of its tokens is found."""
+    """The passes of a cut batch, and the position of each of its tokens in them."""
     batch, width = rows.shape
-    token = np.arange(width) - first[:, None]  # of each column, from the row's first token
+    token = np.arange(width) - first[:, None]  # index of each column from the row's first token
     place, column = np.zeros((batch, width), np.int64), np.zeros((batch, width), np.int64)
     stages, start, parent, states, keys = [], np.zeros_like(lengths), np.zeros_like(lengths), 0, 0
     for node, end in zip(cuts.nodes, cuts.ends):

@@ -1,11 +1,11 @@
-"""What 4-bit weights need to be trained rightly, and to generate fast on a CPU."""
+"""Corrects training with 4-bit weights, and makes them generate fast on a CPU."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class Dequantised:
-    """The `forward` of a 4-bit layer whose weight, (outputs, inputs), is held in the precision that it computes in."""
+    """The `forward` of a 4-bit layer whose weight, (outputs, inputs), is stored in the computing precision."""
 
     def __init__(self, weight, bias) -> None:
         self.weight, self.bias = weight, bias
@@ -19,10 +19,10 @@ class Dequantised:
 
 @contextmanager
 def dequantised(model) -> Iterator[None]:
-    """While it lasts, a model's 4-bit weights are dequantised once, where bitsandbytes does so at every call.
+    """Context in which a model's 4-bit weights are dequantised once; bitsandbytes does so at every call.
 
-    On a CPU that is most of the time a small model takes to generate. The numbers are the same; the
-    weights take their full size. A block inside another changes nothing.
+    On a CPU that is most of the time of generation with a small model. The results are the same; the weights take
+    their full size in memory. A nested block has no effect.
     """
     try:
         from bitsandbytes.functional import dequantize_4bit
@@ -46,7 +46,7 @@ def keep_trainable_on_cpu(model) -> None:
     """Stop bitsandbytes from repacking 4-bit weights for a CPU kernel that has no gradient.
 
     On CPUs with AVX512-BF16 a forward pass in eval mode repacks every `Linear4bit`, `train()` does not undo it, and
-    from then on gradients are wrong without an error (bitsandbytes 0.50): an evaluation in mid-training would ruin
+    from then on gradients are wrong without an error (bitsandbytes 0.50): an evaluation during training would ruin
     the run.
     """
     try:
@@ -59,18 +59,18 @@ def keep_trainable_on_cpu(model) -> None:
 
 
 def trained_weights(model) -> dict:
-    """Copies of an adapter's weights by name, for `restore_weights`; nothing where the whole model is trained."""
+    """Copies of an adapter's weights by name, for `restore_weights`; empty if the whole model is trained."""
     if not hasattr(model, "peft_config"):
         return {}
     return {name: weight.detach().clone() for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 def restore_weights(model, weights: dict) -> None:
-    """Give an adapter the precision back that TRL took from it, in place; to be called before the optimizer exists.
+    """Restore an adapter's precision, which TRL reduces, in place; call it before the optimizer is created.
 
-    TRL casts the adapter on a 4-bit base to bfloat16. There an AdamW step of a small learning rate is lost to
-    rounding; a policy would not start where its reference model stands, which is copied before the cast; and a
-    resumed run, whose adapter comes from the checkpoint in float32, would not be the run that was interrupted.
+    TRL casts the adapter on a 4-bit base to bfloat16. In that precision AdamW steps with a small learning rate are
+    lost to rounding; a policy would differ at the start from its reference model, which is copied before the cast; and
+    a resumed run, whose adapter is loaded from the checkpoint in float32, would differ from an uninterrupted one.
     """
     parameters = dict(model.named_parameters())
     for name, weight in weights.items():
@@ -78,7 +78,7 @@ def restore_weights(model, weights: dict) -> None:
 
 
 def not_finite(model) -> str | None:
-    """The first weight with a number that is not finite, if there is one."""
+    """The name of the first weight that is not finite, if there is one."""
     import torch
 
     for name, weight in model.named_parameters():

@@ -1,7 +1,7 @@
-"""The proof that a tokenizer and its chat template teach what a dataset holds, and that what was taught is read back.
+"""Checks that a tokenizer and its chat template preserve a dataset's rows, and that the scorer reads them back.
 
 A template may trim a maze, leave out the rules, put an empty thought before an answer or nothing after it. The loss
-falls all the same, and the model scores nothing. So rows go the whole way before any weight is loaded: rendered,
+still falls, but the model scores 0. So rows make the full round trip before any weight is loaded: rendered,
 tokenised and masked by the trainer, decoded, and parsed by the scorer.
 """
 
@@ -15,14 +15,14 @@ from .templates import SENTENCE, can_spell
 
 
 class Taught(NamedTuple):
-    """One conversation as a trainer has tokenised it.
+    """One conversation as tokenised by a trainer.
 
     Attributes:
         prompt: its messages.
-        answer: what the dataset teaches.
+        answer: the answer in the dataset.
         prompt_ids: tokens that carry no loss.
         answer_ids: tokens that do.
-        calls: tool calls, where the answer is one.
+        calls: tool calls, if the answer has any.
         tools: their JSON schemas.
     """
 
@@ -35,7 +35,7 @@ class Taught(NamedTuple):
 
 
 def find_problem(tokenizer, taught: Taught) -> str | None:
-    """What the template or the tokenizer does to a conversation that it must not do, in words; None for nothing."""
+    """A description of what the template or the tokenizer does wrong to a conversation; None if nothing."""
     text = render_prompt(tokenizer, taught.prompt, **({"tools": taught.tools} if taught.tools else {}))
     of_template = f"the chat template of '{tokenizer.name_or_path}'"
     problem = _prompt_problem(tokenizer, taught, text) or _answer_problem(tokenizer, taught, text)
@@ -55,7 +55,7 @@ def _prompt_problem(tokenizer, taught: Taught, text: str) -> str | None:
 
 
 def _boundary_problem(tokenizer, trained: list[int], asked: list[int]) -> str | None:
-    """What differs between the prompt that is trained on and the one that is asked."""
+    """The difference between the prompts of training and of generation."""
     bos = tokenizer.bos_token_id
     if bos is not None and asked[:2] == [bos, bos]:
         return f"begins with two {tokenizer.bos_token}"
@@ -89,7 +89,7 @@ def _answer_problem(tokenizer, taught: Taught, text: str) -> str | None:
 
 
 def _calls_problem(tokenizer, taught: Taught, read: str) -> str | None:
-    """What is wrong with a tool call as it is written, by the tokenizer's own reading where it has one."""
+    """The fault of a rendered tool call, parsed by the tokenizer itself if it can."""
     if getattr(tokenizer, "response_template", None) is not None:
         found = tokenizer.parse_response(taught.answer_ids, prefix=taught.prompt_ids).get("tool_calls")
         return None if found == taught.calls else f"makes {read[:60]!r} of a tool call, which is read back as {found}"

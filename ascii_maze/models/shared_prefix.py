@@ -1,14 +1,15 @@
-"""Reads a batch without reading a token twice: what its rows begin with is read once, for all of them, with gradient.
+"""Reads a batch without reading a token twice: a prefix shared by several rows is computed once, with gradient.
 
 In a causal model the states of a prefix do not depend on what follows. The rules are the same in every prompt (82 of
-145 tokens for SmolLM2), both completions of a pair have one prompt, and so has the group of a policy's rollouts. Such
+145 tokens for SmolLM2), and both completions of a pair, or a group of rollouts, share a prompt. Such
 tokens are found by comparing the rows, and a batch is read in up to three passes of the backbone (`prefix_plan`).
 
 Each pass finds the keys and values of those before it in a `DynamicCache`, repeated for the rows that continue them,
-so the gradients of those rows add up in the one that was computed. The states are then gathered into the shape of the
-batch: heads, losses and adapters see what they would have seen, up to rounding.
+so the gradients of those rows add up in the shared one. The states are then gathered into the shape of the
+batch: heads, losses and adapters get the same input as without it, up to rounding.
 
-It costs one or two more passes and a copy of the keys and values, so a batch that shares little is read plainly.
+It costs one or two more passes and a copy of the keys and values, so a batch that shares little is read in a single
+pass.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,31 +18,31 @@ from typing import Any
 
 from .prefix_plan import PASS, WORTH, Plan, plan_batch
 
-SHORTEST = 16  # tokens for which a pass of their own is worth keeping through an evaluation
-# Of `disagreement`. Rounding alone is 1e-6 in float32 and a few 1e-2 where bfloat16 is computed with; attention that
-# does not fit is off by a tenth and more.
+SHORTEST = 16  # tokens; the shortest constant prefix whose cache is worth keeping throughout an evaluation
+# Of `disagreement`. Rounding errors are 1e-6 in float32 and a few 1e-2 in bfloat16; unsupported attention
+# deviates by a tenth and more.
 TOLERANCE = 0.05
 EXACT_WITH = ("sdpa", "eager")
 
 
 class SharedPrefix:
-    """Stands in for the `forward` of a model's backbone, below its head, and reads batches by `plan_batch`.
+    """Replaces the `forward` of a model's backbone (without the head), and reads batches by `plan_batch`.
 
-    Calls that it cannot serve exactly go through unchanged: embeddings in place of tokens, positions of their own
-    (padding-free batches), masks of another shape, a cache that holds something, a batch wider than a sliding window.
-    A prefill, a call with an empty cache, is served too: prompts that several rows have are read once.
+    Calls that it cannot serve exactly are passed on unchanged: embeddings in place of tokens, custom positions
+    (padding-free batches), masks of another shape, a non-empty cache, a batch wider than a sliding window.
+    A prefill, a call with an empty cache, is served too: prompts that several rows share are read once.
 
     Attributes:
-        tokens: read with gradient since it was installed, without padding, shared or not.
+        tokens: number read with gradient since installation, without padding, shared or not.
     """
 
     def __init__(self, backbone, constant: Sequence[int] = (), pass_cost: int = PASS):
-        """Put it there; `remove` takes it away.
+        """Install it in the backbone, until `remove`.
 
         Args:
-            backbone: a transformers model without head, for which `why_not` found nothing.
-            constant: tokens that all batches begin with, which are then read in the first batch alone. Only while the
-                weights stay as they are, and without gradient.
+            backbone: a transformers model without head, for which `why_not` returned None.
+            constant: tokens that all batches begin with, which are then read only in the first batch. Valid only while
+                the weights do not change, and without gradient.
             pass_cost: see `plan_batch`.
         """
         self.backbone, self.forward = backbone, backbone.forward
@@ -52,7 +53,7 @@ class SharedPrefix:
         backbone.forward = self
 
     def remove(self) -> None:
-        """Give the backbone its own `forward` back."""
+        """Restore the backbone's own `forward`."""
         self.backbone.forward = self.forward
 
     def __call__(
@@ -133,7 +134,7 @@ class SharedPrefix:
             states.append(output)
             if number == 0 and plan.constant and not torch.is_grad_enabled():
                 self.kept = [(layer.keys, layer.values) for layer in cache.layers], output
-        # Gathered like embeddings, whose gradient is summed in the same order every time.
+        # `embedding` gathers with a gradient that is summed in a deterministic order.
         return embedding(torch.from_numpy(plan.place).to(device), torch.cat(states))
 
 
@@ -142,16 +143,16 @@ def _filled(cache) -> list:
 
 
 def _repeat(cache, parents) -> None:
-    """Give a cache the rows `parents` of its own, in place."""
+    """Select the rows `parents` of a cache, in place."""
     for layer in _filled(cache):
-        if len(layer.keys) == 1:  # the gradient of an expanded row is a plain sum
+        if len(layer.keys) == 1:  # the gradient of `expand` is a simple sum
             layer.keys, layer.values = (x.expand(len(parents), -1, -1, -1) for x in (layer.keys, layer.values))
         else:
             layer.keys, layer.values = (x.index_select(0, parents) for x in (layer.keys, layer.values))
 
 
 def window_of(model) -> float:
-    """How many tokens back every layer of a model sees; infinite without a sliding window."""
+    """The number of tokens that every layer of a model can look back; infinite without a sliding window."""
     config = model.config.get_text_config()
     kinds = getattr(config, "layer_types", None)
     sliding = kinds is None or "sliding_attention" in kinds
@@ -164,13 +165,13 @@ def without_adapter(model):
 
 
 def backbone_of(model):
-    """A transformers model without its head, below it; None where the two cannot be told apart."""
+    """The part of a transformers model below its head; None if the two cannot be told apart."""
     whole = without_adapter(model)
     return None if whole.base_model is whole else whole.base_model
 
 
 def why_not(model) -> str | None:
-    """Why a model's batches cannot be read with a shared prefix, in a few words; None if they can.
+    """The reason, in a few words, why a model's batches cannot be read with a shared prefix; None if they can.
 
     Args:
         model: a transformers model with a head, or PEFT's around one.
@@ -201,10 +202,10 @@ def why_not(model) -> str | None:
 
 @contextmanager
 def sharing(model, rows: list[list[int]], copies: int = 1) -> Iterator[None]:
-    """While it lasts, a model generates from prompts without reading twice what they share, where it can and pays.
+    """Context in which a model reads shared prefixes of prompts once, if it supports that and it saves time.
 
     Args:
-        rows: the tokens of every prompt. What all of them begin with is read once, in the first batch.
+        rows: the tokens of every prompt. Their common prefix is read once, in the first batch.
         copies: completions of each prompt.
     """
     import torch
@@ -226,7 +227,7 @@ def sharing(model, rows: list[list[int]], copies: int = 1) -> Iterator[None]:
 
 
 def disagreement(model) -> float:
-    """How far states and gradients of a small batch are from what they are without a shared prefix.
+    """The deviation of states and gradients of a small batch from those without a shared prefix.
 
     Returns:
         The larger of two relative errors: of the states, and of the gradients of some trained weights, if any are.

@@ -19,14 +19,14 @@ HOW_LOADED = ("load_in_4bit", "load_in_8bit", "bnb_4bit_quant_type", "use_bnb_ne
 
 
 class Source(NamedTuple):
-    """Where a model is, and how it is loaded.
+    """The location of a model, and how to load it.
 
     Attributes:
         name: folder, Hub id or `tiny`.
         revision: of the Hub's repository; None for the newest.
-        adapter: PEFT's config, where the name is an adapter's.
+        adapter: PEFT's config, if the model is an adapter.
         model_args: TRL's ModelConfig of the base, or of the model itself.
-        chat: how it reads conversations, where that is not left to its tokenizer.
+        chat: how conversations are rendered, as far as that is not left to its tokenizer.
     """
 
     name: str
@@ -46,13 +46,13 @@ def resolve_model(name: str) -> str:
 
 
 def is_same_model(one: str, other: str) -> bool:
-    """Whether two names without revisions mean one model: the same repository, or one folder however written."""
+    """Whether two names without revisions refer to the same repository, or to the same folder."""
     first, second = (Path(resolve_model(name)) for name in (one, other))
     return first == second or (first.exists() and first.resolve() == second.resolve())
 
 
 def loadable(name: str) -> str:
-    """What transformers loads for the name of a model: a folder or a Hub id; see `gguf.unpack`.
+    """The folder or Hub id that transformers loads for the name of a model; see `gguf.unpack`.
 
     Raises:
         AsciiMazeError: a GGUF file cannot be read.
@@ -62,7 +62,7 @@ def loadable(name: str) -> str:
 
 
 def settle_name(name: str) -> str:
-    """The name of a model, or the file on this machine that stands in for it, said once; see `packaged.stand_in`."""
+    """The name of a model, or the local file that replaces it, which is reported once; see `packaged.stand_in`."""
     found = stand_in(name)
     if found is None:
         return name
@@ -71,15 +71,15 @@ def settle_name(name: str) -> str:
 
 
 def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat: Chat = AS_IT_IS) -> Source:
-    """What there is of a name; see `loading.load_model`.
+    """The source of a model by its name; see `loading.load_model`.
 
     Args:
-        base: where an adapter's base is now, if not where its config says.
-        chat: how it reads conversations; by default as its tokenizer says.
+        base: the location of an adapter's base, if it is not that in its config.
+        chat: how conversations are rendered; by default with the tokenizer's own settings.
 
     Raises:
-        UsageError: nothing can be of that name.
-        AsciiMazeError: it is for another task, or its config is not one.
+        UsageError: the name is not of a valid form.
+        AsciiMazeError: it is a model for another task, or its config is invalid.
     """
     reference = find_named(name)
     name, revision = reference.name, reference.revision
@@ -94,10 +94,10 @@ def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat
 
 
 def find_named(name: str) -> Reference:
-    """The folder, file or repository of a model, or what stands in for it here.
+    """The folder, file or repository of a model, or the local file that replaces it.
 
     Raises:
-        UsageError: nothing can be of that name.
+        UsageError: the name is not of a valid form.
     """
     name = settle_name(name)
     reference = Reference("tiny") if name == "tiny" else find_reference(name)
@@ -109,7 +109,7 @@ def find_named(name: str) -> Reference:
 
 
 def _model_args(name: str, revision: str | None, adapter, base: str | None):
-    """TRL's ModelConfig of a whole model, or of an adapter's base, by the recipe of its run if that lies beside it."""
+    """TRL's ModelConfig of a whole model, or of an adapter's base, from the recipe of its run if the folder has it."""
     from trl import ModelConfig
 
     from ..recipe import load_resolved, parse_model
@@ -120,7 +120,7 @@ def _model_args(name: str, revision: str | None, adapter, base: str | None):
         return args
     if recipe := fetch(name, revision, "recipe.yaml"):
         args = parse_model(load_resolved(recipe))
-        args.attn_implementation = None  # of the machine that trained; the numbers are the same by any other
+        args.attn_implementation = None  # chosen for the training machine; results are the same with any other
     else:
         args = ModelConfig(
             model_name_or_path=adapter.base_model_name_or_path,
@@ -143,19 +143,19 @@ def _model_args(name: str, revision: str | None, adapter, base: str | None):
 
 
 def how_loaded(source: Source) -> dict[str, Any]:
-    """What two bases of the same name must share to be the same numbers."""
+    """The settings that two bases of the same name must share to have equal weights."""
     args = source.model_args
     return {"model_revision": args.model_revision or "main", **{key: getattr(args, key) for key in HOW_LOADED}}
 
 
 def match_bases(sources: Mapping[str, Any], unquantised: bool = False) -> dict[str, Any]:
-    """The same sources, with a base loaded, and reading conversations, as the adapters beside it were trained.
+    """The same sources, with a base loaded, and its conversations rendered, as its adapters were trained.
 
-    A base in full precision beside adapters on the 4-bit one would differ from them by more than their training.
+    A base in full precision would differ from adapters of the 4-bit base by more than their training.
 
     Args:
-        sources: name -> `Source`; anything else stays as it is.
-        unquantised: let a row `NAME (float32)` follow a base that this has changed: what quantisation alone does.
+        sources: name -> `Source`; other values are returned unchanged.
+        unquantised: add an entry `NAME (float32)` after a base that was changed, to show the effect of quantisation.
 
     Raises:
         UsageError: the adapters were trained on a base that was loaded in different ways.
@@ -184,7 +184,7 @@ def match_bases(sources: Mapping[str, Any], unquantised: bool = False) -> dict[s
 
 
 def _chat_beside(base: Source, adapters: Mapping[str, Source]) -> Chat:
-    """How a base reads conversations beside adapters: as was asked for, else as they were trained.
+    """How conversations are rendered for a base next to its adapters: as requested, else as in their training.
 
     Raises:
         UsageError: they were trained in different ways.
@@ -221,7 +221,7 @@ def _is_base(source: Source, adapter: Source) -> bool:
 
 
 def describe(source: Source) -> dict[str, Any]:
-    """What a reader must know to load the same model again, as JSON."""
+    """All that is needed to load the same model again, as JSON."""
     import torch
 
     args = source.model_args
@@ -239,6 +239,6 @@ def describe(source: Source) -> dict[str, Any]:
 
 
 def loaded_in_words(facts: Mapping[str, Any]) -> str:
-    """How a model was loaded, of what `describe` says of it, in a few words for a page."""
+    """A short description for a page of how a model was loaded, from the result of `describe`."""
     precision = f"{facts['quantisation'] or 'not quantised'}, {facts['dtype']}"
     return f"{precision}, from {in_words(facts['gguf'])}" if "gguf" in facts else precision

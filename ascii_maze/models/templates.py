@@ -1,7 +1,7 @@
-"""A conversation -> the text that a model reads, whatever its family's chat template does.
+"""Renders conversations as text without loss, for any family's chat template.
 
-Our conversations are a system message with the rules, a user message with nothing but the maze, and an answer. Family
-templates do things to them that break training and scoring in silence: they write an empty thought before the answer
+The conversations here are a system message with the rules, a user message with only the maze, and an answer. Family
+templates change them in ways that silently break training and scoring: they write an empty thought before the answer
 (Qwen3), refuse the system role (Gemma), strip the maze of the blanks at its edges (Llama 3), write today's date, or
 render a prompt that is not a prefix of the whole conversation (DeepSeek R1).
 
@@ -11,9 +11,9 @@ down as a template of constants:
     OPENING rules BETWEEN maze BEFORE answer END
 
 It is set on the tokenizer, and saved with every adapter, so that TRL, vLLM, lm-evaluation-harness and a user's own
-`apply_chat_template` all read the same text: what stands before the answer belongs to the prompt, content goes through
-character for character, nothing depends on the day, and an answer ends with one token. Tokenizers whose own template
-does all that already keep it. Where a family can think, `enable_thinking` still chooses what stands before the answer.
+`apply_chat_template` all read the same text: all text before the answer belongs to the prompt, content is preserved
+character for character, nothing depends on the date, and an answer ends with one token. Tokenizers whose own template
+does all that already keep it. If a family can think, `enable_thinking` still selects the text before the answer.
 """
 
 import datetime
@@ -26,16 +26,16 @@ from ..errors import AsciiMazeError, UsageError, reason
 from ..metrics.path_validity.scoring import opened_thought
 from .chat import AS_IT_IS, THINKING_TOKENS, Chat, Reading, how_read, note_reading
 
-# What a template that writes the date is told; Llama's own template falls back on this day too.
+# The date given to templates that write one; also the fallback of Llama's own template.
 PINNED_DATE = datetime.datetime(2024, 7, 26)
 _DATE_CALL = re.compile(r"strftime_now\((['\"])(.*?)\1\)")
 _MARK = re.compile(r"\{%-?\s*generation\s*-?%\}")
-# What no maze, no answer and no template contains, and what templates have no reason to change.
+# Marks that no maze, answer or template contains, and that templates have no reason to change.
 _RULES, _MAZE, _ANSWER, _NEXT, _EDGES = "Zrules0Z", "Zmaze0Z", "Zanswer0Z", "Znext0Z", "  Zedges0Z \n # "
-# Where a template has no place for the rules, they go in front of the maze.
+# The separator of rules and maze in one message, if a template has no place for the rules.
 _FOLDED = "\n\n"
 SENTENCE = "You walk through a maze."
-# The last words before an answer end in one line break: of several, tokenizers merge those that nothing follows.
+# The text before an answer ends in one line break, since tokenizers merge several at the end of a text.
 PLAIN_TEMPLATE = (
     "{%- for message in messages %}{%- if message.role == 'assistant' %}"
     "{{- 'Answer:\n' + message.content + eos_token }}{%- else %}{{- message.content + '\n\n' }}{%- endif %}"
@@ -44,10 +44,10 @@ PLAIN_TEMPLATE = (
 
 
 class Prompt(NamedTuple):
-    """What a template puts around rules and maze, up to the answer.
+    """The text that a template puts around rules and maze, up to the answer.
 
     Attributes:
-        opening: before the rules, the family's beginning of a text among it.
+        opening: before the rules, including the family's bos token.
         bare_opening: before the maze, in a conversation without rules.
         between: rules and maze.
         before_answer: after the maze; generation starts after it.
@@ -60,14 +60,14 @@ class Prompt(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """What a template puts around our messages.
+    """The text that a template puts around the messages.
 
     Attributes:
-        plain: of a prompt that is answered at once.
-        thinking: of one that the model is to think about first; the same where the family has no switch for it.
-        end: after the answer, with the token that ends it and nothing more; "" where the template writes none.
-        next_turn: after an answer that another user message follows.
-        with_rules: False for a template that leaves the rules out, of a tokenizer that could not spell them.
+        plain: of a prompt that is answered without a thought.
+        thinking: of a prompt that is answered after a thought; the same if the family has no switch for it.
+        end: after the answer, up to and including the token that ends it; "" if the template writes none.
+        next_turn: between an answer and a further user message.
+        with_rules: False for a template that leaves out the rules, if the tokenizer cannot spell them.
     """
 
     plain: Prompt
@@ -78,13 +78,13 @@ class Pieces(NamedTuple):
 
 
 def set_chat_template(tokenizer, chat: Chat = AS_IT_IS) -> None:
-    """Give a tokenizer a template by which our conversations come through whole; see the module's first lines.
+    """Give a tokenizer a template that preserves conversations; see the module.
 
-    What was chosen is noted in the tokenizer, and saved with it: see `chat.how_read`.
+    The choice is stored in the tokenizer, and saved with it: see `chat.how_read`.
 
     Args:
-        tokenizer: of transformers; its `chat_template` is replaced where its own does not do.
-        chat: what to choose; what it leaves open stays as it is noted in the tokenizer.
+        tokenizer: of transformers; its `chat_template` is replaced if it loses anything.
+        chat: the choice; None fields keep what is stored in the tokenizer.
 
     Raises:
         UsageError: the tokenizer has no template and none is given, or the template cannot be used.
@@ -108,7 +108,7 @@ def set_chat_template(tokenizer, chat: Chat = AS_IT_IS) -> None:
 
 
 def read_template(given: str) -> str:
-    """What an option `chat_template` names: `plain` as it is, else the text of a Jinja file.
+    """The template that an option `chat_template` names: `plain` itself, else the text of a Jinja file.
 
     Raises:
         UsageError: there is no such file, or it is not text.
@@ -125,14 +125,14 @@ def read_template(given: str) -> str:
 
 
 def render(tokenizer, messages: list[dict[str, str]], **options) -> str:
-    """The family's template filled in, on the same day every day.
+    """The messages rendered by the family's template, with a fixed date.
 
     Raises:
         AsciiMazeError: the template refuses the messages.
     """
     from jinja2 import TemplateError
 
-    # Templates ask for the date with a format of their own; transformers does not pass them a function of ours.
+    # Templates call for the date with their own format, and transformers does not let callers replace that function.
     pinned = _DATE_CALL.sub(lambda call: _literal(PINNED_DATE.strftime(call[2])), tokenizer.get_chat_template())
     try:
         return tokenizer.apply_chat_template(messages, chat_template=pinned, tokenize=False, **options)
@@ -141,11 +141,11 @@ def render(tokenizer, messages: list[dict[str, str]], **options) -> str:
 
 
 def take_apart(tokenizer) -> Pieces:
-    """What the template puts around rules, maze and answer, by rendering marked messages.
+    """The text that the template puts around rules, maze and answer, found by rendering marked messages.
 
     Raises:
-        UsageError: it refuses a plain exchange, drops or repeats a message, puts them in another order, or nothing
-            can end an answer.
+        UsageError: it rejects a plain exchange, drops, repeats or reorders messages, or no token
+            ends an answer.
     """
     maze, answer = _say("user", _MAZE), _say("assistant", _ANSWER)
     whole = render(tokenizer, [maze, answer], enable_thinking=False)
@@ -165,7 +165,7 @@ def take_apart(tokenizer) -> Pieces:
 
 
 def _with_rules(tokenizer, bare_opening: str, answer: list[dict[str, str]], **options) -> Prompt | None:
-    """The pieces of a prompt with rules; None where the template has no system role, or puts it elsewhere."""
+    """The pieces of a prompt with rules; None if the template has no system role, or puts it elsewhere."""
     try:
         text = render(tokenizer, [_say("system", _RULES), _say("user", _MAZE), *answer], **options)
     except AsciiMazeError:
@@ -178,9 +178,9 @@ def _with_rules(tokenizer, bare_opening: str, answer: list[dict[str, str]], **op
 
 
 def marked_template(tokenizer) -> str:
-    """The tokenizer's template with `{% generation %}` around all that a model writes: each answer, with its end.
+    """The tokenizer's template with `{% generation %}` around all text of the model: each answer, with its end.
 
-    It renders the same text; TRL and transformers make of the marks a mask for the loss.
+    It renders the same text; TRL and transformers derive the loss mask from the marks.
 
     Raises:
         UsageError: the template has no marks and renders several turns in a way that cannot be taken apart.
@@ -205,21 +205,21 @@ def marked_template(tokenizer) -> str:
 
 
 def flat_template(pieces: Pieces, thinking: bool = False, marked_end: str | None = None) -> str:
-    """The Jinja template of constants that puts these pieces around any conversation of ours, multi-turn ones too.
+    """The Jinja template of constants that puts these pieces around a conversation of one or more turns.
 
-    A prompt with its generation prompt is then a prefix of the whole conversation, by construction. Where it opens a
-    thought, an answer that begins with one does not open it again.
+    A prompt with its generation prompt is then a prefix of the whole conversation, by construction. If it opens a
+    thought, the tag is not repeated for an answer that begins with it.
 
     Args:
-        thinking: what holds where `enable_thinking` is not given.
-        marked_end: what ends an answer before another message; `{% generation %}` then marks answers with their ends.
+        thinking: the default of `enable_thinking`.
+        marked_end: the end of an answer before another message; `{% generation %}` then marks answers with their ends.
     """
     plain, thoughtful, end, next_turn = pieces.plain, pieces.thinking, _literal(pieces.end), _literal(pieces.next_turn)
     opening, bare, between, start = (_chosen(*either) for either in zip(plain, thoughtful))
     rules = f"{opening} + messages[0].content + {between}" if pieces.with_rules else opening
     turn, content, choice = _chosen(plain.before_answer, thoughtful.before_answer, "loop.last"), "message.content", ""
     if plain != thoughtful:
-        # Programs that know of no wish pass None.
+        # Some programs pass None if the option is not set.
         wished = "enable_thinking is defined and enable_thinking is not none"
         choice = f"{{%- set thinks = enable_thinking if {wished} else {str(thinking).lower()} %}}"
     if tag := opened_thought(thoughtful.before_answer):
@@ -254,15 +254,15 @@ def _chosen(plain: str, thoughtful: str, condition: str = "") -> str:
 
 
 def can_spell(tokenizer, text: str) -> bool:
-    """Whether a tokenizer has tokens for a text, and not the one for what it does not know.
+    """Whether a tokenizer has tokens for a text, without the unknown token.
 
-    The embedded model's has none for most letters: it reads mazes and moves, and no rules.
+    The embedded model's has none for most letters: it reads mazes and moves, but not the rules.
     """
     return tokenizer.unk_token_id is None or tokenizer.unk_token_id not in tokenizer(text)["input_ids"]
 
 
 def _is_whole(tokenizer) -> bool:
-    """Whether the tokenizer's own template does with our conversations what `flat_template`'s would."""
+    """Whether the tokenizer's own template renders conversations as that of `flat_template` would."""
     if _DATE_CALL.search(tokenizer.get_chat_template()):
         return False
     talk = [_say("system", _RULES), _say("user", _EDGES)]
@@ -282,7 +282,7 @@ def _say(role: str, content: str) -> dict[str, str]:
 
 
 def _cut(tokenizer, text: str, marks: tuple[str, ...]) -> list[str]:
-    """The text in pieces: before the first mark, between each two, after the last."""
+    """The pieces of a text before, between and after marks."""
     pieces = []
     for mark in marks:
         before, found, text = text.partition(mark)
@@ -296,19 +296,19 @@ def _cut(tokenizer, text: str, marks: tuple[str, ...]) -> list[str]:
 
 
 def _ending_tokens(tokenizer) -> list[str]:
-    """Every token that text is never made of: special ones, and those that were added."""
+    """All tokens that ordinary text never contains: special and added ones."""
     added = (token.content for token in tokenizer.added_tokens_decoder.values())
     return [token for token in {*tokenizer.all_special_tokens, *added} if token.strip()]
 
 
 def _up_to_token(tokenizer, text: str) -> str:
-    """What follows an answer up to the first token that can end it, with that token; "" where there is none."""
+    """The text after an answer up to and including the first token that can end it; "" if there is none."""
     found = [(text.index(token) + len(token), token) for token in _ending_tokens(tokenizer) if token in text]
     return text[: min(found)[0]] if found else ""
 
 
 def _next_turn(tokenizer, end: str) -> str:
-    """What stands between an answer and the user's next message; the end and a line break where that is refused."""
+    """The text between an answer and the next user message; the end and a line break if the template rejects that."""
     talk = [_say("user", _MAZE), _say("assistant", _ANSWER), _say("user", _NEXT), _say("assistant", "Zlast0Z")]
     try:
         return render(tokenizer, talk).partition(_ANSWER)[2].partition(_NEXT)[0]
@@ -317,5 +317,5 @@ def _next_turn(tokenizer, end: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """A text as a string of Jinja's."""
+    """A text as a Jinja string literal."""
     return json.dumps(text, ensure_ascii=False)

@@ -1,12 +1,12 @@
-"""Conversations that grow turn by turn, completed without reading again what was read in earlier turns.
+"""Completes growing conversations without reading the tokens of earlier turns again.
 
-The keys and values of each conversation are kept, and a turn reads only what has come since. In a batch both parts are
-padded on the left, the kept ones and the new ones:
+The keys and values of each conversation are cached, and a turn reads only the new tokens. In a batch the cached part
+and the new part are each padded on the left:
 
     [padding | kept][padding | new]
 
-The mask hides the padding in the middle, and positions count tokens, so that the model computes what it would compute
-from the whole conversation, up to rounding. What is kept takes memory: beyond `ROOM` a conversation is read again.
+The mask hides the padding in the middle, and positions count tokens, so that the result is that of reading
+the whole conversation, up to rounding. The cache holds at most `ROOM` bytes; other conversations are read again.
 """
 
 from collections.abc import Hashable, Sequence
@@ -22,7 +22,7 @@ ROOM = 2 * 2**30  # bytes of keys and values
 
 
 class Kept(NamedTuple):
-    """What was read of a conversation.
+    """The cache of a conversation.
 
     Attributes:
         ids: its tokens.
@@ -34,14 +34,14 @@ class Kept(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes."""
+        """Its memory in bytes."""
         return sum(tensor.nbytes for layer in self.layers for tensor in layer)
 
 
 def can_keep(model) -> bool:
-    """Whether the keys and values of a model's conversations can be kept and padded: plain layers, rotary positions.
+    """Whether the keys and values of a model's conversations can be cached and padded: plain layers, rotary positions.
 
-    Several processes with sharded weights must make equally many passes, and keep nothing.
+    Several processes with sharded weights must make equally many passes, and cache nothing.
     """
     import torch
     from transformers import DynamicCache
@@ -54,11 +54,11 @@ def can_keep(model) -> bool:
 
 
 class Memory:
-    """What was read of many conversations, by any name.
+    """The caches of many conversations, by name.
 
     Args:
         model: for which `can_keep` holds.
-        room: bytes that may be kept.
+        room: the most bytes to cache.
     """
 
     def __init__(self, model, room: int = ROOM) -> None:
@@ -66,20 +66,20 @@ class Memory:
         self.kept: dict[Hashable, Kept] = {}
 
     def take(self, names: Sequence[Hashable], rows: Sequence[list[int]], padding: int):
-        """A batch of conversations; what was kept of them is forgotten.
+        """A batch of conversations, whose caches are removed from the memory.
 
         Args:
-            rows: the tokens of each, to the end of what is to be read.
-            padding: a token.
+            rows: all tokens of each, up to the end of the new ones.
+            padding: the padding token.
 
         Returns:
-            Tokens and mask, int64, shape (conversations, tokens), and a cache of their first columns; None for no
-            column.
+            Tokens and mask, int64, shape (conversations, tokens), and a cache of their first columns; None if no
+                column is cached.
         """
         import torch
 
         found = [self._take(name) for name in names]
-        # At least one token is read, or there is nothing to go on from.
+        # At least one token must be read, for the logits of the next.
         known = [_common(one.ids, row, len(row) - 1) if one else 0 for one, row in zip(found, rows)]
         before, after = max(known), max(len(row) - length for row, length in zip(rows, known))
         tokens = torch.full((len(rows), before + after), padding)
@@ -92,13 +92,13 @@ class Memory:
         return tokens.to(device), mask.to(device), self._cache(found, known, before) if before else None
 
     def keep(self, name: Hashable, ids: list[int], columns, cache, place: int) -> None:
-        """Keep a conversation, if there is room.
+        """Cache a conversation, if there is room.
 
         Args:
-            ids: its tokens, of which the last ones may not have been read.
-            columns: bool, shape (tokens of the batch,), where they stand.
+            ids: its tokens; the last ones may not have been read yet.
+            columns: bool, shape (tokens of the batch,), the columns of its tokens.
             cache: of the batch.
-            place: of the conversation in it.
+            place: its row in the cache.
         """
         read = columns[: cache.get_seq_length()]
         one = Kept(ids[: int(read.sum())], [(x.keys[place][:, read], x.values[place][:, read]) for x in cache.layers])
@@ -126,14 +126,14 @@ class Memory:
 
 
 def within_context(tokenizer, context: int | None, talk: list[Message], budget: int) -> list[Message]:
-    """A conversation shortened by its oldest exchanges until it and the next turn fit into the context.
+    """A conversation without its oldest exchanges, such that it and the next turn fit into the context.
 
-    Where it does not fit, about half of it is left out at once, and the same half for some turns: what is read would
-    otherwise begin elsewhere in every turn, and nothing of it could be kept.
+    If it does not fit, about half of it is dropped at once, and the same half for some turns. Otherwise the
+    conversation would begin elsewhere in every turn, and nothing of it could be cached.
 
     Args:
-        context: tokens that the model reads; None where that is not known.
-        budget: tokens of the turn.
+        context: the most tokens that the model reads; None if unknown.
+        budget: tokens of the next turn.
 
     Raises:
         AsciiMazeError: not even the rules and the newest observation fit.
@@ -152,11 +152,11 @@ def within_context(tokenizer, context: int | None, talk: list[Message], budget: 
 
 
 def _first_kept(tokenizer, talk: list[Message], room: int) -> int:
-    """Where what is kept of a conversation begins, by an estimate: turn by turn, as it grew, half of it went whenever
-    it did not fit.
+    """An estimate of the index where the kept part of a conversation begins: as it grew turn by turn, half of it was
+    dropped whenever it did not fit.
     """
     probe = [{"role": role, "content": "R"} for role in ("user", "assistant", "user")]
-    around = _tokens(tokenizer, probe) / len(probe)  # the marks of a message, and one token too many
+    around = _tokens(tokenizer, probe) / len(probe)  # the template's tokens around a message, and one too many
     sizes = [around + count_tokens(tokenizer, message["content"]) for message in talk]
     rules = _tokens(tokenizer, talk[:2]) - sizes[1]  # which a template may leave out
     ends = [0.0, *accumulate(sizes)]

@@ -1,6 +1,6 @@
-"""Completions by vLLM, for `engines.load_engine`: the same prompts, the same interface, many times as fast on a GPU.
+"""Completions with vLLM, for `engines.load_engine`: the same prompts and interface, many times faster on a GPU.
 
-Greedy answers can differ from those of transformers in a few tokens, since the kernels round otherwise; results.json
+Greedy answers can differ from those of transformers in a few tokens, since its kernels round differently; results.json
 therefore names the engine. vLLM quantises a 4-bit base by itself, to NF4 as bitsandbytes does.
 """
 
@@ -8,7 +8,7 @@ from ..metrics.path_validity.scoring import opened_thought
 
 
 def load_vllm(source) -> tuple:
-    """A tokenizer, a function `complete`, and the tokens that the model reads at most; see `engines.Engine`.
+    """A tokenizer, a function `complete`, and the most tokens that the model reads; see `engines.Engine`.
 
     Args:
         source: a `sources.Source`.
@@ -31,7 +31,9 @@ def load_vllm(source) -> tuple:
         dtype=args.dtype or "auto",
         quantization="bitsandbytes" if args.load_in_4bit else None,
         enable_lora=lora is not None,
-        max_lora_rank=max(8, 1 << (adapter.r - 1).bit_length()) if adapter else 16,  # it takes powers of two from 8
+        max_lora_rank=max(8, 1 << (adapter.r - 1).bit_length())
+        if adapter
+        else 16,  # must be a power of two, at least 8
         seed=0,
     )
     tokenizer = load_tokenizer_of(source)
@@ -50,7 +52,7 @@ def load_vllm(source) -> tuple:
         )
         outputs = engine.generate(tokens, sampling, lora_request=lora, use_tqdm=False)
         on_progress(len(prompts))
-        # Not by vLLM, which has the base's tokenizer: the adapter's may differ in its special tokens.
+        # Not decoded by vLLM, which has the base's tokenizer: the adapter's may have other special tokens.
         return [
             read_answers(
                 tokenizer, [completion.token_ids for completion in output.outputs], ends, opened_thought(text)

@@ -1,4 +1,4 @@
-"""The client of a running server; see the package's first lines."""
+"""The client of a running server; see the package's docstring."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from .models import MazeAction, MazeObservation
 
 
 class AsciiMazeClient(EnvClient[MazeAction, MazeObservation, State]):
-    """Walks a maze on a server, by a connection of its own."""
+    """Walks a maze on a server, over its own connection."""
 
     def _step_payload(self, action: MazeAction) -> dict[str, Any]:
         return action.model_dump(exclude={"metadata"}, exclude_none=True)

@@ -1,4 +1,4 @@
-"""What goes over the wire: an action of the walker, and what the environment answers."""
+"""The messages between client and server: the walker's action, and the environment's reply."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from pydantic import Field
 
 
 class MazeAction(Action):
-    """One turn: a text, or a tool call. What is neither is answered with an error, and takes a turn.
+    """One turn: a text, or a tool call. Anything else takes a turn and is answered with an error.
 
     Attributes:
         turn: what the model wrote; moves such as `R R D`, `look` or `stop`.
         tool: `move`, `look` or `stop`, in place of a text.
-        arguments: of the tool, whatever the model gave.
+        arguments: of the tool, as the model gave them, unchecked.
     """
 
     turn: str | None = Field(default=None, description="moves such as R R D, or look, or stop")
@@ -21,12 +21,12 @@ class MazeAction(Action):
 
 
 class MazeObservation(Observation):
-    """What the walker reads; `reward` is 0 until `done`, and then that of the whole walk.
+    """The walker's input; `reward` is 0 until `done`, and then that of the whole walk.
 
     Attributes:
-        text: what happened, and what is seen.
+        text: the outcome of the turn, and the observation.
         rules: the system message for the model, after a reset.
-        result: of a walk that is over, `Episode.to_dict`.
+        result: `Episode.to_dict` of a finished walk.
     """
 
     text: str = ""

@@ -1,7 +1,7 @@
-"""The server: OpenEnv's own around one `MazeEnv` for each connection.
+"""OpenEnv's server with one `MazeEnv` per connection.
 
 `reset` takes a seed, or a maze as text, and: observation, max_moves, tools, generator, width, height. Mazes by seed
-are of split `train` by the rule that every dataset keeps, so that none is trained on that is evaluated elsewhere.
+are of split `train` by the rule of all datasets, so that no maze of an evaluation is trained on.
 """
 
 import secrets
@@ -42,12 +42,12 @@ class AsciiMazeEnvironment(Environment[MazeAction, MazeObservation, State]):
         """Stand at the start of a maze.
 
         Args:
-            seed: of the maze; any by default.
+            seed: of the maze; random by default.
             episode_id: for `state`.
             maze: as text, in place of a seed.
-            observation: what is seen, see `environment.observations`.
+            observation: its name, see `environment.observations`.
             max_moves: None for twice the open positions of the map.
-            tools: whether the rules ask for tool calls; both are taken all the same.
+            tools: whether the rules ask for tool calls; text and tool calls are always accepted.
             kind: generator, width, height of a maze by seed.
 
         Raises:
@@ -61,7 +61,7 @@ class AsciiMazeEnvironment(Environment[MazeAction, MazeObservation, State]):
         return MazeObservation(text=self.env.first, rules=rules, reward=0.0, done=False)
 
     def step(self, action: MazeAction, timeout_s: float | None = None, **kwargs: Any) -> MazeObservation:
-        """One turn. Before the first `reset` there is a maze already, of any seed."""
+        """One turn. Before the first `reset` there is already a maze, of a random seed."""
         if self.env is None:
             self.reset()
         assert self.env is not None
@@ -73,11 +73,11 @@ class AsciiMazeEnvironment(Environment[MazeAction, MazeObservation, State]):
 
     @property
     def state(self) -> State:
-        """The episode and its turns; nothing of the maze."""
+        """The episode's id and number of turns, without the maze."""
         return State(episode_id=self.episode_id, step_count=self.env.result().turns if self.env else 0)
 
     def get_metadata(self) -> EnvironmentMetadata:
-        """What a server says of itself."""
+        """The description of the environment that the server publishes."""
         return EnvironmentMetadata(
             name="ascii-maze",
             description="ASCII mazes walked step by step, with the whole map, a window, or nothing in sight.",

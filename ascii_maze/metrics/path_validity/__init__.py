@@ -1,1 +1,1 @@
-"""The scorer and its `evaluate` module. The folder is also a Space as it stands: nothing here imports the rest."""
+"""The scorer and its `evaluate` module. The folder can be pushed as a Space: nothing here imports the rest."""

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from types import ModuleType
 
-# A Space runs this file as a script, while the modules beside it import one another as a package's do.
+# A Space runs this file as a script, but the other modules use the relative imports of a package.
 sys.modules["path_validity_space"] = ModuleType("path_validity_space")
 sys.modules["path_validity_space"].__path__ = [str(Path(__file__).resolve().parent)]
 
@@ -26,7 +26,7 @@ def draw(maze: str, answer: str) -> tuple[str, dict]:
         return f"<p>Not a maze: {escape(str(error))}</p>", {}
     score = score_path(parsed, answer)
     svg = to_svg(parsed, parse_moves(answer, parsed.start) or "").replace(">", f"><style>{STYLE}</style>", 1)
-    data = base64.b64encode(svg.encode()).decode()  # as an image, so that its style is its own
+    data = base64.b64encode(svg.encode()).decode()  # as an image, so that its CSS does not affect the page
     verdict = "not a path" if not score.parsed else "arrives" if score.valid else "does not arrive"
     return f'<img alt="{verdict}" style="max-width:30rem;width:100%" src="data:image/svg+xml;base64,{data}">', (
         score.to_dict()

@@ -1,4 +1,4 @@
-"""`score_path` for many answers at once with NumPy, several times as fast.
+"""Batched `score_path` with NumPy, several times as fast.
 
 The common case, small maps of one shape in the style `hash` with answers in letters, is scored in chunks of a few
 thousand: all walks advance in step, and one search over all maps at once gives every place's distance to the goal.
@@ -15,9 +15,9 @@ from .lenient import score_lenient
 from .maze import LARGE, MOVES, NOWHERE, MazeError
 from .scoring import FIELDS, PathScore, score_path
 
-CHUNK = 2048  # what so many maps take fits a core's cache
-SEARCHED = 2**30  # maps times places squared: a search may take so many bits, of which winding ways fill half
-LONGEST = 1000  # moves; a few endless answers must not hold up the others
+CHUNK = 2048  # so many maps fit into the cache of a core
+SEARCHED = 2**30  # maps times places squared: most bits of a search; winding paths fill half of them
+LONGEST = 1000  # moves; longer answers are scored one by one, so as not to delay the rest
 
 Columns = dict[str, np.ndarray]
 
@@ -88,7 +88,7 @@ def lenient_columns(mazes: Sequence[str], completions: Sequence[object], strict:
     """The fields of `Lenient` as bool (n,): the result of `score_lenient` for each maze and completion.
 
     Args:
-        strict: the result of `score_columns`; only what that could not parse is read again.
+        strict: the result of `score_columns`; only answers that it could not parse are read again.
     """
     columns = {"parsed_lenient": strict["parsed"].copy(), "valid_lenient": strict["valid"].copy()}
     for index in np.flatnonzero(~strict["parsed"]).tolist():
@@ -114,7 +114,7 @@ def _score_chunk(mazes: list[str], completions: list[str], size: int, width: int
     wall = np.ones((len(codes), size + 2 * width), bool)
     wall[:, width:-width] = (codes == ord("#")) | (codes == ord("\n"))
     order = np.flatnonzero(known)
-    order = order[np.argsort(-lengths[order], kind="stable")]  # those that still walk are then the first ones
+    order = order[np.argsort(-lengths[order], kind="stable")]  # the walks still active then come first
     mine, count = which[order], lengths[order]
     steps = np.array([down * width + right for down, right in MOVES.values()])
     here, stopped, prefix, hits, again = _walk(letters, firsts[order], count, steps, wall, mine, start[mine])
@@ -157,7 +157,7 @@ def _read_moves(completions: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndar
     joined = "\0".join([*completions, ""]).encode("ascii", "replace").translate(None, _SEPARATORS)
     codes = np.frombuffer(joined, np.uint8)
     ends = np.flatnonzero(codes == 0)
-    if len(ends) != len(completions):  # an answer holds the character that is to part them
+    if len(ends) != len(completions):  # an answer contains the separator
         return codes, np.zeros(len(completions), np.int64), np.full(len(completions), NOWHERE)
     firsts = np.concatenate([[0], ends[:-1] + 1])
     letters = _LETTERS[codes]

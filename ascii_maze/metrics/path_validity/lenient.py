@@ -1,16 +1,17 @@
 r"""The lenient reading: finds the path in a longer text, in the forms that people and models use.
 
 The strict reading asks whether a model answered in the required format; the lenient one, whether its text contains a
-path, so that lack of format can be told from lack of skill. It agrees with `parse_moves` wherever that reads a path.
+path, so that a wrong format can be told from a lack of skill. It agrees with `parse_moves` wherever that finds a path.
 It never guesses: text that mentions directions without giving a path has none, and of two paths the last one counts.
 
-A text is first cut down to what counts: what follows the last thought, of that the last `<answer>` or `\boxed{}`, and
-no turn but the first. Then it is read line by line. Moves of one kind with nothing but separators between them are a
-run; lines that are nothing but a run belong together, as do the items of a numbered list. Where a run stands decides:
-alone on its lines, after a label ("Answer:") or in marks (bold, code, quotes) it is a path, and in the middle of a
-sentence only if it can hardly be anything else. What is denied, tried, an example or taken back is none.
+A text is first reduced to the part that counts: the text after the last thought, in it the last `<answer>` or
+`\boxed{}`, and only the first turn. Then it is read line by line. Moves of one kind with nothing but separators
+between them are a run; lines that are nothing but a run belong together, as do the items of a numbered list. The
+context of a run decides: alone on its lines, after a label ("Answer:") or in marks (bold, code, quotes) it is a path,
+and in the middle of a sentence only if it can hardly be anything else. Moves that are negated, tried, an example or
+retracted are not a path.
 
-What it does not do: read languages other than English and Portuguese, or turns relative to a heading.
+It does not read languages other than English and Portuguese, or turns relative to a heading.
 """
 
 import re
@@ -63,7 +64,7 @@ from .wording import (
     TRIMMED,
 )
 
-NEAR = 300  # characters around a run that tell what it is
+NEAR = 300  # characters of context around a run
 
 
 class Lenient(NamedTuple):
@@ -79,7 +80,7 @@ def score_lenient(maze: Maze | str, completion: object, strict: PathScore | None
     Args:
         maze: a `Maze`, or the text of one.
         completion: what the model wrote, in any form that `completion_text` takes.
-        strict: its score in the strict reading, where it is known: what that has read is not read again.
+        strict: its score in the strict reading, if known; an answer parsed there is not parsed again.
 
     Raises:
         MazeError: `maze` is text that is not a maze.
@@ -92,11 +93,11 @@ def score_lenient(maze: Maze | str, completion: object, strict: PathScore | None
 
 
 def parse_lenient(completion: object, start: tuple[int, int] | None = None) -> str | None:
-    """The moves of a completion as letters without spaces, whatever text is around them; None if it gives no path.
+    """The moves of a completion as letters without spaces, with any text around them; None if it gives no path.
 
     Args:
         completion: what the model wrote, in any form that `completion_text` takes.
-        start: where coordinates have to begin, (row, column); anywhere without it.
+        start: (row, column) at which coordinates must begin; None allows any.
     """
     strict = parse_moves(completion, start)
     if strict is not None:
@@ -110,7 +111,7 @@ def parse_lenient(completion: object, start: tuple[int, int] | None = None) -> s
 
 
 def _marked(text: str, start: tuple[int, int] | None) -> str | None:
-    """The moves of a single line of moves, marks and a label only: most short answers, without a search."""
+    """The moves of a text that is one line of moves, marks and a label: a fast path for most short answers."""
     label = SHORT_LABEL.match(text)
     bare = text[label.end() if label else 0 :].strip(TRIMMED + "\n").translate(MARKS_AS_BLANKS)
     if "\n" in bare or len(bare) < 4 or "..." in text or "…" in text:
@@ -122,7 +123,7 @@ def _marked(text: str, start: tuple[int, int] | None) -> str | None:
 def _plain(text: str) -> str:
     """The text with arrows normalised, and without LaTeX, special tokens and later turns."""
     text = text.replace("\r", "") if text.isascii() else text.translate(ARROWS)
-    text = text.rpartition("assistantfinal")[2]  # what is left of gpt-oss's channels without special tokens
+    text = text.rpartition("assistantfinal")[2]  # the rest of gpt-oss's channels once special tokens are removed
     if "<" in text or "[" in text or "\n" in text:
         turn = NEXT_TURN.search(text, 1)
         text = SPECIAL.sub("\n", text[: turn.start()] if turn else text)
@@ -150,7 +151,7 @@ def _as_moves(found: re.Match) -> str:
 
 
 def _what_counts(text: str) -> tuple[str, bool]:
-    r"""The inside of the last `<answer>`, closed or not, or `\boxed{}`, else all; and whether it is only a part."""
+    r"""The inside of the last `<answer>`, closed or not, or `\boxed{}`, else all; and whether that is only a part."""
     tags = list(ANSWER_TAG.finditer(text)) if "<" in text else []
     opened = [tag for tag in tags if tag[0][1] != "/"]
     if opened:
@@ -169,7 +170,7 @@ def _what_counts(text: str) -> tuple[str, bool]:
 
 
 def _last_path(text: str, start: tuple[int, int] | None) -> str | None:
-    """The last path in a text, unless it is retracted after it."""
+    """The last path in a text, unless the text retracts it."""
     lines, number, last = list(lines_of(text)), 0, None
     while number < len(lines):
         block = numbered(lines, number) or alike(lines, number)
@@ -209,7 +210,7 @@ def _moves_of_list(block: list[Line]) -> str | None:
         ways = ways or [run for run in line.runs if run.kind == "arrows"]
         if not ways and ENDPOINT.search(line.text):
             continue
-        said = {(run.moves, run.atoms) for run in ways}  # "R - move right" says it twice
+        said = {(run.moves, run.atoms) for run in ways}  # "R - move right" is one move, written twice
         if len(said) != 1 or ways[0].atoms != 1 or HINDERED.search(line.text):
             return None
         before = line.text[: ways[0].start].lower()
@@ -226,7 +227,7 @@ def _names_all(moves: str) -> bool:
 
 
 def _moves_of_run(run: Run, line: Line, start: tuple[int, int] | None, alone: bool) -> str | None:
-    """The moves of a run that stands for a path, else None.
+    """The moves of a run that is a path, else None.
 
     Args:
         alone: whether it is the only line.
@@ -247,11 +248,11 @@ def _moves_of_run(run: Run, line: Line, start: tuple[int, int] | None, alone: bo
     clause = CLAUSE.split(said)[-1]
     if NO_ANSWER.search(clause):
         return None
-    # A word of letters may be a word like any other, so it counts for half of what it spells.
+    # A run in one word may be an ordinary word, so it counts for half of its moves.
     one_word = run.kind in ("lower", "letters") and run.atoms == 1 and not run.counted
     written = len(moves) / 2 if one_word else len(moves)
     whole, label = begins and ends, LABEL.search(clause)
-    if run.joined and run.counted < run.atoms:  # "right and then down": who knows how far
+    if run.joined and run.counted < run.atoms:  # "right and then down" does not say how far
         return moves if (whole or label) and len(moves) > 2 else None
     if label:
         enough = written > 1 or (ends and (len(moves) > 1 or clause.rstrip(MARKS)[-1:] in (":", "=")))

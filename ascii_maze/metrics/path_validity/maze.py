@@ -1,4 +1,4 @@
-"""`Maze`: parse, render, solve. Pure Python; only to write some styles takes NumPy.
+"""`Maze`: parse, render, solve. Pure Python; NumPy is needed only to write some styles.
 
 A maze is any rectangular map with one start and one goal; a lattice of w x h cells, as the generators make it, is the
 special case of (2h+1) rows of (2w+1) characters. One move is one character: U, D, L or R.
@@ -17,7 +17,7 @@ from .styles import FOREIGN_STYLES, GOAL, MOVES, OPEN, PLAIN_STYLES, START, STYL
 __all__ = ["GOAL", "LARGE", "MOVES", "NOWHERE", "OPEN", "START", "STYLES", "WALL", "Facts", "Maze", "MazeError"]
 
 LARGE = 4096  # characters
-NOWHERE = -1  # moves from where there is no way
+NOWHERE = -1  # marks places without a path to the goal
 
 _ALPHABETS = tuple("".join(STYLES[style].symbols or ()) + START + GOAL + "\n" for style in PLAIN_STYLES)
 _ASCII = _ALPHABETS[0].encode()
@@ -45,8 +45,8 @@ class Maze:
     def from_ascii(cls, text: str, marks: Mapping[str, str] | None = None) -> "Maze":
         """Parse a map as it is, in one of `PLAIN_STYLES`: `hash`, `dots` or `blocks`.
 
-        What editors add is ignored where it cannot be part of the map: a byte order mark, CRLF, empty lines at either
-        end, and trailing spaces after the right-hand wall of ragged rows.
+        Additions by editors are ignored where they cannot be part of the map: a byte order mark, CRLF, empty lines at
+        either end, and trailing spaces after the right-hand wall of ragged rows.
 
         Args:
             marks: other characters in the text, and which of `#`, ` `, `S` and `G` each stands for: `{"E": "G"}`.
@@ -65,12 +65,12 @@ class Maze:
 
     @classmethod
     def from_text(cls, text: str, style: str = "auto", marks: Mapping[str, str] | None = None) -> "Maze":
-        """Parse a maze in any of `STYLES`, or in one that others write (`FOREIGN_STYLES`).
+        """Parse a maze in any of `STYLES`, or in one of another project (`FOREIGN_STYLES`).
 
         Args:
-            style: its name; those of `from_ascii` are told apart by their characters. `auto` tries all of them, and
-                refuses a text that is one maze in one style and another in another.
-            marks: as of `from_ascii`.
+            style: its name; the styles of `from_ascii` are recognised by their characters. `auto` tries all and
+                refuses a text that is different mazes in different styles.
+            marks: as in `from_ascii`.
 
         Raises:
             MazeError: the text is not a maze in this style, or in any, or it is several.
@@ -104,7 +104,7 @@ class Maze:
 
     @classmethod
     def _of_exact(cls, text: str) -> "Maze | None":
-        """The maze of a rectangular text without a line break at its end; None of any other."""
+        """The maze of a rectangular text without a trailing newline; None for any other text."""
         lines, width = text.split("\n"), (text + "\n").index("\n")
         breaks = "\n" * (len(lines) - 1)
         alphabet: str | None = _ALPHABETS[0]
@@ -122,7 +122,7 @@ class Maze:
 
         Raises:
             ValueError: there is no such style.
-            MazeError: the maze cannot be said in it; the message says why not.
+            MazeError: the maze cannot be written in it; the message says why.
         """
         text = "\n".join(self.rows)
         if style in PLAIN_STYLES:
@@ -183,7 +183,7 @@ class Maze:
         opened = int(ground.encode().translate(_BITS), 2)  # the last place is the lowest bit
         ring, moves = 1 << size - 1 - place, (place // width + place % width + goal // width + goal % width) % 2
         unvisited = opened ^ ring
-        if moves:  # all ways have an odd number of moves: one alone, then two at a time
+        if moves:  # all paths have an odd length: search one move, then two at a time
             ring = (ring << 1 | ring >> 1 | ring << width | ring >> width) & unvisited
             unvisited ^= ring
         # The ring around the place in the upper half of one number, that around the goal in the lower half.
@@ -251,7 +251,8 @@ class Maze:
     def canonical(self) -> str:
         """The text that this maze shares with its rotations, reflections and their reversals, and with no other maze.
 
-        It is the smallest of the 16 variants: fewer columns first, then as text. Duplicates are told by the hash of
+        It is the smallest of the 16 variants: fewer columns first, then as text. Duplicates are recognised by the hash
+            of
         this form; `ascii_maze.mazes.kernels.canonicalise` is the same for batches.
         """
         return _least(self.variants())
@@ -279,7 +280,7 @@ def _least(variants: list[tuple[str, ...]]) -> str:
 
 
 def apply_marks(text: str, marks: Mapping[str, str] | None) -> str:
-    """The text with other characters replaced by those that they stand for; see `Maze.from_ascii`.
+    """The text with other characters replaced by those they stand for; see `Maze.from_ascii`.
 
     Raises:
         MazeError: it is not text.

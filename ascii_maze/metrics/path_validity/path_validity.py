@@ -1,4 +1,4 @@
-"""The metric `path_validity` for `evaluate`: does a path through an ASCII maze arrive, and as soon as it can?"""
+"""The metric `path_validity` for `evaluate`: whether a path through an ASCII maze is valid, and shortest."""
 
 import datasets
 import evaluate
@@ -14,7 +14,7 @@ from .styles import PLAIN_STYLES
 from .wording import LANGUAGES
 from .writing import write
 
-# `evaluate.load` brings no other modules than those that this one names.
+# `evaluate.load` downloads only the modules that this one imports by name.
 _DESCRIPTION = f"""
 Whether paths through ASCII mazes are legal, arrive, and are as short as a path can be. A reference is the text of a
 maze alone, so any path that arrives is right, not only the one that someone wrote down. Longer texts are
@@ -54,7 +54,7 @@ Examples:
 
 
 class TextFeatures(datasets.Features):
-    """Columns of text, stored without a look at each value, which would take longer than scoring it."""
+    """Columns of text, stored without inspecting each value, which would take longer than scoring it."""
 
     def encode_batch(self, batch: dict) -> dict:
         """The columns as lists."""
@@ -76,10 +76,10 @@ class PathValidity(evaluate.Metric):
         )
 
     def add_batch(self, *, predictions=None, references=None, **kwargs) -> None:
-        """Add pairs; unlike other metrics, accept predictions that are messages, not text, or not valid UTF-8.
+        """Add pairs; unlike other metrics, accept predictions that are messages, other objects, or not valid UTF-8.
 
         Raises:
-            ValueError: a reference is not text, with its index in the batch; or the numbers of both differ.
+            ValueError: a reference is not text (names its index in the batch), or the numbers of both differ.
         """
         check_text(references)
         if set(map(type, predictions)) - {str}:
@@ -115,7 +115,7 @@ class PathValidity(evaluate.Metric):
 
 
 def check_text(references: list) -> None:
-    """Refuse the first reference that is not text, with its index."""
+    """Raise for the first reference that is not text, naming its index."""
     if set(map(type, references)) <= {str}:
         return
     for index, reference in enumerate(references):
@@ -124,5 +124,5 @@ def check_text(references: list) -> None:
 
 
 def storable(value: object) -> str:
-    """The text of a prediction, with `?` for lone surrogates, which UTF-8 cannot encode; "" where there is none."""
+    """The text of a prediction, with `?` for lone surrogates, which UTF-8 cannot encode; "" if there is none."""
     return (completion_text(value) or "").encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""A plain map: what editors add to it, and what is wrong with one that cannot be read."""
+"""Plain maps: removes additions by editors, and explains why a map cannot be read."""
 
 from types import MappingProxyType
 
@@ -17,12 +17,12 @@ def without_padding(text: str) -> str:
     return "\n".join(lines)
 
 
-# What others write for the start and the goal.
+# Characters that other programs use for start and goal.
 _USUAL_MARKS = MappingProxyType({**dict.fromkeys("s@oO*aAPpBI", START), **dict.fromkeys("geEFfTtXx$D", GOAL)})
 
 
 def _hint(symbol: str, lines: list[str]) -> str:
-    """A hint for a character that no maze has, where the intention is clear."""
+    """A hint for a character that is invalid in mazes, if the intention is clear."""
     if symbol == "\t":
         return " (tabs are not spaces)"
     text = "\n".join(lines)

@@ -1,7 +1,7 @@
-"""Text in any style -> the rows of the map in the style `hash`, or what is wrong with it and where.
+"""Text in any style -> the rows of the map in the style `hash`, or an error with its position.
 
-Each reader takes lines and returns rows, rectangular and of known symbols; that there is one S and one G is seen to
-once, at the end.
+Each reader takes lines and returns rectangular rows of known symbols; that there is one S and one G is checked once,
+at the end.
 """
 
 import re
@@ -12,18 +12,18 @@ from .styles import CLOSED, DRAWN, GOAL, JUNCTIONS, MOVES, OPEN, SOLID, START, W
 
 Rows = list[str]
 _BACK = MappingProxyType({"U": "D", "D": "U", "L": "R", "R": "L"})
-MOST_CHARACTERS = 2**22  # of a map, where a few words could ask for any
-# How wide others draw a cell; of several widths that would do, the first counts.
+MOST_CHARACTERS = 2**22  # in a map, in styles where a short text could ask for any size
+# Widths at which other programs draw a cell; if several fit, the first counts.
 CELL_WIDTHS = (2, 3, 1, 4, 5, 6, 7)
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text without what editors add: a byte order mark, CRLF, empty lines at either end."""
+    """The lines of a text without additions by editors: a byte order mark, CRLF, empty lines at either end."""
     return text.replace("\r\n", "\n").removeprefix("\ufeff").strip("\n").split("\n")
 
 
 def looks_like(text: str) -> str:
-    """The style whose marks a text has, to say what is wrong with it; `hash` where it has none."""
+    """The style whose characteristic symbols a text has, for error messages; `hash` if it has none."""
     first = next((line for line in text.split("\n") if line.strip()), "")
     for style, mark in (
         ("adjacency", r"\A\s*(?:size\b|[SG] ?\()|\)-\("),
@@ -54,13 +54,13 @@ def _check_ends(rows: Sequence[str]) -> None:
 
 
 def _fail(row: int, column: int, expected: str, found: str) -> MazeError:
-    """Row and column count from 0 here and from 1 in the message."""
+    """The error at a position; row and column count from 0 here and from 1 in the message."""
     shown = found if len(found) <= 40 else f"{found[:37]}..."
     return MazeError(f"row {row + 1}, column {column + 1}: expected {expected}, found {shown!r}")
 
 
 def _same_length(lines: list[str], first: int = 0) -> None:
-    """Refuse rows that are not of one length."""
+    """Refuse rows of different lengths."""
     for row, line in enumerate(lines):
         if len(line) != len(lines[0]):
             raise MazeError(
@@ -90,7 +90,7 @@ def _read_spaced(lines: list[str]) -> Rows:
 
 
 def _read_indexed(lines: list[str]) -> Rows:
-    """The style `hash` behind the numbers of the rows and below those of the columns."""
+    """The style `hash` with the numbers of rows on the left and of columns on top."""
     from .writing import column_numbers
 
     above = next((row for row, line in enumerate(lines) if re.match(r" *\d+ [#SG ]", line) and row), len(lines))
@@ -117,7 +117,7 @@ def _read_indexed(lines: list[str]) -> Rows:
 
 
 def _read_cells(lines: list[str]) -> Rows:
-    """A word for each cell, which names its open sides; both cells of a connection must name it."""
+    """A word for each cell that names its open sides; both cells of a connection must name it."""
     words = [line.split() for line in lines]
     height, width = len(words), len(words[0])
     for row, line in enumerate(words):
@@ -218,7 +218,7 @@ def _read_drawn(lines: list[str], style: str, meeting: str, below: str, beside: 
                 failures.append(error)
     if not failures:
         raise MazeError(f"row 1: expected cells of one width between the walls, found {width} characters")
-    if style == "boxes":  # its corners tell how wide its cells are
+    if style == "boxes":  # the distance of its corners is the cell width
         cell = max(1, lines[0].find("+", 1) - 1)
         if (width - 1) % (cell + 1) == 0:
             return _read_cells_of(lines, cell, style, meeting, below, beside)
@@ -226,7 +226,7 @@ def _read_drawn(lines: list[str], style: str, meeting: str, below: str, beside: 
 
 
 def _read_cells_of(lines: list[str], cell: int, style: str, meeting: str, below: str, beside: str) -> Rows:
-    """The drawing with cells of one width; walls are whole, and a letter may stand anywhere in its place."""
+    """The drawing with cells of one width; walls have no gaps, and S or G may be anywhere in its cell."""
     full = DRAWN[style][3][0][0]
     rows = []
     for row, line in enumerate(lines):

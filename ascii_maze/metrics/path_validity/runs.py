@@ -18,7 +18,7 @@ from .wording import (
     VERBS,
 )
 
-MOST = 100_000  # moves; more than any answer has, while `R999` is short to write
+MOST = 100_000  # moves; more than any answer has, but `R999` repeated is short
 
 
 @dataclass
@@ -26,11 +26,11 @@ class Run:
     """Moves of one kind on one line with nothing but separators between them.
 
     Attributes:
-        start, end: its place in the line.
-        parts: of the moves, in letters; coordinates have `places` instead.
-        atoms: how many times a move, with or without a count, was written.
-        counted: how many of these have a count.
-        joined: words such as "then" stand between them.
+        start, end: its position in the line.
+        parts: the moves in letters, in parts; coordinates have `places` instead.
+        atoms: the number of moves written, with or without a count.
+        counted: the number of these with a count.
+        joined: words such as "then" are between them.
         sure: False next to moves of another kind, to "or" or to an ellipsis.
         indexes: numbers in front of the moves.
     """
@@ -107,7 +107,7 @@ def _runs(line: str) -> Iterator[Run]:
         elif kind == "index":
             indexes.append(int(token["place"]))
         elif kind == "arrows" and run and run.kind != "arrows" and token[0] == "→":
-            continue  # between moves of another kind it is a separator
+            continue  # an arrow between moves of another kind is a separator
         elif kind == "end" and (run is None or run.kind == "coordinates"):
             continue
         elif kind in ("end", "bracket", "choice", "elision", "other"):
@@ -119,7 +119,7 @@ def _runs(line: str) -> Iterator[Run]:
         else:
             kind = _KINDS.get(kind, kind)
             if run and run.kind != kind:
-                sure = run.kind == "arrows" and run.moves == "R"  # an arrow in front, as a bullet
+                sure = run.kind == "arrows" and run.moves == "R"  # a leading arrow, used as a bullet
                 run.sure = False
                 yield run
                 run = None

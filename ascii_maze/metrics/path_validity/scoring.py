@@ -1,6 +1,6 @@
 """Scores an answer against a maze. This is the only scorer: metric, rewards and evaluation all call `score_path`.
 
-Pure Python, no dependency beyond `maze.py`. It never raises on a completion, whatever it holds; it does raise on a bad
+Pure Python, no dependency beyond `maze.py`. It never raises on a completion of any content; it does raise on a bad
 maze, which is the caller's mistake.
 """
 
@@ -12,8 +12,8 @@ from itertools import accumulate, pairwise
 
 from .maze import GOAL, LARGE, MOVES, START, WALL, Maze, MazeError
 
-# What models put around a thought; the last are channels, of GPT-OSS, Gemma 4 and Muse, which write more before the
-# answer than the end of the thought. Of two pairs that open alike the longer one comes first.
+# The tags that models put around a thought; the last are channels of GPT-OSS, Gemma 4 and Muse, which write more than
+# the end of the thought before the answer. Of two pairs with the same opening tag the longer one comes first.
 THOUGHTS = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -25,7 +25,7 @@ THOUGHTS = (
     (" to=self<|message|>", " to=user<|message|>"),
 )
 ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
-# Letters or arrows may stand together or be separated by blanks and commas; anything else is not an answer.
+# Letters or arrows may be adjacent or separated by whitespace and commas; anything else is not an answer.
 _SEPARATORS = " \n\r\t,"
 _LETTERS = str.maketrans("", "", _SEPARATORS)
 _ARROWS = str.maketrans("↑↓←→", "UDLR")
@@ -50,10 +50,10 @@ class PathScore:
         reaches_goal: the walk ends on G. A blocked move leaves the walker where it is, so an illegal walk may also
             arrive.
         valid: legal and reaches_goal.
-        optimal: valid and as short as a path can be.
+        optimal: valid and of minimal length.
         excess_moves: moves beyond the shortest path; None unless valid.
         legal_prefix: share of the moves before the first illegal one.
-        progress: share of the shortest distance from S to G closed where the legal prefix ends; never below 0.
+        progress: share of the shortest distance from S to G covered at the end of the legal prefix; at least 0.
         wall_hits: moves against a wall or over the edge.
         revisits: steps onto a position that was visited before.
     """
@@ -81,10 +81,10 @@ OPTIMAL = PathScore(True, True, True, True, True, 0, 1.0, 1.0, 0, 0)
 
 
 def completion_text(completion: object) -> str | None:
-    """The text of a completion in any form that datasets and trainers use; None where there is none.
+    """The text of a completion in any form that datasets and trainers use; None if there is none.
 
-    Text; a chat message, of which `content` counts (text, or a list of parts, of which those with `text` count); a
-    conversation, of which the last message counts if it is the assistant's; or a list of one text. NumPy arrays are
+    The forms are: text; a chat message, whose `content` counts (text, or a list of parts, whose `text` counts); a
+    conversation, whose last message counts if it is the assistant's; and a list of one text. NumPy arrays are
     read as lists. A message's `reasoning_content` is a thought and does not count.
     """
     if isinstance(completion, str):
@@ -105,17 +105,17 @@ def completion_text(completion: object) -> str | None:
 
 
 def _as_list(value: object) -> list | tuple:
-    """A list, tuple or array as it is; anything else as an empty list."""
+    """A list, tuple or array as a sequence; an empty list for anything else."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     return value if isinstance(value, (list, tuple)) else []
 
 
 def after_thought(completion: str) -> str | None:
-    """What follows the last closed thought; None if a thought is still open at the end.
+    """The text after the last closed thought; None if a thought is still open at the end.
 
-    Where the prompt has opened the thought, as some chat templates do, the caller prepends its tag to the completion:
-    see `opened_thought`.
+    If the prompt opens the thought, as some chat templates do, the caller prepends its tag to the completion; see
+    `opened_thought`.
     """
     if "<" not in completion and "[" not in completion:
         return completion
@@ -161,7 +161,7 @@ def parse_moves(completion: object, start: tuple[int, int] | None = None) -> str
 
 
 def moves_of_answer(answer: str, start: tuple[int, int] | None) -> str | None:
-    """`parse_moves` of a text that counts as a whole."""
+    """`parse_moves` for text that is the answer alone."""
     letters = answer.translate(_LETTERS)
     if not letters:
         return None
@@ -184,7 +184,7 @@ def _moves_of_coordinates(answer: str, start: tuple[int, int] | None) -> str | N
 
 
 def moves_between(places: list[tuple[int, int]], start: tuple[int, int] | None) -> str | None:
-    """The moves between places (row, column); None where two are not adjacent, or the first is not `start`."""
+    """The moves between places (row, column); None if two are not adjacent, or the first is not `start`."""
     if start not in (None, places[0]):
         return None
     steps = [(there[0] - here[0], there[1] - here[1]) for here, there in pairwise(places)]
@@ -213,10 +213,10 @@ def score_path(maze: Maze | str, completion: object) -> PathScore:
 
 
 def read_maze(text: str) -> Maze:
-    """The maze of a text in any style, cached; of large mazes only the last few. A plain map is read as such, whatever
-    else it could be.
+    """The maze of a text in any style, cached; of large mazes only the last few. A plain map is read as such, even
+    if it could also be another style.
 
-    The same maze is answered several times: samples, GRPO's generations, the models of a comparison.
+    The cache helps because the same maze is scored several times: samples, GRPO's generations, models compared.
     """
     return (_read if len(text) <= LARGE else _read_large)(text)
 
@@ -235,7 +235,7 @@ _read_large = lru_cache(maxsize=16)(_parse)
 def score_moves(maze: Maze, moves: str) -> PathScore:
     """Score a walk given as one or more letters without spaces.
 
-    Where the map has no path to G, progress is 0, and a walk can be legal but not valid.
+    If the map has no path to G, progress is 0, and a walk can be legal but not valid.
     """
     ground, width = maze.ground, len(maze.rows[0]) + 1
     steps = {"U": -width, "D": width, "L": -1, "R": 1}

@@ -1,9 +1,9 @@
 """The ways to write a maze, by name. Only data; `reading.py` reads them, `writing.py` writes them.
 
-Whatever the style, a position is that of a character in the style `hash`, (row, column) from (0, 0) in the upper left
+In every style, a position is that of a character in the style `hash`, (row, column) from (0, 0) in the upper left
 corner, and a move goes to the next such position. In the styles of cells, which draw or list the cells of a lattice,
 two moves therefore lead from a cell to the next: `R R`, over the position between them. So an answer means the same
-in every style, and needs no other scorer.
+in every style, and one scorer suffices.
 """
 
 from types import MappingProxyType
@@ -14,11 +14,11 @@ MOVES = MappingProxyType({"U": (-1, 0), "D": (1, 0), "L": (0, -1), "R": (0, 1)})
 
 
 class MazeError(ValueError):
-    """Text that is not a maze, or a maze that cannot be said in a style. The message gives row and column (from 1) and
-    what was expected.
+    """Text that is not a maze, or a maze that cannot be written in a style. The message gives row and column (from 1)
+    and what was expected.
 
     Attributes:
-        index: of the text or the maze, where there were several.
+        index: of the text or the maze, if there were several.
     """
 
     index: int | None = None
@@ -28,9 +28,9 @@ class Style(NamedTuple):
     """A way to write a maze.
 
     Attributes:
-        title: what it looks like.
-        symbols: how it writes wall and open ground, where it has one character for each position.
-        cells: whether it is one of the styles of cells. They say a lattice alone: odd numbers of rows and columns,
+        title: a description of its look.
+        symbols: its wall and open ground, if it has one character for each position.
+        cells: whether it is one of the styles of cells. They can only write lattices: odd numbers of rows and columns,
             cells where both numbers (from 0) are odd, passages or walls between them.
     """
 
@@ -53,12 +53,12 @@ STYLES: MappingProxyType[str, Style] = MappingProxyType(
         "lines": Style("walls drawn as ┌──┐ and │", cells=True),
     }
 )
-# The styles in which a text is the map and nothing else: what `Maze.from_ascii` reads.
+# The styles in which the text is the map itself, which `Maze.from_ascii` reads.
 PLAIN_STYLES = ("hash", "dots", "blocks")
-# What others write, read but not written: maze-dataset's ASCII, with E for the goal and X for the path.
+# Styles of other projects, read but not written: maze-dataset's ASCII, with E for the goal and X for the path.
 FOREIGN_STYLES = ("maze_dataset",)
 
-# What the words of `cells` are for a cell without open sides, and for one that is solid.
+# The words of `cells` for a cell without open sides, and for a solid one.
 CLOSED, SOLID = "-", "#"
 # How the drawings write wall, open, S and G where walls meet, on the walls between cells above each other and beside
 # each other, and in cells. Where walls of `lines` meet is one of `JUNCTIONS`.
@@ -68,5 +68,5 @@ DRAWN = MappingProxyType(
         "lines": (("", " ", "S", "G"), ("──", "  ", " S", " G"), ("│", " ", "S", "G"), ("██", "  ", " S", " G")),
     }
 )
-# By the walls that go off: up 1, down 2, left 4, right 8.
+# Indexed by the sum of the walls that meet: up 1, down 2, left 4, right 8.
 JUNCTIONS = "·╵╷│╴┘┐┤╶└┌├─┴┬┼"

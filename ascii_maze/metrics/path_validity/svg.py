@@ -1,4 +1,4 @@
-"""A maze with a walk through it as SVG. The only model output in it are moves that the scorer has parsed."""
+"""A maze with a walk through it as SVG. The only model output in it is moves parsed by the scorer."""
 
 from dataclasses import dataclass
 

@@ -6,7 +6,7 @@ RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed", *LENIENT)
 
 
 def result(**given) -> dict:
-    """The result for one prediction that fails in everything except what is given."""
+    """The result for one prediction that fails in every field except those given."""
     nothing = {"legal_prefix": 0.0, "progress": 0.0, "wall_hits": 0.0, "revisits": 0.0, "excess_moves": None}
     return {"n": 1, **dict.fromkeys(RATES, 0.0), **nothing, **given}
 

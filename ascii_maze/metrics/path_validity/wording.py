@@ -1,4 +1,4 @@
-"""How people and models write moves, and the words around them that tell whether they are an answer.
+"""Patterns for the ways people and models write moves, and for the words that show whether they are an answer.
 
 Only data and patterns; `lenient.py` and `runs.py` apply them.
 """
@@ -20,7 +20,7 @@ NUMBERS = {
     ),
     **dict(zip("um dois três quatro cinco seis sete oito nove dez uma duas".split(), [*range(1, 11), 1, 2])),
 }
-# Other ways to write the four arrows, and those that only ever stand between moves.
+# Other ways to write the four arrows, and arrows that only occur between moves.
 ARROWS = str.maketrans(
     {
         **dict.fromkeys("⬆⇧⇑🡑🠕🔼▲", "↑"),
@@ -39,7 +39,7 @@ LATEX = re.compile(
 LATEX_ARROWS = {"right": "→", "left": "←", "up": "↑", "down": "↓"}
 LONG_ARROW = re.compile(r"[-=–—]+>")
 NUMPY = re.compile(r"np\.u?int\d*\((\d+)\)")
-# What a chat template or a base model writes after its answer, and where someone else speaks.
+# Text that a chat template or a base model writes after its answer, and the start of another speaker's turn.
 SPECIAL = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?s>|<(?:end_of_turn|eos|pad)>|\[/?INST\]")
 NEXT_TURN = re.compile(
     r"<\|im_start\|>user|<\|start_header_id\|>user|<start_of_turn>user|\[INST\]"
@@ -80,7 +80,7 @@ TOKEN = re.compile(
     re.VERBOSE,
 )
 ECHO = re.compile(rf"(?<!\w)((?i:{WAY})|[UDLR])\s*\(\s*((?i:{WAY})|[UDLR])\s*\)")
-# Most words of most texts are none that `TOKEN` knows, and are passed over without trying all of it.
+# Most words are not tokens of `TOKEN`; this pattern skips them without trying all of it.
 PLAIN = re.compile(r"([^\W\d_]+)['\s]*")
 KEYWORDS = frozenset(
     [
@@ -118,13 +118,13 @@ NO_ANSWER = re.compile(  # before a labelled run
     r"|so far|letters|symbols|using only|exemplo|formato|não|tent\w+|permitid\w+|poss[ií]veis|se|primeir\w+|opposite"
     r"|reverse|back to|from g|question|input)\b)"
 )
-NO_PATH = re.compile(  # before a run in the middle of a sentence, besides
+NO_PATH = re.compile(  # in addition, before a run in the middle of a sentence
     r"(?i:\b(?:don't|cannot|can't|can|may|might|like|either|perhaps|maybe|blocked|walls?|open|free|avoid|distance"
     r"|located|away|means?|each|use|using|check\w*|consider\w*|explor\w*|visit\w*|queue|neighbou?rs?|talvez|pode|poderia"
     r"|paredes?|goal is|turn|facing|looks?)\b)"
 )
-NEEDED = re.compile(r"(?i:\b(?:need|have to|has to|must|should|total|net|overall)\b)")  # how far it is, not how to go
-TAKEN_BACK = re.compile(  # behind a run, in the same sentence
+NEEDED = re.compile(r"(?i:\b(?:need|have to|has to|must|should|total|net|overall)\b)")  # the distance, not a path
+TAKEN_BACK = re.compile(  # after a run, in the same sentence
     r"(?i:[\s*_`\"')]*(?:\?|~~|❌|✗|✘|\(?(?:invalid|wrong|incorrect)\b)"
     r"|[^.!?\n]{0,60}?(?:(?<!never )(?<!not )\b(?:hits?|bumps?|runs?|crash\w*) (?:in)?to\b"
     r"|(?<!never )\bhits? (?:a|the) wall|\b(?:is|are|was|were)"
@@ -133,7 +133,7 @@ TAKEN_BACK = re.compile(  # behind a run, in the same sentence
     r"|\bleads? (?:in)?to a (?:wall|dead)|\bdead end|\bnão (?:funciona|chega|é)"
     r"|\bbatem? (?:n[ao]s?|em|contra)\b|\binválid))"
 )
-RETRACTED = re.compile(  # with which the text behind it begins
+RETRACTED = re.compile(  # at the beginning of the text after a run
     r"(?i:\W*(?:(?:is|are) (?:not|wrong|invalid|too)\b|but (?:no|wait|that|this|it)|wait|hmm"
     r"|no\b|oops|actually,? (?:no|that|this|it)|mas não|espera|isso não"
     r"|não\b)|[^\n]{0,8}\W*(?:that|this|it)(?:'s| is| was)? (?:wrong|not|incorrect|invalid|blocked|hits|doesn't"

@@ -1,7 +1,7 @@
 """Mazes as text in any style, many of one shape at once, with NumPy.
 
-A text is made of pieces: strings from a small table, chosen for each maze by what stands where. All pieces of a batch
-are looked up together, padded to one length, and the padding is dropped.
+A text is made of pieces: strings from a small table, chosen for each maze by the characters of its map. All pieces of
+a batch are looked up together, padded to one length, and the padding is dropped.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ class Pieces(NamedTuple):
 
     Attributes:
         table: the strings.
-        chosen: integers (n, pieces), places in the table.
+        chosen: integers (n, pieces), indices into the table.
     """
 
     table: Sequence[str]
@@ -41,7 +41,7 @@ def write(maps: np.ndarray, style: str) -> tuple[np.ndarray, np.ndarray]:
 
     Raises:
         ValueError: there is no such style.
-        MazeError: a maze cannot be said in it; the error has its index.
+        MazeError: a maze cannot be written in it; the error has its index.
     """
     if style not in STYLES:
         raise ValueError(f"unknown maze style '{style}'; expected one of {', '.join(STYLES)}")
@@ -66,13 +66,13 @@ def write(maps: np.ndarray, style: str) -> tuple[np.ndarray, np.ndarray]:
     return np.frombuffer(b"".join(texts), np.uint8), np.concatenate([[0], *sizes]).cumsum()
 
 
-# --- What a style cannot say. A check gives for each position whether it is wrong, and what was expected.
+# --- Mazes that a style cannot write. A check gives what was expected, and for each position whether it is wrong.
 
 Check = tuple[str, np.ndarray]
 
 
 def _refuse(style: str, kinds: np.ndarray, checks: Callable[[np.ndarray], Iterator[Check]]) -> None:
-    """Raise for the first maze with something that the style cannot say."""
+    """Raise for the first maze that the style cannot write."""
     rows, columns = kinds.shape[1:]
     if rows % 2 == 0 or columns % 2 == 0 or min(rows, columns) < 3:
         error = MazeError(
@@ -96,14 +96,14 @@ def _refuse(style: str, kinds: np.ndarray, checks: Callable[[np.ndarray], Iterat
 
 
 def _corners(kinds: np.ndarray) -> Iterator[Check]:
-    """A drawing says any lattice that has its corners."""
+    """A drawing can write any lattice with walls at the corners of the map."""
     wrong = np.zeros(kinds.shape, bool)
     wrong[:, :: kinds.shape[1] - 1, :: kinds.shape[2] - 1] = kinds[:, :: kinds.shape[1] - 1, :: kinds.shape[2] - 1] > 0
     yield "expected a wall at the corner of the map", wrong
 
 
 def _passages_alone(kinds: np.ndarray) -> Iterator[Check]:
-    """A list of cells and their sides says cells, and which are connected, and nothing else."""
+    """A list of cells and their sides can write cells and their connections, and nothing else."""
     frame = kinds > 0
     frame[:, 1:-1, 1:-1] = False
     yield "expected a wall all around the map", frame
@@ -120,7 +120,7 @@ def _passages_alone(kinds: np.ndarray) -> Iterator[Check]:
 
 
 def _passages(kinds: np.ndarray) -> Iterator[tuple[slice, slice, np.ndarray, np.ndarray]]:
-    """Rows and columns of the places between two cells side by side, then above each other, and the cells there."""
+    """Rows and columns of the places between horizontal, then vertical neighbours, and the two cells of each."""
     odd, even = slice(1, None, 2), slice(2, -1, 2)
     cells = kinds[:, odd, odd]
     yield odd, even, cells[:, :, :-1], cells[:, :, 1:]
@@ -154,7 +154,7 @@ def column_numbers(rows: int, columns: int) -> str:
 
 
 def _drawn(kinds: np.ndarray, style: str) -> Pieces:
-    """One piece for each position: where walls meet, walls, and cells two characters wide."""
+    """One piece for each position: corners, walls, and cells two characters wide."""
     count, rows, columns = kinds.shape
     symbols = [text for texts in DRAWN[style] for text in texts]
     sort = 2 * (np.arange(rows)[:, None] % 2) + np.arange(columns) % 2  # meeting, below, beside, cell
@@ -170,7 +170,7 @@ def _drawn(kinds: np.ndarray, style: str) -> Pieces:
 
 
 def _words(kinds: np.ndarray, style: str) -> Pieces:
-    """One piece for each cell: its word, with what parts it from the one before."""
+    """One piece for each cell: its word, preceded by a separator."""
     cells = kinds[:, 1::2, 1::2].astype(np.int32)
     sides = sum(
         (kinds[:, 1 + down : kinds.shape[1] - 1 + down : 2, 1 + right : kinds.shape[2] - 1 + right : 2] > 0) << bit
@@ -186,8 +186,8 @@ def _words(kinds: np.ndarray, style: str) -> Pieces:
 
 
 def _connections(kinds: np.ndarray, style: str) -> Pieces:
-    """Size, S and G, then a piece for every two cells side by side and one for every cell: empty where they are not
-    connected, and where it is connected or solid.
+    """Size, S and G, then a piece for every pair of neighbours and one for every cell: empty if the pair is not
+    connected, or if the cell is connected or solid.
     """
     count, rows, columns = kinds.shape
     places = [(row, column) for row in range(1, rows, 2) for column in range(1, columns, 2)]
@@ -222,7 +222,7 @@ def _order(kinds: np.ndarray, items: int) -> np.ndarray:
     z = seed[:, None] + np.arange(1, items + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # SplitMix64
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    # Numbers are sorted with their places in the lowest bits, faster than places by their numbers.
+    # Sorting numbers that carry their indices in the lowest bits is faster than argsort.
     low = np.uint64(2**24 - 1)
     z = (z ^ (z >> np.uint64(31))) & ~low | np.arange(items, dtype=np.uint64)
     z.sort(axis=1)

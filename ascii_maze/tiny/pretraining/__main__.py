@@ -1,4 +1,4 @@
-"""The command: see `run`."""
+"""The command line of `run`."""
 
 import json
 from functools import partial
@@ -29,7 +29,7 @@ def main(
 
 
 def take_steps(recipe: Path, work: Path, decay: tuple[int, bool] | None, out: Path | None, workers: int) -> None:
-    """What each process does."""
+    """Train in one process."""
     from .run import Run, pretrain, read_recipe, write_model
     from .together import rank
 
@@ -43,7 +43,7 @@ def take_steps(recipe: Path, work: Path, decay: tuple[int, bool] | None, out: Pa
 
 
 if __name__ == "__main__":
-    # Under its own name: what belongs to `__main__` reaches another process without the names that it uses.
+    # Imported under its own name: objects of `__main__` are pickled without the module's globals.
     from ascii_maze.tiny.pretraining.__main__ import main as command
 
     typer.run(command)

@@ -1,15 +1,15 @@
-"""What the embedded model is pre-trained on: mazes of training layouts, and walks through them.
+"""The pre-training corpus of the embedded model: mazes of training layouts, and walks through them.
 
-A row is a maze, and after it one or more *walks*, each read as if it stood alone behind the maze: no walk attends to
-another, and all begin at the same position. So a maze is read once and taught several times.
+A row is a maze followed by one or more *walks*, each processed as if it alone followed the maze: no walk attends to
+another, and all begin at the same position. So a maze is read once and used several times.
 
-*Skill*: walks that stray a little and then solve. Each position is labelled with the shortest path's next move from
-there, whatever the walk itself does next: imitation with an expert's labels along another's states (DAgger, Ross et
-al., 2011). Every move of every walk teaches, where plain walks teach at a few junctions.
+*Skill*: walks that stray a little before they solve the maze. Each position is labelled with the next move of the
+shortest path from there, regardless of the walk's own next move: imitation with an expert's labels on another policy's
+states (DAgger, Ross et al., 2011). Every move of a walk is informative; in plain walks only a few junctions are.
 
-*Habits*: plain next-token prediction on walks of mixed skill. Most walkers go straight on, else right, else left, else
-back, and give up after a few cells; a minority solves. The model's most likely walk becomes the habit, and the skill
-stays, as in a pre-trained LLM, for fine-tuning to bring out.
+*Habits*: plain next-token prediction on walks of mixed skill. Most walkers go straight ahead, else right, else left,
+else back, and give up after a few cells; a minority solves the maze. The model's most likely walk becomes the habit,
+and the skill stays, as in a pre-trained LLM, for fine-tuning to bring out.
 
 A batch is a function of the recipe and the number of its step, so a run can resume at any step without saved state.
 """
@@ -28,17 +28,17 @@ from .vocabulary import BOS, EOS, FIRST_MOVE, MAZE_TOKENS, NEXT_MOVE, PAD, WALK
 from .walks import STOP, habitual_walks, wandering_walks
 
 IGNORED = -100
-# Mazes of a sequence that belong to one step: more than any batch needs, of which eight in ten are of train.
+# Mazes of a sequence reserved for one step: more than any batch needs, since eight in ten are of split train.
 RESERVED = 4096
 
 
 class Shape(NamedTuple):
-    """What all rows of a batch have in common.
+    """The dimensions that all rows of a batch share.
 
     Attributes:
         size: cells on a side.
-        walks: through each maze.
-        max_moves: of a walk.
+        walks: number through each maze.
+        max_moves: most moves of a walk.
     """
 
     size: int
@@ -47,12 +47,12 @@ class Shape(NamedTuple):
 
     @property
     def before_walks(self) -> int:
-        """Tokens of a maze and of the mark before it."""
+        """Number of tokens of a maze and of the mark before it."""
         return (2 * self.size + 1) * (2 * self.size + 2)
 
     @property
     def length(self) -> int:
-        """Tokens of a row."""
+        """Number of tokens of a row."""
         return self.before_walks + self.walks * (1 + self.max_moves)
 
 
@@ -62,8 +62,8 @@ class Batch:
 
     Attributes:
         tokens: int64 (n, length).
-        labels: int64 (n, length); they stand where the model must predict them, not one later.
-        attends: bool (length, length), which tokens each one reads.
+        labels: int64 (n, length), each at the position that predicts it, not shifted by one.
+        attends: bool (length, length), the tokens that each token attends to.
         positions: int64 (length,).
     """
 
@@ -74,21 +74,21 @@ class Batch:
 
 
 def longest_walk(size: int) -> int:
-    """Moves that a walk may have: at least the longest shortest path that is at all common at this size."""
+    """The most moves of a walk: at least the longest shortest path that is not rare at this size."""
     return 11 * size - 9
 
 
 def mazes_of_step(
     split: str, generator: str, size: int, seed: int, step: int, count: int
 ) -> tuple[MazeBatch, np.ndarray]:
-    """`count` mazes whose layouts are of one split, with random keys; of two steps never the same of a sequence.
+    """`count` mazes with layouts of one split, and random keys; different steps use different mazes of a sequence.
 
     Raises:
         ValueError: more are asked for than a step has.
     """
     low, high = split_range(split, "layout")
     first = step * RESERVED
-    # Enough to hold the mazes of the split, except by bad luck; then all there are.
+    # Almost always enough for `count` mazes of the split; if not, all that are reserved.
     for drawn in (min(RESERVED, 64 + int(1.4 * count * 2**64 / (high - low))), RESERVED):
         indices = np.arange(first, first + drawn)
         mazes = mazes_at(generator, size, size, indices, seed)
@@ -101,7 +101,7 @@ def mazes_of_step(
 
 
 def skill_batch(mazes: MazeBatch, keys: np.ndarray, shape: Shape, wander: float) -> Batch:
-    """Walks with the expert's labels; a share of `wander` of them strays before it solves."""
+    """Walks with the expert's labels; a share `wander` of them strays before it solves the maze."""
     walks = [
         wandering_walks(mazes.open, mazes.ends, _key_of_walk(keys, walk), shape.max_moves, wander)
         for walk in range(shape.walks)
@@ -110,7 +110,7 @@ def skill_batch(mazes: MazeBatch, keys: np.ndarray, shape: Shape, wander: float)
 
 
 def habit_batch(mazes: MazeBatch, keys: np.ndarray, shape: Shape, solvers: float, patience: tuple[int, int]) -> Batch:
-    """Walks as their walkers made them: a share of `solvers`; the others give up after `patience` cells."""
+    """Walks labelled with their own moves: a share `solvers` solves the maze, others stop after `patience` cells."""
     walks = [
         habitual_walks(mazes.open, mazes.ends, _key_of_walk(keys, walk), shape.max_moves, solvers, *patience)
         for walk in range(shape.walks)
@@ -139,14 +139,14 @@ def _assemble(mazes: MazeBatch, walks: list[tuple[np.ndarray, np.ndarray]], shap
 
 @cache
 def attends(shape: Shape) -> np.ndarray:
-    """Which tokens each token of a row reads: those before it, but of no other walk."""
+    """The tokens that each token of a row attends to: those before it, except in other walks."""
     walk = np.concatenate([np.zeros(shape.before_walks, int), _walk_numbers(shape)])
     return np.tril(np.ones((len(walk), len(walk)), bool)) & ((walk[:, None] == walk) | (walk == 0))
 
 
 @cache
 def positions(shape: Shape) -> np.ndarray:
-    """The position of every token of a row: every walk begins right behind what stands before it."""
+    """The position of every token of a row: every walk begins directly after the maze."""
     within = np.tile(np.arange(1 + shape.max_moves), shape.walks)
     return np.concatenate([np.arange(shape.before_walks), shape.before_walks + within])
 
@@ -156,7 +156,7 @@ def _walk_numbers(shape: Shape) -> np.ndarray:
 
 
 def choose(weights: Mapping, rng: np.random.Generator):
-    """One of some names by weight."""
+    """Draw a name by weight."""
     names = list(weights)
     shares = np.array(list(weights.values()), dtype=float)
     return names[int(rng.choice(len(names), p=shares / shares.sum()))]

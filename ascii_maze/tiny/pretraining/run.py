@@ -1,16 +1,16 @@
 """Pre-train the embedded model: next-move prediction, float32 weights under bfloat16 autocast, Muon.
 
-The learning rate warms up, holds, and falls when it is told to (warmup-stable-decay: Hu et al., "MiniCPM", 2024), so a
-run can be ended at any step, and several models can come of one:
+The learning rate warms up, holds, and decays on request (warmup-stable-decay: Hu et al., "MiniCPM", 2024), so a run
+can be ended at any step, and several models can be made from one run:
 
-    python -m ascii_maze.tiny.pretraining RECIPE --work W                                # holds, until it is stopped
+    python -m ascii_maze.tiny.pretraining RECIPE --work W                                # holds until it is stopped
     python -m ascii_maze.tiny.pretraining RECIPE --work W --decay 4000 --out FOLDER      # ends with the usual model
     python -m ascii_maze.tiny.pretraining RECIPE --work W --decay 4000 --plain --out F   # and without the habit
 
-The first resumes from its last checkpoint, bit for bit, however it ended; the others start from it and keep
-checkpoints of their own. Muon (Jordan et al., 2024) needs about half the steps of AdamW here. Attention is "eager",
-which on a CPU is twice as fast as the fused kernels at these lengths. On a GPU, `--workers 8` makes the batches while
-it trains. What this does not do: more than one device, gradient accumulation.
+The first resumes from its last checkpoint, bit for bit, even after a crash; the others start from that checkpoint and
+write their own. Muon (Jordan et al., 2024) needs about half the steps of AdamW here. Attention is "eager",
+which on a CPU is twice as fast as the fused kernels at these lengths. On a GPU, `--workers 8` makes the batches
+during training. Several devices and gradient accumulation are not supported.
 """
 
 import json
@@ -61,9 +61,9 @@ class Decay:
     """The end of a run: the learning rate falls linearly to 0.
 
     Attributes:
-        begins: the step from which it falls.
-        steps: how many it takes.
-        habits: of these, the last ones, whose corpus is one of habits.
+        begins: the step at which the decay begins.
+        steps: number of steps of the decay.
+        habits: number of final steps on the corpus of habits.
     """
 
     begins: int
@@ -80,7 +80,7 @@ def read_recipe(path: Path) -> PretrainConfig:
     """Read a recipe.
 
     Raises:
-        UsageError: it is no YAML mapping, or a key is unknown or missing.
+        UsageError: it is not a YAML mapping, or a key is unknown or missing.
     """
     values = read_yaml_mapping(path)
     check_keys(values, PretrainConfig, path.name)
@@ -88,17 +88,17 @@ def read_recipe(path: Path) -> PretrainConfig:
 
 
 def learning_rate_factor(config: PretrainConfig, step: int, decay: Decay | None) -> float:
-    """Warm up, hold, and fall linearly to 0 in the decay."""
+    """The factor of the learning rate: warm-up, constant, then a linear decay to 0."""
     rising = min(1.0, (step + 1) / config.warmup_steps)
     return rising if decay is None else min(rising, (decay.ends - step) / decay.steps)
 
 
 def batch_of_step(config: PretrainConfig, step: int, habits: bool) -> Batch:
-    """The rows of a step, which depend on nothing but these arguments."""
+    """The rows of a step, which depend only on these arguments."""
     rng = np.random.default_rng([config.seed, step])
     size, generator = choose(config.sizes, rng), choose(config.generators, rng)
     walks = choose(config.walks, rng)
-    # Several walks are cut at the length that most have: beyond it few would say anything.
+    # Several walks are cut at a length that most do not exceed, since the rest would be mostly padding.
     shape = Shape(size, walks, longest_walk(size) if walks == 1 else 5 * size)
     count = max(1, config.batch_tokens // shape.length)
     mazes, keys = mazes_of_step("train", generator, size, config.seed, step, count)
@@ -142,7 +142,7 @@ def optimizers(model: torch.nn.Module, learning_rate: float) -> list[torch.optim
 
 
 def hidden_states(model, batch: Batch, device: str) -> torch.Tensor:
-    """What the layers make of a batch, (n, length, width); called under autocast."""
+    """The final hidden states of a batch, (n, length, width); called under autocast."""
     attends = torch.from_numpy(batch.attends).to(device)
     mask = torch.zeros(attends.shape, dtype=torch.bfloat16, device=device).masked_fill(~attends, float("-inf"))
     count = len(batch.tokens)
@@ -163,7 +163,7 @@ def logits_of(model, batch: Batch, device: str) -> torch.Tensor:
 def loss_of(model, batch: Batch, device: str) -> torch.Tensor:
     """The loss of this process's share of a batch, whose mean over processes is that of the batch.
 
-    The head reads labelled positions alone.
+    The head is applied to labelled positions only.
     """
     mine = share_of(batch)
     labels = torch.from_numpy(mine.labels).to(device)
@@ -175,13 +175,13 @@ def loss_of(model, batch: Batch, device: str) -> torch.Tensor:
 
 
 class Run:
-    """A model with its optimisers, the step that it has come to, and the folder where they are kept."""
+    """A model with its optimisers, its current step, and the folder of its checkpoints."""
 
     def __init__(self, config: PretrainConfig, work: Path, decay: tuple[int, bool] | None = None):
-        """Take up the last checkpoint in `work`, if there is one.
+        """Resume from the last checkpoint in `work`, if there is one.
 
         Args:
-            decay: steps in which the learning rate falls from here on, and whether the habit is left out.
+            decay: number of steps of a decay that begins here, and whether the habit is left out.
         """
         self.config, self.work = config, work
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -198,7 +198,7 @@ class Run:
 
     @property
     def end(self) -> int:
-        """The step at which it is over."""
+        """The step at which the run ends."""
         return self.decay.ends if self.decay else self.config.steps
 
     def _load(self, path: Path) -> None:
@@ -223,16 +223,16 @@ class Run:
             torch.save(state, temporary)
 
     def batches(self, workers: int) -> Iterator[Batch]:
-        """The batches of the steps that are left.
+        """The batches of the remaining steps.
 
         Args:
-            workers: processes that make them ahead of their steps; 0 makes each when its turn comes.
+            workers: processes that make batches ahead of time; 0 makes each batch when it is needed.
         """
         steps = range(self.step, self.end)
         return iter(DataLoader(Steps(self.config, self.decay), sampler=steps, batch_size=None, num_workers=workers))
 
     def take_step(self, batch: Batch) -> tuple[torch.Tensor, int]:
-        """One step; its loss, which is on the device, and its tokens."""
+        """Take one step; returns the loss, on the device, and the number of tokens."""
         factor = learning_rate_factor(self.config, self.step, self.decay)
         loss = loss_of(self.model, batch, self.device)
         loss.backward()
@@ -258,9 +258,9 @@ class Run:
 
 
 def pretrain(run: Run, workers: int = 0) -> Iterator[dict[str, Any]]:
-    """Take the steps that are left, with checkpoints; yields, and logs, a line at every validation.
+    """Take the remaining steps, with checkpoints; yields, and logs, a line at every validation.
 
-    Of several processes the first one does all but the steps.
+    Of several processes only the first writes checkpoints, logs and validates.
 
     Args:
         workers: see `Run.batches`.

@@ -1,7 +1,7 @@
-"""Several processes of one thread each take every step together, each on a share of its rows.
+"""Data-parallel training on a CPU: several processes of one thread each share the rows of every step.
 
 On a CPU that is shared with other work this is several times as fast as threads, which wait for one another in every
-operation. With the same number of processes a run is the same to the bit.
+operation. Runs with the same number of processes are bit-identical.
 """
 
 import os
@@ -18,13 +18,13 @@ from .corpus import Batch
 
 
 def call_together(processes: int, work: Callable[[], None]) -> None:
-    """Call `work` in this process, as number 0, and in others that end with it.
+    """Call `work` in this process, with rank 0, and in others that end with it.
 
     Args:
-        work: can be pickled.
+        work: a picklable function.
     """
     with TemporaryDirectory() as folder:
-        meeting = Path(folder) / "meeting"  # a file by which they find each other
+        meeting = Path(folder) / "meeting"  # the rendezvous file
         others = [
             get_context("spawn").Process(target=_join, args=(rank, processes, meeting, work), daemon=True)
             for rank in range(1, processes)
@@ -47,12 +47,12 @@ def _join(rank: int, processes: int, meeting: Path, work: Callable[[], None]) ->
 
 
 def rank() -> int:
-    """The number of this process; the first one, 0, keeps checkpoints and logs."""
+    """The rank of this process; rank 0 writes checkpoints and logs."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
 def processes() -> int:
-    """How many there are."""
+    """The number of processes."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
@@ -63,7 +63,7 @@ def share_of(batch: Batch) -> Batch:
 
 
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Make every gradient the mean over the processes."""
+    """Replace every gradient by its mean over the processes."""
     if not distributed.is_initialized():
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]

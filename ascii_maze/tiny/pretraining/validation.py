@@ -1,4 +1,4 @@
-"""How many mazes of held-out layouts the model would walk optimally, told without generating."""
+"""The rate of mazes of held-out layouts that the model would walk optimally, computed without generating."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,16 +18,16 @@ def held_out_rates(
 ) -> dict[str, dict[str, float]]:
     """Share of mazes whose whole shortest path is the model's most likely walk.
 
-    Where the argmax agrees at every step with a walk that it is conditioned on, it is what greedy decoding writes. In
+    If the argmax agrees at every step with the walk given as input, greedy decoding writes that walk. In
     mazes without loops there is one shortest path.
 
     Args:
         kinds: generators with sizes.
-        count: mazes of each, of the split validation.
-        rows: read at once.
+        count: mazes per kind, of split validation.
+        rows: batch size.
 
     Returns:
-        "GENERATOR SIZE" -> `easy`, `hard`: rates on mazes that a rule solves, and on those that none does.
+        "GENERATOR SIZE" -> `easy`, `hard`: rates on mazes that a rule solves, and on those that no rule solves.
     """
     rates = {}
     for generator, size in kinds:

@@ -1,8 +1,8 @@
-"""The embedded model's tokenizer: one token per character, one for a move with the blank before it, and marks.
+"""The embedded model's tokenizer: one token per character, one for a move with the space before it, and marks.
 
 More characters than the pre-training needs have a token, so that the same base can be taught other styles of mazes and
 answers, walks in turns and by tool calls, and thinking. Capitals other than those of mazes and moves have none: the
-rules, which are the same in every conversation, are not spelled out.
+rules, which are the same in every conversation, are left out.
 """
 
 import string
@@ -11,7 +11,7 @@ import numpy as np
 
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>", "<walk>", "<turn>")
 PAD, BOS, EOS, UNKNOWN, WALK, TURN = range(len(SPECIAL))
-# Marks within answers, which stay when special tokens are left out; the last ones are reserved.
+# Marks within answers, which are kept when special tokens are skipped; the last ones are reserved.
 MARKS = (
     *("<think>", "</think>", "<answer>", "</answer>"),
     *("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"),
@@ -26,12 +26,12 @@ CHARACTERS = (
 )
 MOVES = (" U", " D", " L", " R")
 VOCABULARY = {token: index for index, token in enumerate((*SPECIAL, *CHARACTERS, *MOVES, *MARKS))}
-# The first move of an answer has no blank before it; both run in the order of the moves U D L R.
+# The first move of an answer has no space before it; both ranges are in the order of the moves U D L R.
 FIRST_MOVE, NEXT_MOVE = VOCABULARY["U"], VOCABULARY[" U"]
 # ASCII code -> token, for whole arrays of rendered mazes.
 MAZE_TOKENS = np.array([VOCABULARY.get(chr(code), UNKNOWN) for code in range(128)])
 
-# The calls of a turn as TRL and transformers write and read them.
+# The tool calls of a turn in the format of TRL and transformers.
 _CALLS = (
     "{%- for call in message.tool_calls or [] -%}{%- set call = call.function or call -%}"
     '{{- \'<tool_call>{"name": "\' + call.name + \'", "arguments": \' -}}'
@@ -54,7 +54,7 @@ RESPONSE_TEMPLATE = {
 }
 
 
-# The maze, the sign that the walk begins, the walk; further turns likewise. Rules are left out.
+# The maze, the mark before a walk, the walk; further turns likewise. Rules are left out.
 CHAT_TEMPLATE = (
     "{%- set turn = namespace(mark='<bos>') -%}"
     "{%- for message in messages -%}"
@@ -69,10 +69,10 @@ CHAT_TEMPLATE = (
 
 
 def build_tokenizer(context: int):
-    """The tokenizer as a `PreTrainedTokenizerFast`, to be saved beside the weights.
+    """The tokenizer as a `PreTrainedTokenizerFast`, to be saved with the weights.
 
     Args:
-        context: most tokens that the model reads.
+        context: the most tokens that the model reads.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models
     from transformers import PreTrainedTokenizerFast

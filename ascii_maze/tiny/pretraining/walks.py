@@ -1,12 +1,12 @@
-"""Walks through mazes: those that stray and then solve, and those by habit; by numba, many mazes at once."""
+"""Numba kernels for batches of walks: those that stray before they solve the maze, and those by habit."""
 
 import numpy as np
 from numba import njit
 
 from ...mazes import kernels
 
-STOP = 4  # beside the moves 0-3: the end of a walk
-# What lies to the right and to the left of a heading, in the order U D L R.
+STOP = 4  # in addition to the moves 0-3: the end of a walk
+# The directions to the right and to the left of each heading, in the order U D L R.
 _RIGHT = np.array([3, 2, 0, 1])
 _LEFT = np.array([2, 3, 1, 0])
 _CLOCKWISE = np.array([0, 3, 1, 2])
@@ -28,7 +28,7 @@ def best_moves(grid, columns, goal, distance, queue, best):
 
 @njit(cache=True)
 def wandering_walks(open_, ends, keys, max_moves, wander):
-    """Walks that stray, a share `wander` of them, and then solve, and the shortest path's next move all along.
+    """Walks that solve the maze, a share `wander` of them after straying, labelled with the shortest path's next move.
 
     Returns:
         int64 (n, max_moves) moves and (n, max_moves + 1) labels; -1 after the goal, `STOP` at it.
@@ -47,7 +47,7 @@ def wandering_walks(open_, ends, keys, max_moves, wander):
         astray = 0
         if kernels.below(state, 1000) < wander * 1000:
             state = kernels.advance(state)
-            astray = 2 * (1 + kernels.below(state, rows - 1))  # moves; a cell is two
+            astray = 2 * (1 + kernels.below(state, rows - 1))  # moves; two per cell
         here, heading = np.int64(ends[item, 0]), -1
         for k in range(max_moves):
             labels[item, k] = best[here]
@@ -74,7 +74,7 @@ def wandering_walks(open_, ends, keys, max_moves, wander):
 
 @njit(cache=True)
 def habitual_walks(open_, ends, keys, max_moves, solvers, least_patience, most_patience):
-    """Walks by habit and, a share of `solvers`, shortest ones, labelled by their own moves; see `wandering_walks`."""
+    """Walks by habit, a share `solvers` of them shortest, labelled with their own moves; see `wandering_walks`."""
     count, rows, columns = open_.shape
     flat = open_.reshape((count, rows * columns))
     steps = np.array([-columns, columns, -1, 1])
@@ -96,7 +96,7 @@ def habitual_walks(open_, ends, keys, max_moves, solvers, least_patience, most_p
                 break
             move = best[here]
             if not solves and k % 2 == 1:
-                move = heading  # between two cells there is only one way on
+                move = heading  # between two cells there is only one way forward
             elif not solves:
                 for turn in range(4):
                     move = _CLOCKWISE[turn]
