@@ -1,4 +1,4 @@
-"""ascii-maze: what each way of fine-tuning teaches a language model that walks through an ASCII maze."""
+"""ascii-maze: compares what fine-tuning methods teach a language model that walks through ASCII mazes."""
 
 from .metrics.path_validity.maze import Maze, MazeError
 from .metrics.path_validity.scoring import PathScore, score_path
@@ -35,7 +35,7 @@ def lm_eval_path() -> str:
     return str(Path(__file__).parent / "evaluation" / "lm_eval_task")
 
 
-# Imported when they are asked for: the kernels take a second to import, torch two; parsing and scoring must not wait.
+# Imported at first use: the kernels take a second to import, torch two, and parsing and scoring must not wait.
 _LATE = {
     "MazeBatch": "mazes.generators",
     "MazeEnv": "environment.env",

@@ -1,10 +1,10 @@
-"""`python -m ascii_maze` is `ascii-maze`."""
+"""`python -m ascii_maze` runs the command `ascii-maze`."""
 
 import sys
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C while it is being imported is a line, too."""
+    """Run the command line; Ctrl-C during the imports also ends with a one-line message."""
     try:
         from .cli import main as run
 

@@ -1,8 +1,8 @@
-"""YAML files: read safely, keys checked against a dataclass.
+"""Reads YAML files safely, and checks their keys against a dataclass.
 
-They may come from anyone. So no tag makes an object, no alias makes a short file a huge one, nothing is read as what
-it does not look like (`1:59` as 119, a key given twice as its last value), and whatever is wrong is a line with its
-place.
+The files may be untrusted. So tags do not create objects, aliases cannot expand a short file into a huge one, no value
+is silently reinterpreted (`1:59` as 119, or the last value of a duplicate key), and every error is one line with its
+position.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ MOST_BYTES = 2**20
 
 
 class PlainLoader(yaml.SafeLoader):
-    """YAML without aliases (nine lines of them stand for a billion values), duplicate keys, and disguised numbers.
+    """YAML without aliases (nine lines of them can expand to a billion values), duplicate keys, and implicit numbers.
 
-    YAML 1.1 takes `1:59` for 119, `0123456` for 42798 and `2026-11-25` for a date; here they are text, as written.
+    YAML 1.1 reads `1:59` as 119, `0123456` as 42798 and `2026-11-25` as a date; here they are text.
     """
 
     yaml_implicit_resolvers = {  # noqa: RUF012, PyYAML's own
@@ -34,7 +34,7 @@ class PlainLoader(yaml.SafeLoader):
         """Called by PyYAML for every node.
 
         Raises:
-            yaml.composer.ComposerError: it is an alias.
+            yaml.composer.ComposerError: the node is an alias.
         """
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark
@@ -45,7 +45,7 @@ class PlainLoader(yaml.SafeLoader):
         """Called by PyYAML for every mapping.
 
         Raises:
-            yaml.constructor.ConstructorError: a key stands in it twice.
+            yaml.constructor.ConstructorError: a key is duplicated.
         """
         lines: dict[str, int] = {}
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
@@ -61,7 +61,7 @@ class PlainLoader(yaml.SafeLoader):
         """Called by PyYAML for every whole number.
 
         Raises:
-            yaml.constructor.ConstructorError: it does not fit 64 bits.
+            yaml.constructor.ConstructorError: it does not fit into 64 bits.
         """
         value = super().construct_yaml_int(node)
         if abs(value) >= 2**63:
@@ -81,10 +81,10 @@ PlainLoader.add_implicit_resolver(
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:
-    """A YAML file whose top level is a mapping with text keys.
+    """The mapping with string keys in a YAML file.
 
     Raises:
-        UsageError: with the line and column where the file stops being YAML, or it is larger than `MOST_BYTES`.
+        UsageError: it is not such YAML (with line and column), or is larger than `MOST_BYTES`.
     """
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -97,7 +97,7 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path.name}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        # All but the first from inside PyYAML, of `!!int x`, `!!timestamp x`, `!!bool x`, a month 13, a deep nest.
+        # All but the first from inside PyYAML, for `!!int x`, `!!timestamp x`, `!!bool x`, a month 13, deep nesting.
         raise UsageError(f"{path.name}: not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise UsageError(f"{path.name}: expected lines of the form 'key: value'")
@@ -105,10 +105,10 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
 
 
 def check_keys(values: dict[str, Any], cls: type, where: str) -> None:
-    """Check that a mapping has no keys but the fields of a dataclass, and all that have no default.
+    """Check that the keys of a mapping are fields of a dataclass, and include all fields without a default.
 
     Raises:
-        UsageError: with the key, and the field that it may have meant.
+        UsageError: a key is unknown (with the closest field), or missing.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for key in values:
@@ -121,13 +121,13 @@ def check_keys(values: dict[str, Any], cls: type, where: str) -> None:
 
 
 def parse_weights(key: str, given: object) -> dict[str, float]:
-    """Names and their weights, as a mapping, as that in JSON, or as `demo=0.8,preferences=0.2`.
+    """Names and their weights, from a mapping, from JSON, or from `demo=0.8,preferences=0.2`.
 
     Args:
-        key: what they are of, for errors.
+        key: the key that they belong to, for errors.
 
     Raises:
-        UsageError: they are none of these, not two or more, or a weight is not above 0.
+        UsageError: they have none of these forms, are fewer than two, or a weight is not above 0.
     """
     try:
         if isinstance(given, str) and not given.lstrip().startswith("{"):
@@ -144,10 +144,10 @@ def parse_weights(key: str, given: object) -> dict[str, float]:
 
 
 def is_true(value: Any) -> bool:
-    """Whether a key is on, given as a truth value or as the text of one, as on a command line."""
+    """Whether a key is set to true, as a boolean or as text from a command line."""
     return str(value).lower() in ("true", "1")
 
 
 def is_false(value: Any) -> bool:
-    """Whether a key is off, given as a truth value or as the text of one; None is neither on nor off."""
+    """Whether a key is set to false, as a boolean or as text; None is neither true nor false."""
     return str(value).lower() in ("false", "0")

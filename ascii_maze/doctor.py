@@ -1,7 +1,7 @@
-"""Checks what ascii-maze uses on this machine, and names the command that fixes what does not work.
+"""Checks the dependencies of ascii-maze on this machine, and names the command that fixes a problem.
 
-Packages are looked up, not imported. torch, its GPU and a 4-bit layer (forward and backward) are tested in a process
-of their own, since a broken build of either library may crash the process that imports it.
+Packages are looked up, not imported. torch, its GPU and a 4-bit layer (forward and backward) are tested in a separate
+process, since a broken build of either library may crash the process that imports it.
 """
 
 import importlib.metadata
@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 
 NAME = "ascii-maze"
 PROBE_SECONDS = 180
-# In no extra: packages whose installation needs more than a requirement can express, or that only one use needs.
+# Not in an extra: packages whose installation needs more than a requirement can express, or that only one use needs.
 OTHERS = (
     ("llm-mri", "the sections of the MRI report on regions", "--no-deps llm-mri==0.2.1"),
     ("vllm", "faster generation on GPUs", "'trl[vllm]'"),
@@ -54,12 +54,12 @@ class Check(NamedTuple):
 
 
 def examine() -> list[Check]:
-    """Run all checks, in display order. The Hub is asked only whose token this is."""
+    """Run all checks, in display order. The only request to the Hub is for the owner of the token."""
     return [check_python(), *check_packages(), *check_device(), check_login(), *check_disk()]
 
 
 def in_order(checks: list[Check]) -> bool:
-    """Whether everything required works."""
+    """Whether all required checks are fine."""
     return all(check.state == "ok" for check in checks if check.required)
 
 
@@ -112,7 +112,7 @@ def check_package(requirement: Requirement, purpose: str, required: bool = False
     """Whether a package is installed in a supported version.
 
     Args:
-        words: arguments of `pip install`, where the requirement itself would not do.
+        words: arguments of `pip install`, if not the requirement itself.
     """
     try:
         version = importlib.metadata.version(requirement.name)
@@ -126,7 +126,7 @@ def check_package(requirement: Requirement, purpose: str, required: bool = False
 
 
 def pip_install(words: str) -> str:
-    """The command that installs something into this environment."""
+    """The command that installs packages into this environment."""
     return f"{sys.executable} -m pip install {words}"
 
 
@@ -150,7 +150,7 @@ def check_device() -> list[Check]:
 
 
 def run_probe() -> tuple[dict[str, str], str]:
-    """What `probe` printed before it ended, and one line on how it ended."""
+    """The output of `probe`, and one line on how it ended."""
     command = [sys.executable, "-c", "from ascii_maze.doctor import probe; probe()"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS)
@@ -162,7 +162,7 @@ def run_probe() -> tuple[dict[str, str], str]:
 
 
 def probe() -> None:
-    """Print a line of JSON, [name, what was found], for each thing that works; runs in a process of its own.
+    """Print a line of JSON, [name, details], for each thing that works; runs in a separate process.
 
     Raises:
         ArithmeticError: the gradient through a 4-bit layer is wrong. A broken library may raise anything.

@@ -1,8 +1,8 @@
-"""Files that are written whole or not at all, and output folders that one process at a time writes to.
+"""Atomic writes of files, and output folders that are locked by one process at a time.
 
-A folder that a command makes carries a file `.ascii-maze`. It is locked while the command runs, and it is what allows
-anything inside the folder to be moved or removed again: nothing else ever is. The mark holds the folder's inode, so a
-copy of the folder, a download of it or a forged mark counts as someone else's; a folder that was renamed stays ours.
+A folder that a command makes has a mark, the file `.ascii-maze`. It is locked while the command runs, and files are
+only ever moved or removed inside a folder with a valid mark. The mark has the folder's inode, so a copy or download of
+the folder, or a forged mark, is not valid; a renamed folder stays valid.
 """
 
 import codecs
@@ -22,22 +22,22 @@ from typing import Any
 
 from .errors import AsciiMazeError, UsageError, printable, reason
 
-# In every output folder: locked while a command writes there; says whether this program made the folder.
+# In every output folder: locked while a command writes there, and records whether this program made the folder.
 MARK = ".ascii-maze"
 OURS, FOUND = "made by ascii-maze, inode {}\n", "found by ascii-maze, made by someone else\n"
-NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # of a file system
+NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # errors of file systems without locks
 
-# Byte order marks; UTF-16 without one is not certain.
+# Byte order marks; UTF-16 without one cannot be detected reliably.
 ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-MOST_TEXT = 2**27  # bytes of a text that is read whole
+MOST_TEXT = 2**27  # most bytes of a text that is read at once
 
-# Marks a folder that is being written, so that it is not mistaken for a finished one.
+# In the name of a folder that is being written, so that it is not mistaken for a finished one.
 UNFINISHED = ".unfinished"
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name if the block succeeds and is removed if it fails.
+    """A temporary path in the same folder, renamed to `path` if the block succeeds and removed if it fails.
 
     Raises:
         AsciiMazeError: the folder cannot be made or written, or the disk is full.
@@ -60,16 +60,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8, whole or not at all; see `replacing`."""
+    """Write text as UTF-8, atomically; see `replacing`."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A temporary folder beside `out` that takes its name if the block succeeds, so `out` is whole or not there.
+    """A temporary folder, renamed to `out` if the block succeeds, so that `out` is either complete or missing.
 
-    What a killed process left of it is removed by the next one for the same `out`.
+    The temporary folder of a killed process is removed by the next one for the same `out`.
 
     Raises:
         AsciiMazeError: it cannot be made or written, or another process is making it.
@@ -91,7 +91,7 @@ def new_folder(out: Path) -> Iterator[Path]:
 
 
 def _empty(folder: Path) -> None:
-    """Remove all that is in a folder of ours, but its mark."""
+    """Remove everything in a folder of this program except its mark."""
     for path in folder.iterdir():
         if path.name != MARK:
             remove_inside(path, folder)
@@ -99,16 +99,16 @@ def _empty(folder: Path) -> None:
 
 @contextmanager
 def staged(out: Path) -> Iterator[Path]:
-    """A folder inside `out` whose files move to `out`, in order of name, if the block succeeds.
+    """A folder inside `out` whose files are moved to `out`, in order of name, if the block succeeds.
 
-    They replace files of their names, as `replacing` does. If the process is killed, the next one uses the same
+    They replace existing files, as `replacing` does. If the process is killed, the next one uses the same
     folder.
 
     Raises:
-        AsciiMazeError: something cannot be written, or the folder is a link.
+        AsciiMazeError: a file cannot be written, or the folder is a link.
     """
     stage = out / UNFINISHED
-    if stage.is_symlink():  # the files of someone else that it leads to would move
+    if stage.is_symlink():  # files outside `out` would be moved
         raise AsciiMazeError(f"{stage} is a link; remove it, or name another output folder")
     try:
         stage.mkdir(exist_ok=True)
@@ -123,14 +123,14 @@ def staged(out: Path) -> Iterator[Path]:
 
 
 def cache_folder() -> Path:
-    """The cache for files that can be made again: `$ASCII_MAZE_CACHE`, or `ascii-maze` in the user's cache folder."""
+    """The folder for files that can be made again: `$ASCII_MAZE_CACHE`, or `ascii-maze` in the user's cache folder."""
     if given := os.environ.get("ASCII_MAZE_CACHE"):
         return Path(given).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ascii-maze"
 
 
 def encoding_of(path: Path) -> str:
-    """The encoding that the mark at the beginning of a text file tells; UTF-8 without one.
+    """The encoding of a text file by its byte order mark; UTF-8 without one.
 
     Raises:
         OSError: it cannot be read.
@@ -144,12 +144,13 @@ def _encoding_by(start: bytes) -> str:
 
 
 def read_text(path: Path | None) -> str:
-    """The text of a file, or of stdin for None, by the mark at its beginning. It is read once: it may be a pipe.
+    """The text of a file, or of stdin for None, decoded by its byte order mark. It is read once, since it may be a
+    pipe.
 
     Raises:
         OSError: it cannot be read.
         UnicodeError: it is not text.
-        UsageError: it has more than `MOST_TEXT` bytes, perhaps no end.
+        UsageError: it has more than `MOST_TEXT` bytes, or is endless.
     """
     with path.open("rb") if path else nullcontext(sys.stdin.buffer) as file:
         data = file.read(MOST_TEXT + 1)
@@ -188,29 +189,29 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Iterator[FileIO]:
-    """Make an output folder where there is none, and hold it alone while the block runs.
+    """Make an output folder if it is missing, and lock it while the block runs.
 
-    A folder that is new or empty is marked as made by this program; see `remove_inside`. The lock is flock's: it ends
-    with the process, however that ends, and forked workers do not hold it. Where there is no flock (Windows, some
-    network file systems) nothing is locked.
+    A folder that is new or empty is marked as made by this program; see `remove_inside`. The lock is flock's: it is
+    released however the process ends, and forked workers do not hold it. Without flock (Windows, some network file
+    systems) nothing is locked.
 
     Args:
-        wait: until whoever holds the folder is done, instead of raising; says so on stderr.
-        shared: with others that hold it shared: the ranks of a distributed build.
+        wait: wait for a process that holds the folder, with a line on stderr, instead of raising.
+        shared: take a shared lock, for the ranks of a distributed build.
 
     Yields:
-        The locked file. A process that inherits it holds the folder too, for as long as it lives.
+        The locked file. A process that inherits it holds the lock, too, until it ends.
 
     Raises:
         UsageError: there is a file of that name, or the name is not UTF-8.
         AsciiMazeError: the folder cannot be written, or another process holds it.
     """
-    if str(folder) != str(folder).encode(errors="replace").decode():  # it could be written into no record or report
+    if str(folder) != str(folder).encode(errors="replace").decode():  # it could not be written to records and reports
         raise UsageError(f"{folder} cannot be an output folder: its name is not UTF-8; give another")
     mark = folder / MARK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # No link is followed: it could lead to a file of someone else.
+        # Links are not followed: they could lead to a file outside.
         descriptor = os.open(mark, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     except (FileExistsError, NotADirectoryError) as error:
         raise UsageError(f"{folder} cannot be a folder: there is a file in its place") from error
@@ -227,10 +228,10 @@ def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Ite
 
 
 def _write_mark(handle, folder: Path) -> None:
-    """Say in the mark whether the folder is ours, while it is held alone."""
+    """Record in the mark whether this program made the folder; the lock is exclusive."""
     is_empty = os.listdir(folder) == [MARK]
     try:
-        if is_empty or not handle.read(1):  # new, or whoever made it was killed before it wrote
+        if is_empty or not handle.read(1):  # new, or its process was killed before writing
             handle.seek(0)
             handle.truncate()
             handle.write((OURS.format(folder.stat().st_ino) if is_empty else FOUND).encode())
@@ -239,7 +240,7 @@ def _write_mark(handle, folder: Path) -> None:
 
 
 def _lock(handle, folder: Path, wait: bool, shared: bool) -> bool:
-    """Lock a folder by its mark; whether no other process holds it, shared or not."""
+    """Lock a folder by its mark; returns whether no other process holds a lock, shared or not."""
     if _flock(handle, wait=False, shared=False):
         return True
     if shared and _flock(handle, wait, shared=True):
@@ -252,7 +253,7 @@ def _lock(handle, folder: Path, wait: bool, shared: bool) -> bool:
 
 
 def _flock(handle, wait: bool, shared: bool) -> bool:
-    """Whether the lock was taken, or this system has no locks."""
+    """Take the lock; returns whether that succeeded, or locks are not supported."""
     try:
         import fcntl
     except ImportError:
@@ -265,7 +266,7 @@ def _flock(handle, wait: bool, shared: bool) -> bool:
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether `output_folder` made a folder, where it stands or where it was before it was renamed; not a copy."""
+    """Whether `output_folder` made a folder, which may have been renamed since; False for a copy."""
     mark = folder / MARK
     if not mark.is_file() or mark.is_symlink():
         return False
@@ -273,13 +274,13 @@ def is_ours(folder: Path) -> bool:
 
 
 def remove_inside(path: Path, folder: Path) -> None:
-    """Remove a file or a folder, if it is there, strictly inside a folder that this program made.
+    """Remove a file or a folder, if it exists, strictly inside a folder that this program made.
 
-    A symbolic link is removed, not what it leads to.
+    A symbolic link is removed, not its target.
 
     Raises:
-        AsciiMazeError: `folder` is not one of ours, or `path` does not lie inside it; nothing is removed. Or the
-            system refuses.
+        AsciiMazeError: this program did not make `folder`, `path` is not inside it, or the system refuses; nothing is
+            removed.
     """
     _check_inside(path, folder)
     try:
@@ -295,7 +296,7 @@ def move_inside(path: Path, to: Path, folder: Path) -> None:
     """Rename a file or a folder within a folder that this program made; a file at `to` is replaced.
 
     Raises:
-        AsciiMazeError: as `remove_inside`; also where there is a folder at `to`.
+        AsciiMazeError: as `remove_inside`; also if `to` is a folder.
     """
     _check_inside(path, folder)
     _check_inside(to, folder)
@@ -307,10 +308,10 @@ def move_inside(path: Path, to: Path, folder: Path) -> None:
 
 
 def set_aside(path: Path, to: Path, folder: Path) -> None:
-    """Move a file from anywhere into a folder that this program made, where it waits to be removed.
+    """Move a file from anywhere into a folder that this program made, to be removed later.
 
     Raises:
-        AsciiMazeError: `to` does not lie inside `folder`, that is not one of ours, or the system refuses.
+        AsciiMazeError: `to` is not inside `folder`, this program did not make that, or the system refuses.
     """
     _check_inside(to, folder)
     try:

@@ -1,4 +1,4 @@
-"""What `accelerate launch recipes/x.yaml` and `ascii-maze train recipes/x.yaml` run."""
+"""The entry point of `accelerate launch recipes/x.yaml` and `ascii-maze train recipes/x.yaml`."""
 
 import ctypes
 import logging
@@ -45,9 +45,9 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
     """
     from .recipe import load_recipe, parse_recipe, with_values
 
-    resolved = load_recipe(recipe, overrides)  # before the heavy imports: most mistakes are found here
+    resolved = load_recipe(recipe, overrides)  # before the heavy imports, since most mistakes are found here
     for name, value in resolved.env.items():
-        os.environ.setdefault(name, value)  # torch and the trackers read theirs when they are imported
+        os.environ.setdefault(name, value)  # torch and the trackers read them at import
     prepare_process()
     from .models.devices import this_device
     from .training.machine import settle
@@ -62,8 +62,8 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
 
 @contextmanager
 def nothing_compiled() -> Iterator[None]:
-    """Import TRL without torch's compiler, which bitsandbytes would load for functions that a plan never calls: a
-    second.
+    """Context for importing TRL without torch's compiler, which bitsandbytes would load for functions that a plan
+    never calls; this saves a second.
     """
     name = "TORCHDYNAMO_DISABLE"
     if name in os.environ:
@@ -79,9 +79,9 @@ def nothing_compiled() -> Iterator[None]:
 def prepare_process() -> None:
     """Environment variables and threads that must be set before torch and accelerate are used.
 
-    The cores are shared out among the processes of a run and among the commands that run at once.
-    Without `ACCELERATE_USE_CPU` two processes on a CPU train separately, each as the only one; and `accelerate launch`
-    gives a CPU process one thread, half the speed of two cores.
+    The cores are divided among the processes of a run and among the commands that run at once.
+    Without `ACCELERATE_USE_CPU` two processes on a CPU would train separately, each as the only one; and
+    `accelerate launch` gives a CPU process one thread, half the speed of two cores.
     """
     silence_libraries()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -105,7 +105,7 @@ def prepare_process() -> None:
 
 
 def silence_libraries() -> None:
-    """Turn off what TRL, bitsandbytes and transformers say at every start, before they are imported."""
+    """Turn off the messages of TRL, bitsandbytes and transformers at every start, before they are imported."""
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # ORPO; TRL is pinned to a minor version for it
     # It warns that an optional kernel package is missing, which affects only speed.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -113,7 +113,7 @@ def silence_libraries() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Make glibc, where there is one, keep freed memory for the next step.
+    """Make glibc, if it is used, keep freed memory for the next step.
 
     By default it returns every large tensor to the system, and the next step waits for the same pages to be zeroed
     again: a tenth of its time.

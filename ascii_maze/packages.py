@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from . import __version__
 
-# What trains, generates and scores; a record names those of them that are installed.
+# The packages that train, generate and score; a record names those that are installed.
 PACKAGES = (
     "ascii-maze",
     "accelerate",
@@ -26,7 +26,7 @@ PACKAGES = (
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Package -> version, of those that are installed; of ascii-maze, the version of the code that runs."""
+    """Package -> version, for installed packages; for ascii-maze, the version of the running code."""
     installed = {}
     for name in packages:
         if name == "ascii-maze":

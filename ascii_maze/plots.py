@@ -1,4 +1,4 @@
-"""What all figures share: matplotlib's settings, a colour for every model, and SVG that can stand in a page."""
+"""Shared by all figures: matplotlib's settings, a colour for every model, and inline SVG for pages."""
 
 import io
 import re
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# The same numbers give the same bytes; text stays text, also with dollar signs; the page's ground shows through.
+# Deterministic output; text stays text, even with dollar signs; the page's background shows through.
 SETTINGS: dict = {
     "svg.hashsalt": "ascii-maze",
     "svg.fonttype": "none",
@@ -20,17 +20,17 @@ SETTINGS: dict = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-# Every mark has 3:1 contrast on the pages' light and dark grounds (WCAG 2.2, 1.4.11), so none may be made transparent.
+# Every mark has 3:1 contrast on the pages' light and dark backgrounds (WCAG 2.2, 1.4.11), so none may be transparent.
 GREY = "#838892"
-# Told apart without red and green: those of Okabe & Ito, some darker.
+# Safe for colour-blind readers: those of Okabe & Ito, some darker.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#c46a9c", "#a67a00", "#1f96b6", "#7f5fd0")
-# What is written on, or drawn around, a fill of its own. Not quite black and white: the page turns black into its text
-# colour, and these must stay as they are.
+# Text on, or outlines of, coloured areas. Not quite black and white, since the page replaces black by its text colour,
+# but these must not change.
 DARK, LIGHT = "#010101", "#fefefe"
 
 
 def colours_of(names: Iterable[str], grey: Collection[str]) -> dict[str, str]:
-    """A colour for every model, by its place among those that are not grey."""
+    """A colour for every model, by its index among those that are not grey."""
     names = list(names)
     trained = [name for name in names if name not in grey]
     return {name: COLOURS[trained.index(name) % len(COLOURS)] if name in trained else GREY for name in names}
@@ -56,14 +56,14 @@ def ink_on(fill: Iterable[float] | str) -> str:
 
 
 def lay_out(figure: "Figure") -> None:
-    """Lay a figure out for good, so that it is alike in files of every kind."""
+    """Fix a figure's layout, so that it is the same in all file formats."""
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
     figure.set_layout_engine("none")
 
 
-# What follows does without `savefig`, which draws everything twice.
+# The functions below avoid `savefig`, which draws everything twice.
 
 
 def svg_of(figure: "Figure") -> str:
@@ -90,17 +90,17 @@ def write_png(figure: "Figure", path: Path, dpi: int = 160) -> None:
 
 
 def inline_svg(svg: str, name: str) -> str:
-    """An SVG of matplotlib's to stand in a page: its ids are its own, and its black is the colour of the text.
+    """A matplotlib SVG for use inline in a page: its ids are unique, and black becomes the colour of the text.
 
-    Matplotlib has escaped what stands in it. How wide it was meant to be is in its property `--width`.
+    Matplotlib has escaped its text. Its original width is in the property `--width`.
     """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<g id="patch_1">.*?</g>', "", svg, count=1, flags=re.DOTALL)  # the white ground
+    svg = re.sub(r'<g id="patch_1">.*?</g>', "", svg, count=1, flags=re.DOTALL)  # the white background
     used = set(re.findall(r"(?:#|url\(#)([\w-]+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda match: f' id="{name}-{match[1]}"' if match[1] in used else "", svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\1{name}-", svg)
-    # Matplotlib leaves out a black fill, since it is SVG's own default.
+    # Matplotlib leaves out a black fill, since that is SVG's default.
     said = rf'role="img" aria-label="{escape(name)}" fill="currentColor" style="--width: \1"'
     svg = re.sub(r'width="([\d.]+pt)" height="[\d.]+pt"', said, svg, count=1)
     return svg.replace("#000000", "currentColor")

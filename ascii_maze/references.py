@@ -1,6 +1,6 @@
-"""What a MODEL or a DATASET on the command line or in a recipe names: one rule for all of them.
+"""Resolves the name of a model or dataset, on the command line or in a recipe.
 
-tiny                     the embedded model, where a model is meant
+tiny                     the embedded model, if a model is expected
 outputs/tiny/sft         a file or folder, if there is one of that name
 ORG/NAME, ORG/NAME@v1    a repository of the Hub, at its newest commit or at a branch, a tag or a commit
 """
@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-# As the Hub names users and repositories: no `.` or `-` at either end, neither `--` nor `..` anywhere.
+# The Hub's names of users and repositories: no `.` or `-` at either end, and no `--` or `..`.
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-_LONGEST = 96  # characters of either part
+_LONGEST = 96  # most characters of either part
 HUB_FORM = "ORG/NAME or ORG/NAME@REVISION"  # for messages
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 
@@ -20,8 +20,8 @@ class Reference(NamedTuple):
     """A file or folder, or a repository of the Hub.
 
     Attributes:
-        name: a path as it was given, or ORG/NAME.
-        revision: a branch, tag or commit of the Hub's repository; None for its newest commit, and of a path.
+        name: a path as given, or ORG/NAME.
+        revision: a branch, tag or commit of the Hub's repository; None for the newest commit, and for a path.
         is_local: whether it is a path that exists.
     """
 
@@ -34,7 +34,7 @@ class Reference(NamedTuple):
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether the Hub would take this as the name of a repository, with or without a namespace."""
+    """Whether the Hub accepts a text as the name of a repository, with or without a namespace."""
     parts = name.split("/")
     if len(parts) > 2 or not all(len(part) <= _LONGEST and _PART.fullmatch(part) for part in parts):
         return False
@@ -42,7 +42,7 @@ def is_hub_name(name: str) -> bool:
 
 
 def find_reference(text: str) -> Reference | None:
-    """What a text names, or None where it is neither a path that exists nor ORG/NAME or ORG/NAME@REVISION.
+    """The file, folder or repository that a text names; None if it is neither an existing path nor a Hub name.
 
     A path that exists wins over a repository of the same name, as everywhere in the Hugging Face libraries.
     """
@@ -60,6 +60,6 @@ def find_reference(text: str) -> Reference | None:
 
 
 def is_on_hub(text: str) -> bool:
-    """Whether a text names a repository of the Hub, and no file or folder here."""
+    """Whether a text names a repository of the Hub, and not a local file or folder."""
     reference = find_reference(text)
     return reference is not None and not reference.is_local

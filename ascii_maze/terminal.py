@@ -1,4 +1,4 @@
-"""The commands in the terminal: progress on stderr, tables on stdout, Ctrl-C in a line."""
+"""Terminal output of commands: progress on stderr, tables on stdout, a one-line message for Ctrl-C."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 from .errors import Interrupted, printable
 
-# Called with what is being done, the number of steps done, and the total.
+# Called with a description, the number of steps done, and the total.
 OnProgress = Callable[[str, int, int], None]
 
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[OnProgress]:
-    """A progress bar on stderr, or a line per tenth where it is no terminal; yields a function (what, done, total)."""
+    """A progress bar on stderr, or a line per tenth without a terminal; yields a function (what, done, total)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -39,7 +39,7 @@ def progress(quiet: bool = False) -> Iterator[OnProgress]:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Say on stderr what is being done while the block runs, if that is a terminal."""
+    """Show on stderr, if that is a terminal, what is being done while the block runs."""
     from rich.console import Console
 
     with Console(stderr=True).status(what):
@@ -72,7 +72,7 @@ def print_tables(rows: Iterable[tuple[str, Sequence[str], dict]], header: Sequen
     """Print tables, one per run of rows with the same title; cells are plain text, never markup.
 
     Args:
-        rows: title, cells, and further arguments of rich's `Table.add_row`.
+        rows: title, cells, and additional arguments of rich's `Table.add_row`.
     """
     from itertools import groupby
 

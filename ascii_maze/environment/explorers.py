@@ -10,7 +10,7 @@ next turn as text, one move at a time. Places are relative to the start.
 | `depth_first` | a shortest path to a goal in sight; else to an unvisited place; else back the way it came |
 
 With observation `none` they find walls by walking into them. `shortest_path`, the upper bound, is not an explorer: it
-is A* with the whole map in view, whatever the observation (`Maze.solve`, since all moves cost the same).
+is A* with the whole map in view for every observation (`Maze.solve`, since all moves cost the same).
 """
 
 import random

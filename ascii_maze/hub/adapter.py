@@ -19,7 +19,7 @@ from .evidence import Evidence, find_evidence
 from .local_paths import without_local_paths
 from .model_index import eval_results, model_index
 
-# Left out of the published recipe, so that whoever runs it does not push to the same repository.
+# Left out of the published recipe, so that running it does not push to the same repository.
 _OF_THE_PUSH = ("push_to_hub", "hub_")
 # Keys of a recipe whose value is a name on the Hub or a folder.
 _NAMES = ("dataset_name", "adapter_name_or_path", "reward_model_name_or_path")
@@ -27,11 +27,11 @@ EMBEDDED_LICENSE = "apache-2.0"
 
 
 def prepare_adapter(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
-    """The files that name the base model, the dataset or a folder, with names that others can use.
+    """The files that name the base model, the dataset or a folder, with names that are valid for others.
 
     Raises:
-        UsageError: the base is a folder or the embedded model, and no `base_model` is given; or a folder of
-            `results` has none of this adapter.
+        UsageError: the base is a folder or the embedded model, and no `base_model` is given; or a folder in
+            `results` has none for this adapter.
     """
     config = read_json(contents, "adapter_config.json")
     trained_on = config.get("base_model_name_or_path") or ""
@@ -86,17 +86,17 @@ def published_base(trained_on: str, base_model: str | None, option: str = "--bas
 def publishable_run(
     values: dict[str, Any], metrics: RunMetrics, base: str, dataset: str | None
 ) -> tuple[dict[str, Any], RunMetrics]:
-    """Resolved recipe and metrics for publication: names on the Hub are kept, of folders only the last part.
+    """Resolved recipe and metrics for publication: names on the Hub are kept, folders are cut to their last part.
 
     Args:
-        values: the recipe, `method` among its keys.
+        values: the recipe, including `method`.
         metrics: of the run.
         base: Hub id of the base.
-        dataset: Hub id of the dataset, if the recipe does not have it.
+        dataset: Hub id of the dataset, if the recipe does not name it.
     """
     kept = {key: value for key, value in values.items() if not key.startswith(_OF_THE_PUSH)}
     if base != values.get("model_name_or_path"):
-        kept.pop("model_revision", None)  # of the base by its other name
+        kept.pop("model_revision", None)  # it belongs to the base's former name
     named: dict[str, Any] = {key: _shareable(kept[key]) for key in _NAMES if kept.get(key)}
     named |= {"model_name_or_path": base, **({"dataset_name": dataset} if dataset else {})}
     if kept.get("dataset_mix"):
@@ -115,7 +115,7 @@ def publishable_run(
 
 
 def _shareable(name: str) -> str:
-    """A name on the Hub unchanged; of a folder the last part."""
+    """A name on the Hub unchanged; the last part of a folder."""
     return name if is_on_hub(name) else Path(name).name
 
 
@@ -139,6 +139,6 @@ def with_figures(text: str, base: str, license: str | None, evidence: Evidence, 
 
 
 def _renamed(text: str, old: str, new: str) -> str:
-    """A card edited by hand, with the base model renamed where it is written as code or in a recipe."""
+    """A card edited by hand, with the base model renamed in code spans and recipes."""
     text = text.replace(f"`{old}`", f"`{new}`")
     return re.sub(rf"(?m)^(model_name_or_path: *['\"]?){re.escape(old)}(['\"]?)$", rf"\g<1>{new}\g<2>", text)

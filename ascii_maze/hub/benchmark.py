@@ -1,4 +1,4 @@
-"""A dataset as a benchmark of the Hub: `eval.yaml` names its tasks, and `.eval_results` of models refer to them.
+"""A dataset as a benchmark on the Hub: `eval.yaml` names its tasks, and `.eval_results` of models refer to them.
 
 A task is a split on which results are reported, and its id is the split's name, in both files. See
 https://huggingface.co/docs/hub/eval-results.
@@ -9,14 +9,14 @@ from collections.abc import Iterable
 import yaml
 
 FILE = "eval.yaml"
-# The Hub lists the frameworks that it knows. Inspect runs our task with the prompt and the scorer of `evaluate`; tasks
-# that Inspect builds of eval.yaml alone have its own scorers, none of which can tell a legal path.
+# One of the frameworks that the Hub accepts. Inspect runs this package's task with `evaluate`'s prompt and scorer;
+# tasks that Inspect builds from eval.yaml alone use its own scorers, none of which recognises a legal path.
 FRAMEWORK = "inspect-ai"
 NOT_REPORTED = ("train", "validation")
 
 
 def is_task(split: str) -> bool:
-    """Whether results on a split are for others to see: what was trained on or chosen by is not."""
+    """Whether results on a split are published, which excludes those for training and for model selection."""
     return split not in NOT_REPORTED
 
 
@@ -31,7 +31,7 @@ def render_eval_yaml(name: str, repo: str, splits: Iterable[str]) -> str:
     Args:
         name: of its config.
         repo: ORG/NAME.
-        splits: that it has.
+        splits: of the dataset.
     """
     tasks = [{"id": task_id(split), "config": "prompts", "split": split} for split in splits if is_task(split)]
     described = {

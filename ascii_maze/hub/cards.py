@@ -14,11 +14,11 @@ from ..references import find_reference, is_on_hub
 from ..templating import render
 from .evidence import Evidence
 
-# In an installed package, and in a checkout.
+# The locations in an installed package and in a checkout.
 _TEMPLATES = [folder / "model_cards" / "adapter.md.jinja" for folder in Path(__file__).resolve().parents[1:3]]
 # A card with this line is regenerated at every push; without it the card was edited by hand and is kept.
 GENERATED = "<!-- Written by ascii-maze, and again at every push. Remove this line to keep words of your own. -->"
-# What a run logs at each evaluation: key in the history -> name in the card.
+# The metrics that a run logs at each evaluation: key in the history -> name in the card.
 MEASURED = MappingProxyType(
     {
         "eval_valid": "valid",
@@ -38,11 +38,11 @@ def render_card(
     """The card of an adapter as Markdown with its YAML head, from `model_cards/adapter.md.jinja`.
 
     Args:
-        values: the resolved recipe, `method` among its keys.
+        values: the resolved recipe, including `method`.
         metrics: of the run.
-        name: where it is loaded from: ORG/NAME once it is on the Hub, a folder before.
-        license: the Hub's identifier; the card names none without it.
-        evidence: what was measured since; without it the card has only what training logged.
+        name: where to load it from: ORG/NAME on the Hub, or a folder.
+        license: the Hub's identifier; by default the card names none.
+        evidence: later measurements; without them the card has only the metrics of training.
     """
     from ..evaluation.tables import READINGS_HEADER, TABLE_HEADER
     from ..mazes.prompts import PLAIN
@@ -62,7 +62,7 @@ def render_card(
         "scores": described.scores,
         "name": name,
         "license": license,
-        # A recipe need not name what has a default, and older ones hold the text that was given for a truth value.
+        # Recipes may omit keys with defaults, and older ones have booleans as text.
         "values": defaultdict(lambda: None, {key: value != "false" and value for key, value in values.items()}),
         "recipe": yaml.safe_dump(values, sort_keys=False, allow_unicode=True),
         "metrics": metrics,

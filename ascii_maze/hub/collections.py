@@ -1,4 +1,4 @@
-"""A collection of the Hub that holds what belongs together: a dataset, its adapters, their report."""
+"""Adds repositories to a collection on the Hub, such as a dataset, its adapters and their report."""
 
 import time
 from collections.abc import Callable
@@ -34,21 +34,21 @@ def add_to_collection(
 ) -> str:
     """Add a repository to the collection of that title in its namespace, which is created if it is missing.
 
-    A repository that is in it already stays where it is.
+    A repository that is already in it keeps its position.
 
     Args:
         title: of the collection, such as `ASCII Maze`.
         repo: ORG/NAME.
         repo_type: `dataset`, `model` or `space`.
-        private: of a collection that is created.
+        private: whether a new collection is private.
         api: endpoint and account; default: those of the environment.
         sleep: waits for a number of seconds.
 
     Returns:
-        The collection's address.
+        The collection's URL.
 
     Raises:
-        UsageError: no title, or not ORG/NAME.
+        UsageError: the title is invalid, or `repo` is not ORG/NAME.
         AsciiMazeError: no permission, or the Hub does not answer.
     """
     from huggingface_hub import HfApi

@@ -1,4 +1,4 @@
-"""The files of a push, and what the user asked for."""
+"""The files of a push, and the user's options."""
 
 import hashlib
 import json
@@ -14,12 +14,12 @@ Content = Path | bytes  # a file of the folder, or bytes sent in its place
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user specifies of a push beyond the folder.
+    """The user's options for a push, besides the folder.
 
     Attributes:
         repo: the repository, ORG/NAME.
-        base_model: the Hub id of an adapter's base, where that was local.
-        dataset: the Hub id of the dataset it was trained and measured on, where that was local.
+        base_model: the Hub id of an adapter's base, if that was local.
+        dataset: the Hub id of the dataset it was trained and evaluated on, if that was local.
         license: the Hub's identifier of its licence.
         results: folders of evaluations and MRIs, for its card.
     """
@@ -85,5 +85,5 @@ def parse_card(repo_type: str, text: str) -> Any:
 
     try:
         return {"dataset": DatasetCard, "model": ModelCard, "space": SpaceCard}[repo_type](text)
-    except Exception as error:  # YAML's, and whatever the card's classes raise on odd values
+    except Exception as error:  # YAML errors, and any that the card classes raise on malformed values
         raise UsageError(f"README.md: its head is not valid: {' '.join(str(error).split())}") from error

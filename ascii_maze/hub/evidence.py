@@ -18,7 +18,7 @@ SHOWN_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Example:
-    """One answer as an example: the maze with its walk drawn in, the answer, and the verdict."""
+    """One answer as an example: the maze with the walk drawn in it, the answer, and the verdict."""
 
     maze: str
     answer: str
@@ -27,7 +27,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured of one model after its training.
+    """The measurements of one model after its training.
 
     Attributes:
         model: its name in `results` and `mri`.
@@ -69,12 +69,12 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
     Args:
         adapter: folder of the run.
         base: the model it was trained on, by its name in the recipe.
-        folders: of `ascii-maze evaluate` and `ascii-maze mri`; default: those beside the run, as in a study, if they
+        folders: of `ascii-maze evaluate` and `ascii-maze mri`; default: those next to the run, as in a study, if they
             have results of it.
 
     Raises:
-        UsageError: a folder that was named has neither results.json nor mri.json, or none of this adapter, or is of
-            walks step by step.
+        UsageError: a folder that was named has neither results.json nor mri.json, or no results of this adapter,
+            or is of step-by-step walks.
     """
     results = mri = None
     model = ""
@@ -131,7 +131,7 @@ def _shown(row: dict[str, Any]) -> Example:
         "".join("•" if (i, j) in visited and symbol == " " else symbol for j, symbol in enumerate(line))
         for i, line in enumerate(maze.rows)
     ]
-    answer = " ".join(said(maze, row["completion"])["completion"].split())  # on one line, whatever the model wrote
+    answer = " ".join(said(maze, row["completion"])["completion"].split())  # on one line
     cut = answer if len(answer) <= SHOWN_CHARACTERS else answer[:SHOWN_CHARACTERS] + " ..."
     return Example("\n".join(drawn), cut, verdict(row))
 
@@ -153,7 +153,7 @@ def _locations(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _name_of(adapter: Path, content: Mapping[str, Any]) -> str | None:
-    """The name of this adapter there; found by its folder, or by the folder's name if that has moved."""
+    """The name of this adapter there; found by its folder, or by the name of a folder that has moved."""
     locations = {name: Path(str(location)) for name, location in _locations(content).items()}
     for same in (lambda path: path.resolve() == adapter.resolve(), lambda path: path.name == adapter.resolve().name):
         names = [name for name, path in locations.items() if same(path)]

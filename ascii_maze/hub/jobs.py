@@ -4,8 +4,8 @@
     submitted = submit(job)
     for line in follow(submitted): ...
 
-Nothing of this machine goes along but the resolved recipe and, as a secret, the token: what a recipe names must be on
-the Hub. The job installs the release of this package that submits it. See
+Only the resolved recipe and, as a secret, the token are sent from this machine: everything that a recipe names must
+be on the Hub. The job installs the release of this package that submits it. See
 https://huggingface.co/docs/huggingface_hub/guides/jobs.
 """
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from huggingface_hub._jobs_api import JobInfo
 
 PREFIX = "hf-jobs:"
-IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"  # huggingface_hub's own for jobs that bring their packages along
+IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"  # the default of huggingface_hub for uv jobs
 PACKAGE = f"ascii-maze=={__version__}"
 TIMEOUT = "6h"  # the Hub's own limit is 30 minutes; a job is paid for until it ends
-# The recipe and the package come as variables, so that nothing in them is read by the shell.
+# The recipe and the package are passed as variables, so that the shell does not interpret them.
 SCRIPT = (
     'printf %s "$ASCII_MAZE_RECIPE" > recipe.yaml && '
     'exec uv run --no-project --with "$ASCII_MAZE_PACKAGE" '
@@ -44,15 +44,15 @@ _NAMES = {"dataset_name": "dataset", "adapter_name_or_path": "adapter", "reward_
 
 @dataclass(frozen=True)
 class Job:
-    """What is submitted.
+    """A job to submit.
 
     Attributes:
         recipe: the resolved recipe as YAML.
-        repo: ORG/NAME, which takes the result.
-        flavor: of the hardware, such as `a10g-large`.
-        timeout: after which the job is ended, a number with s, m, h or d.
-        package: what the job installs, as `pip` would name it.
-        env: variables of the recipe.
+        repo: ORG/NAME, to which the result is pushed.
+        flavor: the hardware, such as `a10g-large`.
+        timeout: time limit of the job, a number with s, m, h or d.
+        package: the package that the job installs, as for `pip`.
+        env: environment variables of the recipe.
     """
 
     recipe: str
@@ -63,17 +63,17 @@ class Job:
     env: dict[str, str] = field(default_factory=dict)
 
     def to_text(self) -> str:
-        """What would be submitted, for people."""
+        """A readable description of the job."""
         head = f"job: {self.flavor}, at most {self.timeout}, {self.package}; the result goes to {self.repo}"
         return f"{head}\nimage: {IMAGE}\ncommand: {SCRIPT}\nrecipe.yaml:\n{self.recipe}"
 
 
 def plan_job(recipe: Recipe, flavor: str, timeout: str = TIMEOUT, package: str = PACKAGE) -> Job:
-    """Check that a recipe can be trained elsewhere, without any request.
+    """Check that a recipe can be trained elsewhere, without sending a request.
 
     Raises:
-        UsageError: no such hardware or no such time; the recipe names folders or files of this machine, with the
-            commands that push them; or it does not say where the result goes.
+        UsageError: the hardware or the time is unknown; the recipe names local folders or files (the message has the
+            commands that push them); or it does not name a repository for the result.
     """
     from huggingface_hub import JobHardware
 
@@ -95,7 +95,7 @@ def plan_job(recipe: Recipe, flavor: str, timeout: str = TIMEOUT, package: str =
 
 
 def _what_is_local(recipe: Recipe) -> Iterator[str]:
-    """Of everything that a recipe names on this machine: the key, and the command that publishes it."""
+    """The key of everything local that a recipe names, with the command that publishes it."""
     values = recipe.values
     base = values.get("model_name_or_path")
     if base != "tiny" and not is_on_hub(str(base or "")):  # tiny is part of the package
@@ -147,7 +147,7 @@ def submit(job: Job, api: "HfApi | None" = None) -> "JobInfo":
 
 
 def follow(job: "JobInfo", api: "HfApi | None" = None) -> Iterator[str]:
-    """The lines of a job's log, as they come, until it has ended.
+    """The lines of a job's log as they arrive, until it has ended.
 
     Raises:
         AsciiMazeError: it failed or was cancelled, or the Hub does not answer.

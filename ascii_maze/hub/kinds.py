@@ -22,7 +22,7 @@ from .content import Content, Wishes, parse_json, read, read_json, sha256, to_js
 from .local_paths import cut, cut_page, texts_of, without_local_paths
 
 PACKAGE = Path(__file__).resolve().parents[1]
-# Files of a report, besides JSON, that may contain local paths.
+# Files of a report, in addition to JSON, that may contain local paths.
 TEXTS = (".html", ".md", ".csv", ".svg")
 
 
@@ -37,10 +37,10 @@ class Kind:
         folders: patterns of subfolders whose files are sent too.
         card_keys: required keys in the metadata of README.md.
         made_by: the command that makes such a folder.
-        prepare: (folder, contents by path, wishes) -> contents to add to, or send instead of, the folder's own.
+        prepare: (folder, contents by path, wishes) -> contents that are added to the folder's, or replace them.
         manifest: the file whose `files` lists what a push uploaded, so that a later push can delete it.
         space_sdk: of a Space.
-        shipped: the folder of this kind in the package, where it brings one along.
+        shipped: the folder of this kind in the package, if it includes one.
     """
 
     repo_type: str
@@ -61,7 +61,7 @@ def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     The parquet files must be those that build.json lists.
 
     Raises:
-        UsageError: a file is missing, changed, or none of this build's.
+        UsageError: a file is missing, has changed, or is not part of this build.
     """
     record = parse_record(read(contents[RECORD]), RECORD)
     listed = record["files"]
@@ -90,7 +90,7 @@ def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     return prepared
 
 
-# The record of a collection of preferences; a folder with it is pushed as a dataset, by rules of its own.
+# The record of a collection of preferences; a folder with it is pushed as a dataset, by separate rules.
 PREFERENCES = "preferences.json"
 
 
@@ -98,9 +98,9 @@ def prepare_preferences(folder: Path, contents: dict[str, Content], wishes: Wish
     """The card with the repository's name in its snippet; the parquet files must be those that were exported.
 
     Raises:
-        UsageError: a file is missing, changed, or not of this export.
+        UsageError: a file is missing, has changed, or is not part of this export.
     """
-    record = read_json({PREFERENCES: folder / PREFERENCES}, PREFERENCES)  # which stays here
+    record = read_json({PREFERENCES: folder / PREFERENCES}, PREFERENCES)  # which is not sent
     listed = record.get("files")
     if not isinstance(listed, dict):
         raise UsageError(f"{PREFERENCES} has no 'files'; `ascii-maze agreement` writes it again")
@@ -148,12 +148,12 @@ def prepare_report(folder: Path, contents: dict[str, Content], wishes: Wishes) -
     return {**prepared, "README.md": card.encode()}
 
 
-# Of the package, what the server of the environment imports: modules, and folders of them.
+# The modules, and folders of modules, of this package that the environment's server imports.
 SERVED = (
     *("__init__.py", "errors.py", "files.py", "environment", "mazes", "metrics/__init__.py"),
     *("metrics/path_validity", "integrations/__init__.py", "integrations/seeded.py", "integrations/openenv"),
 )
-OF_THE_SPACE = ("app.py", "tests.py")  # of the metric's
+OF_THE_SPACE = ("app.py", "tests.py")  # files that only the metric's Space needs
 
 
 def prepare_environment(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
@@ -168,14 +168,14 @@ def prepare_environment(folder: Path, contents: dict[str, Content], wishes: Wish
     return {**modules, "Dockerfile": (folder / "Dockerfile").read_bytes(), "README.md": card.encode()}
 
 
-# Of the packages, what the page of `play` runs on.
+# The suffixes of the files of the packages that the page of `play` needs.
 OF_THE_PAGE = (".py", ".html", ".js", ".css", ".jinja", ".json", ".safetensors", ".yaml")
 
 
 def prepare_space(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
-    """The page of `play` with the packages that it runs on, so that it needs no release; and the adapters of a folder.
+    """The page of `play` with the packages that it needs, so that it needs no release, and the adapters of a folder.
 
-    What an adapter's recipe and metrics say of this machine's paths is cut.
+    Local paths are cut from the adapters' recipes and metrics.
     """
     space = PACKAGE / "preferences" / "space"
     sent = {file.name: file.read_bytes() for file in sorted(space.iterdir()) if file.suffix in (".py", ".md")}
@@ -198,10 +198,10 @@ def prepare_space(folder: Path, contents: dict[str, Content], wishes: Wishes) ->
 
 
 def shipped_folder(kind: str) -> Path:
-    """The folder of a kind that the package brings along.
+    """The folder of a kind that the package includes.
 
     Raises:
-        UsageError: it brings none of that kind.
+        UsageError: it includes none of that kind.
     """
     spec = KINDS.get(kind)
     if spec is None or spec.shipped is None:

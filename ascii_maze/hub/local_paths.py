@@ -1,7 +1,8 @@
 """Removes local paths from what is published: each is cut to the part below the published folder, or to its last part.
 
-They reveal a user's machine and are of no use elsewhere. In JSON every string is searched, command lines included. In
-HTML, where most slashes are markup, only paths that occur in the JSON and Markdown beside it are replaced.
+They reveal details of a user's machine and are useless elsewhere. In JSON every string is searched, command lines
+included. In HTML, where most slashes are markup, only paths that occur in the JSON and Markdown of the same folder are
+replaced.
 """
 
 import re
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-# A character of an unquoted path. In quotes, as a shell quotes a path with spaces, any character may follow.
+# A character of an unquoted path. In quotes, as used in a shell for paths with spaces, any character may follow.
 _SIGN = r"[^\s/'\"`<>|,;()\[\]{}]"
 _LOCAL_PATH = re.compile(
     rf"(?<=')(?:~|\.{{1,2}})?/[^'\n]+(?=')"
@@ -36,7 +37,7 @@ def without_local_paths(values: Any, folder: Path | None = None) -> Any:
 
 
 def cut(text: str, folder: Path | None = None) -> str:
-    """A text without local paths. If all of it is one path, spaces included, its last part is left."""
+    """A text without local paths. If the whole text is one path, possibly with spaces, its last part is left."""
     for root in roots(folder):
         text = text.replace(root, root.rpartition("/")[2])
     if "\n" not in text and " -" not in text and text.startswith(("/", "~", "./", "../", "file:")):

@@ -10,8 +10,8 @@ def model_index(results: Results, model: str, name: str, dataset_id: str, revisi
     """The value of the key `model-index` in the metadata of a model card.
 
     Args:
-        results: what results.json holds.
-        model: of `results["models"]`.
+        results: the content of results.json.
+        model: a name in `results["models"]`.
         name: the model's name in the card, NAME of ORG/NAME.
         dataset_id: of the dataset on the Hub, ORG/NAME.
         revision: the dataset's commit or tag.
@@ -40,7 +40,7 @@ def model_index(results: Results, model: str, name: str, dataset_id: str, revisi
         )
         for split, summary in results["models"][model].items()
         for rate in (*RATES, *LENIENT_RATES)
-        if rate in summary  # results of an earlier version have but one reading
+        if rate in summary  # results of earlier versions have only the strict reading
     ]
     return eval_results_to_model_index(name, measured)
 
@@ -58,8 +58,8 @@ def eval_results(
     See https://huggingface.co/docs/hub/eval-results.
 
     Args:
-        results: what results.json holds.
-        model: of `results["models"]`.
+        results: the content of results.json.
+        model: a name in `results["models"]`.
         dataset_id: of the dataset on the Hub, ORG/NAME.
         revision: the dataset's commit; the Hub accepts no tag here.
         date: of the evaluation, ISO 8601; default: the date of the commit.

@@ -9,7 +9,7 @@
 
 Every step is idempotent and retried with exponential backoff after a dropped connection, 412, 429, 5xx, or a branch
 that does not exist yet: the client itself retries uploads, but neither the commit nor the creation of a repository. An
-interrupted push that is started again sends what is missing.
+interrupted push that is started again sends only the missing files.
 """
 
 import json
@@ -60,9 +60,9 @@ def push(
 
     Raises:
         UsageError: the repository is public and the plan private, or vice versa; the tag exists on another commit; the
-            base model of an adapter is not on the Hub; the Hub does not accept the card.
+            base model of an adapter is not on the Hub; the Hub rejects the card.
         AsciiMazeError: not logged in, no permission to write, or the Hub did not answer after several tries. The
-            branch is then unchanged, or as planned; never in between.
+            branch is then either unchanged or complete.
     """
     api, on_progress = api or _default_api(), on_progress or (lambda stage, step, steps: None)
 
@@ -83,7 +83,7 @@ def check_target(kind: str, repo: str, public: bool = False, api: "HfApi | None"
     """Check that a push of this kind could go to a repository, before a long job starts; changes nothing.
 
     Raises:
-        UsageError: no such kind, a name that the Hub does not accept, or the repository's visibility is not as asked.
+        UsageError: no such kind, a name that the Hub rejects, or another visibility of the repository than requested.
         AsciiMazeError: not logged in, a token that can only read, or the Hub does not answer.
     """
     spec, api = find_kind(kind), api or _default_api()
@@ -99,7 +99,7 @@ def _push(plan: Plan, api: "HfApi", on_progress: OnProgress, patiently: Callable
         nonlocal attempted
         todo = _compare(plan, api, _head(plan, api))
         if not todo.changed and not todo.stale:
-            # If the answer to an earlier attempt was lost, nothing left to do means that its commit has landed.
+            # If the response to an earlier attempt was lost and no changes are left, its commit has landed.
             done = attempted or todo
             return Pushed(_url(plan, api), todo.head, done.changed, done.stale)
         attempted = todo
@@ -133,7 +133,7 @@ def _check_target(repo: str, repo_type: str, private: bool, api: "HfApi", patien
     if not token:
         raise AsciiMazeError("not logged in to the Hub; run `hf auth login`, or set HF_TOKEN")
     if not re.fullmatch(r"[!-~]+", token):
-        # The HTTP library would refuse it as a header, and print it.
+        # The HTTP library would reject it as a header, and print it.
         raise AsciiMazeError("the Hub token contains a space or a character that no token has; run `hf auth login`")
     role = patiently(lambda: api.whoami(token=token)).get("auth", {}).get("accessToken", {}).get("role")
     if role == "read":
@@ -197,7 +197,7 @@ def _head(plan: Plan, api: "HfApi") -> str:
 
 
 def _compare(plan: Plan, api: "HfApi", head: str) -> _Difference:
-    """Files that a revision lacks or has with other content, and files of an earlier push that are not in this one."""
+    """Files that a revision lacks or has with different content, and files that only an earlier push had."""
     from huggingface_hub import RepoFile
 
     entries = api.list_repo_tree(plan.repo, recursive=True, revision=head, repo_type=plan.spec.repo_type)
@@ -218,7 +218,7 @@ def _is_same(plan: Plan, path: str, remote: Any) -> bool:
 
 
 def _listed_files(plan: Plan, api: "HfApi", head: str) -> list[str]:
-    """The files that a revision's manifest lists as its push's; empty if it is not a manifest of ours."""
+    """The files that a revision's manifest lists; empty if it is not a manifest of this package."""
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="ascii-maze-") as folder:
@@ -270,7 +270,7 @@ def _check_card_online(plan: Plan, api: "HfApi") -> None:
 
 
 def _check_tag(plan: Plan, api: "HfApi", commit: str | None) -> bool:
-    """Whether the tag is on this commit already.
+    """Whether the tag is already on this commit.
 
     Raises:
         UsageError: it is on another.

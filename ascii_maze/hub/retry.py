@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 TRIES = 6
-# Seconds; if the Hub asks for a longer wait, the user is told instead.
+# Seconds; if the Hub asks for a longer wait, an error says so.
 PATIENCE = 600
 _TRANSIENT = (408, 412, 429, 500, 502, 503, 504)
 T = TypeVar("T")
 
 
 def repeated(action: Callable[[], T], on_progress: OnProgress, sleep: Callable[[float], None]) -> T:
-    """Run an idempotent action up to `TRIES` times, as long as its failures are transient."""
+    """Run an idempotent action up to `TRIES` times, while its failures are transient."""
     for attempt in range(1, TRIES):
         try:
             return action()
@@ -72,7 +72,7 @@ def _is_dropped(error: BaseException) -> bool:
 
 
 def explain(error: Exception, where: str, endpoint: str) -> str:
-    """What went wrong and what to do, in one line."""
+    """A one-line message that says what went wrong and what to do."""
     from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled
 
     cause = _cause(error)
@@ -114,24 +114,24 @@ def effective_token(api: "HfApi") -> str | None:
 def in_one_line(api: "HfApi", where: str) -> Iterator[None]:
     """Turn the client's errors into one line without tokens.
 
-    Meanwhile the client's own progress bars and warnings are off: its warning at every retry shows the signed URL of
-    an upload.
+    The client's progress bars and warnings are off inside the block: its warning at every retry shows the signed URL
+    of an upload.
 
     Raises:
-        AsciiMazeError: in place of the client's errors of HTTP, Hub and network.
+        AsciiMazeError: in place of the client's HTTP, Hub and network errors.
     """
     from httpx2 import HTTPError
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars, logging
 
     verbosity, hidden = logging.get_verbosity(), are_progress_bars_disabled()
-    if verbosity == logging.WARNING:  # with more verbosity, the user has asked for it
+    if verbosity == logging.WARNING:  # otherwise the user has set it
         logging.set_verbosity_error()
     if not hidden:
         disable_progress_bars()
     try:
         yield
     except (HTTPError, OSError, ValueError, RuntimeError) as error:
-        # The client has many kinds: HTTP, Hub, offline mode, a malformed answer, a failed upload.
+        # The client raises many kinds: HTTP, Hub, offline mode, a malformed response, a failed upload.
         said = " ".join(_hide(explain(error, where, api.endpoint), api).split())
         raise AsciiMazeError(said) from _hidden(error, api)
     finally:
@@ -145,7 +145,7 @@ def _hide(text: str, api: "HfApi") -> str:
 
 
 def _hidden(error: Exception, api: "HfApi") -> Exception:
-    """The error with its causes, which `--debug` shows, without credentials that a server has echoed."""
+    """The error with its causes, for `--debug`, without credentials that a server has echoed."""
     link: BaseException | None = error
     while link:
         link.args = tuple(_hide(arg, api) if isinstance(arg, str) else arg for arg in link.args)

@@ -1,7 +1,7 @@
 """The Hub's rules for the metadata of a README.md, checked offline.
 
-From its documentation (docs/hub/repositories-licenses, modelcard.md, datasetcard.md, spaces-config-reference, as of
-2026). The Hub validates the metadata as well, before anything is sent.
+They are taken from its documentation (docs/hub/repositories-licenses, modelcard.md, datasetcard.md,
+spaces-config-reference, as of 2026). The Hub validates the metadata as well, before anything is sent.
 """
 
 import re
@@ -72,7 +72,7 @@ def _values(head: dict[str, Any], key: str) -> list[Any]:
 
 
 def _broken_in_index(index: Any) -> Iterator[str]:
-    """The rules of `model-index` that are broken: what each result must name."""
+    """The rules of `model-index` that are broken: keys that a result lacks or that are invalid."""
     needed = {"task": ("type",), "dataset": ("type", "name")}
     try:
         for model in index:

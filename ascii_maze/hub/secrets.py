@@ -1,6 +1,6 @@
 """Finds credentials in a file before it is published.
 
-Only unmistakable forms: a prefix reserved by the issuer, followed by the right alphabet and length. A
+Only unmistakable forms are found: a prefix reserved by the issuer, followed by the right alphabet and length. A
 vocabulary's `<pad>`, a sha256, `hf_hub_download` and the CSS class `sk-toggleable__content` do not match; neither does
 a bare password.
 """
@@ -24,7 +24,7 @@ SECRETS: dict[str, tuple[bytes, re.Pattern[bytes]]] = {
     "fine-grained GitHub token": (b"github_pat_", re.compile(rb"github_pat_\w{60,}")),
     "private key": (b"-----BEGIN", re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")),
 }
-# What may precede a match: nothing that would make it part of a name or of base64, except an escape in JSON or a URL.
+# A match may not be preceded by a character of a name or of base64, except one of an escape in JSON or a URL.
 _BEGINS_AFTER = re.compile(rb"(?:^|[^\w-]|\\[nrt]|%[0-9A-Fa-f]{2})$")
 
 

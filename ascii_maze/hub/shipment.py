@@ -1,6 +1,6 @@
-"""Plans a push: which files of a folder, to which repository, with which card. Works offline.
+"""Plans a push: the files of a folder, the repository and the card. Works offline.
 
-Files are chosen by an allow list; the plan names everything that is left out.
+Files are chosen by an allow list; the plan lists everything that is left out.
 """
 
 import fnmatch
@@ -20,7 +20,7 @@ from .kinds import KINDS, PREFERENCES, Kind
 from .rules import broken_results, broken_rules
 from .secrets import find_secret
 
-# Of no use to others: state for resuming a run; start.json also names local paths.
+# Of no use to others: state for resuming a run; start.json also has local paths.
 NEVER = (
     ".*", "checkpoint-*", "optimizer*", "scheduler*", "trainer_state*", "training_args*", "start.json", "__pycache__"
 )  # fmt: skip
@@ -102,15 +102,15 @@ def plan_push(
         repo: `ORG/NAME`.
         revision: the branch, created if missing.
         tag: a tag for the commit.
-        base_model: for an adapter, the Hub id of the model it was trained on, where that was local.
-        dataset: for an adapter, the Hub id of the dataset it was trained and measured on, where that was local.
+        base_model: for an adapter, the Hub id of the model it was trained on, if that was local.
+        dataset: for an adapter, the Hub id of the dataset it was trained and evaluated on, if that was local.
         license: for an adapter, the licence; default: that of its base.
-        results: for an adapter, folders of evaluations and MRIs for its card; default: those beside it.
+        results: for an adapter, folders of evaluations and MRIs for its card; default: those next to it.
 
     Raises:
-        UsageError: the folder is not finished or is something else, its card is not valid, the Hub does not accept the
-            name, or a file has what looks like a credential.
-        AsciiMazeError: a record of the run is not as the run wrote it.
+        UsageError: the folder is not finished or is something else, its card is invalid, the Hub rejects the name,
+            or a file seems to contain a credential.
+        AsciiMazeError: a record of the run is malformed.
     """
     if kind == "dataset" and (folder / PREFERENCES).is_file():
         kind = "preferences"
@@ -126,7 +126,7 @@ def plan_push(
         contents = {**contents, **spec.prepare(folder, contents, wishes)}
     except (AsciiMazeError, OSError):
         raise
-    except Exception as error:  # of records that another program, or a person, has changed
+    except Exception as error:  # malformed records may raise anything
         raise AsciiMazeError(f"{folder} holds a record that cannot be read: {reason(error)}") from error
     left_out = [name for name in left_out if name not in contents]
     card = check_card(spec, folder, contents)
@@ -149,7 +149,7 @@ def check_repo_name(repo: str) -> None:
     """Check that the Hub takes the name of a repository, and that it has a namespace.
 
     Raises:
-        UsageError: with what is wrong about it.
+        UsageError: the name is invalid; says why.
     """
     if not is_hub_name(repo):
         raise UsageError(f"'{repo}' is not a repository name; expected ORG/NAME of letters, digits and - _ .")
@@ -161,7 +161,7 @@ def check_folder(kind: str, folder: Path, repo: str) -> None:
     """Check that a folder holds a complete result of its kind.
 
     Raises:
-        UsageError: what is missing, and the command that makes it.
+        UsageError: something is missing; names it and the command that makes it.
     """
     spec = KINDS[kind]
     if not folder.is_dir():
@@ -208,7 +208,7 @@ def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[s
     """The metadata of README.md, parsed as the Hub does, checked against its rules together with `.eval_results`.
 
     Raises:
-        UsageError: it is no YAML, lacks a key, breaks a rule, or names no file where a config's data should be.
+        UsageError: it is not YAML, lacks a key, breaks a rule, or names data files that do not exist.
     """
     where = folder / "README.md"
     card = parse_card(spec.repo_type, read(contents["README.md"]).decode()).data.to_dict()
@@ -233,7 +233,7 @@ def refuse_secrets(folder: Path, contents: dict[str, Content]) -> None:
     """Check that no file to be sent holds a credential; the error names the place, not the credential.
 
     Raises:
-        UsageError: with file and line.
+        UsageError: a file has one; names file and line.
     """
     for path, content in contents.items():
         found = find_secret(content)

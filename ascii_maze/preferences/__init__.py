@@ -1,9 +1,9 @@
-"""People's preferences between answers: `annotate` collects them, `agreement` says what they are worth, `play` shows
-models in action.
+"""Human preferences between answers: `annotate` collects them, `agreement` measures their reliability, and `play`
+shows models in action.
 
-`source.py` finds what can be asked, `collection.py` is what is asked, `assignment.py` whom and when, `journal.py`
-keeps the answers, `collector.py` puts these together; `export.py` writes the folder as a dataset, `card.py` its card.
-`judgements.py`, `agreement.py`, `strength.py`, `report.py`: what the answers say; `schema.py`: agreement.json, typed.
-`simulation.py` and `planning.py` need nobody. `players.py`: models that walk on demand. `pages/` are the pages,
-`serving.py`, `annotate_app.py` and `play_app.py` their servers.
+`source.py` finds questions, `collection.py` freezes them, `assignment.py` assigns them to people, `journal.py`
+stores the answers, and `collector.py` combines these; `export.py` writes the folder as a dataset, `card.py` its card.
+`judgements.py`, `agreement.py`, `strength.py`, `report.py`: statistics of the answers; `schema.py`: the types of
+agreement.json. `simulation.py` and `planning.py` need no annotators. `players.py`: models that walk on demand.
+`pages/` has the pages, `serving.py`, `annotate_app.py` and `play_app.py` their servers.
 """

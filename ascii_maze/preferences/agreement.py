@@ -1,10 +1,10 @@
-"""What people's answers say, and how far they can be trusted.
+"""Statistics of people's answers and their reliability.
 
-Intervals are at 95 %: Wilson's for shares, by bootstrap over the questions for Krippendorff's alpha. All figures but
-those of gold questions and repetitions leave these out.
+Intervals are at 95 %: Wilson's for shares, by bootstrap over the questions for Krippendorff's alpha. Gold questions
+and repetitions are excluded from all figures but their own.
 
 Papers: Krippendorff, Content Analysis, 2004; Kreutzer et al., "Reliability and learnability of human bandit feedback
-for sequence-to-sequence reinforcement learning", ACL 2018, for ratings against pairs, and for self-agreement.
+for sequence-to-sequence reinforcement learning", ACL 2018, on ratings versus pairs, and on self-agreement.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from .schema import Agreement, Person, Share, Side
 from .strength import Comparison, strengths
 
 RESAMPLES = 1_000
-# Of gold questions, what someone who looks gets right at the least; and how sure it must be that they did not.
+# The least share of gold questions that an attentive annotator answers right, and the test level for carelessness.
 LOOKING, LEVEL = 0.9, 0.05
 
 
@@ -65,7 +65,7 @@ def agree(collection: Collection, events: Sequence[Event]) -> Agreement:
 
 
 def digest_of(collection: Collection, events: Sequence[Event]) -> str:
-    """Equal where the same people gave the same answers to the same questions."""
+    """A digest that is equal if the same people gave the same answers to the same questions."""
     lines = json.dumps([collection.digest, *events])
     return hashlib.blake2b(lines.encode(), digest_size=8).hexdigest()
 
@@ -95,19 +95,19 @@ def share(outcomes: Sequence[bool]) -> Share:
 
 
 def gold_share(judgements: Sequence[Judgement]) -> Share:
-    """Gold questions answered rightly; a tie, or no answer, is not."""
+    """The share of gold questions answered correctly; a tie, or no answer, is wrong."""
     return share([bool(one.right) for one in judgements if one.question.gold])
 
 
 def is_careless(gold: Share) -> bool:
-    """Whether someone who gets nine in ten gold questions right would hardly get so few; needs two of them."""
+    """Whether significantly fewer than nine in ten gold questions are right; False below two questions."""
     from scipy.stats import binom
 
     return bool(gold["n"] and binom.cdf(gold["hits"], gold["n"], LOOKING) < LEVEL)
 
 
 def self_agreement(judgements: Sequence[Judgement]) -> Share:
-    """Repeated questions that were answered as the first time."""
+    """The share of repeated questions that were answered as the first time."""
     first: dict[tuple[str, str], str | None] = {}
     same = []
     for event, _ in judgements:
@@ -119,7 +119,7 @@ def self_agreement(judgements: Sequence[Judgement]) -> Share:
 
 
 def left_share(judgements: Sequence[Judgement]) -> Side:
-    """How often the left side was taken. Sides are drawn, so without a bias it is one half, whatever is preferred."""
+    """The share of answers for the left side. Sides are random, so without a bias it is one half."""
     from scipy.stats import binomtest
 
     sides = [side for one in judgements if (side := one.took_left) is not None]
@@ -127,7 +127,7 @@ def left_share(judgements: Sequence[Judgement]) -> Side:
 
 
 def truth_share(pairs: Sequence[Decided]) -> Share:
-    """Decided pairs that agree with the true score of the paths, where that tells them apart."""
+    """The share of decided pairs that agree with the true scores of the paths, among those with different scores."""
     right = []
     for question, _, chosen, rejected in pairs:
         maze = read_maze(question.maze)
@@ -149,9 +149,9 @@ def comparisons(collection: Collection, counted: Sequence[Judgement], pairs: Seq
 def krippendorff_alpha(
     collection: Collection, counted: Sequence[Judgement], seed: int = 0
 ) -> tuple[float | None, list[float] | None, int]:
-    """Krippendorff's alpha, its interval by bootstrap over the questions, and how many questions it rests on.
+    """Krippendorff's alpha, its interval by bootstrap over the questions, and the number of questions used.
 
-    `neither` is not a value. Which answer of a pair is called first is drawn, so chance agreement is one half.
+    `neither` is not a value. The first answer of a pair is random, so chance agreement is one half.
     """
     domain = ("1", "2", "3", "4", "5") if collection.mode == "rate" else ("first", "second", "tie")
     by_question: dict[str, np.ndarray] = {}
@@ -166,7 +166,7 @@ def krippendorff_alpha(
     generator = np.random.default_rng(seed)
     found = [_alpha(table[generator.integers(len(table), size=len(table))], level) for _ in range(RESAMPLES)]
     drawn = [value for value in found if value is not None]
-    # Where resamples have but one value, alpha is not defined, and the interval would leave out what it must cover.
+    # Alpha is undefined for resamples with a single value; an interval of the others would be too narrow.
     interval = [float(q) for q in np.percentile(drawn, [2.5, 97.5])] if len(drawn) == RESAMPLES else None
     return alpha, interval if alpha is not None else None, len(table)
 

@@ -1,4 +1,4 @@
-"""What `ascii-maze annotate` does: opens a folder, has people or a simulation answer, and exports the answers."""
+"""`ascii-maze annotate`: opens a folder, collects answers of people or of a simulation, and exports them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from .simulation import annotators, simulate
 
 
 class Where(NamedTuple):
-    """Where a page is served; see `serving.serve`."""
+    """The address of a page; see `serving.serve`."""
 
     host: str = "127.0.0.1"
     port: int = 7860
@@ -29,7 +29,7 @@ class Where(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A folder that is being answered, and the files in which a torn last line was cut off."""
+    """An open collection, and the files from which an incomplete last line was removed."""
 
     collector: Collector
     torn: list[Path]
@@ -37,10 +37,10 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened(folder: Path, wishes: Wishes, simulated: bool = False) -> Iterator[Opened]:
-    """Hold a folder while its collection is answered, and export the answers afterwards.
+    """Lock a folder while its collection is answered, and export the answers afterwards.
 
     Raises:
-        UsageError: see `opening.open_collection`; or answers of people and simulated ones would mix.
+        UsageError: see `opening.open_collection`; or human and simulated answers would be mixed.
         AsciiMazeError: the folder cannot be read or written, or another process holds it.
     """
     asked = asked_for(folder, wishes)
@@ -58,10 +58,10 @@ def opened(folder: Path, wishes: Wishes, simulated: bool = False) -> Iterator[Op
 
 
 def check_kind(folder: Path, events: list[Event], simulated: bool) -> None:
-    """Check that answers of people and simulated ones stay apart.
+    """Check that human and simulated answers are not mixed.
 
     Raises:
-        UsageError: they would be in one folder.
+        UsageError: they would be in the same folder.
     """
     there = {event.simulated for event in events if event.event == "answer"}
     if there - {simulated}:
@@ -79,7 +79,7 @@ def annotate(folder: Path, wishes: Wishes, where: Where, on_ready: Callable[[Ope
         AsciiMazeError: see `opened` and `serving.serve`.
     """
     require(*PAGES, *STATISTICS)
-    free_port(where.host, where.port)  # before a folder is created that no page can serve
+    free_port(where.host, where.port)  # before a folder is created, in case the port is taken
     with opened(folder, wishes) as ready:
         serving = serve(annotate_page(ready.collector), *where)
         try:
@@ -92,7 +92,7 @@ def annotate(folder: Path, wishes: Wishes, where: Where, on_ready: Callable[[Ope
 def annotate_simulated(
     folder: Path, wishes: Wishes, count: int, bias: float, careless: int, on_progress: OnProgress
 ) -> int:
-    """Have `count` simulated annotators answer all that is left for them; returns how many answers they gave.
+    """Have `count` simulated annotators answer all remaining questions; returns the number of answers.
 
     Raises:
         AsciiMazeError: see `opened`.
@@ -104,11 +104,11 @@ def annotate_simulated(
 
 
 def withdraw(folder: Path, annotator: str) -> int:
-    """Remove someone's answers from everything in the folder; returns how many there were.
+    """Remove an annotator's answers from all files of the folder; returns how many there were.
 
     Raises:
         UsageError: no annotator of that name has answered.
-        AsciiMazeError: something cannot be written, or another process holds the folder.
+        AsciiMazeError: a file cannot be written, or another process holds the folder.
     """
     require(*STATISTICS)
     asked_for(folder, Wishes())

@@ -1,4 +1,4 @@
-"""The page on which people say which of two answers is better."""
+"""The page on which people choose the better of two answers."""
 
 import time
 from pathlib import Path
@@ -21,7 +21,7 @@ EXPORT_EVERY = 15.0
 
 
 def annotate_page(collector: Collector) -> Page:
-    """What is served to those who annotate."""
+    """The page for annotators."""
     from html import escape
 
     collection = collector.collection
@@ -50,7 +50,7 @@ def annotate_page(collector: Collector) -> Page:
 
 
 def number_of(sent: dict[str, Any]) -> int:
-    """The number of an event that a page sent; -1, which no event has, for anything else."""
+    """The event number that a page sent; -1, which no event has, for anything else."""
     number = sent.get("number")
     return number if type(number) is int else -1
 
@@ -63,7 +63,7 @@ def to_html(markdown: str) -> str:
 
 
 def view(place: Place) -> dict[str, Any]:
-    """What the page is told: nothing of models, of gold, or of repetitions."""
+    """The data sent to the page, which reveals no models, gold questions or repetitions."""
     return {
         "number": place.number,
         "done": place.done,
@@ -73,7 +73,7 @@ def view(place: Place) -> dict[str, Any]:
 
 
 def question_view(turn: Turn) -> dict[str, Any]:
-    """A question as the page draws it, the left answer first."""
+    """The data of a question for the page, the left answer first."""
     maze, answers = read_maze(turn.question.maze), turn.question.answers
     ordered = [answers[turn.left], answers[1 - turn.left]] if len(answers) > 1 else list(answers)
     sides = []
@@ -92,7 +92,7 @@ def question_view(turn: Turn) -> dict[str, Any]:
 
 
 def describe(maze: Maze, completion: str) -> str:
-    """What a walk is like, for those who do not see it drawn: no more than the drawing shows."""
+    """A text alternative to the drawing of a walk, with no more information than the drawing."""
     moves = parse_moves(completion, maze.start)
     if moves is None:
         return "The answer is not a path."
@@ -110,14 +110,14 @@ def describe(maze: Maze, completion: str) -> str:
 
 
 class Exporter:
-    """Writes the folder as a dataset while people answer, not more often than every `EXPORT_EVERY` seconds."""
+    """Writes the folder as a dataset while people answer, at most every `EXPORT_EVERY` seconds."""
 
     def __init__(self, folder: Path, collection: Collection):
         self.folder, self.collection = folder, collection
         self.exported = 0.0
 
     def tick(self) -> None:
-        """Export if it is time; a full disk does not end the server, which keeps the answers."""
+        """Export if it is due; a full disk does not stop the server, which keeps the answers."""
         if time.monotonic() - self.exported > EXPORT_EVERY:
             self.exported = time.monotonic()
             try:

@@ -1,8 +1,8 @@
-"""Which question a person is asked next, as a function of what has been answered.
+"""Assigns the next question to a person, as a function of the answers so far.
 
-Of every `1 / share` questions one is gold and one is repeated, at places drawn for each person. The others come in the
-order of the collection, each until enough people have answered it. Which answer stands on the left is drawn from the
-person and the question, again for a repetition.
+Of every `1 / share` questions one is gold and one is repeated, at random places for each person. The others come in
+the order of the collection, each until enough people have answered it. The answer on the left is random for each
+person and question, and drawn again for a repetition.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -11,17 +11,17 @@ from typing import Literal, NamedTuple
 from .collection import Collection, Question, drawn
 from .journal import Event
 
-# A question is repeated after so many others at the earliest, when its answer is no longer in mind.
+# The least number of other questions before a repetition, so that the answer is no longer remembered.
 APART = 10
 Slot = Literal["new", "gold", "repeat"]
 
 
 class Turn(NamedTuple):
-    """A question for someone.
+    """A question for one annotator.
 
     Attributes:
-        left: number of the answer on the left.
-        repeat: whether they have answered it before.
+        left: index of the answer on the left.
+        repeat: whether the annotator has answered it before.
     """
 
     question: Question
@@ -30,10 +30,10 @@ class Turn(NamedTuple):
 
 
 def slot_of(collection: Collection, annotator: str, number: int) -> Slot:
-    """What kind of question someone's `number`-th (from 0) is."""
+    """The kind of an annotator's `number`-th question (from 0)."""
     if _is_place(collection, annotator, number, "gold", collection.gold_share):
         return "gold"
-    # Where both fall on one place, the repetition is one later.
+    # If both fall on one place, the repetition comes one later.
     places = (number, number - 1) if _is_both(collection, annotator, number - 1) else (number,)
     if any(_is_place(collection, annotator, place, "repeat", collection.repeat_share) for place in places):
         return "repeat"
@@ -41,7 +41,7 @@ def slot_of(collection: Collection, annotator: str, number: int) -> Slot:
 
 
 def _is_place(collection: Collection, annotator: str, number: int, kind: Slot, share: float) -> bool:
-    """Whether a place is the one that is drawn of its `1 / share` neighbours."""
+    """Whether a place is the one drawn in its block of `1 / share` places."""
     if share <= 0 or number < 0:
         return False
     size = round(1 / share)
@@ -55,18 +55,18 @@ def _is_both(collection: Collection, annotator: str, number: int) -> bool:
 
 
 def left_of(collection: Collection, annotator: str, question: Question, repeat: bool) -> int:
-    """Number of the answer on the left."""
+    """Index of the answer on the left."""
     if len(question.answers) == 1:
         return 0
     return drawn(collection.seed, annotator, question.id, "again" if repeat else "first") & 1
 
 
 def next_turn(collection: Collection, annotator: str, mine: Sequence[Event], taken: Mapping[str, int]) -> Turn | None:
-    """The next question of someone; None when there is none left for them.
+    """The next question of an annotator; None if none is left.
 
     Args:
-        mine: their answers so far, in order.
-        taken: question -> how many have answered it, or have it on the screen.
+        mine: the annotator's answers so far, in order.
+        taken: question -> the number of people who have answered it or are being shown it.
     """
     seen = {event.question for event in mine}
     fresh = next((one for one in collection.questions if is_open(collection, one, seen, taken)), None)
@@ -87,10 +87,10 @@ def next_turn(collection: Collection, annotator: str, mine: Sequence[Event], tak
 
 
 def is_open(collection: Collection, question: Question, seen: Set[str], taken: Mapping[str, int]) -> bool:
-    """Whether someone who has `seen` some questions may be asked this one as a new one."""
+    """Whether an annotator who has `seen` some questions may be asked this one as a new question."""
     return question.id not in seen and taken.get(question.id, 0) < collection.per_item
 
 
 def questions_left(collection: Collection, seen: Set[str], taken: Mapping[str, int]) -> int:
-    """How many new questions are left for someone."""
+    """The number of new questions left for an annotator."""
     return sum(is_open(collection, question, seen, taken) for question in collection.questions)

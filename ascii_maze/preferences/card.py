@@ -1,4 +1,4 @@
-"""The card of a collection: who was asked what, and how well they agreed."""
+"""The card of a collection: its questions, its annotators, and their agreement."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def render_card(name: str, collection: Collection, figures: Agreement, record: d
 
 
 def _head(name: str, figures: Agreement, record: dict[str, Any]) -> str:
-    """The YAML of the card. `datasets` tells a rebuilt dataset by its head, so the digest of the answers is in it."""
+    """The YAML of the card. `datasets` caches by the head, so it has the digest of the answers."""
     configs: list[dict[str, Any]] = []
     for config in ("preference", "annotations"):
         places = [place for place, count in record["rows"].items() if place.startswith(f"{config}/") and count]
@@ -55,7 +55,7 @@ def _head(name: str, figures: Agreement, record: dict[str, Any]) -> str:
 
 
 def literal(text: str) -> str:
-    """Untrusted text as inline code in Markdown, so that it cannot be markup."""
+    """Untrusted text as inline code in Markdown, so that it is not parsed as markup."""
     shown = "".join(sign if sign.isprintable() else "�" for sign in text).replace("`", "'").replace("|", "¦")
     return f"`{shown}`"
 
@@ -69,7 +69,7 @@ def in_words(share: Share) -> str:
 
 
 def lines_of(figures: Agreement) -> list[tuple[str, str]]:
-    """What was found, as pairs of a name and its figure in words; the same on page, card and terminal."""
+    """The results as pairs of a name and a figure in words; the same on page, card and terminal."""
     alpha = "not known: no question was answered by two people"
     if figures["alpha"] is not None:
         low, high = figures["alpha_ci"] or (None, None)

@@ -1,7 +1,7 @@
-"""What is asked in one collection of preferences: its questions, frozen in collection.json before anybody answers.
+"""A collection of preferences: its questions and settings, frozen in collection.json before the first answer.
 
-A question is a maze with two answers to compare, or with one to rate. Which two are compared never changes
-afterwards, so that a folder resumes, and answers of different days mean the same.
+A question is a maze with two answers to compare, or with one to rate. The pairs never change afterwards,
+so that a collection can be resumed, and answers of different days are comparable.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ Mode = Literal["compare", "rate"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What one model answered; `model` is never shown to those who are asked."""
+    """One model's answer; `model` is never shown to annotators."""
 
     model: str
     completion: str
@@ -34,16 +34,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Question:
-    """One thing that is asked.
+    """One question.
 
     Attributes:
         id: of its maze and its answers, 12 hexadecimal digits.
         maze: in style `hash`.
-        prompt: chat messages that the answers answer.
-        answers: two to compare, in an order drawn from the id; or one to rate.
-        split: `train`, or `validation` for mazes whose layout is in no question of `train`.
-        best: of a gold question the number of the answer that is certainly better; None of any other.
-        rating: of a gold question to rate, the lowest and highest rating that is not a mistake.
+        prompt: the chat messages that were answered.
+        answers: two to compare, in random order by the id; or one to rate.
+        split: `train`, or `validation` for mazes with layouts that no question of `train` has.
+        best: index of the certainly better answer of a gold question; None for other questions.
+        rating: lowest and highest correct rating of a gold question to rate.
     """
 
     id: str
@@ -56,23 +56,23 @@ class Question:
 
     @property
     def gold(self) -> bool:
-        """Whether the right answer is certain."""
+        """Whether the right answer is known."""
         return self.best is not None or self.rating is not None
 
 
 @dataclass(frozen=True)
 class Collection:
-    """All that is asked, and how.
+    """All questions and settings.
 
     Attributes:
-        source: where the answers come from, in words.
+        source: a description of the origin of the answers.
         mode: `compare` two answers, or `rate` one from 1 to 5.
-        per_item: people who are asked the same question.
-        gold_share: of what a person is asked, questions whose answer is certain.
-        repeat_share: of the same, questions that this person has answered before.
-        seed: of all that is drawn.
-        guideline: Markdown, shown to those who are asked.
-        questions: in the order in which they are asked; gold ones apart.
+        per_item: number of people per question.
+        gold_share: share of gold questions among those that a person is asked.
+        repeat_share: share of questions that the person has answered before.
+        seed: of all random choices.
+        guideline: Markdown, shown to annotators.
+        questions: in the order in which they are asked, without gold ones.
     """
 
     source: str
@@ -87,24 +87,24 @@ class Collection:
 
     @cached_property
     def by_id(self) -> dict[str, Question]:
-        """Every question, gold ones too, by its id."""
+        """All questions, including gold ones, by id."""
         return {question.id: question for question in (*self.questions, *self.gold)}
 
     @property
     def digest(self) -> str:
-        """Equal where the same is asked in the same way."""
+        """A digest of the questions and settings."""
         asked = {key: value for key, value in asdict(self).items() if key != "source"}
         return hashlib.blake2b(json.dumps(asked, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def drawn(*words: object) -> int:
-    """A number of 64 bits drawn from some words: the same ones give the same number."""
+    """A pseudorandom 64-bit number, as a function of some words."""
     text = json.dumps([str(word) for word in words])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def question_id(maze: str, answers: Sequence[Answer]) -> str:
-    """The id of a question, whichever of its answers stands first."""
+    """The id of a question, which does not depend on the order of its answers."""
     said = sorted((answer.model, answer.completion) for answer in answers)
     return hashlib.blake2b(json.dumps([maze, said]).encode(), digest_size=6).hexdigest()
 
@@ -118,7 +118,7 @@ def read_collection(folder: Path) -> Collection:
     """Read the collection.json of a folder.
 
     Raises:
-        UsageError: there is none, or it is not as `annotate` writes it.
+        UsageError: there is none, or it is invalid.
     """
     path = folder / COLLECTION
     if not path.is_file():

@@ -1,8 +1,8 @@
-"""A collection while it is being answered: the next question for each person, and their answers onto the disk.
+"""An open collection: gives each person the next question, and writes the answers to disk.
 
-One process holds the folder; its threads may serve many people. Someone's place is the number of their events so
-far, which the page sends back with every answer: an answer that comes twice, from a second tab or after a lost reply,
-is recorded once.
+One process holds the folder; its threads may serve many people. A person's place is the number of their events so
+far, which the page sends back with every answer, so that an answer that is sent twice, from a second tab or after a
+lost reply, is recorded once.
 """
 
 import threading
@@ -17,19 +17,19 @@ from .assignment import Turn, next_turn, questions_left
 from .collection import Collection
 from .journal import CHOICES, MOST_SECONDS, Event, Journal, check_annotator, kept, now
 
-# What someone has on the screen is kept for them for so long, in seconds.
+# Seconds for which a question on someone's screen is reserved.
 HELD = 900.0
 RATINGS = ("1", "2", "3", "4", "5", "neither")
 
 
 class Place(NamedTuple):
-    """Where someone is.
+    """The state of an annotator.
 
     Attributes:
         number: of their next event.
-        turn: what they are asked; None when there is nothing left.
-        done: their answers so far.
-        left: new questions left for them, this one included if it is new.
+        turn: the current question; None if none is left.
+        done: number of answers so far.
+        left: number of new questions left, including the current one if it is new.
     """
 
     number: int
@@ -42,10 +42,10 @@ class Collector:
     """Answers to a collection.
 
     Args:
-        folder: of the collection, held by this process.
-        events: what is known already, see `journal.read_journals`.
-        simulated: whether those who answer are not people; their answers then do not wait for the disk.
-        clock: seconds, for what is on the screens.
+        folder: of the collection, locked by this process.
+        events: earlier events, from `journal.read_journals`.
+        simulated: whether the annotators are simulated; their answers do not wait for the disk.
+        clock: returns seconds, for the reservations.
     """
 
     def __init__(
@@ -61,15 +61,15 @@ class Collector:
         self._journals: dict[str, Journal] = {}
         self._answers = kept(events)
         self._numbers = {event.annotator: event.number + 1 for event in events if event.event != "withdrawn"}
-        # question -> how many have answered it
+        # question -> number of people who have answered it
         self._taken = Counter(
             question for mine in self._answers.values() for question in {event.question for event in mine}
         )
-        # What each has on the screen, and since when.
+        # The question on each person's screen, and the time it was shown.
         self._places: dict[str, tuple[Place, float]] = {}
 
     def place(self, annotator: str) -> Place:
-        """Where someone is, for a page that is opened or loaded again.
+        """The state of an annotator, for a page that is opened or reloaded.
 
         Raises:
             UsageError: not a valid name.
@@ -79,19 +79,19 @@ class Collector:
             return self._place(annotator)
 
     def answer(self, annotator: str, number: int, question: str, choice: str, seconds: float | None) -> Place:
-        """Record an answer to what someone has on the screen.
+        """Record an answer to the question on an annotator's screen.
 
         Args:
             number: of the event, from `Place`.
-            question: its id; where that is not what is asked now, nothing is recorded.
-            choice: `left`, `right`, `tie` or `neither`; of a rating `1` to `5` or `neither`.
-            seconds: that it took.
+            question: its id; if it is not the current question, nothing is recorded.
+            choice: `left`, `right`, `tie` or `neither`; for ratings `1` to `5` or `neither`.
+            seconds: time taken.
 
         Returns:
-            Where they are then.
+            The new state.
 
         Raises:
-            UsageError: it is not an answer.
+            UsageError: it is not a valid choice.
             AsciiMazeError: it could not be written; nothing has changed.
         """
         check_annotator(annotator)
@@ -119,7 +119,7 @@ class Collector:
             return self._place(annotator)
 
     def undo(self, annotator: str, number: int) -> Place:
-        """Take someone's last answer back, and ask that question again; nothing where there is none.
+        """Undo an annotator's last answer, if there is one, and ask that question again.
 
         Raises:
             AsciiMazeError: it could not be written; nothing has changed.
@@ -151,7 +151,7 @@ class Collector:
         return sides[choice]
 
     def _current(self, annotator: str) -> Place:
-        """What someone has on the screen, though others may have answered it meanwhile."""
+        """The state with the question on an annotator's screen, even if others have answered it in the meantime."""
         held = self._places.get(annotator)
         return held[0] if held else self._place(annotator)
 
@@ -164,7 +164,7 @@ class Collector:
         return place
 
     def _on_screens(self, annotator: str) -> Counter[str]:
-        """Questions that others are looking at, which they have not answered before."""
+        """Question -> number of others who are being shown it for the first time."""
         return Counter(
             place.turn.question.id
             for other, (place, since) in self._places.items()
@@ -172,7 +172,7 @@ class Collector:
         )
 
     def _record(self, event: Event) -> None:
-        """Write an event; only then does it count."""
+        """Write an event, then update the state."""
         annotator = event.annotator
         if annotator not in self._journals:
             self._journals[annotator] = Journal(self.folder, durable=not self.simulated)

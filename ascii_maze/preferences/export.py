@@ -1,8 +1,8 @@
-"""A collection as a dataset: config `preference`, decided pairs alone in TRL's columns, and `annotations`, everything.
+"""A collection as a dataset: `preference`, the decided pairs in TRL's columns, and `annotations`, all answers.
 
-The journals stay the truth; what is written here can be written again from them at any time, and equal journals give
-equal rows. Splits: no layout of a maze in `validation` or `gold` is in `train`, not even turned or mirrored. `gold`
-holds the pairs whose better answer is certain, to measure a reward model by; nobody's answers decide them.
+The journals are the source: an export can be repeated from them at any time, and equal journals give equal rows. No
+layout of a maze in `validation` or `gold` is in `train`, up to rotation and reflection. `gold` has the pairs with a
+certainly better answer, regardless of the annotators' answers, to evaluate a reward model.
 """
 
 import json
@@ -26,7 +26,8 @@ SPLITS = ("train", "validation", "gold")
 
 
 def export(folder: Path, collection: Collection, events: Sequence[Event], name: str | None = None) -> Agreement:
-    """Write both configs, the card and preferences.json into the folder of a collection; returns what the card says.
+    """Write both configs, the card and preferences.json into the folder of a collection; returns the figures of the
+    card.
 
     Raises:
         UsageError: an answer is to no question of the collection.
@@ -52,18 +53,18 @@ def export(folder: Path, collection: Collection, events: Sequence[Event], name: 
         write_text(stage / RECORD, json.dumps(record, indent=2))
     for place, found in rows.items():
         stale = folder / f"{place}-00000-of-00001.parquet"
-        if not found and stale.exists():  # of an export before the answers were withdrawn
+        if not found and stale.exists():  # from an export before answers were withdrawn
             remove_inside(stale, folder)
     return figures
 
 
 def export_folder(folder: Path) -> Agreement:
-    """`export` of what lies in a folder."""
+    """`export` for the files of a folder."""
     return export(folder, read_collection(folder), read_journals(folder).events)
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """The preferences.json of a folder; None where there is none that can be used."""
+    """The preferences.json of a folder; None if it is missing or unusable."""
     try:
         record = read_json(folder / RECORD)
     except UsageError:
@@ -81,7 +82,7 @@ def preference_rows(collection: Collection, events: Sequence[Event]) -> dict[str
     for question in collection.gold:
         by_maze.setdefault(question.maze, []).append(question)
     for group in by_maze.values():
-        # Of a maze that is rated, the two gold questions are the two sides of one pair.
+        # When rating, the two gold questions of a maze form one pair.
         answers = [answer for question in group for answer in question.answers]
         good = next(
             (q.answers[q.best or 0] for q in group if q.best is not None or (q.rating and q.rating[0] > 1)), None
@@ -107,7 +108,7 @@ def _pair(question: Question, chosen: Answer, rejected: Answer, event: Event | N
 
 
 def annotation_rows(collection: Collection, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """All answers, those undone and withdrawn too, as rows of config `annotations`; of the last the question alone."""
+    """All answers as rows of config `annotations`; of withdrawn ones only the question is left."""
     gone = _undone(events)
     return [
         _annotation(collection.by_id[event.question], event, place in gone)
@@ -117,7 +118,7 @@ def annotation_rows(collection: Collection, events: Sequence[Event]) -> list[dic
 
 
 def _undone(events: Sequence[Event]) -> set[int]:
-    """Places of answers that an `undo` took back."""
+    """Indices of the answers that an `undo` revoked."""
     stacks: dict[str, list[int]] = {}
     gone = set()
     for place, event in enumerate(events):
@@ -157,7 +158,7 @@ def _annotation(question: Question, event: Event, undone: bool) -> dict[str, Any
 
 
 def _table(place: str, rows: list[dict[str, Any]]):
-    """Rows as an Arrow table whose types do not depend on what is in them."""
+    """Rows as an Arrow table with types that do not depend on the values."""
     import pyarrow
 
     messages = pyarrow.list_(pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())]))

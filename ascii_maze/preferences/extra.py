@@ -12,7 +12,7 @@ def require(*modules: str) -> None:
     """Check that modules of the extra are installed.
 
     Raises:
-        AsciiMazeError: one is not, and the command that installs it.
+        AsciiMazeError: one is not; names the command that installs it.
     """
     missing = [name for name in modules if find_spec(name) is None]
     if missing:

@@ -1,8 +1,8 @@
-"""The answers of people, in append-only files: a JSON object a line, on disk before the page shows the next question.
+"""Answers in append-only files of JSON lines, each on disk before the page shows the next question.
 
-A person's events in one run of the server are one file of `answers/`. Nothing is changed afterwards but by a
-withdrawal: an answer that was undone is followed by an event that says so. A process that is killed loses at most the
-answer in flight; of it a torn last line may be left, which is dropped when the folder is next read.
+A person's events in one run of the server are one file of `answers/`. Only a withdrawal changes earlier lines; an
+undone answer is followed by an event that says so. A process that is killed loses at most the answer being written,
+which may leave an incomplete last line that is dropped at the next read.
 """
 
 import json
@@ -30,18 +30,18 @@ class Event(NamedTuple):
     """A line of a journal.
 
     Attributes:
-        event: `answer`; `undo`, of the person's last answer; `withdrawn`, what is left of an answer of someone who
-            took all of theirs back.
-        number: of the event among those of its annotator, from 0.
-        annotator: as typed in; empty of a withdrawn answer.
+        event: `answer`; `undo`, of the person's last answer; `withdrawn`, in place of an answer of someone who
+            withdrew all of theirs.
+        number: index among the annotator's events, from 0.
+        annotator: the name as typed; empty for a withdrawn answer.
         question: its id.
-        choice: which of the question's answers is better, whatever side it was shown on: `first`, `second`, `tie`, or
-            `neither` for cannot say; of a rating `1` to `5`, or `neither`. None where it is not an answer.
-        left: number of the answer that was shown on the left.
-        seconds: from the question on the screen to the answer, as the page measured it.
+        choice: the better answer, in the question's order, not by side: `first`, `second`, `tie`, or `neither` for
+            cannot say; for ratings `1` to `5`, or `neither`. None for other events.
+        left: index of the answer that was shown on the left.
+        seconds: from question to answer, measured by the page.
         time: of the answer, UTC, in ISO 8601.
-        repeat: whether this person had answered this question before.
-        simulated: whether this was no person.
+        repeat: whether the annotator had answered the question before.
+        simulated: whether the annotator is simulated.
     """
 
     event: Literal["answer", "undo", "withdrawn"]
@@ -57,11 +57,11 @@ class Event(NamedTuple):
 
 
 class Journals(NamedTuple):
-    """All events of a folder, and what was found torn.
+    """All events of a folder, and its damaged files.
 
     Attributes:
         events: those of each person in their order.
-        torn: files whose last line was torn.
+        torn: files with an incomplete last line.
     """
 
     events: list[Event]
@@ -69,10 +69,10 @@ class Journals(NamedTuple):
 
 
 def check_annotator(name: object) -> str:
-    """A name that someone may go by: it need not be theirs.
+    """A valid name for an annotator, which need not be their real one.
 
     Raises:
-        UsageError: it is no such name.
+        UsageError: it is not valid.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UsageError(
@@ -83,16 +83,16 @@ def check_annotator(name: object) -> str:
 
 
 def now() -> str:
-    """The time as events have it."""
+    """The current time in the format of events."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class Journal:
-    """A file that events are appended to; made with the first of them.
+    """A file to which events are appended; created with the first one.
 
     Args:
         folder: of the collection.
-        durable: wait for the disk after every event; simulated annotators need not.
+        durable: whether to wait for the disk after every event.
     """
 
     def __init__(self, folder: Path, durable: bool = True):
@@ -142,7 +142,7 @@ def read_journals(folder: Path) -> Journals:
     """All events of a collection, those of each person in their order.
 
     Raises:
-        UsageError: a line is not an event, and not the torn last one of its file; or two files tell different stories.
+        UsageError: a line is not an event, except an incomplete last one; or two files contradict each other.
     """
     events: dict[tuple[str, int], Event] = {}
     withdrawn: list[Event] = []
@@ -170,7 +170,7 @@ def _read(path: Path, torn: list[Path]) -> list[Event]:
 
 
 def mend(paths: Sequence[Path]) -> None:
-    """Cut torn last lines off, so that no later reader meets them.
+    """Remove incomplete last lines, so that later reads do not find them.
 
     Raises:
         AsciiMazeError: a file cannot be written.
@@ -235,14 +235,14 @@ def kept(events: Sequence[Event]) -> dict[str, list[Event]]:
 
 
 def withdraw(folder: Path, annotator: str) -> int:
-    """Take back all answers of someone: of each there is left only that there was one, and to which question.
+    """Withdraw all answers of an annotator; only the fact that a question was answered is kept.
 
     Returns:
-        How many there were.
+        The number of answers.
 
     Raises:
         UsageError: no annotator of that name has answered.
-        AsciiMazeError: a file cannot be written; those that could are without the answers.
+        AsciiMazeError: a file cannot be written; the others no longer have the answers.
     """
     check_annotator(annotator)
     count = 0

@@ -1,4 +1,4 @@
-"""Answers joined with what was asked: what the statistics and the dataset are made of."""
+"""Answers joined with their questions, for the statistics and the dataset."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -10,19 +10,19 @@ from .journal import Event, kept
 
 
 class Judgement(NamedTuple):
-    """An answer that counts, and its question."""
+    """An answer that was not undone or withdrawn, and its question."""
 
     event: Event
     question: Question
 
     @property
     def counted(self) -> bool:
-        """Whether it is one of the answers that a collection is for: neither gold nor a repetition."""
+        """Whether the statistics include it: neither gold nor a repetition."""
         return not self.question.gold and not self.event.repeat
 
     @property
     def right(self) -> bool | None:
-        """Of a gold question, whether the answer is the certain one."""
+        """Whether the answer to a gold question is right; None for other questions."""
         if self.question.rating is not None:
             low, high = self.question.rating
             return (
@@ -36,14 +36,14 @@ class Judgement(NamedTuple):
 
     @property
     def took_left(self) -> bool | None:
-        """Whether the answer is the one on the left; None where there is no side to it."""
+        """Whether the answer is the one on the left; None if it takes no side."""
         if self.event.choice not in ("first", "second"):
             return None
         return ("first", "second").index(self.event.choice) == self.event.left
 
 
 class Decided(NamedTuple):
-    """Someone's preference for one answer to a maze over another."""
+    """A person's preference for one answer to a maze over another."""
 
     question: Question
     event: Event
@@ -55,7 +55,7 @@ def judge(collection: Collection, events: Sequence[Event]) -> list[Judgement]:
     """The answers that were neither undone nor withdrawn, person by person, in their order.
 
     Raises:
-        UsageError: one is to a question that the collection does not have.
+        UsageError: an answer's question is not in the collection.
     """
     found = []
     for mine in kept(events).values():
@@ -71,7 +71,7 @@ def judge(collection: Collection, events: Sequence[Event]) -> list[Judgement]:
 
 
 def decided(collection: Collection, judgements: Sequence[Judgement]) -> list[Decided]:
-    """Every preference that answers tell; of ratings, that of one person for the higher of two."""
+    """All preferences in the answers; for ratings, each person's for the higher-rated of two answers."""
     counted = [judgement for judgement in judgements if judgement.counted]
     if collection.mode == "rate":
         return list(_by_ratings(counted))

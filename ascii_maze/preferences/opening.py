@@ -1,4 +1,4 @@
-"""Begins a collection, or resumes one: what is asked is frozen when the first person is asked."""
+"""Creates or resumes a collection; its questions are frozen before the first one is asked."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +13,12 @@ DEFAULTS = {"mode": "compare", "per_item": 2, "gold_share": 0.05, "repeat_share"
 
 
 class Wishes(NamedTuple):
-    """What a collection is to be; None for what is not said.
+    """The requested settings of a collection; None if not given.
 
     Attributes:
-        source: see `source.find_questions`; None to resume what the folder holds.
-        limit: questions at most.
-        guideline: a Markdown file; None for our own.
+        source: see `source.find_questions`; None to resume the folder's collection.
+        limit: most questions.
+        guideline: a Markdown file; None for the default.
     """
 
     source: str | None = None
@@ -33,10 +33,10 @@ class Wishes(NamedTuple):
 
 
 def asked_for(folder: Path, wishes: Wishes) -> Collection | None:
-    """The collection that is asked for, before anything is written; None where that of the folder is resumed.
+    """The requested collection, before anything is written; None if that of the folder is resumed.
 
     Raises:
-        UsageError: the source has nothing to ask, or none is named and there is none to resume.
+        UsageError: the source has no questions, or none is named and there is no collection to resume.
         AsciiMazeError: the source cannot be read.
     """
     if wishes.source is not None:
@@ -47,13 +47,13 @@ def asked_for(folder: Path, wishes: Wishes) -> Collection | None:
 
 
 def open_collection(folder: Path, wishes: Wishes, asked: Collection | None) -> Collection:
-    """The collection of a folder that this process holds: the one that is there, or a new one.
+    """The collection of a folder locked by this process: the existing one, or a new one.
 
     Args:
         asked: from `asked_for`.
 
     Raises:
-        UsageError: the folder holds another one.
+        UsageError: the folder has a different collection.
         AsciiMazeError: the folder cannot be written.
     """
     there = read_collection(folder) if (folder / COLLECTION).is_file() else None
@@ -77,10 +77,10 @@ def open_collection(folder: Path, wishes: Wishes, asked: Collection | None) -> C
 
 
 def new_collection(wishes: Wishes) -> Collection:
-    """A collection as asked for.
+    """A new collection with the requested settings.
 
     Raises:
-        UsageError: the source has nothing to ask, or the guideline cannot be read.
+        UsageError: the source has no questions, or the guideline cannot be read.
         AsciiMazeError: the source cannot be read.
     """
     assert wishes.source is not None
@@ -105,10 +105,10 @@ def _said(wishes: Wishes) -> dict:
 
 
 def read_guideline(path: Path | None, mode: Mode) -> str:
-    """The Markdown of a file, or ours.
+    """The Markdown of a file, or the default guideline.
 
     Raises:
-        UsageError: it cannot be read, or is far too long.
+        UsageError: it cannot be read, or is too long.
     """
     place = path or Path(__file__).resolve().parent / GUIDELINES[mode]
     try:

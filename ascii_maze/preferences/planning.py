@@ -1,8 +1,8 @@
-"""How many pairs and annotators it takes to tell a preference from chance.
+"""The number of pairs and annotators needed to tell a preference from chance.
 
-The test is that of a binomial proportion, exact and two-sided. Several people who are asked about the same pair do not
-count as that many pairs: their answers are correlated by what there is to see, and `n` pairs asked of `m` people are
-worth `n * m / (1 + (m - 1) * agreement)` answers to as many pairs (the design effect; Kish, Survey Sampling, 1965).
+The test is the exact two-sided test of a binomial proportion. Several answers to the same pair are correlated, so they
+count for less than answers to as many pairs: `n` pairs with `m` answers each are worth
+`n * m / (1 + (m - 1) * agreement)` independent answers (the design effect; Kish, Survey Sampling, 1965).
 """
 
 import math
@@ -14,14 +14,14 @@ LEVEL, POWER = 0.05, 0.8
 
 
 class Plan(TypedDict):
-    """What a collection needs to see one preference.
+    """The size of a collection that detects a preference.
 
     Attributes:
         preference: share of answers for the preferred one, 0-1.
         annotators: people asked about each pair.
-        pairs: to ask about.
-        answers: in all.
-        hours: of all people together.
+        pairs: number of pairs.
+        answers: number of answers in total.
+        hours: total time of all people.
     """
 
     preference: float
@@ -32,10 +32,10 @@ class Plan(TypedDict):
 
 
 def power_of(count: int, preference: float, level: float = LEVEL) -> float:
-    """How often an exact two-sided binomial test of `count` independent answers rejects chance, 0-1."""
+    """The probability, 0-1, that an exact two-sided binomial test of `count` independent answers rejects chance."""
     from scipy.stats import binom
 
-    # The largest tail that is rejected on either side.
+    # The bound of the rejection region on either side.
     least = int(binom.ppf(level / 2, count, 0.5))
     while least >= 0 and 2 * binom.cdf(least, count, 0.5) > level:
         least -= 1
@@ -45,15 +45,15 @@ def power_of(count: int, preference: float, level: float = LEVEL) -> float:
 
 
 def answers_needed(preference: float, power: float = POWER, level: float = LEVEL) -> int:
-    """The fewest independent answers from which on the test has this power, whatever more are added.
+    """The fewest independent answers such that the test has this power for that many and for any more.
 
     Raises:
-        ValueError: a preference of one half, which no number tells from chance.
+        ValueError: a preference of one half, which cannot be told from chance.
     """
     distance = abs(preference - 0.5)
     if not 0 < distance <= 0.5:
         raise ValueError(f"a preference of {preference} cannot be told from chance")
-    # The normal approximation is near; the exact power saws around it.
+    # The normal approximation is close; the exact power oscillates around it.
     guess = math.ceil(((1.96 * 0.5 + 0.85 * math.sqrt(preference * (1 - preference))) / distance) ** 2)
     enough = max(2 * guess, 30)
     while enough > 1 and power_of(enough - 1, preference, level) >= power:
@@ -62,11 +62,11 @@ def answers_needed(preference: float, power: float = POWER, level: float = LEVEL
 
 
 def plan(agreement: float = 0.4, seconds: float = 8.0) -> list[Plan]:
-    """What each preference needs, for one annotator a pair and for several.
+    """The plan for each preference, for one annotator per pair and for several.
 
     Args:
-        agreement: how strongly the answers of two people to the same pair are correlated, 0-1.
-        seconds: that an answer takes.
+        agreement: correlation of two people's answers to the same pair, 0-1.
+        seconds: time per answer.
     """
     plans: list[Plan] = []
     for preference in PREFERENCES:

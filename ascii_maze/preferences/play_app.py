@@ -1,4 +1,4 @@
-"""The page on which to draw a maze and watch models walk through it."""
+"""The page for drawing a maze and watching models walk through it."""
 
 import random
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from ..metrics.path_validity.svg import follow, to_svg
 from .players import Players
 from .serving import Page
 
-MOST_SIDE = 41  # rows and columns of a map that is walked
+MOST_SIDE = 41  # most rows and columns of a map
 MOST_CELLS = (MOST_SIDE - 1) // 2
 MOST_MODELS = 4
 SHOWN_CHARACTERS = 4_000
-# Mazes that are tried to find one on which models differ, and how many at once.
+# Mazes tried to find one on which models differ, and the batch size.
 TRIED, BATCH = 96, 16
 GUIDES = {"wall follower": wall_follower, "shortest path": shortest_path}
 
 
 def play_page(players: Players) -> Page:
-    """What is served to those who watch."""
+    """The page for watching models."""
 
     def models(sent: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -64,7 +64,7 @@ def play_page(players: Players) -> Page:
 
 
 def checked_maze(text: object) -> Maze:
-    """A maze that someone drew, in any style.
+    """A maze sent by the page, in any style.
 
     Raises:
         UsageError: it is not text, or too large.
@@ -81,10 +81,10 @@ def checked_maze(text: object) -> Maze:
 
 
 def checked_models(players: Players, names: object) -> list[str]:
-    """Models that are to be compared.
+    """The names of models to compare, validated.
 
     Raises:
-        UsageError: fewer than two, more than four, or one that is not there.
+        UsageError: fewer than two, more than four, or an unknown one.
     """
     if not isinstance(names, list) or not 2 <= len(set(map(str, names))) <= MOST_MODELS:
         raise UsageError(f"choose two to {MOST_MODELS} models that can differ")
@@ -107,7 +107,7 @@ def number(sent: dict[str, Any], key: str, low: float, high: float, default: flo
 
 
 def said_of(sent: dict[str, Any]) -> dict[str, Any]:
-    """What kind of maze was asked for, checked.
+    """The requested kind of maze, validated.
 
     Raises:
         UsageError: there is no such kind.
@@ -125,7 +125,7 @@ def said_of(sent: dict[str, Any]) -> dict[str, Any]:
 
 
 def generated(sent: dict[str, Any], indices: Sequence[int]) -> list[Maze]:
-    """Mazes of the kind that was asked for, by their indices."""
+    """Mazes of the requested kind, by their indices."""
     import numpy as np
 
     kind = said_of(sent)
@@ -135,7 +135,7 @@ def generated(sent: dict[str, Any], indices: Sequence[int]) -> list[Maze]:
 
 
 def walked(players: Players, maze: Maze, name: str) -> dict[str, Any]:
-    """How a model, or a guide, walks a maze, as the page draws it."""
+    """The walk of a model, or of a guide, as data for the page."""
     probabilities = None
     if name in GUIDES:
         moves = GUIDES[name](maze, random.Random(0))
@@ -158,7 +158,7 @@ def walked(players: Players, maze: Maze, name: str) -> dict[str, Any]:
 
 
 def verdict(maze: Maze, completion: str) -> str:
-    """What became of an answer, in a few words."""
+    """The outcome of an answer, in a few words."""
     if maze.shortest is None:
         return "there is no way from S to G"
     failure = failure_of(maze, completion)
@@ -166,12 +166,12 @@ def verdict(maze: Maze, completion: str) -> str:
 
 
 def where_they_differ(players: Players, names: list[str], sent: dict[str, Any]) -> dict[str, Any]:
-    """The first maze of a kind, by its seed, on which some models differ in whether they arrive.
+    """The first maze of a kind, by seed, on which some models arrive and others do not.
 
-    The seed goes up by one for each maze that is tried; the answer has the one of the maze.
+    The seed increases by one for each maze tried; the answer has that of the maze found.
 
     Raises:
-        UsageError: they agree on all that were tried.
+        UsageError: the models agree on all mazes tried.
     """
     first = said_of(sent)["seed"]
     for start in range(0, TRIED, BATCH):

@@ -1,4 +1,4 @@
-"""Models that walk a maze on demand: each base is loaded once, and its adapters are switched on it."""
+"""Models that walk a maze on demand: each base is loaded once, with its adapters switched as needed."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ from ..models.generation import answer_mazes
 from ..models.loading import context_of, load_source, load_tokenizer_of
 from ..models.sources import Source, find_model, how_loaded, match_bases
 
-# Where the recipes of the embedded model leave their adapters.
+# The output folder of the embedded model's recipes.
 TINY_RUNS = Path("outputs/tiny")
 
 
@@ -26,8 +26,8 @@ class Player(NamedTuple):
     """A model that can walk.
 
     Attributes:
-        base: which of the loaded bases it is on.
-        adapter: its name in PEFT's model; None for the base alone.
+        base: key of its base among those loaded.
+        adapter: its name in PEFT's model; None for the base itself.
     """
 
     name: str
@@ -40,8 +40,8 @@ class Answered(NamedTuple):
     """A model's answer to one maze.
 
     Attributes:
-        probabilities: for each move of the answer, those of U, D, L and R where it was decided, of all tokens that
-            could have come; None where the answer is written otherwise than its moves in letters.
+        probabilities: for each move of the answer, those of U, D, L and R at the token that decided it, as shares of
+            the whole vocabulary; None if the answer is not written as letters.
     """
 
     completion: str
@@ -49,7 +49,7 @@ class Answered(NamedTuple):
 
 
 def default_models(runs: Path = TINY_RUNS) -> dict[str, str]:
-    """The embedded model, and the finished adapters that its recipes have left here."""
+    """The embedded model, and the finished adapters of its recipes."""
     found = {folder.name: str(folder) for folder in sorted(runs.glob("*")) if is_adapter(folder)}
     return {"tiny": "tiny", **found}
 
@@ -63,10 +63,10 @@ def is_adapter(folder: Path) -> bool:
 
 
 class Players:
-    """Some models, one of which walks at a time.
+    """A set of models, of which one walks at a time.
 
     Args:
-        models: name -> what `find_model` takes.
+        models: name -> argument of `find_model`.
 
     Raises:
         UsageError: none is named.
@@ -90,11 +90,11 @@ class Players:
 
     @property
     def bases(self) -> int:
-        """How many bases are in memory."""
+        """The number of bases in memory."""
         return len(self._bases)
 
     def _load(self, name: str, source: Source) -> Player:
-        """A model, on the base that is there already if it was trained on that."""
+        """Load a model, on an already loaded base if it was trained on that."""
         base = json.dumps([source.model_args.model_name_or_path, how_loaded(source)], default=str)
         if base in self._bases:
             adapter = None if source.adapter is None else f"adapter{len(self._players)}"
@@ -102,7 +102,7 @@ class Players:
                 if adapter is not None:
                     self._bases[base] = put_adapter(self._bases[base], source, adapter).eval()
                 return Player(name, base, load_tokenizer_of(source), adapter)
-            except ModelError:  # one with a vocabulary of its own shares its base with no other
+            except ModelError:  # an adapter with its own vocabulary cannot share its base
                 base += name
         model, tokenizer = load_source(source)
         self._bases[base] = model
@@ -112,7 +112,7 @@ class Players:
         """A model's greedy answers to some mazes.
 
         Raises:
-            UsageError: there is no such model, or a maze is longer than what it reads.
+            UsageError: there is no such model, or a maze exceeds its context.
         """
         player = self._find(name)
         rows: list[dict[str, Any]] = [{"prompt": prompt_messages(maze), "maze": str(maze)} for maze in mazes]
@@ -137,7 +137,7 @@ class Players:
 
     @contextmanager
     def _at_work(self, player: Player) -> Iterator[Any]:
-        """The base with only the player's adapter active, for this thread alone."""
+        """Context with the base, only the player's adapter active, and other threads locked out."""
         with self._lock:
             model = self._bases[player.base]
             if player.adapter is not None:
@@ -151,7 +151,7 @@ def check_length(name: str, model, tokenizer, prompt: list[Message]) -> None:
     """Check that a model can read a maze.
 
     Raises:
-        UsageError: it is too large for its positions.
+        UsageError: the maze exceeds its positions.
     """
     most = context_of(model)
     needed = len(tokenizer(render_prompt(tokenizer, prompt), add_special_tokens=False)["input_ids"])
@@ -160,9 +160,10 @@ def check_length(name: str, model, tokenizer, prompt: list[Message]) -> None:
 
 
 def move_probabilities(model, tokenizer, maze: Maze, moves: str) -> list[list[float]] | None:
-    """Where each move of an answer in letters was decided, the probabilities of U, D, L and R; one row a move.
+    """The probabilities of U, D, L and R at the token that decided each move of an answer in letters; one row per
+    move.
 
-    None where the tokenizer does not decide on a move by one token, of which the answer's other tokens stay the same.
+    None if the tokenizer does not encode a move as one token that can be exchanged without changing the others.
     """
     import torch
 

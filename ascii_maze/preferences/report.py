@@ -1,4 +1,4 @@
-"""`ascii-maze agreement`: what people's answers say, as agreement.json and a page of one file that loads nothing."""
+"""`ascii-maze agreement`: statistics of people's answers, as agreement.json and a self-contained page."""
 
 import json
 from collections import Counter
@@ -21,7 +21,7 @@ SHOWN_CHARACTERS = 400
 
 
 class Reported(NamedTuple):
-    """What `write_agreement` found, and the files whose last line was torn."""
+    """The result of `write_agreement`, and the files with an incomplete last line."""
 
     figures: Agreement
     torn: list[Path]
@@ -30,11 +30,11 @@ class Reported(NamedTuple):
 def write_agreement(folder: Path, out: Path | None = None) -> Reported:
     """Write agreement.json and agreement.html of a collection into `out`, by default its subfolder `agreement`.
 
-    The collection may be being answered at the same time; it is only read.
+    The collection is only read, so people may be answering at the same time.
 
     Raises:
         UsageError: the folder holds no collection, or a damaged one.
-        AsciiMazeError: something cannot be written.
+        AsciiMazeError: a file cannot be written.
     """
     collection, journals = read_collection(folder), read_journals(folder)
     figures = agree(collection, journals.events)
@@ -46,7 +46,7 @@ def write_agreement(folder: Path, out: Path | None = None) -> Reported:
 
 
 def render_page(collection: Collection, figures: Agreement, judgements: list[Judgement]) -> str:
-    """The page; everything that a model or an annotator wrote is escaped."""
+    """The page; all text of models and annotators is escaped."""
     context = {
         "collection": collection,
         "figures": figures,
@@ -59,7 +59,7 @@ def render_page(collection: Collection, figures: Agreement, judgements: list[Jud
 
 
 def disputed(collection: Collection, judgements: list[Judgement]) -> list[tuple[Question, Counter[str]]]:
-    """Questions on which people differ, those with the most answers first, at most `DISPUTED`."""
+    """At most `DISPUTED` questions on which people differ, those with the most answers first."""
     votes: dict[str, Counter[str]] = {}
     for event, question in (one for one in judgements if one.counted):
         if event.choice:
@@ -70,7 +70,7 @@ def disputed(collection: Collection, judgements: list[Judgement]) -> list[tuple[
 
 
 def _drawn(question: Question, counts: Counter[str]) -> list[dict]:
-    """A question's answers as the page draws them."""
+    """A question's answers as data for the page."""
     from markupsafe import Markup
 
     maze = read_maze(question.maze)

@@ -1,10 +1,10 @@
-"""agreement.json as types."""
+"""The types of agreement.json."""
 
 from typing import TypedDict
 
 
 class Share(TypedDict):
-    """How many of some answers; `share` and `ci` are None where there are none."""
+    """A share of some answers; `share` and `ci` are None if there are none."""
 
     n: int
     hits: int
@@ -13,7 +13,7 @@ class Share(TypedDict):
 
 
 class Side(Share):
-    """Answers for the left side; `p` of the exact two-sided binomial test against one half."""
+    """The share of answers for the left side; `p` is of the exact two-sided binomial test against one half."""
 
     p: float | None
 
@@ -22,11 +22,11 @@ class Person(TypedDict):
     """One annotator.
 
     Attributes:
-        gold: gold questions answered rightly.
+        gold: gold questions answered correctly.
         same: repeated questions answered as before.
         left: decided answers for the left side.
-        seconds: median of an answer.
-        careless: whether so few gold questions are right that they cannot have looked: below nine in ten, p < 0.05.
+        seconds: median time of an answer.
+        careless: whether significantly fewer than nine in ten gold questions are right, p < 0.05.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Strength(TypedDict):
 
     Attributes:
         score: log odds against a model of mean strength; they sum to 0.
-        score_ci: 95 %, by bootstrap over the mazes.
-        wins: comparisons won, ties counted as half; `comparisons` are all.
+        score_ci: 95 % interval, by bootstrap over the mazes.
+        wins: comparisons won, ties counted as half, out of `comparisons`.
     """
 
     model: str
@@ -56,15 +56,15 @@ class Strength(TypedDict):
 
 
 class Agreement(TypedDict):
-    """What `ascii-maze agreement` writes as agreement.json.
+    """The content of agreement.json, which `ascii-maze agreement` writes.
 
     Attributes:
-        answers: that count, gold ones and repetitions left out; `ties` and `neither` are among them.
-        alpha: Krippendorff's, nominal of comparisons and ordinal of ratings; 1 is perfect agreement and 0 chance. None
-            where no two people answered the same question, or all said the same.
-        alpha_questions: that two people or more answered.
-        seconds: quartiles of an answer's time.
-        truth: of decided pairs whose paths differ in true quality, those decided for the better one.
+        answers: number without gold questions and repetitions; includes `ties` and `neither`.
+        alpha: Krippendorff's, nominal for comparisons and ordinal for ratings; 1 is perfect agreement and 0 chance.
+            None if no two people answered the same question, or all answers are equal.
+        alpha_questions: number answered by two people or more.
+        seconds: quartiles of the time per answer.
+        truth: decided pairs in favour of the truly better path, among those whose paths differ in quality.
         digest: of collection and answers.
     """
 

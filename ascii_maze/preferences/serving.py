@@ -1,8 +1,9 @@
-"""Serves a page of ours on Gradio's server, without Gradio's own pages.
+"""Serves a custom page on Gradio's server, without Gradio's own pages.
 
-Gradio's server mode runs it and shares it; on a Space it is the Space's app. Its own pages, files, uploads and API are
-not reachable: only what `Page` lists is served, so no path of the machine can be read and nothing can be uploaded. The
-browser is told to load from this server alone and to run no script but ours, whatever a model has written.
+Gradio's server mode runs and shares it; on a Space it is the Space's app. Its own pages, files, uploads and API are
+not reachable: only what `Page` lists is served, so no path of the machine can be read and nothing can be uploaded. A
+content security policy lets the browser load only from this server and run only its scripts, even if a model writes
+markup.
 """
 
 import json
@@ -22,30 +23,30 @@ from .extra import require
 
 PAGES = Path(__file__).resolve().parent / "pages"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
-MOST_SENT = 65_536  # bytes of a request
+MOST_SENT = 65_536  # most bytes of a request
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors {ancestors}"
 )
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
-# What Gradio asks of itself when it starts, and what the Hub asks of a Space.
+# The request that Gradio sends to itself at startup, also sent by the Hub to a Space.
 OF_GRADIO = ("/gradio_api/startup-events",)
-# Where a Space is shown.
+# The origins that embed a Space.
 HUB = "https://huggingface.co https://*.hf.space"
 
-# Takes the JSON object that a page sends, and returns the one that it gets.
+# The JSON object of a request -> that of the response.
 Handler = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Page:
-    """What is served.
+    """A page to serve.
 
     Attributes:
         title: for the log.
         files: path -> a file of `pages/`; `/` is the page.
-        handlers: path -> what answers a POST of JSON.
-        placeholders: names in double braces in the page -> text or HTML in their place.
+        handlers: path -> function that answers a POST of JSON.
+        placeholders: names in double braces in the page -> the text or HTML that replaces them.
     """
 
     title: str
@@ -59,8 +60,8 @@ class Serving:
     """A server that runs in threads of this process.
 
     Attributes:
-        url: where, on this machine.
-        share_url: where on the internet, if it is shared.
+        url: the address on this machine.
+        share_url: the address on the internet, if it is shared.
     """
 
     url: str
@@ -69,12 +70,12 @@ class Serving:
 
 
 def serve(page: Page, host: str = "127.0.0.1", port: int = 7860, share: bool = False) -> Serving:
-    """Start to serve a page.
+    """Start serving a page.
 
     Args:
         host: the address to listen on; `127.0.0.1` is this machine alone.
-        port: 0 for any that is free.
-        share: through a tunnel of Gradio's, for everybody who knows the link.
+        port: 0 for any free port.
+        share: whether to open a Gradio tunnel for everybody who knows the link.
 
     Raises:
         AsciiMazeError: Gradio is not installed, the port is taken, or there is no such address.
@@ -102,13 +103,13 @@ def serve(page: Page, host: str = "127.0.0.1", port: int = 7860, share: bool = F
             run_history=False,
             max_file_size=MOST_SENT,
         )
-    except Exception as error:  # of Gradio, its tunnel, and the system
+    except Exception as error:  # from Gradio, its tunnel, or the system
         raise AsciiMazeError(f"cannot serve on {host}, port {port}: {reason(error)}") from error
     return Serving(url, share_url, partial(app.get_blocks().close, verbose=False))
 
 
 def free_port(host: str, port: int) -> int:
-    """The port if it is free, any free one for 0.
+    """The port if it is free; any free one for 0.
 
     Raises:
         AsciiMazeError: it is taken, or there is no such address.
@@ -154,13 +155,13 @@ def _json_route(handler: Handler):
         status, content = await run_in_threadpool(handled, handler, await request.body())
         return JSONResponse(content, status)
 
-    # FastAPI reads annotations from where a function was written, and `Request` is imported here.
+    # FastAPI resolves annotations in the module's namespace, but `Request` is imported in this function.
     answer.__annotations__["request"] = Request
     return answer
 
 
 def handled(handler: Handler, body: bytes) -> tuple[int, dict[str, Any]]:
-    """HTTP status and JSON that answer a request; an error of ours is its line, and nothing else is told."""
+    """The HTTP status and JSON that answer a request; of errors only the messages of this package are shown."""
     try:
         return 200, handler(json_object(body))
     except (UsageError, MazeError) as error:
@@ -185,17 +186,17 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 class Guard:
-    """ASGI middleware that lets through what a page lists, and tells the browser what it may load."""
+    """ASGI middleware that passes only the requests a page lists, and adds its security headers."""
 
     def __init__(self, app, page: Page):
         self.app, self.gets, self.posts = app, {*page.files, *OF_GRADIO}, set(page.handlers)
-        self.on_a_space = bool(os.environ.get("SPACE_ID"))  # where a proxy stands between, and all is public
+        self.on_a_space = bool(os.environ.get("SPACE_ID"))  # behind a proxy, and public
         ancestors = HUB if self.on_a_space else "'none'"
         headers = {**HEADERS, "Content-Security-Policy": POLICY.format(ancestors=ancestors)}
         self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope, receive, send) -> None:
-        """Answer a request, or let it through."""
+        """Refuse a request, or pass it on."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -209,7 +210,7 @@ class Guard:
             await self.app(scope, receive, self.marked(send))
 
     def refusal(self, scope) -> int | None:
-        """The HTTP status that refuses a request; None for one that is let through."""
+        """The HTTP status that refuses a request; None to pass it on."""
         headers = dict(scope["headers"])
         path, method = scope["path"], scope["method"]
         if method in ("GET", "HEAD"):
@@ -219,7 +220,7 @@ class Guard:
         length = headers.get(b"content-length", b"")
         if not length.isdigit() or int(length) > MOST_SENT:
             return 413
-        # A form of another site could send text; JSON it cannot without leave, which is not given.
+        # A form on another site can send text; sending JSON requires a CORS permission, which is not given.
         if headers.get(b"content-type", b"").split(b";")[0].strip() != b"application/json":
             return 415
         origin = headers.get(b"origin")
@@ -228,7 +229,7 @@ class Guard:
         return None
 
     def marked(self, send):
-        """`send` with our headers."""
+        """`send` with the security headers."""
 
         async def sending(message) -> None:
             if message["type"] == "http.response.start":
@@ -239,7 +240,7 @@ class Guard:
 
 
 def wait_until_stopped(tick: Callable[[], None], seconds: float = 5.0) -> None:
-    """Wait for Ctrl-C or SIGTERM, and call `tick` now and then."""
+    """Wait for Ctrl-C or SIGTERM, and call `tick` every few seconds."""
     import signal
 
     stopped = threading.Event()

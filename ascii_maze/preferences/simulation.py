@@ -1,7 +1,7 @@
-"""Annotators that are not people, for tests and for planning: a known utility, noise, a position bias, carelessness.
+"""Simulated annotators, for tests and planning: a known utility, noise, a position bias, carelessness.
 
-They answer through the same collector as people do, and every row says that it is simulated. What was planted in them
-must come back from `agreement`: the order of the models, the bias, how well they agree, and who was careless.
+They answer through the same collector as people, and every row is marked as simulated. `agreement` must recover their
+known properties: the order of the models, the bias, the agreement, and the careless annotators.
 """
 
 import math
@@ -17,18 +17,18 @@ from .collection import Answer, Question, drawn
 from .collector import Collector
 from .source import HIGHEST, LOWEST
 
-# A number for an answer to a question: the larger, the better.
+# The utility of an answer to a question; larger is better.
 Utility = Callable[[Question, Answer], float]
 
 
 class Annotator(NamedTuple):
-    """Someone simulated.
+    """A simulated annotator.
 
     Attributes:
-        noise: scale of a logistic error added to every difference of utilities, Bradley and Terry's model for 1.
-        bias: what the left side is worth to them, on the scale of the utility.
-        careless: share of the answers that are given without a look, 0-1.
-        indifferent: where the chances of both sides differ by less, they call it a tie.
+        noise: scale of a logistic error added to every difference of utilities; 1 gives the Bradley-Terry model.
+        bias: added utility of the left side.
+        careless: share of random answers, 0-1.
+        indifferent: the answer is a tie if the probabilities of both sides differ by less.
     """
 
     name: str
@@ -38,19 +38,19 @@ class Annotator(NamedTuple):
     indifferent: float = 0.0
 
     def left_chance(self, left: float, right: float) -> float:
-        """How likely they are to prefer the left one of two utilities."""
+        """The probability of preferring the left one of two utilities."""
         margin = (left - right + self.bias) / self.noise
         looked = 1 / (1 + math.exp(-max(-50.0, min(50.0, margin))))
         return self.careless / 2 + (1 - self.careless) * looked
 
 
 def quality(question: Question, answer: Answer) -> float:
-    """The utility of an answer by its true score: arriving counts most, then a short path, then how far it got."""
+    """The utility of an answer by its true score: first arrival, then a short path, then progress."""
     return utility_of(score_path(read_maze(question.maze), answer.completion))
 
 
 def utility_of(score: PathScore) -> float:
-    """As `quality`, of a score; 4 for a shortest path, 0 for no path at all."""
+    """`quality` for a score: 4 for a shortest path, 0 for no path."""
     return 2.0 * score.valid + 1.0 * score.optimal + 0.5 * score.legal_prefix + 0.5 * score.progress
 
 
@@ -69,14 +69,14 @@ def simulate(
     utility: Utility = quality,
     on_progress: OnProgress = lambda what, done, total: None,
 ) -> int:
-    """Have simulated annotators answer a collection in turns until nothing is left, or `most` answers are there.
+    """Have simulated annotators answer a collection in turn until no question is left, or `most` answers are given.
 
     Returns:
-        How many answers they gave.
+        The number of answers given.
     """
     generators = [np.random.default_rng(drawn(seed, "simulated", one.name)) for one in people]
     places = [collector.place(one.name) for one in people]
-    fresh = sum(place.left for place in places)  # beside which come gold questions and repetitions
+    fresh = sum(place.left for place in places)  # without gold questions and repetitions
     total = fresh if most is None else min(most, fresh)
     given, active = 0, True
     while active and (most is None or given < most):
@@ -95,7 +95,7 @@ def simulate(
 
 
 def choice_of(one: Annotator, turn: Turn, utility: Utility, generator: np.random.Generator) -> str:
-    """The side that someone prefers."""
+    """The side that an annotator prefers."""
     left, right = (utility(turn.question, turn.question.answers[k]) for k in (turn.left, 1 - turn.left))
     chance = one.left_chance(left, right)
     if abs(2 * chance - 1) < one.indifferent:
@@ -104,7 +104,7 @@ def choice_of(one: Annotator, turn: Turn, utility: Utility, generator: np.random
 
 
 def rating_of(one: Annotator, turn: Turn, utility: Utility, generator: np.random.Generator) -> str:
-    """The rating that someone gives: the utility and their error, rounded."""
+    """The rating that an annotator gives: the utility plus an error, rounded."""
     if generator.random() < one.careless:
         return str(generator.integers(LOWEST, HIGHEST + 1))
     felt = LOWEST + utility(turn.question, turn.question.answers[0]) + generator.logistic(0, one.noise)

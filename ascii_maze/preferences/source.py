@@ -1,8 +1,8 @@
-"""Finds what can be asked: answers to the same maze, in a dataset's pairs or in the predictions of an evaluation.
+"""Finds questions: answers to the same maze, in a dataset's pairs or in the predictions of an evaluation.
 
-Pairs whose walks differ come first, then those that differ in the text alone, each in an order drawn by the seed;
-equal answers are never compared. One layout in ten is kept for validation, with all that is asked of it, and the gold
-questions are about such mazes: what is trained on the answers has seen none of them.
+Pairs with different walks come first, then those that differ only in the text, each in random order by the seed;
+equal answers are never compared. One layout in ten, with all of its questions, is held out for validation, and the
+gold questions use such mazes, so that a model trained on the answers has seen none of them.
 """
 
 import heapq
@@ -23,7 +23,7 @@ from ..metrics.path_validity.scoring import parse_moves, read_maze
 from ..metrics.path_validity.svg import follow
 from .collection import Answer, Mode, Question, drawn, question_id
 
-# Rows of a source that are looked at.
+# Most rows of a source that are read.
 SCANNED = 20_000
 GOLD_QUESTIONS = 64
 KEPT_FOR_VALIDATION = 10  # one layout in so many
@@ -31,7 +31,7 @@ LOWEST, HIGHEST = 1, 5  # ratings
 
 
 class Task(NamedTuple):
-    """A maze with all answers to it."""
+    """A maze with all of its answers."""
 
     maze: Maze
     prompt: list[Message]
@@ -46,14 +46,14 @@ class Asked(NamedTuple):
 
 
 def find_questions(source: str, split: str, limit: int, mode: Mode = "compare", seed: int = 0) -> Asked:
-    """The questions that a source has, the most informative first, at most `limit`; and gold questions.
+    """At most `limit` questions from a source, the most informative first, and gold questions.
 
     Args:
-        source: a dataset with config `preference`, a predictions.parquet, or the folder that holds one.
+        source: a dataset with config `preference`, a predictions.parquet, or a folder with one.
         split: of the dataset, or of the predictions.
 
     Raises:
-        UsageError: the source is neither, or no two of its answers differ.
+        UsageError: the source is none of these, or no two of its answers differ.
         AsciiMazeError: it cannot be read.
     """
     path = predictions_of(source)
@@ -67,7 +67,7 @@ def find_questions(source: str, split: str, limit: int, mode: Mode = "compare", 
 
 
 def predictions_of(source: str) -> Path | None:
-    """The predictions.parquet that a source names, itself or the folder of an evaluation."""
+    """The predictions.parquet that a source names, directly or by the folder of an evaluation."""
     path = Path(source)
     if path.suffix == ".parquet" and path.is_file():
         return path
@@ -88,10 +88,10 @@ def read_pairs(dataset: str, split: str) -> Iterator[Task]:
 
 
 def read_predictions(path: Path, split: str) -> Iterator[Task]:
-    """The answers of an evaluation's models, baselines left out, as one task for each maze.
+    """The answers of an evaluation's models, without baselines, as one task per maze.
 
     Raises:
-        UsageError: the file is no predictions.parquet, or holds walks made step by step.
+        UsageError: the file is not a predictions.parquet, or has step-by-step walks.
     """
     import pyarrow
     import pyarrow.parquet
@@ -120,7 +120,7 @@ def read_predictions(path: Path, split: str) -> Iterator[Task]:
 
 
 def _prompt(path: Path, maze: Maze) -> list[Message]:
-    """The prompt that predictions answer, as results.json beside them has it; without one, in the plain style."""
+    """The prompt of predictions, from the results.json in the same folder; in the plain style if there is none."""
     results = path.parent / "results.json"
     if not results.is_file():
         return prompt_messages(maze)
@@ -132,19 +132,19 @@ def _prompt(path: Path, maze: Maze) -> list[Message]:
 
 
 def layout(maze: Maze) -> str:
-    """The map without S and G, the same for all its rotations and reflections: what splits are decided by."""
+    """The map without S and G, the same for all its rotations and reflections, which determines the split."""
     blank = str.maketrans(START + GOAL, OPEN + OPEN)
     return min("\n".join(rows).translate(blank) for rows in maze.variants())
 
 
 def layouts_for_validation(mazes: Sequence[Maze]) -> set[str]:
-    """One layout in ten, drawn by its hash, at least one if there are two."""
+    """One layout in ten, chosen by hash; at least one if there are two."""
     found = sorted({layout(maze) for maze in mazes}, key=drawn)
     return set(found[: max(len(found) // KEPT_FOR_VALIDATION, int(len(found) > 1))])
 
 
 def _ranked(tasks: Sequence[Task], held_out: set[str], mode: Mode, seed: int) -> Iterator[tuple[tuple, Question]]:
-    """Every question that the tasks have, with what orders them."""
+    """All questions of the tasks, with their sort keys."""
     for task in tasks:
         split = "validation" if layout(task.maze) in held_out else "train"
         for answers in two_of(task.answers) if mode == "compare" else one_of(task.answers):
@@ -157,7 +157,7 @@ def _ranked(tasks: Sequence[Task], held_out: set[str], mode: Mode, seed: int) ->
 
 
 def two_of(answers: Sequence[Answer]) -> Iterator[tuple[Answer, Answer]]:
-    """Every two answers of different text: of two models where there are several, else two samples of the one."""
+    """All pairs of answers with different text: of two models, or of two samples if there is only one model."""
     several = len({answer.model for answer in answers}) > 1
     distinct = list(dict.fromkeys(answers))
     for one, two in combinations(distinct, 2):
@@ -171,7 +171,7 @@ def one_of(answers: Sequence[Answer]) -> Iterator[tuple[Answer]]:
 
 
 def _gold(tasks: Sequence[Task], held_out: set[str], mode: Mode, seed: int) -> list[Question]:
-    """Questions whose answer is certain: a shortest path against a walk through a wall."""
+    """Questions with a known answer: a shortest path against a walk through a wall."""
     found: dict[str, Question] = {}
     for task in sorted(tasks, key=lambda task: drawn(seed, "gold", task.maze)):
         if len(found) >= GOLD_QUESTIONS:
@@ -196,9 +196,10 @@ def _gold(tasks: Sequence[Task], held_out: set[str], mode: Mode, seed: int) -> l
 
 
 def walk_through_wall(maze: Maze) -> str | None:
-    """A shortest path that at one place cuts through a wall to the open ground behind it, and goes on from there.
+    """A walk that follows a shortest path, cuts through one wall to the open ground behind it, and continues from
+    there.
 
-    Which place is drawn from the maze; None where no wall on the path has open ground behind it.
+    The wall is a random one by the maze; None if no wall along the path has open ground behind it.
     """
     path, positions = maze.solve() or "", follow(maze, maze.solve() or "").positions
     cuts = [

@@ -1,4 +1,4 @@
-"""How strong each model is in the eyes of those who compared: Bradley and Terry's model, fitted by `choix`.
+"""The strength of each model in people's comparisons: the Bradley-Terry model, fitted by `choix`.
 
 Paper: Bradley & Terry, "Rank analysis of incomplete block designs", Biometrika 1952.
 """
@@ -10,7 +10,7 @@ import numpy as np
 
 from .schema import Strength
 
-# Keeps the strength of a model that always wins, or never, finite.
+# Regularisation, which keeps the strength of a model that always or never wins finite.
 PRIOR = 0.1
 RESAMPLES = 400
 
@@ -19,8 +19,8 @@ class Comparison(NamedTuple):
     """Two models' answers to one maze, compared by a person.
 
     Attributes:
-        won: 1 where `model` won, 0 where `other` did, 0.5 for a tie.
-        maze: the text that both answered.
+        won: 1 if `model` won, 0 if `other` did, 0.5 for a tie.
+        maze: its text.
     """
 
     model: str
@@ -30,7 +30,7 @@ class Comparison(NamedTuple):
 
 
 def strengths(comparisons: Sequence[Comparison], seed: int = 0) -> list[Strength]:
-    """The strength of every model, the strongest first; empty where there are not two models."""
+    """The strength of every model, the strongest first; empty if there are fewer than two models."""
     models = sorted({name for one, two, _, _ in comparisons if one != two for name in (one, two)})
     if len(models) < 2:
         return []
@@ -57,7 +57,7 @@ def strengths(comparisons: Sequence[Comparison], seed: int = 0) -> list[Strength
 
 
 def _wins_by_maze(models: Sequence[str], comparisons: Sequence[Comparison]) -> np.ndarray:
-    """How often one model won against another, float (mazes, models, models)."""
+    """Number of wins of each model against each other one, float (mazes, models, models)."""
     mazes = {maze: k for k, maze in enumerate(dict.fromkeys(maze for *_, maze in comparisons))}
     wins = np.zeros((len(mazes), len(models), len(models)))
     for one, two, won, maze in comparisons:

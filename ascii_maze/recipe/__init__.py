@@ -1,10 +1,10 @@
-"""Recipes: flat YAML -> checked dataclasses, with `extends:`, overrides from the command line and did-you-mean.
+"""Recipes: flat YAML -> checked dataclasses, with `extends:`, command-line overrides and did-you-mean hints.
 
     recipe = load_recipe("recipes/tiny/sft.yaml", ["--learning_rate", "2e-3"])
-    arguments = parse_recipe(recipe)          # imports TRL; everything above is instant
+    arguments = parse_recipe(recipe)          # imports TRL, which takes seconds
 
 A recipe holds `method:`, the fields of that method's TRL config, of TRL's ModelConfig and ScriptArguments, and of
-`RunArguments`. Values are checked by the same parser whether they stand in the file or on the command line.
+`RunArguments`. Values from the file and from the command line are checked by the same parser.
 
 methods         the registry of methods
 run_metrics     metrics.json of a finished run: its type, reader and writer

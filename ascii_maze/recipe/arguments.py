@@ -1,4 +1,4 @@
-"""A recipe as dataclasses: what ascii-maze adds to TRL's arguments, and all of them together."""
+"""The dataclasses of a recipe: ascii-maze's own arguments, and all of them together with TRL's."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,11 +8,11 @@ from ..configuration import parse_weights
 
 @dataclass(frozen=True)
 class Budget:
-    """How much a run may use of one thing, the same for every method.
+    """A limit on what a run may use, in a unit that is the same for every method.
 
     Attributes:
-        unit: `tokens` (prompts and answers that the trained model read, generated ones too), `seconds` or `steps`.
-        amount: how many.
+        unit: `tokens` (prompts and answers read by the trained model, including generated ones), `seconds` or `steps`.
+        amount: number of units.
     """
 
     unit: str
@@ -33,7 +33,7 @@ class Budget:
 
 @dataclass
 class RunArguments:
-    """What ascii-maze adds to TRL's own arguments."""
+    """The arguments that ascii-maze adds to TRL's."""
 
     adapter_name_or_path: str | None = field(
         default=None,

@@ -20,7 +20,7 @@ def parse_recipe(recipe: Recipe) -> Arguments:
     """Check every key and value against the dataclasses of the method; imports TRL.
 
     Raises:
-        RecipeError: an unknown key, a value of the wrong type, or values that do not go together.
+        RecipeError: an unknown key, a value of the wrong type, or values that contradict each other.
     """
     classes = _classes(recipe)
     arguments = Arguments(*_parse(recipe, classes))
@@ -30,7 +30,7 @@ def parse_recipe(recipe: Recipe) -> Arguments:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Check every key and value as `parse_recipe` does, but for what depends on this machine; imports TRL.
+    """Check every key and value as `parse_recipe` does, except what depends on this machine; imports TRL.
 
     Raises:
         RecipeError: an unknown key, or a value of the wrong type.
@@ -38,13 +38,13 @@ def check_recipe(recipe: Recipe) -> None:
     config, *others = _classes(recipe)
     for part in _parse(recipe, tuple(others)):
         _check_values(recipe, type(part), vars(part))
-    # TRL's config asks for the devices as soon as there is one.
+    # TRL's config queries the devices as soon as it is created.
     with _refused(recipe):
         _check_values(recipe, config, vars(_parser(recipe, (config,)).parse_args(_all_words(recipe, (config,)))))
 
 
 def _classes(recipe: Recipe) -> tuple[type, ...]:
-    """The dataclasses whose fields a recipe sets, in the order of `Arguments`; its keys are checked against them."""
+    """The dataclasses whose fields a recipe sets, in the order of `Arguments`; also checks its keys against them."""
     from trl import ModelConfig, ScriptArguments
 
     classes = (METHODS[recipe.method].config_class(), ModelConfig, ScriptArguments, RunArguments)
@@ -56,20 +56,20 @@ def _classes(recipe: Recipe) -> tuple[type, ...]:
 
 
 def with_values(recipe: Recipe, arguments: Arguments) -> Recipe:
-    """The recipe with a number or a truth value wherever a text was given for one: `--learning_rate 2e-3` and
-    `--load_in_4bit false` stay texts until it is known that no name is meant.
+    """The recipe with text converted to numbers and booleans where a field has that type: `--learning_rate 2e-3` and
+    `--load_in_4bit false` stay text until the type of the field is known.
     """
     parsed = {key: value for part in vars(arguments).values() for key, value in vars(part).items()}
     read = {
         key: parsed[key]
         for key, value in recipe.values.items()
-        if isinstance(value, str) and isinstance(parsed.get(key), int | float)  # a truth value is an int
+        if isinstance(value, str) and isinstance(parsed.get(key), int | float)  # bool is an int
     }
     return dataclasses.replace(recipe, values={**recipe.values, **read})
 
 
 def _check_values(recipe: Recipe, cls: type, values: dict[str, Any]) -> None:
-    kinds = typing.get_type_hints(cls)  # the parser has changed those of the fields
+    kinds = typing.get_type_hints(cls)  # the parser has changed the types in the fields
     for key in kinds.keys() & recipe.values.keys():
         _check_value(recipe, key, str(kinds[key]), values[key])
 
@@ -88,7 +88,7 @@ def _check_value(recipe: Recipe, key: str, kind: str, value: Any) -> None:
 
 
 def parse_model(recipe: Recipe):
-    """TRL's ModelConfig of a recipe alone: what an adapter needs to be loaded again, on whatever machine."""
+    """Only TRL's ModelConfig of a recipe, which suffices to load an adapter on any machine."""
     from trl import ModelConfig
 
     return _parse(recipe, (ModelConfig,))[0]
@@ -117,7 +117,7 @@ def _parser(recipe: Recipe, classes: tuple[type, ...]):
 
 @contextlib.contextmanager
 def _refused(recipe: Recipe) -> Iterator[None]:
-    """Turn whatever the checks of TRL and transformers raise on untrusted values into a RecipeError."""
+    """Turn any exception from the checks of TRL and transformers on untrusted values into a RecipeError."""
     try:
         yield
     except RecipeError:
@@ -142,7 +142,7 @@ def _as_words(recipe: Recipe, key: str, value: Any) -> list[str]:
         return [f"--{key}={json.dumps(value, default=str)}"]
     if isinstance(value, list):
         for item in value:
-            if isinstance(item, str) and item.startswith("-"):  # it would be taken for another key
+            if isinstance(item, str) and item.startswith("-"):  # it would be parsed as another key
                 raise RecipeError(f"{recipe.path.name}: {key}: '{shown(item)}' is not a value")
         return [f"--{key}", *map(str, value)]
     return [f"--{key}={str(value).lower() if isinstance(value, bool) else value}"]

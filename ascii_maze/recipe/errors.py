@@ -1,4 +1,4 @@
-"""The error of a recipe, and untrusted values as its one line shows them."""
+"""The error of a recipe, and the display of untrusted values in it."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from ..errors import UsageError
 
 
 class RecipeError(UsageError):
-    """A recipe that cannot be run, with its file, the key and what was expected."""
+    """A recipe that cannot be run; the message names its file, the key and what was expected."""
 
 
 def shown(value: Any) -> str:
-    """A value, at most 60 characters of it."""
+    """A value as text, cut to 60 characters."""
     return shortened(str(value), 60)
 
 

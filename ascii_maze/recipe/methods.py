@@ -1,7 +1,7 @@
 """The registry of fine-tuning methods: title, paper, columns of the dataset, and TRL's classes.
 
 A method is an entry here, a module of its name in `ascii_maze.training` that makes its trainer, and a recipe. TRL is
-imported when a class is asked for.
+imported when one of its classes is requested.
 """
 
 import importlib
@@ -16,18 +16,18 @@ from ..errors import AsciiMazeError
 
 @dataclass(frozen=True)
 class Method:
-    """A way to fine-tune.
+    """A fine-tuning method.
 
     Attributes:
-        title: the name in full.
+        title: the full name.
         paper: authors and year.
-        arxiv: the paper's number there, by which the Hub links it.
-        columns: of the dataset that it trains on.
-        trl: where TRL's classes are, `module:NAME` for NAMEConfig and NAMETrainer.
-        scores: it trains a reward model, which gives a number and answers no maze.
-        generates: it trains on the model's own completions.
-        stepwise: it can train on walks step by step.
-        verifiable: its reward is the verifiable one, which `random_reward` can replace.
+        arxiv: the paper's arXiv number, by which the Hub links it.
+        columns: columns of the dataset that it trains on.
+        trl: location of TRL's classes, `module:NAME` for NAMEConfig and NAMETrainer.
+        scores: whether it trains a reward model, which gives a number instead of an answer.
+        generates: whether it trains on the model's own completions.
+        stepwise: whether it can train on step-by-step walks.
+        verifiable: whether its reward is the verifiable one, which `random_reward` can replace.
     """
 
     title: str
@@ -47,7 +47,7 @@ class Method:
 
     @property
     def learns_from_answers(self) -> bool:
-        """Whether it trains on answers of a dataset, which may be the model's own, to walk."""
+        """Whether it trains a walker on the answers of a dataset, which may be the model's own."""
         return not (self.scores or self.generates)
 
     def config_class(self) -> type:
@@ -60,7 +60,7 @@ class Method:
 
 
 def _load(place: str) -> type:
-    """A class of TRL's, `module:NAME`; if it has left an experimental module, that of the stable ones.
+    """TRL's class `module:NAME`, from the stable module if it has left the experimental one.
 
     Raises:
         AsciiMazeError: this TRL has no such class.
@@ -113,6 +113,6 @@ METHODS = MappingProxyType(_ENTRIES)
 
 
 def methods_that(accepts: Callable[[Method], bool]) -> str:
-    """The names of the methods of which something is true, as `sft, dpo and kto`, for messages."""
+    """The names of the methods that fulfil a condition, as `sft, dpo and kto`, for messages."""
     *names, last = [name for name, method in METHODS.items() if accepts(method)]
     return f"{', '.join(names)} and {last}" if names else last

@@ -1,4 +1,4 @@
-"""Files -> recipes: YAML, what it extends, and overrides from the command line, before TRL is imported."""
+"""Reads recipes: YAML, the files it extends, and command-line overrides, without importing TRL."""
 
 import contextlib
 import math
@@ -20,14 +20,15 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe with all that it extends and all overrides applied.
+    """A recipe with its extended files and all overrides applied.
 
     Attributes:
         method: one of `METHODS`.
-        values: every other key that was set anywhere, flat.
+        values: all other keys that were set, flat.
         path: the file it was read from.
-        env: variables for the process that trains. They are of a machine and not of a run, so `to_yaml` has none.
-        notes: what was left to the machine and how it was decided, in words; see `training.machine`.
+        env: environment variables of the training process. They belong to a machine, not a run, so `to_yaml` omits
+            them.
+        notes: descriptions of the settings that were chosen for this machine; see `training.machine`.
     """
 
     method: str
@@ -37,7 +38,7 @@ class Recipe:
     notes: tuple[str, ...] = ()
 
     def to_yaml(self) -> str:
-        """The resolved recipe as YAML: it extends nothing, can be run again as it stands, and publishes nothing."""
+        """The resolved recipe as YAML, which extends nothing, can be run again unchanged, and publishes nothing."""
         values = {key: value for key, value in self.values.items() if key != PUSH}
         return yaml.safe_dump({"method": self.method, **values}, sort_keys=False, allow_unicode=True)
 
@@ -58,7 +59,7 @@ def find_recipe(name: str | Path) -> Path:
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with the package: name, such as `recipes/tiny/sft.yaml` -> file."""
+    """The recipes in the package: name, such as `recipes/tiny/sft.yaml` -> file."""
     folders = [folder for folder in (PACKAGE / "recipes", PACKAGE.parent / "recipes") if folder.is_dir()]
     return {
         f"recipes/{file.relative_to(folder)}": file for folder in folders for file in sorted(folder.rglob("*.yaml"))
@@ -66,11 +67,11 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
-    """Read a recipe, what it extends (one file or a list), and `--key value` overrides, the later winning.
+    """Read a recipe, the files it extends (one or a list), and `--key value` overrides; later values win.
 
     Raises:
-        UsageError: no such file, not a flat YAML mapping, a circle of `extends`, an unknown method, a key of
-            `REFUSED_KEYS`, a file that says `push_to_hub`, or a variable that is not of `ENVIRONMENT`.
+        UsageError: no such file, not a flat YAML mapping, circular `extends`, an unknown method, a key of
+            `REFUSED_KEYS`, `push_to_hub` in a file, or a variable that is not in `ENVIRONMENT`.
     """
     path = find_recipe(path)
     values = _read_with_parents(path, ())
@@ -80,7 +81,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
 
 
 def load_resolved(path: Path) -> Recipe:
-    """Read the `recipe.yaml` beside an adapter, which is untrusted and may therefore name no other file.
+    """Read the `recipe.yaml` of an adapter, which is untrusted and therefore may not extend other files.
 
     Raises:
         UsageError: as `load_recipe`, or it extends another recipe.
@@ -145,7 +146,7 @@ def parse_overrides(words: list[str]) -> dict[str, Any]:
     """`--key value`, `--key=value`, `--key one two` and `--flag` -> a mapping.
 
     Raises:
-        RecipeError: a word that belongs to no key.
+        RecipeError: a word does not belong to a key.
     """
     values: dict[str, Any] = {}
     key = None
@@ -162,7 +163,7 @@ def parse_overrides(words: list[str]) -> dict[str, Any]:
 
 
 def override_words(values: Mapping[str, Any]) -> list[str]:
-    """Keys and values as the words that `parse_overrides` reads: a list as several, truth as YAML has it."""
+    """Keys and values as words for `parse_overrides`: lists as several words, booleans as in YAML."""
     return [word for key, value in values.items() for word in (f"--{key}", *_value_words(value))]
 
 
@@ -173,7 +174,7 @@ def _value_words(value: Any) -> list[str]:
 
 
 def _number_or_text(word: str) -> int | float | str:
-    """A number if it would be written like that again. `007`, `7e53216` or `1.10` may be a name or a revision."""
+    """A number if it round-trips to the same text; `007`, `7e53216` or `1.10` may be a name or a revision."""
     for kind in (int, float):
         with contextlib.suppress(ValueError):
             number = kind(word)

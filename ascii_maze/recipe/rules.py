@@ -1,13 +1,13 @@
-"""What a recipe may say: keys that are refused, variables that it may set, bounds of numbers."""
+"""Restrictions on recipes: refused keys, allowed environment variables, bounds of numbers."""
 
 from types import MappingProxyType
 
-# `accelerate launch recipe.yaml` runs the file as Python; this first line is then its program and to YAML just a key.
+# `accelerate launch recipe.yaml` runs the file as Python, with this first line as the program; in YAML it is a key.
 LAUNCHER_KEY = 'if __name__ == "__main__"'
 _NO_TOKEN = "a token does not belong in a recipe; log in with `hf auth login` instead"
-# Publishes the result with the user's login: for the command line alone.
+# Publishes the result with the user's login, so it is allowed only on the command line.
 PUSH = "push_to_hub"
-# Keys that TRL's configs accept, and why they are refused here.
+# Keys that TRL's configs accept but that are refused here, with the reason.
 REFUSED_KEYS = MappingProxyType(
     {
         "token": _NO_TOKEN,
@@ -21,8 +21,8 @@ REFUSED_KEYS = MappingProxyType(
         "log_completions_hub_repo": "nothing is published on the way; leave 'log_completions_hub_repo' out",
     }
 )
-# What `env:` may set: which devices and network cards, how much is told, names in a tracker. Nothing that names a file
-# to load, an address to send to, or a secret: none of NCCL's plugins, no endpoint of the Hub's, no key of a tracker.
+# The variables that `env:` may set: devices and network cards, verbosity, names in a tracker. None names a file to
+# load, an address to send to, or a secret: no NCCL plugin, Hub endpoint, or tracker key.
 ENVIRONMENT = frozenset(
     {
         *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_LAUNCH_BLOCKING", "PYTORCH_ALLOC_CONF"),
@@ -34,7 +34,7 @@ ENVIRONMENT = frozenset(
         *("TRACKIO_PROJECT", "MLFLOW_EXPERIMENT_NAME", "COMET_MODE"),
     }
 )
-# Bounds of numbers that TRL and transformers take unchecked.
+# Bounds of numbers that TRL and transformers do not check.
 LEAST = MappingProxyType(
     dict.fromkeys(
         (

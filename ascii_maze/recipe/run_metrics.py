@@ -1,4 +1,4 @@
-"""Reads and writes metrics.json of a training run: what it cost, and every figure that it logged.
+"""Reads and writes metrics.json of a training run: its cost, and all logged metrics.
 
 The file is written last, so a run whose folder has it is finished.
 """
@@ -21,14 +21,14 @@ class GGUFFile(TypedDict):
 
 
 class OwnAnswers(TypedDict):
-    """What the model itself answered before a run, whose rows are made of it; see `training.own_answers`.
+    """The model's own answers, sampled before a run to make its rows; see `training.own_answers`.
 
     Attributes:
-        mazes: that it was asked.
-        answers: that it gave, to all of them.
-        rows: that these make.
-        tokens: prompts and answers, as often as they were sampled.
-        seconds: of sampling, those before an interruption included.
+        mazes: number of mazes.
+        answers: number of answers to all of them.
+        rows: number of rows made from them.
+        tokens: of prompts and answers, counted once per sample.
+        seconds: of sampling, including those before an interruption.
     """
 
     mazes: int
@@ -39,25 +39,25 @@ class OwnAnswers(TypedDict):
 
 
 class RunMetrics(TypedDict):
-    """What metrics.json holds; the keys that older runs lack are not required.
+    """The content of metrics.json; keys that older runs lack are not required.
 
     Attributes:
         base_model: as the recipe names it; None if it names none.
-        base_gguf: what the base was read from; None where that was no GGUF file.
+        base_gguf: the GGUF file of the base; None if it is not from one.
         steps: optimizer steps.
-        samples: rows read, or rollouts of a method that generates.
+        samples: rows read, or rollouts for a method that generates.
         tokens: prompts and completions that the trained model read, without padding, over all processes.
-        tokens_computed: of `tokens`, those left after reading what rows of a batch share once; where that is done.
-        seconds: of training and evaluation, those before an interruption included.
+        tokens_computed: those of `tokens` that were computed if shared prefixes are read once; absent otherwise.
+        seconds: of training and evaluation, including those before an interruption.
         peak_memory_bytes: of the GPU, or resident memory of the first process on a CPU.
         device: name of the GPU, or `cpu`.
         history: the trainer's log, each line with its `step`.
-        processes: how many trained.
-        started_from: the adapter, as the recipe names it.
+        processes: number of training processes.
+        started_from: the adapter that training started from, as the recipe names it.
         dataset: from `training.data.identify_rows`.
         budget: as in the recipe, `tokens=300000`.
-        chat: how the model reads conversations, see `models.chat.Reading`, and the `ends` of its answers, as tokens.
-        own_answers: of a run whose rows are the model's own; `tokens` and `seconds` have none of them, see `spent`.
+        chat: how conversations are rendered, see `models.chat.Reading`, and the tokens that end answers, `ends`.
+        own_answers: of a run on the model's own answers; not included in `tokens` and `seconds`, see `spent`.
         versions: of the packages.
     """
 
@@ -82,14 +82,14 @@ class RunMetrics(TypedDict):
 
 
 class Spent(NamedTuple):
-    """What a run has read and taken, sampling before its training included."""
+    """The tokens and seconds of a run, including sampling before its training."""
 
     tokens: int
     seconds: float
 
 
 def spent(metrics: RunMetrics) -> Spent:
-    """The cost of a run, by which it is compared with others."""
+    """The cost of a run, for comparisons with other runs."""
     own = metrics.get("own_answers")
     before = Spent(own["tokens"], own["seconds"]) if own else Spent(0, 0.0)
     return Spent(metrics["tokens"] + before.tokens, metrics["seconds"] + before.seconds)
@@ -99,13 +99,13 @@ def read_metrics(folder: Path) -> RunMetrics:
     """Read metrics.json of a finished run.
 
     Raises:
-        UsageError: it cannot be read, or is not what a run writes.
+        UsageError: it cannot be read, or is not the metrics.json of a run.
     """
     return check_metrics(read_json(folder / NAME), str(folder / NAME))
 
 
 def check_metrics(values: dict[str, Any], where: str) -> RunMetrics:
-    """Check that a parsed metrics.json is what a run writes.
+    """Check that a parsed metrics.json has the form that runs write.
 
     Args:
         where: the file's name, for the error.
@@ -121,5 +121,5 @@ def check_metrics(values: dict[str, Any], where: str) -> RunMetrics:
 
 
 def write_metrics(folder: Path, metrics: RunMetrics) -> None:
-    """Write metrics.json, which says that the run in the folder is finished."""
+    """Write metrics.json, which marks the run in the folder as finished."""
     write_text(folder / NAME, json.dumps(metrics, indent=2))

@@ -1,4 +1,4 @@
-"""Renders the templates in `pages/`: the only place that makes a Jinja2 environment. `language` translates pages."""
+"""Renders the templates in `pages/`, in the only Jinja2 environment here. `language` translates pages."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,14 +8,14 @@ PAGES = Path(__file__).resolve().parent / "pages"
 
 
 def render(template: Path, context: Mapping[str, Any]) -> str:
-    """A template filled in, in Jinja2's sandbox; on a page, which is what `.html.jinja` makes, everything is escaped.
+    """A template rendered in Jinja2's sandbox; in pages (`.html.jinja`) everything is escaped.
 
     Args:
-        template: whose folder holds what it includes.
-        context: what it names; a name that is missing is an error, and not an empty place.
+        template: its file; includes are read from the same folder.
+        context: the variables of the template.
 
     Raises:
-        jinja2.UndefinedError: something is missing.
+        jinja2.UndefinedError: a variable is missing.
     """
     from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
     from jinja2.sandbox import SandboxedEnvironment

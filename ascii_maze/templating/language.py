@@ -1,7 +1,7 @@
-"""The words of pages in other languages, from `pages/PAGE.LANGUAGE.yaml`.
+"""Translations of pages, from `pages/PAGE.LANGUAGE.yaml`.
 
-A catalogue maps each English sentence of the code to its translation. What stands inside figures, names of methods and
-splits, and files for programs keep their English words.
+A catalogue maps each English sentence of the code to its translation. Text in figures, names of methods and splits,
+and machine-readable files stay English.
 """
 
 from collections.abc import Callable
@@ -15,25 +15,25 @@ Say = Callable[[str], str]
 
 
 def check_language(language: str) -> None:
-    """Check what `--language` was given.
+    """Check the value of `--language`.
 
     Raises:
-        UsageError: it is none of `LANGUAGES`.
+        UsageError: it is not in `LANGUAGES`.
     """
     if language not in LANGUAGES:
         raise UsageError(f"--language '{language}': expected {' or '.join(LANGUAGES)}")
 
 
 def english(text: str) -> str:
-    """The words as they are written in the code."""
+    """The text unchanged."""
     return text
 
 
 def say_in(page: str, language: str) -> Say:
-    """What puts a page's sentences into a language; a sentence that the catalogue lacks raises KeyError.
+    """The function that translates a page's sentences; it raises KeyError for a sentence that the catalogue lacks.
 
     Args:
-        page: whose catalogue it is, `study` or `mri`.
+        page: `study` or `mri`.
         language: one of `LANGUAGES`.
     """
     return english if language == "en" else catalogue(page, language).__getitem__
@@ -44,6 +44,6 @@ def catalogue(page: str, language: str) -> dict[str, str]:
 
     Args:
         page: `study` or `mri`.
-        language: of `LANGUAGES`, but `en`.
+        language: one of `LANGUAGES` except `en`.
     """
     return read_yaml_mapping(PAGES / f"{page}.{language}.yaml")

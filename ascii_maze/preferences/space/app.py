@@ -1,6 +1,6 @@
-"""A Space on which to draw a maze and watch models walk: the embedded one, and the adapters that lie beside this file.
+"""A Space for drawing a maze and watching models walk: the embedded one, and the adapters next to this file.
 
-`ascii-maze push space` sends it together with the package that it runs on.
+`ascii-maze push space` sends it together with the packages that it needs.
 """
 
 import os
@@ -13,7 +13,7 @@ from ascii_maze.preferences.serving import serve, wait_until_stopped
 
 
 def main() -> None:
-    """Serve the page, as a Space is expected to."""
+    """Serve the page as a Space."""
     players = Players(default_models(Path(__file__).resolve().parent))
     host, port = os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"), int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     serving = serve(play_page(players), host, port)
