@@ -38,7 +38,7 @@ class PlainLoader(yaml.SafeLoader):
         """
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(problem="an alias (*) has no place here", problem_mark=mark)
+            raise yaml.composer.ComposerError(problem="an alias (*) is not allowed here", problem_mark=mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node, deep=False):
@@ -51,7 +51,7 @@ class PlainLoader(yaml.SafeLoader):
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             line = key.start_mark.line + 1
             if isinstance(key, yaml.ScalarNode) and key.value in lines:
-                problem = f"'{key.value[:80]}' stands in line {lines[key.value]} and again in line {line}"
+                problem = f"'{key.value[:80]}' is set in line {lines[key.value]} and again in line {line}"
                 raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
             if isinstance(key, yaml.ScalarNode):
                 lines[key.value] = line
@@ -66,7 +66,7 @@ class PlainLoader(yaml.SafeLoader):
         value = super().construct_yaml_int(node)
         if abs(value) >= 2**63:
             raise yaml.constructor.ConstructorError(
-                problem="a number of more digits than 64 bits hold", problem_mark=node.start_mark
+                problem="a number that does not fit into 64 bits", problem_mark=node.start_mark
             )
         return value
 

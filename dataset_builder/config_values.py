@@ -117,7 +117,7 @@ def _check_together(values: dict[str, Any], where: str) -> None:
     if not _is_whole(values.get("seed", 0)):
         raise UsageError(f"{where}: 'seed' must be a whole number, not {values['seed']!r}")
     if values.get("styles") and values.get("maze_style", "hash") not in ("hash", *values["styles"]):
-        raise UsageError(f"{where}: 'styles' takes the place of 'maze_style', and has no '{values['maze_style']}'")
+        raise UsageError(f"{where}: 'styles' replaces 'maze_style', but does not have '{values['maze_style']}'")
     for split, key in (("test_larger", "larger_sizes"), ("test_unseen", "unseen_generators")):
         if split in values["splits"] and not values.get(key):
             raise UsageError(f"{where}: split '{split}' needs '{key}'")
@@ -153,7 +153,7 @@ def _check_strata(values: dict[str, Any], where: str) -> None:
         if not _is_whole(bins) or not 2 <= bins <= MOST_BINS:
             raise UsageError(f"{where}: 'strata' must be numbers of bins, 2 to {MOST_BINS}, not {bins}")
     if "path_length" in given and "path_lengths" in values:
-        raise UsageError(f"{where}: 'strata' sorts by path length, and 'path_lengths' asks for some; leave one out")
+        raise UsageError(f"{where}: 'strata' and 'path_lengths' both select path lengths; leave one out")
 
 
 def _name(name: Any, where: str) -> str:

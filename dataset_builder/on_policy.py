@@ -90,7 +90,7 @@ def replace_preferences(
         tables = {split: _pairs(config, out, staging, split, walker, samples, on_progress) for split in config.splits}
         if not any(map(len, tables.values())):
             raise AsciiMazeError(
-                f"'{model}' gives no pairs: on no maze does one of its {samples} answers arrive and another do worse"
+                f"'{model}' gives no pairs: on no maze is one of its {samples} answers valid and another worse"
             )
         files = {path: digest for path, digest in record["files"].items() if not path.startswith("preference/")}
         for split, table in tables.items():

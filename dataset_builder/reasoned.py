@@ -59,7 +59,7 @@ def others_of(widths: np.ndarray, heights: np.ndarray) -> np.ndarray:
     """
     count = len(widths)
     if count == 1:
-        raise UsageError("'corrupt' thinks of another maze of the split, and there is one alone; ask for more rows")
+        raise UsageError("'corrupt' needs another maze of the split, and there is only one; ask for more rows")
     sizes = widths.astype(np.int64) << 32 | heights
     order = np.argsort(sizes, kind="stable")
     ordered = sizes[order]

@@ -115,7 +115,7 @@ def _fault(record: Any) -> str | None:
     for key, counts in (counted | {"layouts_shared_between_splits": layouts}).items():
         for name, count in counts.items():
             if not _is_count(count):
-                return f"says {str(count)[:40]!r} of {name!r} in '{key}', not how many"
+                return f"says {str(count)[:40]!r} of {name!r} in '{key}', not a count"
     for path, digest in record["files"].items():
         if not _FILE.fullmatch(path):
             return f"names a file that no build makes: {path[:200]!r}"

@@ -90,7 +90,9 @@ def missing_files(record: BuildRecord, out: Path) -> list[str]:
     missing = [path for path in ("README.md", *record["files"]) if not (out / path).is_file()]
     for path, digest in record["files"].items():
         if path not in missing and sha256_of(out / path) != digest:
-            raise UsageError(f"{out / path} is not as it was built; remove it, and the same command makes it again")
+            raise UsageError(
+                f"{out / path} has changed since it was built; remove it, and the same command makes it again"
+            )
     return missing
 
 

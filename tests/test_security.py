@@ -129,7 +129,7 @@ def test_keys_that_would_run_code_publish_or_carry_a_secret_are_refused(recipe, 
 def test_a_recipe_publishes_nothing_unless_the_command_says_so(recipe, tmp_path):
     pushing = recipe("method: sft\npush_to_hub: true\nhub_model_id: org/x\n").rename(tmp_path / "pushing.yaml")
     for path in (pushing, recipe("extends: pushing.yaml\n")):
-        with pytest.raises(UsageError, match="a file does not publish what it trains; give --push_to_hub true"):
+        with pytest.raises(UsageError, match="a file may not publish what it trains; give --push_to_hub true"):
             load_recipe(path)
     asked = load_recipe(recipe("method: sft\n"), ["--push_to_hub", "true"])
     assert asked.values["push_to_hub"] == "true"
@@ -202,7 +202,7 @@ def test_no_shipped_recipe_needs_what_a_resolved_one_may_not():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: &a [1]\nb: *a\n", r"line 2, column 4: not YAML: an alias \(\*\) has no place here"),
+        ("a: &a [1]\nb: *a\n", r"line 2, column 4: not YAML: an alias \(\*\) is not allowed here"),
         ("a: &a [*a]\n", "an alias"),
         ("".join(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 10)), "an alias"),
         ("a: " + "[" * 5000, "not YAML"),

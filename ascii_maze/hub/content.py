@@ -86,4 +86,4 @@ def parse_card(repo_type: str, text: str) -> Any:
     try:
         return {"dataset": DatasetCard, "model": ModelCard, "space": SpaceCard}[repo_type](text)
     except Exception as error:  # YAML errors, and any that the card classes raise on malformed values
-        raise UsageError(f"README.md: its head is not valid: {' '.join(str(error).split())}") from error
+        raise UsageError(f"README.md: its metadata is not valid: {' '.join(str(error).split())}") from error

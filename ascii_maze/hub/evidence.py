@@ -86,7 +86,7 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
         }
         if found["results"] and "stepwise" in found["results"]["settings"]:
             if folders:
-                raise UsageError(f"{folder} is of walks step by step; a card shows results of whole paths: name those")
+                raise UsageError(f"{folder} has step-by-step walks; a card shows whole paths: name a folder of those")
             continue
         if folders and not any(found.values()):
             raise UsageError(

@@ -106,11 +106,15 @@ def prepare_preferences(folder: Path, contents: dict[str, Content], wishes: Wish
         raise UsageError(f"{PREFERENCES} has no 'files'; `ascii-maze agreement` writes it again")
     found = {path for path in contents if path.endswith(".parquet")}
     for path in sorted(found ^ set(listed)):
-        said = "is not there" if path in listed else "is not of this export"
-        raise UsageError(f"{path} {said}, says {PREFERENCES}; `ascii-maze agreement` exports the answers again")
+        said = "is missing" if path in listed else "is not part of this export"
+        raise UsageError(
+            f"{path} {said}, according to {PREFERENCES}; `ascii-maze agreement` exports the answers again"
+        )
     for path, digest in listed.items():
         if sha256(contents[path]) != digest:
-            raise UsageError(f"{path} is not as it was exported; `ascii-maze agreement` exports the answers again")
+            raise UsageError(
+                f"{path} has changed since it was exported; `ascii-maze agreement` exports the answers again"
+            )
     card = read(contents["README.md"]).decode()
     snippet = re.compile(r'load_dataset\("[^"\n]*"')
     return {"README.md": snippet.sub(f'load_dataset("{wishes.repo}"', card, count=1).encode()}

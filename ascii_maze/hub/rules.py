@@ -91,7 +91,7 @@ def _broken_in_index(index: Any) -> Iterator[str]:
                 if not is_hub_name(dataset):
                     yield f"'model-index' names the dataset '{dataset}', which is not a name on the Hub"
     except (KeyError, TypeError, AttributeError) as error:
-        yield f"'model-index' is not as the Hub reads it: {error}"
+        yield f"'model-index' is not in the Hub's format: {error}"
 
 
 def broken_results(entries: Any) -> Iterator[str]:
@@ -101,7 +101,7 @@ def broken_results(entries: Any) -> Iterator[str]:
     try:
         parsed = parse_eval_result_entries(entries)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        yield f"not as the Hub reads it: {error}"
+        yield f"not in the Hub's format: {error}"
         return
     for entry in parsed:
         if "/" not in entry.dataset_id or not is_hub_name(entry.dataset_id):

@@ -214,9 +214,9 @@ def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[s
     card = parse_card(spec.repo_type, read(contents["README.md"]).decode()).data.to_dict()
     missing = [key for key in spec.card_keys if not card.get(key)]
     if missing:
-        raise UsageError(f"{where}: no {', '.join(missing)} in its head")
+        raise UsageError(f"{where}: no {', '.join(missing)} in its metadata")
     for broken in broken_rules(spec.repo_type, card):
-        raise UsageError(f"{where}: the Hub would not take its head: {broken}")
+        raise UsageError(f"{where}: the Hub would reject its metadata: {broken}")
     for path in [path for path in contents if path.startswith(".eval_results/")]:
         for broken in broken_results(yaml.safe_load(read(contents[path]))):
             raise UsageError(f"{folder / path}: {broken}")

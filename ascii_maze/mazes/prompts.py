@@ -101,7 +101,7 @@ def format_completion(maze: Maze, path: str, style: PromptStyle = PLAIN, other: 
     if style.reasoning == "none":
         return answer
     if style.reasoning == "corrupt" and other is None:
-        raise ValueError("style 'corrupt' thinks of another maze; give one")
+        raise ValueError("style 'corrupt' needs another maze; give one")
     return wrap(think(other if style.reasoning == "corrupt" and other else maze, style.reasoning), answer)
 
 

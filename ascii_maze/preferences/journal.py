@@ -257,5 +257,5 @@ def withdraw(folder: Path, annotator: str) -> int:
         left += [Event("withdrawn", 0, "", event.question, repeat=event.repeat) for event in mine]
         write_text(path, "".join(json.dumps(event._asdict(), ensure_ascii=False) + "\n" for event in left))
     if not count:
-        raise UsageError(f"nobody called '{annotator}' has answered in {folder}")
+        raise UsageError(f"no annotator named '{annotator}' has answered in {folder}")
     return count

@@ -116,5 +116,5 @@ def read_guideline(path: Path | None, mode: Mode) -> str:
     except (OSError, UnicodeError) as error:
         raise UsageError(f"cannot read the guideline {place}: {reason(error)}") from error
     if len(text) > MOST_GUIDELINE:
-        raise UsageError(f"the guideline {place} has {len(text):,} characters; nobody reads more than a page")
+        raise UsageError(f"the guideline {place} has {len(text):,} characters; expected at most {MOST_GUIDELINE:,}")
     return text

@@ -67,10 +67,10 @@ class RunArguments:
         default=None, metadata={"help": "Stop after this many evaluations without a better eval_valid."}
     )
     hub_base_model: str | None = field(
-        default=None, metadata={"help": "With push_to_hub: the Hub id of the base, where model_name_or_path is local."}
+        default=None, metadata={"help": "With push_to_hub: the Hub id of the base, if model_name_or_path is local."}
     )
     cpu_batch_size: int | None = field(
-        default=None, metadata={"help": "Most rows at once without CUDA; a step still has as many as the recipe says."}
+        default=None, metadata={"help": "Largest batch without CUDA; the rows per step stay those of the recipe."}
     )
     chat_template: str | None = field(
         default=None,
@@ -80,14 +80,15 @@ class RunArguments:
         default=None, metadata={"help": "Let the model think before it answers, as its chat template has it."}
     )
     thinking_tokens: int | None = field(
-        default=None, metadata={"help": "Tokens that a thought may take, beside the answer's; 1,024 by default."}
+        default=None, metadata={"help": "Most tokens of a thought, in addition to the answer's; 1,024 by default."}
     )
     budget: str | None = field(
-        default=None, metadata={"help": "Stop after tokens=N, seconds=N or steps=N, whatever else the recipe says."}
+        default=None,
+        metadata={"help": "Stop after tokens=N, seconds=N or steps=N, in addition to the recipe's other limits."},
     )
     random_reward: bool = field(
         default=False,
-        metadata={"help": "For GRPO, a control: reward completions at random, whatever they say."},
+        metadata={"help": "For GRPO, a control: reward completions at random, regardless of content."},
     )
     stepwise: str | None = field(
         default=None,
@@ -101,7 +102,7 @@ class RunArguments:
     )
     shared_prefix: str = field(
         default="auto",
-        metadata={"help": "Read what the rows of a batch begin with once: auto (where it is exact), true or false."},
+        metadata={"help": "Read the common prefix of a batch's rows once: auto (if that is exact), true or false."},
     )
 
     def __post_init__(self):

@@ -76,7 +76,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
     path = find_recipe(path)
     values = _read_with_parents(path, ())
     if values.get(PUSH):
-        raise RecipeError(f"{path.name}: a file does not publish what it trains; give --{PUSH} true with the command")
+        raise RecipeError(f"{path.name}: a file may not publish what it trains; give --{PUSH} true with the command")
     return _checked({**values, **parse_overrides(overrides or [])}, path)
 
 
@@ -88,7 +88,7 @@ def load_resolved(path: Path) -> Recipe:
     """
     values = read_yaml_mapping(path)
     if "extends" in values:
-        raise RecipeError(f"{path}: it extends another recipe, and that of a finished run does not")
+        raise RecipeError(f"{path}: it extends another recipe, but that of a finished run extends none")
     return _checked(values, path)
 
 
@@ -115,16 +115,14 @@ def _environment(env: Any, path: Path) -> dict[str, str]:
         if name not in ENVIRONMENT:
             raise RecipeError(
                 f"{path.name}: 'env' may not set '{name}'{did_you_mean(str(name), ENVIRONMENT)}; SECURITY.md lists "
-                "what it may, all else is for your shell"
+                "the allowed ones; set others in your shell"
             )
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in env.items()}
 
 
 def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
     if path in children:
-        raise RecipeError(
-            f"{path.name}: 'extends' goes round in a circle: {' -> '.join(p.name for p in (*children, path))}"
-        )
+        raise RecipeError(f"{path.name}: 'extends' is circular: {' -> '.join(p.name for p in (*children, path))}")
     values = read_yaml_mapping(path)
     values.pop(LAUNCHER_KEY, None)
     extends = values.pop("extends", None)

@@ -73,7 +73,9 @@ def settle_base(values: dict[str, Any], device: Device) -> Decision:
     base = find_named(f"{name}@{revision}" if apart else name)
     changes = {"model_name_or_path": base.name, **({"model_revision": base.revision} if base.revision else {})}
     gguf, stands_in = identify_gguf(base.name), base.is_local and base.name != name
-    notes = [f"base: '{name}' is neither in reach nor in the Hub's cache; {base} stands in for it"] * stands_in
+    notes = [
+        f"base: '{name}' is not in the Hub's cache and the Hub cannot be reached; using {base} instead"
+    ] * stands_in
     return changes, notes + ([f"base: {in_words(gguf)}"] if gguf else [])
 
 

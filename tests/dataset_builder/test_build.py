@@ -182,7 +182,7 @@ def test_every_row_thinks_in_its_own_way_before_either_answer(tmp_path):
 
 def test_a_row_alone_has_no_other_maze_to_think_of(tmp_path):
     config = dataclasses.replace(CONFIG, splits={"train": 1}, larger_sizes={}, reasoning={"corrupt": 1})
-    with pytest.raises(UsageError, match="'corrupt' thinks of another maze of the split, and there is one alone"):
+    with pytest.raises(UsageError, match="'corrupt' needs another maze of the split, and there is only one"):
         build(config, tmp_path / "data")
     assert others_of(np.array([3, 4, 3, 5, 3]), np.array([3, 4, 3, 5, 3])).tolist() == [2, 2, 4, 4, 0]
 
@@ -199,7 +199,7 @@ def test_a_kind_of_mazes_that_a_style_cannot_say_is_refused_before_the_build(tmp
         CONFIG, generators={"depth_first": 1, "open_rooms": 1}, styles={"hash": 1, "cells": 1}
     )
     with pytest.raises(
-        UsageError, match=r"^open_rooms 4x3: style 'cells' cannot say this maze: .* leave out the style"
+        UsageError, match=r"^open_rooms 4x3: style 'cells' cannot write this maze: .* leave out the style"
     ):
         build(config, tmp_path / "data")
     assert not (tmp_path / "data").exists()

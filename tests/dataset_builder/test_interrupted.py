@@ -169,7 +169,7 @@ def test_a_file_that_somebody_changed_is_kept_and_said(tmp_path):
     build(CONFIG, tmp_path)
     changed = tmp_path / "prompts" / "train-00000-of-00001.parquet"
     changed.write_bytes(b"mine")
-    with pytest.raises(UsageError, match=r"train-00000-of-00001.parquet is not as it was built; remove it"):
+    with pytest.raises(UsageError, match=r"train-00000-of-00001.parquet has changed since it was built; remove it"):
         build(CONFIG, tmp_path)
     assert changed.read_bytes() == b"mine"
 

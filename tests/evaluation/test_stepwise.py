@@ -205,7 +205,7 @@ def test_the_oldest_exchanges_are_forgotten_first():
     assert kept[1]["role"] == "user"
     assert 4 <= len(kept) < len(talk)
     assert within_context(tokenizer, None, talk, 10) == talk
-    with pytest.raises(AsciiMazeError, match="no observation fits beside a turn of 59"):
+    with pytest.raises(AsciiMazeError, match="no observation fits in addition to a turn of 59"):
         within_context(tokenizer, 60, talk, 59)
 
 
@@ -247,7 +247,7 @@ def test_names_and_files_that_cannot_walk_are_refused(dataset, tmp_path):
 
 def test_a_card_shows_whole_paths(walked, tmp_path):
     out, _, _ = walked
-    with pytest.raises(UsageError, match="is of walks step by step"):
+    with pytest.raises(UsageError, match="has step-by-step walks"):
         find_evidence(tmp_path, "tiny", [out])
 
 

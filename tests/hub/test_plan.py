@@ -97,7 +97,7 @@ def test_an_adapter_of_a_local_base_must_name_one_on_the_hub(adapter, base, monk
     with pytest.raises(UsageError, match=r"'\./here' is not a model on the Hub"):
         plan_push("adapter", adapter, "org/sft", base_model="./here")
     (adapter / "README.md").write_text("---\ntags: [\n---\n")
-    with pytest.raises(UsageError, match=r"README.md: its head is not valid"):
+    with pytest.raises(UsageError, match=r"README.md: its metadata is not valid"):
         plan_push("adapter", adapter, "org/sft", base_model="org/tiny")
 
 
@@ -140,8 +140,8 @@ def append(pattern, text):
             lambda folder: shutil.copy(next((folder / "mazes").glob("train-*")), folder / "mazes" / "more.parquet"),
             "mazes/more.parquet is not part of this build",
         ),
-        (spoil_card("license: apache-2.0\n", ""), "README.md: no license in its head"),
-        (spoil_card("license:", "license: ["), "README.md: its head is not valid"),
+        (spoil_card("license: apache-2.0\n", ""), "README.md: no license in its metadata"),
+        (spoil_card("license:", "license: ["), "README.md: its metadata is not valid"),
         (spoil_card("mazes/train-", "maze/train-"), r"config 'mazes' names maze/train-\*.parquet, which is not there"),
         (append("README.md", f"\ntoken {SECRETS['API key']}"), r"README.md, line \d+: .* a credential .API key."),
     ],

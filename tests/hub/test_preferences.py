@@ -58,9 +58,12 @@ def test_a_second_push_sends_nothing(push, collected):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda folder: next(folder.glob("preference/train-*")).write_bytes(b"x"), "is not as it was exported"),
-        (lambda folder: next(folder.glob("preference/train-*")).unlink(), "is not there"),
-        (lambda folder: (folder / "preference" / "more.parquet").write_bytes(b"x"), "is not of this export"),
+        (
+            lambda folder: next(folder.glob("preference/train-*")).write_bytes(b"x"),
+            "has changed since it was exported",
+        ),
+        (lambda folder: next(folder.glob("preference/train-*")).unlink(), "is missing"),
+        (lambda folder: (folder / "preference" / "more.parquet").write_bytes(b"x"), "is not part of this export"),
         (lambda folder: (folder / "preferences.json").write_text("{}"), "has no 'files'"),
         (lambda folder: (folder / "README.md").unlink(), "lacks README.md"),
     ],

@@ -36,7 +36,7 @@ def test_what_the_hub_takes(kind, head):
         ("model", {"datasets": ["outputs/a/b"]}, "'datasets' names 'outputs/a/b'"),
         ("model", {"tags": ["maze", 7]}, "'tags' holds 7, which is not text"),
         ("model", {"model-index": [{"results": []}]}, "'model-index' has an entry without a 'name'"),
-        ("model", {"model-index": [{"name": "x"}]}, "'model-index' is not as the Hub reads it: 'results'"),
+        ("model", {"model-index": [{"name": "x"}]}, "'model-index' is not in the Hub's format: 'results'"),
         (
             "model",
             {"model-index": [{"name": "x", "results": [{**RESULT, "task": {}, "metrics": [{"type": "x"}]}]}]},
@@ -66,7 +66,7 @@ def test_what_it_does_not_take_is_named(kind, head, message):
             "'ascii-maze' is not a dataset",
         ),
         ([{"dataset": {"id": "org/x", "task_id": "test", "revision": "v1"}, "value": 0.5}], "'v1' is not a commit"),
-        ([{"value": 0.5}], "not as the Hub reads it"),
+        ([{"value": 0.5}], "not in the Hub's format"),
     ],
 )
 def test_results_that_the_hub_does_not_take(entries, message):

@@ -32,7 +32,7 @@ def test_from_stdin_to_a_file(tmp_path, monkeypatch):
 
 def test_what_cannot_be_converted_is_one_line(tmp_path):
     (tmp_path / "open.txt").write_text("S.\n.G")
-    with pytest.raises(MazeError, match=r"^style 'cells' cannot say this maze: expected a lattice"):
+    with pytest.raises(MazeError, match=r"^style 'cells' cannot write this maze: expected a lattice"):
         convert(str(tmp_path / "open.txt"), "cells")
     with pytest.raises(UsageError, match="--to: unknown maze style 'cell'; did you mean 'cells'"):
         convert(str(tmp_path / "open.txt"), "cell")

@@ -74,7 +74,7 @@ def test_any_other_map_comes_back_or_is_refused_with_the_reason(maze, style):
         assert Maze.from_text(maze.to_ascii(style), style) == maze
     except MazeError as error:
         said = str(error)
-    assert not said or (STYLES[style].cells and said.startswith(f"style '{style}' cannot say this maze: "))
+    assert not said or (STYLES[style].cells and said.startswith(f"style '{style}' cannot write this maze: "))
 
 
 @given(lattices() | lattices(open_places=True) | maps().map(Maze.from_ascii), st.sampled_from(sorted(STYLES)))
@@ -132,7 +132,7 @@ def test_a_text_of_several_styles_is_refused_and_read_by_the_named_one(text):
     ],
 )
 def test_what_a_style_cannot_say(text, style, reason):
-    with pytest.raises(MazeError, match=f"style '{style}' cannot say this maze: ") as error:
+    with pytest.raises(MazeError, match=f"style '{style}' cannot write this maze: ") as error:
         Maze.from_ascii(text).to_ascii(style)
     assert reason in str(error.value)
 

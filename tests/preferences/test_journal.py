@@ -104,7 +104,7 @@ def test_what_is_withdrawn_is_nowhere_on_the_disk(tmp_path):
         ("withdrawn", "q0", None, None, None),
         ("withdrawn", "q3", None, None, None),
     ]
-    with pytest.raises(UsageError, match="nobody called 'ana'"):
+    with pytest.raises(UsageError, match="no annotator named 'ana'"):
         withdraw(tmp_path, "ana")
 
 

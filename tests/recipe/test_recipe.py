@@ -155,7 +155,7 @@ def test_a_name_that_looks_like_a_number_stays_as_it_is(write, text):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("seed: 1\nseed: 2", r"bad\.yaml, line 5.*'seed' stands in line 4 and again in line 5"),
+        ("seed: 1\nseed: 2", r"bad\.yaml, line 5.*'seed' is set in line 4 and again in line 5"),
         ("lora_target_modules: [--trust_remote_code=true]", "'--trust_remote_code=true' is not a value"),
         ("learning_rate: .nan", "learning_rate is nan; expected a finite number of at least 0"),
         ("learning_rate: .inf", "learning_rate is inf"),
@@ -163,8 +163,8 @@ def test_a_name_that_looks_like_a_number_stays_as_it_is(write, text):
         ("neftune_noise_alpha: -1", "neftune_noise_alpha is -1; expected a finite number of at least 0"),
         ("learning_rate: -1.0", r"learning_rate is -1\.0; expected a finite number of at least 0"),
         ("weight_decay: .nan", "weight_decay is nan"),
-        ("max_steps: 1" + "0" * 400, "not YAML: a number of more digits than 64 bits hold"),
-        ("warmup_steps: {a: 1, a: 2}", "'a' stands in line 4 and again in line 4"),
+        ("max_steps: 1" + "0" * 400, "not YAML: a number that does not fit into 64 bits"),
+        ("warmup_steps: {a: 1, a: 2}", "'a' is set in line 4 and again in line 4"),
         ("seed: '1" + "0" * 400 + "'", r"seed is 100.*\.\.\.; expected a finite number"),
         ("max_steps: 1" + "0" * 5000, "not YAML"),
         ("seed: -1", "seed is -1; expected a finite number of at least 0 and at most 4294967295"),
@@ -204,7 +204,7 @@ def test_what_a_stranger_may_write_is_refused_in_one_short_line(write, line, mes
         ("", "expected lines of the form"),
         ("method: !!python/object/apply:os.system ['true']\n", "not YAML"),
         ("method: sft\nextends: nothing.yaml\n", "extends 'nothing.yaml', but there is no file"),
-        ("method: sft\nextends: bad.yaml\n", "goes round in a circle"),
+        ("method: sft\nextends: bad.yaml\n", "'extends' is circular"),
         ("method: sft\nhub_token: abc\n", "a token does not belong in a recipe"),
     ],
 )

@@ -113,7 +113,9 @@ def test_the_plan_names_the_file_that_stands_in(tmp_path, monkeypatch):
     write_gguf(packaged.packaged_model())
     settled = settle(load_recipe("recipes/sft.yaml"), CPU)
     assert settled.values["model_name_or_path"] == str(packaged.packaged_model())
-    assert settled.notes[0].startswith(f"base: '{packaged.HUB_ID}' is neither in reach nor in the Hub's cache; ")
+    assert settled.notes[0].startswith(
+        f"base: '{packaged.HUB_ID}' is not in the Hub's cache and the Hub cannot be reached; "
+    )
     assert settled.notes[1].startswith(f"base: {packaged.FILE} (sha256 ")
     pinned = load_recipe("recipes/sft.yaml", ["--model_revision", "v1"])
     assert settle(pinned, CPU).values["model_name_or_path"] == packaged.HUB_ID

@@ -157,9 +157,11 @@ def test_calibration_error_by_hand():
 
 def test_a_walker_is_no_reward_model_and_a_reward_model_no_walker(dataset, sft_run, method_runs, train, tmp_path):
     words = method_settings("rlhf", dataset, method_runs, sft_run[0], output_dir=tmp_path / "run")
-    with pytest.raises(AsciiMazeError, match="sft' cannot serve here: it writes paths, and is not a reward model"):
+    with pytest.raises(AsciiMazeError, match="sft' cannot be used here: it writes paths, and is not a reward model"):
         train("recipes/tiny/rlhf.yaml", [*words, "--reward_model_name_or_path", str(sft_run[0])])
-    with pytest.raises(AsciiMazeError, match="reward' cannot serve here: it is a reward model, which writes no paths"):
+    with pytest.raises(
+        AsciiMazeError, match="reward' cannot be used here: it is a reward model, which writes no paths"
+    ):
         evaluate(
             {"reward": str(method_runs / "reward")}, str(dataset), ["test"], tmp_path / "evaluation", Options(limit=1)
         )

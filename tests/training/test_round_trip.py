@@ -68,15 +68,15 @@ BROKEN = {
     "whole": (chatml(), None),
     "an empty thought": (chatml(before="<think>\\n\\n</think>\\n\\n"), "before the answer"),
     "trimmed": (chatml(content="m.content.strip()"), "trims the maze"),
-    "rewritten": (chatml(content="m.content.replace('#', '%')"), "does not show the maze as it is"),
+    "rewritten": (chatml(content="m.content.replace('#', '%')"), "changes the maze"),
     "no prefix": (chatml(generation="<|im_start|>assistant\\n<think>\\n"), "not a prefix of prompt and answer"),
     "no end": (chatml(after=""), "no token that ends an answer"),
-    "more after the end": (chatml(after="<|im_end|>\\n"), "goes on after the end"),
+    "more after the end": (chatml(after="<|im_end|>\\n"), "continues after the end"),
     "no rules": (chatml(rules="false"), "leaves out the rules"),
     "two beginnings": (chatml(first="<bos><bos>"), "begins with two <bos>"),
     "no blanks": (
         chatml(content="(m.content.replace(' ', '') if m.role == 'assistant' else m.content)"),
-        "of the answer",
+        "writes the answer",
     ),
 }
 

@@ -76,7 +76,7 @@ def _refuse(style: str, kinds: np.ndarray, checks: Callable[[np.ndarray], Iterat
     rows, columns = kinds.shape[1:]
     if rows % 2 == 0 or columns % 2 == 0 or min(rows, columns) < 3:
         error = MazeError(
-            f"style '{style}' cannot say this maze: expected a lattice, with odd numbers of rows and columns from 3 "
+            f"style '{style}' cannot write this maze: expected a lattice, with odd numbers of rows and columns from 3 "
             f"on, found {rows} rows of {columns} characters"
         )
         error.index = 0
@@ -89,7 +89,7 @@ def _refuse(style: str, kinds: np.ndarray, checks: Callable[[np.ndarray], Iterat
         row, column = np.argwhere(wrong[index])[0]
         symbol = (WALL, OPEN, START, GOAL)[kinds[index, row, column]]
         error = MazeError(
-            f"style '{style}' cannot say this maze: row {row + 1}, column {column + 1}: {expected}, found {symbol!r}"
+            f"style '{style}' cannot write this maze: row {row + 1}, column {column + 1}: {expected}, found {symbol!r}"
         )
         error.index = index
         raise error
