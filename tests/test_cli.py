@@ -213,7 +213,7 @@ def test_merge_says_what_the_model_walks_before_and_after(tmp_path, monkeypatch,
     told = said_by(monkeypatch, capsys, *words)
     assert told == f"{tmp_path}: 62.5 % valid before merging, 75.0 % after\n"
     assert json.loads(said_by(monkeypatch, capsys, *words, "--json")) == {"mazes": 8, "before": 0.625, "after": 0.75}
-    assert asked == [("outputs/sft", tmp_path, "mazes", "validation", 8, 0.1)] * 2
+    assert asked == [("outputs/sft", tmp_path, ("mazes", "validation", 8), 0.1)] * 2
 
 
 def test_mri_says_where_each_fine_tune_drifts_most_and_what_is_missing(tmp_path, monkeypatch, capsys):

@@ -32,10 +32,11 @@ def merge(
 
     chat = chat_of(chat_template)
     prepare_process()
-    from ..training.merge import merge_adapter
+    from ..training.merge import HeldOut, merge_adapter
 
     with progress(quiet=as_json) as on_progress:
-        figures = merge_adapter(adapter, out, dataset, split, limit, margin, on_progress, base=base, chat=chat)
+        held_out = HeldOut(dataset, split, limit)
+        figures = merge_adapter(adapter, out, held_out, margin, on_progress, base=base, chat=chat)
     if as_json:
         print(json.dumps(figures))
         return

@@ -8,6 +8,7 @@ sum, is measured on mazes rather than assumed to be small.
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from dataset_builder.load import load_mazes
 
@@ -21,12 +22,23 @@ from ..models.sources import describe, find_model
 from ..terminal import OnProgress
 
 
+class HeldOut(NamedTuple):
+    """The mazes on which a model is compared before and after merging.
+
+    Attributes:
+        dataset: folder or Hub id.
+        limit: most mazes of the split; see `dataset_builder.load.limited_rows`.
+    """
+
+    dataset: str
+    split: str
+    limit: int | None = None
+
+
 def merge_adapter(
     adapter: str,
     out: Path,
-    dataset: str,
-    split: str,
-    limit: int | None,
+    held_out: HeldOut,
     margin: float,
     on_progress: OnProgress,
     base: str | None = None,
@@ -36,11 +48,10 @@ def merge_adapter(
 
     Args:
         adapter: folder or Hub id.
-        limit: most mazes of the split; see `dataset_builder.load.limited_rows`.
         margin: validity that may be lost, 0-1.
         on_progress: called with the phase, mazes done and mazes in total.
-        base: where the adapter's base is now, if not where its config says.
-        chat: how it reads conversations; by default as its tokenizer says.
+        base: the location of the adapter's base, if it is not that in its config.
+        chat: how conversations are rendered; by default with the tokenizer's own settings.
 
     Returns:
         What merge.json in the folder holds: `before` and `after`, validity 0-1, `mazes`, how many, and `base`, how
@@ -52,7 +63,7 @@ def merge_adapter(
     """
     if out.exists():
         raise UsageError(f"{out} already exists; give another --out")
-    rows = load_mazes(dataset, split, limit)
+    rows = load_mazes(*held_out)
     source = find_model(adapter, base=base, chat=chat)
     model, tokenizer = load_source(source)
     if not hasattr(model, "peft_config"):

@@ -172,7 +172,8 @@ def merge(folder):
 
     from ascii_maze.training import merge
 
-    merge.merge_adapter(folder, Path(folder).parent / "merged", "dataset", "test", 1, 0.0, lambda *progress: None)
+    held_out = merge.HeldOut("dataset", "test", 1)
+    merge.merge_adapter(folder, Path(folder).parent / "merged", held_out, 0.0, lambda *progress: None)
 
 
 def mri(folder):

@@ -7,7 +7,7 @@ from trl import ModelConfig
 
 from ascii_maze.errors import UsageError
 from ascii_maze.models.loading import load_base, load_model, load_model_to_train, load_tokenizer
-from ascii_maze.training.merge import merge_adapter
+from ascii_maze.training.merge import HeldOut, merge_adapter
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def grown(tmp_path):
 def test_an_adapter_with_a_vocabulary_of_its_own_is_read_as_it_was_saved_and_merged(grown, dataset, tmp_path):
     model, folder = grown
     tokens = torch.arange(105, 125)[None]
-    merge_adapter(folder, tmp_path / "merged", str(dataset), "test", 1, 1.0, lambda *progress: None)
+    merge_adapter(folder, tmp_path / "merged", HeldOut(str(dataset), "test", 1), 1.0, lambda *progress: None)
     for name in (folder, str(tmp_path / "merged")):
         loaded, tokenizer = load_model(name)
         assert tokenizer.convert_tokens_to_ids("<newer>") == 124

@@ -53,7 +53,7 @@ def test_what_was_trained_is_evaluated_merged_and_looked_into_beside_its_base(ru
     from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
     from ascii_maze.mri.models import find_adapters, load_models
-    from ascii_maze.training.merge import merge_adapter
+    from ascii_maze.training.merge import HeldOut, merge_adapter
 
     folder, file = runs
     monkeypatch.chdir(folder)
@@ -68,7 +68,9 @@ def test_what_was_trained_is_evaluated_merged_and_looked_into_beside_its_base(ru
     assert told == {"base": four_bit, "sft": four_bit, "base (float32)": (None, file.name)}
     assert results["settings"]["models"]["base"] == str(file)
     assert f"from {file.name} (sha256 " in (tmp_path / "evaluation" / "report.md").read_text()
-    merged = merge_adapter("outputs/sft", tmp_path / "merged", "ascii-maze", "test", 2, 1.0, lambda *done: None)
+    merged = merge_adapter(
+        "outputs/sft", tmp_path / "merged", HeldOut("ascii-maze", "test", 2), 1.0, lambda *done: None
+    )
     assert merged["base"]["gguf"]["file"] == file.name
     assert load_models(find_adapters(packaged.HUB_ID, {"sft": "outputs/sft"})).names == ["base", "sft"]
 

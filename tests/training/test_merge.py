@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.models.loading import load_model
-from ascii_maze.training.merge import merge_adapter, merge_weights
+from ascii_maze.training.merge import HeldOut, merge_adapter, merge_weights
 
 
 def quiet(what, done, total):
@@ -14,7 +14,7 @@ def quiet(what, done, total):
 
 
 def test_a_merged_model_is_a_model_of_its_own_and_walks_as_before(sft_run, dataset, tmp_path):
-    figures = merge_adapter(str(sft_run[0]), tmp_path / "merged", str(dataset), "validation", 8, 0.13, quiet)
+    figures = merge_adapter(str(sft_run[0]), tmp_path / "merged", HeldOut(str(dataset), "validation", 8), 0.13, quiet)
     assert figures["mazes"] == 8
     assert json.loads((tmp_path / "merged" / "merge.json").read_text()) == figures
     config = json.loads((tmp_path / "merged" / "config.json").read_text())
@@ -22,9 +22,11 @@ def test_a_merged_model_is_a_model_of_its_own_and_walks_as_before(sft_run, datas
     names = load_file(tmp_path / "merged" / "model.safetensors").keys()
     assert not [name for name in names if "lora" in name or "absmax" in name]
     with pytest.raises(UsageError, match="already exists"):
-        merge_adapter(str(sft_run[0]), tmp_path / "merged", str(dataset), "validation", 8, 0.02, quiet)
+        merge_adapter(str(sft_run[0]), tmp_path / "merged", HeldOut(str(dataset), "validation", 8), 0.02, quiet)
     with pytest.raises(UsageError, match="is a full model"):
-        merge_adapter(str(tmp_path / "merged"), tmp_path / "again", str(dataset), "validation", 8, 0.02, quiet)
+        merge_adapter(
+            str(tmp_path / "merged"), tmp_path / "again", HeldOut(str(dataset), "validation", 8), 0.02, quiet
+        )
 
 
 def test_merging_into_the_dequantised_base_leaves_the_answers_as_they_are(sft_run):
@@ -53,5 +55,5 @@ def test_a_merged_model_that_lost_more_than_the_margin_is_not_saved(sft_run, dat
     with pytest.raises(
         AsciiMazeError, match=r"not saved: 90\.0 % of 8 mazes .* and 80\.0 % after, more than .* 2\.0 po"
     ):
-        merge_adapter(str(sft_run[0]), tmp_path / "merged", str(dataset), "validation", 8, 0.02, quiet)
+        merge_adapter(str(sft_run[0]), tmp_path / "merged", HeldOut(str(dataset), "validation", 8), 0.02, quiet)
     assert not (tmp_path / "merged").exists()
