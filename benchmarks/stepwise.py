@@ -47,8 +47,8 @@ class Run(NamedTuple):
 
 RUNS = {
     "sft": Run("sft", minutes=(1.5, 30)),
-    "sft_steps": Run("sft_steps", "window:2", minutes=(4, 40)),
-    "sft_local": Run("sft_steps", "local", minutes=(4, 40)),
+    "sft_steps": Run("sft_steps", "window:2", minutes=(20, 40)),
+    "sft_local": Run("sft_steps", "local", minutes=(20, 40)),
     "grpo_steps": Run("grpo_steps", "window:2", "sft_steps", minutes=(6, 0)),
 }
 # What is evaluated in which way; minutes for 100 mazes of each split, and for all that a base walks.
