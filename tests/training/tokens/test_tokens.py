@@ -50,7 +50,7 @@ def test_the_embedded_model_reads_characters_and_moves():
     [
         ("qwen3", Chat(), "puts .* before the answer", {"answer": "assistant\n"}),
         ("qwen3_5_think", Chat(thinking=True), "trims the maze|puts .* before|not a prefix", {"answer": "<think>\n"}),
-        ("gemma4", Chat(), "goes on after the end", {"rules": "<|think|>\n"}),
+        ("gemma4", Chat(), "continues after the end", {"rules": "<|think|>\n"}),
         ("gemma", Chat(), "fails: .*System role not supported", {}),
         (None, Chat("plain"), "has no chat template", {}),
     ],
