@@ -1,5 +1,8 @@
 """What an evaluation shows, in sentences: the rates, and differences with the tests that show them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..errors import printable
 from ..mazes.baselines import BASELINES, UPPER_BOUND
 from .schema import PairedTest, Results
@@ -31,14 +34,23 @@ def findings(results: Results) -> list[str]:
 def _rates(results: Results, split: str) -> str:
     """Shortest paths of every model, and of the best rule."""
     cells = {name: by_split[split] for name, by_split in results["models"].items() if split in by_split}
-    rules = {name: cell["optimal"] for name, cell in cells.items() if name in BASELINES and name != UPPER_BOUND}
     models = [
         f"{printable(name)} {100 * cell['optimal']:.1f} %" for name, cell in cells.items() if name not in BASELINES
     ]
     count = max(cell["n"] for cell in cells.values())
-    best = max(rules, key=rules.__getitem__, default=None)
-    rule = f"; the best rule that does not plan, {best}, {100 * rules[best]:.1f} %" if best else ""
+    best = best_rule(results["models"], split)
+    rule = f"; the best rule that does not plan, {best}, {100 * cells[best]['optimal']:.1f} %" if best else ""
     return f"{split}, {count:,} mazes: walked by a shortest path {', '.join(models)}{rule}."
+
+
+def best_rule(models: Mapping[str, Mapping[str, Any]], split: str) -> str | None:
+    """The baseline that walks most mazes by a shortest path, of those that do not know the solution.
+
+    Args:
+        models: name -> split -> rates, of an evaluation or of a study.
+    """
+    rules = [name for name in BASELINES if name != UPPER_BOUND and split in models.get(name, {})]
+    return max(rules, key=lambda name: models[name][split]["optimal"], default=None)
 
 
 def _more(test: PairedTest, results: Results) -> str:

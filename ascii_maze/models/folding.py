@@ -16,7 +16,8 @@ from .quantisation import dequantised
 def fold_for_generation(model) -> None:
     """Give a model on a CPU a `generate` whose weights are dequantised once, with the active adapters folded in.
 
-    A small model spends most of its time there on launching small operations; this leaves a quarter of them.
+    A small model spends most of its time there on launching small operations; one product of matrices takes the place
+    of PEFT's three, a copy and a sum.
     """
     generate = model.generate
 

@@ -5,11 +5,11 @@ Each panel is a picture of its own, so that a page can stack them where it is na
 
 from collections.abc import Sequence
 
+from ..evaluation.findings import best_rule
 from ..evaluation.schema import Analysis
 from ..mazes.baselines import BASELINES
 from ..mri.seeds import first_seeds, method_of
 from ..plots import COLOURS, GREY, SETTINGS, inline_svg, svg_of
-from .results import best_rule
 from .schema import Contrast, MeanRates
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
 
+from ..evaluation.findings import best_rule
 from ..evaluation.forgetting.tables import HEADER as LOST
 from ..evaluation.forgetting.tables import WORDS as LOST_WORDS
 from ..evaluation.forgetting.tables import cells as lost_cells
@@ -29,7 +30,7 @@ from .figures import (
     reward_figure,
 )
 from .findings import findings, unequal_terms
-from .results import best_rule, evaluation_of, history_of, metrics_of, seed_folder
+from .results import evaluation_of, history_of, metrics_of, seed_folder
 from .schema import Contrast, MeanRates, StudyResults, write_results
 from .settings import Study, to_yaml
 from .view import clock

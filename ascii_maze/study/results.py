@@ -16,7 +16,6 @@ from ..evaluation.crossed import estimates
 from ..evaluation.forgetting.schema import read_forgetting
 from ..evaluation.schema import LENIENT_RATES, RATES, DecisionRate, DecisionRates, Rates, Results, read_results
 from ..evaluation.statistics import wilson
-from ..mazes.baselines import BASELINES, UPPER_BOUND
 from ..mri.schema import read_results as read_mri
 from ..packages import versions
 from ..recipe import Recipe, load_recipe
@@ -153,12 +152,6 @@ def mean_of(values: Sequence[Any]) -> Any:
         return {key: mean_of([value[key] for value in values]) for key in first}
     numbers = all(isinstance(value, int | float) for value in values)
     return mean(values) if numbers and len(set(values)) > 1 else first
-
-
-def best_rule(models: dict[str, dict[str, MeanRates]], split: str) -> str | None:
-    """The baseline that walks most mazes by a shortest path, of those that do not know the solution."""
-    rules = [name for name in BASELINES if name != UPPER_BOUND and split in models.get(name, {})]
-    return max(rules, key=lambda name: models[name][split]["optimal"], default=None)
 
 
 def by_rules(seeds: list[dict[str, Rates]]) -> dict[str, RuleRate]:

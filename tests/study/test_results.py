@@ -7,11 +7,12 @@ import pytest
 from rich.console import Console
 
 from ascii_maze.errors import UsageError
+from ascii_maze.evaluation.findings import best_rule
 from ascii_maze.recipe import find_recipe, load_recipe
 from ascii_maze.recipe.methods import METHODS
 from ascii_maze.study.pairs import chain_of, default_pairs, planned_pairs, start_of
 from ascii_maze.study.plan import Stage, plan, starts_of
-from ascii_maze.study.results import best_rule, interval, mazes_seen, paired_against
+from ascii_maze.study.results import interval, mazes_seen, paired_against
 from ascii_maze.study.runner import Progress
 from ascii_maze.study.settings import load_study
 from ascii_maze.study.tuning import tuning_of
