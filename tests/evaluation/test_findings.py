@@ -33,6 +33,7 @@ def test_differences_are_claimed_where_their_test_shows_them_and_nowhere_else(ou
     points = 100 * (outcomes["sft"].mean() - outcomes["base"].mean())
     assert f"sft than base by {points:.1f} points" in shown
     assert "dpo than base" in shown
+    assert shown.count(" than ") == 2  # the third pair is not claimed
     assert "dpo and sft" in others
     assert "base" not in others
 
