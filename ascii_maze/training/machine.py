@@ -114,6 +114,8 @@ def settle_batches(values: dict[str, Any], device: Device) -> Decision:
         "gradient_accumulation_steps": batches * rows // each,
         "per_device_eval_batch_size": min(evaluated, most),
     }
+    if isinstance(sampled := values.get("steps_per_generation"), int):  # counted in batches, too
+        changes["steps_per_generation"] = sampled * rows // each
     return changes, [f"memory: {each} rows at once, {rows * batches} a step all the same (cpu_batch_size)"]
 
 

@@ -31,7 +31,7 @@ from ..recipe.run_metrics import OwnAnswers
 from .data import maze_texts
 
 FOLDER = "own_answers"
-CHUNK = 64  # mazes of a part
+CHUNK = 256  # mazes of a part
 
 
 class Part(TypedDict):
@@ -158,7 +158,8 @@ def _asker(arguments: Arguments, tokenizer, samples: int) -> Callable[[Any, int]
     def ask(rows, start: int) -> Part:
         nonlocal began
         asked = [{"prompt": prompt, "maze": maze} for prompt, maze in zip(rows["prompt"], maze_texts(rows))]
-        answers = answer_mazes(model, tokenizer, asked, Decoding(samples, TEMPERATURE, seed).for_part(str(start)))
+        decoding = Decoding(samples, TEMPERATURE, seed, batch_size=0).for_part(str(start))
+        answers = answer_mazes(model, tokenizer, asked, decoding)
         tokens = tokens_read(tokenizer, rows["prompt"], answers)
         began, before = time.monotonic(), began
         return Part(answers=answers, tokens=tokens, seconds=round(began - before, 3))

@@ -3,9 +3,10 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from ascii_maze.models import engines
+from ascii_maze.models import engines, generation
+from ascii_maze.models.chat import render_prompt
 from ascii_maze.models.engines import load_engine
-from ascii_maze.models.generation import Decoding, generate
+from ascii_maze.models.generation import GREEDY, Decoding, generate, rows_at_once
 from ascii_maze.models.loading import load_model
 from ascii_maze.models.sources import find_model
 from dataset_builder.load import load_mazes
@@ -203,3 +204,27 @@ def test_a_thought_that_the_template_opens_belongs_to_the_completion(dataset):
     thinking = generate(model, tokenizer, [row["prompt"] for row in rows], 8)
     assert not any(answer.startswith("<think>") for answer in plain)
     assert all(answer.startswith("<think>") for answer in thinking)
+
+
+def test_on_a_gpu_as_many_rows_as_an_eighth_of_its_memory_holds(monkeypatch):
+    import torch
+    from transformers import LlamaConfig
+
+    config = LlamaConfig(num_hidden_layers=30, num_key_value_heads=3, num_attention_heads=9, hidden_size=576)
+    model = SimpleNamespace(device=torch.device("cuda"), dtype=torch.bfloat16, config=config)
+    card = SimpleNamespace(total_memory=80 * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
+    row = 30 * 2 * 3 * 64 * 2 * 500  # layers, keys and values, heads, their size, bytes, tokens
+    assert rows_at_once(model, 500) * row <= 10 * 2**30 < (rows_at_once(model, 500) + 1) * row
+    assert rows_at_once(SimpleNamespace(device=torch.device("cpu")), 500) == 64
+
+
+def test_a_batch_size_of_0_is_as_many_as_fit(dataset, monkeypatch):
+    asked = []
+    monkeypatch.setattr(generation, "rows_at_once", lambda model, tokens: asked.append(tokens) or 2)
+    monkeypatch.setattr(generation, "_complete", lambda *arguments: arguments[4])
+    _, tokenizer = load_model("tiny")
+    prompts = [row["prompt"] for row in load_mazes(str(dataset), "test", 3)]
+    assert generation.complete(None, tokenizer, prompts, 50, GREEDY._replace(batch_size=0)) == 2
+    longest = max(len(tokenizer(render_prompt(tokenizer, prompt))["input_ids"]) for prompt in prompts)
+    assert asked == [longest + 50]

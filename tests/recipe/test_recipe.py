@@ -38,12 +38,14 @@ STEPS = tuple(f"recipes/{where}{method}_steps.yaml" for where in ("", "tiny/") f
 CONTROLS = tuple(
     f"recipes/tiny/{name}.yaml" for name in ("sft_twice", "rft", "dpo_on_policy", "grpo_random", "sft_full")
 )
+# The methods of the study on a real model, in full precision.
+SMOLLM2 = tuple(f"recipes/smollm2/{name}.yaml" for name in ("sft", "sft_twice", "orpo", "dpo", "grpo"))
 RECIPES = [name for name, path in shipped_recipes().items() if LAUNCHER_KEY in path.read_text()]
 
 
 def test_every_method_has_a_recipe_for_a_real_model_and_for_the_embedded_one():
     of_methods = [f"recipes/{where}{method}.yaml" for where in ("", "tiny/") for method in METHODS]
-    assert sorted(RECIPES) == sorted([*of_methods, *STEPS, *CONTROLS])
+    assert sorted(RECIPES) == sorted([*of_methods, *STEPS, *CONTROLS, *SMOLLM2])
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -53,14 +55,15 @@ def test_every_shipped_recipe_is_yaml_and_python_and_passes_its_own_check(name):
     compile(text, name, "exec")
     assert f"accelerate launch {name}" in text.split("if __name__")[0]
     recipe = load_recipe(name, ["--bf16", "false"])  # whether a card has bfloat16 is not the recipe's mistake
-    if name not in CONTROLS:
+    if name not in CONTROLS + SMOLLM2:
         method = f"{recipe.method}{'_steps' * (name in STEPS)}"
         assert name == f"recipes/{'tiny/' if 'tiny/' in name else ''}{method}.yaml"
     assert (recipe.values.get("stepwise") is not None) == (name in STEPS)
     assert recipe.values["output_dir"] == name.replace("recipes", "outputs").removesuffix(".yaml")
     arguments = parse_recipe(recipe)
-    assert arguments.model.load_in_4bit == arguments.model.use_peft == ("full" not in name)
-    assert arguments.model.use_bnb_nested_quant
+    assert arguments.model.use_peft == ("full" not in name)
+    assert arguments.model.load_in_4bit == (arguments.model.use_peft and name not in SMOLLM2)
+    assert arguments.model.use_bnb_nested_quant == (name not in SMOLLM2)
     assert arguments.training.remove_unused_columns == (recipe.method not in ("orpo", "rlhf", "grpo"))
 
 
