@@ -5,7 +5,10 @@ outputs/tiny/sft         a file or folder, if there is one of that name
 ORG/NAME, ORG/NAME@v1    a repository of the Hub, at its newest commit or at a branch, a tag or a commit
 """
 
+import functools
+import os
 import re
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +16,7 @@ from typing import NamedTuple
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _LONGEST = 96  # most characters of either part
 HUB_FORM = "ORG/NAME or ORG/NAME@REVISION"  # for messages
+_PATIENCE = 5  # seconds in which the Hub must answer its first request
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 
 
@@ -63,3 +67,31 @@ def is_on_hub(text: str) -> bool:
     """Whether a text names a repository of the Hub, and not a local file or folder."""
     reference = find_reference(text)
     return reference is not None and not reference.is_local
+
+
+def hub_answers() -> bool:
+    """Whether the Hub answers, whatever it says; asked once per process.
+
+    If it does not, this process and those that it starts use the Hub's cache alone, as with `HF_HUB_OFFLINE=1`, which
+    is reported. Otherwise the client would wait for each file of each model: for over a minute and a half where a
+    firewall drops packets.
+    """
+    from huggingface_hub import constants
+
+    return not constants.HF_HUB_OFFLINE and _answers(constants.ENDPOINT)
+
+
+@functools.cache
+def _answers(endpoint: str) -> bool:
+    from huggingface_hub import constants, get_session
+
+    try:
+        get_session().head(endpoint, timeout=_PATIENCE)
+    except Exception:  # no network, which the HTTP clients report by various exceptions
+        print(f"the Hub at {endpoint} cannot be reached; using what is in its cache", file=sys.stderr, flush=True)
+        constants.HF_HUB_OFFLINE = True
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        if datasets := sys.modules.get("datasets"):  # which has its own copy
+            datasets.config.HF_HUB_OFFLINE = True
+        return False
+    return True

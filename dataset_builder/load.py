@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ascii_maze.errors import AsciiMazeError, UsageError, reason
-from ascii_maze.references import HUB_FORM, find_reference
+from ascii_maze.references import HUB_FORM, find_reference, hub_answers
 
 from .checks import check_maze, where_of
 
@@ -33,6 +33,8 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
     reference = find_reference(dataset)
     if reference is None:
         raise UsageError(f"{what} (there is no such folder, and it is not of the form {HUB_FORM}); {build}")
+    if not reference.is_local:
+        hub_answers()
     # `datasets` names it after the last part of its path; `.` has none.
     place = str(Path(reference.name).resolve()) if reference.is_local else reference.name
     if reference.is_local and not Path(place).is_dir():

@@ -1,11 +1,17 @@
 """What a name means, tried through every entrance that takes one."""
 
 import contextlib
+import os
 import shutil
+import socket
+import threading
 
 import pytest
+from datasets import config
+from huggingface_hub import constants
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 
+from ascii_maze import references
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.references import Reference, find_reference, is_hub_name, is_on_hub
 
@@ -212,3 +218,49 @@ def test_a_folder_with_an_equals_sign_is_no_name(word, name, model, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lr=2e-4").mkdir()
     assert name_models([word]) == {name: model}
+
+
+class TestTheHub:
+    @pytest.fixture
+    def ask(self, monkeypatch):
+        """`hub_answers` of the Hub at an address, from a process that has not asked before."""
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        monkeypatch.setattr(config, "HF_HUB_OFFLINE", False)
+
+        def of(server: socket.socket, patience: float = 0.2) -> bool:
+            monkeypatch.setattr(references, "_PATIENCE", patience)
+            monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+            return references.hub_answers()
+
+        return of
+
+    @pytest.fixture
+    def server(self):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            yield listening
+
+    def test_one_that_is_silent_is_asked_once_and_then_left_alone(self, ask, server, capsys):
+        assert not ask(server)
+        assert not ask(server)
+        server.settimeout(5)
+        server.accept()
+        server.settimeout(0.2)
+        with pytest.raises(TimeoutError):  # no second connection
+            server.accept()
+        assert constants.is_offline_mode()
+        assert config.HF_HUB_OFFLINE
+        assert os.environ["HF_HUB_OFFLINE"] == "1"  # for the processes that this one starts
+        assert capsys.readouterr().err.count("cannot be reached; using what is in its cache") == 1
+
+    def test_any_answer_is_one(self, ask, server):
+        def answer():
+            connection, _ = server.accept()
+            connection.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert ask(server, patience=5)
+        thread.join()
+        assert not constants.is_offline_mode()

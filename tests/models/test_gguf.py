@@ -118,7 +118,7 @@ class TestStandIn:
         assert settle_name("org/other") == "org/other"
         source = find_model(packaged.HUB_ID)
         assert (source.name, source.model_args.model_name_or_path) == (str(file), str(file))
-        monkeypatch.setattr(packaged, "_is_in_reach", lambda name: True)
+        monkeypatch.setattr(packaged, "hub_answers", lambda: True)
         assert settle_name(packaged.HUB_ID) == packaged.HUB_ID
 
     def test_a_model_in_the_hub_s_cache_goes_before_it(self, cache, monkeypatch):
