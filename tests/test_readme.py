@@ -26,6 +26,7 @@ from ascii_maze.recipe import find_recipe, load_recipe
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "README.pt-BR.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 DOCS = tuple(sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")))
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 VALUE = re.compile(r"[\[({'\"\d-]|True|False|None|[A-Z]\w+\(")  # how a comment begins that is what the line gives
 
 
@@ -193,7 +194,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", written())
 def test_links_lead_somewhere(page):
     text = without_code((ROOT / page).read_text(encoding="utf-8"))
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link and "{" not in link]
+    links = [link for link in LINK.findall(text) if "://" not in link and "{" not in link]
     lost = []
     for link in links:
         name, _, anchor = link.partition("#")
@@ -251,6 +252,22 @@ def test_the_portuguese_readme_is_in_step_with_the_english_one():
     for language in ("sh", "python"):
         code = [[re.sub(r"# .*|\s", "", block) for block in blocks(page, language)] for page in PAGES[:2]]
         assert code[0] == code[1]
+    linked = [[sorted(LINK.findall(part)) for part in sections(text)] for text in (english, portuguese)]
+    assert linked[0] == linked[1]  # the same sections in the same order
+
+
+@pytest.mark.parametrize(("page", "most"), [("README.md", 1_700), ("README.pt-BR.md", 1_800)])
+def test_a_readme_is_short_and_says_where_the_rest_is(page, most):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert len(text.split()) <= most
+    parts = sections(text)[1:-2]  # but the comparison with others and the limits
+    assert len(parts) == 11
+    assert [part.splitlines()[0] for part in parts if not re.search(r"\]\(docs/\w+/\w+\.md", part)] == []
+
+
+def sections(text: str) -> list[str]:
+    """The head of a page, then each of its sections."""
+    return re.split(r"^## ", without_code(text), flags=re.M)
 
 
 def without_code(text: str) -> str:

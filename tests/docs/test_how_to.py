@@ -1,15 +1,18 @@
 """What the how-to pages promise beyond their commands, which tests/test_readme.py runs."""
 
+import re
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from ascii_maze.mazes import carvers, generators
+from ascii_maze.recipe import load_recipe
 from ascii_maze.study.findings import sentence_of
 from ascii_maze.study.settings import load_study
 from dataset_builder import config, config_values
 from dataset_builder.build import build
+from dataset_builder.config import load_config
 
 from ..study.test_findings import CONTRAST
 from ..test_readme import ROOT, blocks
@@ -44,3 +47,17 @@ def test_a_finding_is_worded_as_its_page_says(verdict):
     contrast = {**CONTRAST, "a": "grpo", "verdict": verdict}
     beginning, _, _ = sentence_of(contrast, 0.05).partition(":")
     assert f"`{beginning}: " in (ROOT / PAGES / "compare.md").read_text()
+
+
+@pytest.mark.parametrize(("page", "read"), [("dataset", load_config), ("recipes", load_recipe), ("study", load_study)])
+def test_the_file_that_a_page_shows_is_read(page, read, tmp_path: Path):
+    path = tmp_path / "my.yaml"
+    path.write_text(blocks(f"{PAGES}/{page}.md", "yaml")[0])
+    assert read(path if read is load_study else str(path))
+
+
+def test_every_page_is_in_the_menu_and_on_the_first_page():
+    menu, first = (ROOT / name for name in ("mkdocs.yml", "docs/index.md"))
+    pages = {f"howto/{page.name}" for page in (ROOT / PAGES).glob("*.md")}
+    assert pages == set(re.findall(r"howto/\w+\.md", menu.read_text()))
+    assert pages == set(re.findall(r"howto/\w+\.md", first.read_text()))
