@@ -1,0 +1,372 @@
+"""Which text of a maze, and which thought before the answer, does a small model learn from?
+
+    python benchmarks/representation.py --jobs 8                       # on a GPU; writes REPRESENTATION.md
+    python benchmarks/representation.py --rows 4000 --epochs 1         # hours of two cores
+    python benchmarks/representation.py --styles hash cells --seeds 1  # a part; the same command resumes
+
+Every maze style is crossed with every way of reasoning, in two tokenizers: one token per character, and a BPE trained
+on all of these texts, which merges walls as those of language models do. For each pair a Llama of 2 M parameters is
+trained from random weights on the same mazes, Wilson's of 4x4 cells, with the loss on the answer alone; then it
+answers mazes whose wall layouts it has not seen. The number of mazes is the same for all, not that of tokens.
+What is done stands in representation.json: the same command goes on with the others.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import product
+from pathlib import Path
+from statistics import mean
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from pages import write_page
+
+from ascii_maze.mazes.reasoning import REASONING
+from ascii_maze.metrics.path_validity.styles import STYLES
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE, RECORDS = ROOT / "benchmarks" / "REPRESENTATION.md", ROOT / "benchmarks" / "representation.json"
+TOKENIZERS = ("characters", "bpe")
+MARKS = ("<pad>", "<begin>", "<answer>", "<end>")
+PAD, BEGIN, ANSWER, END = range(4)
+TEST = 300  # mazes
+BATCH, RATE, WARMUP = 64, 1e-3, 50
+SHAPE = {
+    "hidden_size": 160,
+    "intermediate_size": 432,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 1024,
+}
+VOCABULARY = 512  # of the BPE
+MERGED_FROM = 500  # rows of each dataset, from which the BPE is trained
+
+
+class Run(NamedTuple):
+    """One model: how its text is cut, how a maze is written, how it thinks, and the seed of weights and order."""
+
+    tokenizer: str
+    style: str
+    reasoning: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Its name in representation.json."""
+        return "/".join(map(str, self))
+
+
+class Texts(NamedTuple):
+    """Prompts and completions as tokens, of one split."""
+
+    prompts: list[np.ndarray]
+    completions: list[np.ndarray]
+
+
+def build(style: str, reasoning: str, rows: int, out: Path) -> Path:
+    """The dataset of a style and a way of reasoning; all have the same mazes."""
+    folder = out / f"{style}-{reasoning}-{rows}"
+    config = {
+        "name": "representation",
+        "sizes": {"4x4": 1},
+        "generators": ["wilson"],
+        "maze_style": style,
+        "reasoning": {reasoning: 1},
+        "split_by": "layout",
+        "splits": {"train": rows, "validation": 100, "test": TEST},
+    }
+    if not (folder / "README.md").exists():
+        path = out / f"{style}-{reasoning}.yaml"
+        path.write_text(yaml.safe_dump(config))
+        words = [sys.executable, "-m", "ascii_maze", "build", str(path), "--out", str(folder)]
+        subprocess.run(words, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    return folder
+
+
+def read(folder: Path, split: str) -> list[dict[str, Any]]:
+    """Rows of a dataset with `maze`, `id`, `prompt` and `completion`, the last two as text."""
+    import pyarrow.parquet as parquet
+
+    rows = parquet.read_table(next((folder / "sft").glob(f"{split}-*.parquet"))).to_pylist()
+    return [
+        {**row, "prompt": row["prompt"][-1]["content"], "completion": row["completion"][0]["content"]} for row in rows
+    ]
+
+
+def train_tokenizers(folders: Sequence[Path], out: Path) -> None:
+    """Both tokenizers, from the texts of all datasets: OUT/characters.json and OUT/bpe.json.
+
+    The BPE works on bytes and leaves digits by themselves, as SmolLM2's does.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    if all((out / f"{name}.json").exists() for name in TOKENIZERS):
+        return
+    rows = [row for folder in folders for row in read(folder, "train")[:MERGED_FROM]]
+    texts = [row[key] for row in rows for key in ("prompt", "completion")]
+    characters = Tokenizer(
+        models.WordLevel({mark: place for place, mark in enumerate([*MARKS, *sorted(set("".join(texts)))])})
+    )
+    characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    characters.decoder = decoders.Fuse()
+    bpe = Tokenizer(models.BPE())
+    digits, by_bytes = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.pre_tokenizer, bpe.decoder = pre_tokenizers.Sequence([digits, by_bytes]), decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=list(MARKS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(texts, trainer)
+    for name, tokenizer in zip(TOKENIZERS, (characters, bpe)):
+        tokenizer.save(str(out / f"{name}.json"))
+
+
+def tokenise(tokenizer, rows: Sequence[dict[str, Any]]) -> Texts:
+    """Rows as token ids."""
+    prompts, completions = (
+        [
+            np.array(one.ids, np.int64)
+            for one in tokenizer.encode_batch([row[key] for row in rows], add_special_tokens=False)
+        ]
+        for key in ("prompt", "completion")
+    )
+    return Texts(prompts, completions)
+
+
+def padded(rows: Sequence[np.ndarray], device: str, left: bool = False):
+    """int64 (rows, longest) on a device."""
+    import torch
+
+    longest = max(map(len, rows))
+    filled = np.full((len(rows), longest), PAD, np.int64)
+    for place, row in enumerate(rows):
+        filled[place, longest - len(row) if left else 0 :][: len(row)] = row
+    return torch.from_numpy(filled).to(device)
+
+
+def train(run: Run, texts: Texts, epochs: int, size: int, device: str):
+    """A model trained from random weights, its last loss, and the tokens that it read."""
+    import torch
+    from torch.nn.functional import cross_entropy
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(run.seed)
+    special = {"pad_token_id": PAD, "bos_token_id": BEGIN, "eos_token_id": END}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=size, **special, **SHAPE)).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    rng = np.random.default_rng(run.seed)
+    order = np.concatenate([rng.permutation(len(texts.prompts)) for _ in range(epochs)])
+    batches = np.array_split(order, max(1, len(order) // BATCH))
+    rate = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / WARMUP, 0.5 + 0.5 * np.cos(np.pi * step / len(batches)))
+    )
+    tokens, losses = 0, []
+    for batch in batches:
+        rows = [np.concatenate([[BEGIN], texts.prompts[i], [ANSWER], texts.completions[i], [END]]) for i in batch]
+        ids = padded(rows, device)
+        starts = torch.tensor([len(texts.prompts[i]) + 2 for i in batch], device=device)
+        learned = (torch.arange(ids.shape[1], device=device) >= starts[:, None]) & (ids != PAD)
+        with torch.autocast(device, torch.bfloat16):
+            # Rows are padded on the right, which a causal model does not see from the left.
+            logits = model(input_ids=ids, use_cache=False).logits[:, :-1][learned[:, 1:]].float()
+        loss = cross_entropy(logits, ids[learned])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        rate.step()
+        losses.append(loss.detach())
+        tokens += sum(map(len, rows))
+    return model.eval(), float(torch.stack(losses[-50:]).mean()), tokens
+
+
+def answer(model, tokenizer, prompts: Sequence[np.ndarray], most: int, device: str) -> list[str]:
+    """Greedy completions of at most so many tokens."""
+    import torch
+
+    from ascii_maze.models.generation import NO_SAMPLING, generate_tokens
+
+    rows = [np.concatenate([[BEGIN], prompt, [ANSWER]]) for prompt in prompts]
+    ids = padded(rows, device, left=True)
+    how = {**NO_SAMPLING, "eos_token_id": [END]}
+    with torch.inference_mode(), torch.autocast(device, torch.bfloat16):
+        made = generate_tokens(model, SimpleNamespace(pad_token_id=PAD), ids, (ids != PAD).long(), most, how)
+    return tokenizer.decode_batch([row[: row.index(END)] if END in row else row for row in made])
+
+
+def rates(rows: Sequence[dict[str, Any]], completions: Sequence[str]) -> dict[str, float]:
+    """What is published of some answers, each a share of 0-1."""
+    from ascii_maze.evaluation.answers import score_answers
+
+    scored = [one for row, text in zip(rows, completions) for one in score_answers("", "test", row, [text])]
+    true = [one["thought_true"] for one in scored if one.get("thought_true") is not None]
+    return {
+        "right": sum(one["decisions_right"] for one in scored) / max(1, sum(one["decisions"] for one in scored)),
+        "decisions": sum(one["decisions"] for one in scored),
+        "before_wall": mean(one["legal_prefix"] for one in scored),
+        **{key: mean(one[key] for one in scored) for key in ("valid", "valid_lenient", "optimal", "parsed")},
+        **({"thought_true": mean(true)} if true else {}),
+    }
+
+
+def make(run: Run, rows: int, epochs: int, out: Path) -> dict[str, Any]:
+    """Train one model and ask it; its record."""
+    import torch
+    from tokenizers import Tokenizer
+
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    began = time.monotonic()
+    tokenizer = Tokenizer.from_file(str(out / f"{run.tokenizer}.json"))
+    folder = build(run.style, run.reasoning, rows, out)
+    texts = tokenise(tokenizer, read(folder, "train"))
+    model, loss, tokens = train(run, texts, epochs, tokenizer.get_vocab_size(), device)
+    most = max(map(len, texts.completions)) + 1
+    test = read(folder, "test")
+    asked = tokenise(tokenizer, test).prompts
+    record = {
+        "rows": rows * epochs,
+        "tokens": tokens,
+        "tokens_per_maze": round(tokens / (rows * epochs), 1),
+        "prompt_tokens": round(mean(map(len, asked)), 1),
+        "loss": round(loss, 4),
+        **rates(test, answer(model, tokenizer, asked, most, device)),
+    }
+    if run.reasoning == "none":
+        record["elsewhere"] = {
+            style: rates(test, answer(model, tokenizer, tokenise(tokenizer, other).prompts, most, device))["right"]
+            for style in STYLES
+            if style != run.style
+            and (folder := out / f"{style}-none-{rows}").exists()
+            and (other := read(folder, "test"))
+        }
+    device_name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
+    return {**record, "seconds": round(time.monotonic() - began, 1), "device": device_name}
+
+
+def page(records: dict[str, dict[str, Any]], command: str) -> str:
+    """REPRESENTATION.md, but for what is written by hand."""
+    runs = {Run(*(key.split("/")[:3]), int(key.split("/")[3])): record for key, record in records.items()}
+    seeds = {run[:3]: sorted(other.seed for other in runs if other[:3] == run[:3]) for run in runs}
+    about, kept = (__doc__ or "").split("\n\n")[2].replace("\n", " "), next(iter(records.values()))
+    lines = [
+        "# Texts and thoughts",
+        "",
+        about,
+        "",
+        f"By `{command}`; {kept['rows']:,} rows of training each, {TEST} mazes to test on, on {kept['device']}. "
+        "Means over seeds, with the smallest and the largest.",
+    ]
+
+    def over(which: tuple, key: str) -> list[float]:
+        return [runs[Run(*which, seed)][key] for seed in seeds[which]]
+
+    def spread(which: tuple, key: str) -> str:
+        if which not in seeds:
+            return ""
+        found = [100 * value for value in over(which, key)]
+        return f"{mean(found):.0f} ({min(found):.0f}-{max(found):.0f})"
+
+    reasonings = [name for name in REASONING if any(run.reasoning == name for run in runs)]
+    styles = [name for name in STYLES if any(run.style == name for run in runs)]
+    for tokenizer in TOKENIZERS:
+        if not any(run.tokenizer == tokenizer for run in runs):
+            continue
+        for title, key in (
+            ("Right moves at decisions", "right"),
+            ("Moves before the first wall", "before_wall"),
+            ("Shortest paths", "optimal"),
+        ):
+            lines += ["", f"## {title}, {tokenizer}, %", "", f"| style | {' | '.join(reasonings)} |"]
+            lines += ["|---" * (1 + len(reasonings)) + "|"]
+            lines += [
+                f"| {style} | {' | '.join(spread((tokenizer, style, name), key) for name in reasonings)} |"
+                for style in styles
+            ]
+    columns = ("tokens a maze", "of these the maze", "loss", "valid", "lenient", "parsed", "thought true")
+    lines += ["", "## All", "", f"| tokenizer / style / reasoning | {' | '.join(columns)} |", "|---" * 8 + "|"]
+    for which in seeds:
+        first = runs[Run(*which, seeds[which][0])]
+        shares = [f"{100 * mean(over(which, key)):.1f}" for key in ("valid", "valid_lenient", "parsed")]
+        thought = f"{100 * mean(over(which, 'thought_true')):.1f}" if "thought_true" in first else ""
+        figures = [
+            first["tokens_per_maze"],
+            first["prompt_tokens"],
+            f"{mean(over(which, 'loss')):.3f}",
+            *shares,
+            thought,
+        ]
+        lines.append(f"| {'/'.join(which)} | {' | '.join(map(str, figures))} |")
+    for tokenizer in TOKENIZERS:
+        table = {style: seeds.get((tokenizer, style, "none")) for style in styles}
+        if not any(table.values()):
+            continue
+        lines += ["", f"## Trained in one style, asked in another: right moves at decisions, {tokenizer}, %", ""]
+        lines += [f"| trained in | {' | '.join(styles)} |", "|---" * (1 + len(styles)) + "|"]
+        for style in (name for name in styles if table[name]):
+            cells = []
+            for other in styles:
+                found = [
+                    record["right"] if other == style else record["elsewhere"].get(other)
+                    for record in (runs[Run(tokenizer, style, "none", seed)] for seed in table[style] or [])
+                ]
+                cells.append(f"{100 * mean(found):.0f}" if None not in found else "")
+            lines.append(f"| {style} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Make what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--styles", nargs="+", default=list(STYLES), choices=list(STYLES))
+    parser.add_argument("--reasoning", nargs="+", default=list(REASONING), choices=list(REASONING))
+    parser.add_argument("--tokenizers", nargs="+", default=list(TOKENIZERS), choices=TOKENIZERS)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=40_000, help="mazes to train on")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at once")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no training after these")
+    parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "representation")
+    parser.add_argument("--records", type=Path, default=RECORDS)
+    parser.add_argument("--page", type=Path, default=PAGE)
+    options = parser.parse_args()
+    began, out = time.monotonic(), options.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    records = json.loads(options.records.read_text()) if options.records.exists() else {}
+    pairs = list(product(options.styles, options.reasoning))
+    # Those that share mazes come one after another, and all of the first seed before the second.
+    runs = [Run(t, s, r, seed) for seed in range(options.seeds) for s, r in pairs for t in options.tokenizers]
+    missing = [run for run in runs if run.key not in records]
+    with ProcessPoolExecutor(options.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        folders = list(pool.map(build, *zip(*((s, r, options.rows, out) for s, r in pairs))))
+        train_tokenizers(folders, out)
+        waiting = {pool.submit(make, run, options.rows, options.epochs, out): run for run in missing}
+        for done in as_completed(waiting):
+            if done.cancelled():
+                continue
+            run = waiting[done]
+            records[run.key] = done.result()
+            order = {key: place for place, key in enumerate(run.key for run in runs)}
+            records = dict(sorted(records.items(), key=lambda item: order.get(item[0], len(order))))
+            options.records.write_text(json.dumps(records, indent=1) + "\n")
+            print(f"{len(records)} of {len(runs)}: {run.key}: {records[run.key]['right']:.2f}", flush=True)
+            if time.monotonic() - began > options.seconds:
+                for other in waiting:
+                    other.cancel()
+    words = " ".join(sys.argv[1:])
+    write_page(options.page, page(records, f"python benchmarks/representation.py {words}".strip()))
+
+
+if __name__ == "__main__":
+    main()
