@@ -1,10 +1,10 @@
-"""How soon the pages can be opened, and how soon a key's answer is on the screen.
+"""Start-up time of the web pages, and time from a key press to its answer on the screen.
 
     python benchmarks/app.py                # needs Chromium, and the extras `app` and `dev`
 
-Start-up is that of the command in a new process, until its page is answered. A key's answer is timed in the browser,
-from the key's event to the next question, which comes when the answer is on the disk, and to the end of the frame in
-which that is painted.
+Start-up is measured for the command in a new process, until its page responds. Key presses are timed in the browser,
+from the key event to the next question, which appears once the answer is on disk, and to the end of the frame that
+paints it.
 """
 
 import json
@@ -50,7 +50,7 @@ TIMED = """() => new Promise((done) => {
 
 
 def start_up(words: list[str]) -> float:
-    """Seconds until the page of a command is answered."""
+    """Seconds until the page of a command responds."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "ascii_maze", *words, "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -63,7 +63,7 @@ def start_up(words: list[str]) -> float:
 
 
 def press(page) -> tuple[float, float, float]:
-    """Milliseconds from a key to its answer on the screen, the next question in the page, and on the screen."""
+    """Milliseconds from a key press to its mark on the screen, the next question in the page, and on the screen."""
     page.evaluate(f"() => {{ window.took = ({TIMED})() }}")
     page.keyboard.press("1")
     marked, there, painted = page.evaluate("() => window.took")
@@ -71,7 +71,7 @@ def press(page) -> tuple[float, float, float]:
 
 
 def presses(browser, collection) -> list[tuple[float, float, float]]:
-    """Presses of `1` on the page of `annotate`, one after the other."""
+    """Consecutive presses of `1` on the page of `annotate`."""
     with tempfile.TemporaryDirectory() as folder:
         serving = serve(annotate_page(Collector(Path(folder), collection, [])), port=0)
         page = browser.new_page()
@@ -113,8 +113,8 @@ def main() -> None:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"))
             found = [one for _ in range(ROUNDS) for one in presses(browser, collection)]
             browser.close()
-    print(f"\n| a key's answer, {len(found)} presses | median, ms | 95 %, ms | most, ms |\n|---|---|---|---|")
-    titles = ("its mark on the screen", "saved, and the next question in the page", "and that on the screen")
+    print(f"\n| response to a key, {len(found)} presses | median, ms | 95 %, ms | max, ms |\n|---|---|---|---|")
+    titles = ("answer marked on the screen", "answer saved, next question in the page", "next question on the screen")
     for title, times in zip(titles, zip(*found)):
         print(row(title, list(times)))
 

@@ -1,11 +1,11 @@
-"""The whole build, all four configs to parquet: rows per second with one and two workers, memory, growth with size.
+"""Building all four configs to Parquet: rows per second with one and two workers, memory, and scaling with maze size.
 
     python benchmarks/build.py            # about four minutes on two cores
     python benchmarks/build.py --rows 100000
 
-Rows are mazes that end in the dataset; more are made, since duplicates and mazes of other splits fall away. Every
-build runs in processes of its own, started after the kernels have been compiled. Start-up (imports, worker processes)
-is in the seconds.
+Rows are mazes that end up in the dataset; more are generated, since duplicates and mazes of other splits are dropped.
+Every build runs in its own processes, started after the kernels have been compiled. Seconds include start-up (imports,
+worker processes).
 """
 
 import argparse
@@ -54,7 +54,7 @@ def peer_rate(sizes: list[str]) -> str:
         peer("gen_dfs", 5, 1, 0)
     except ImportError:
         return "not installed"
-    widths = [int(size.partition("x")[2]) for size in sizes]  # it makes square ones alone
+    widths = [int(size.partition("x")[2]) for size in sizes]  # it only makes square mazes
     return f"{1 / statistics.mean(1 / rate(peer, 'gen_dfs', width, 100, 0) for width in widths):,.0f} mazes/s"
 
 
@@ -62,16 +62,16 @@ def main() -> None:
     """Print two Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=1, help="of one worker beside two")
+    parser.add_argument("--rounds", type=int, default=1, help="each with one worker, then two")
     options = parser.parse_args()
     print(
         f"{platform.machine()}, Python {platform.python_version()}, numba {numba.__version__}, "
-        f"pyarrow {pyarrow.__version__}; {', '.join(GENERATORS)} alike\n"
+        f"pyarrow {pyarrow.__version__}; {', '.join(GENERATORS)} in equal shares\n"
     )
     mixed = [f"{n}x{n}" for n in range(4, 9)] + ["3x7", "4x6", "5x8"]
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), mixed, 5_000, 1)  # compiles
-        print("| rows, sizes 3-8 | workers | seconds | rows/s | peak of a process, MiB | ratio to one worker |")
+        print("| rows, sizes 3-8 | workers | seconds | rows/s | peak per process, MiB | ratio to one worker |")
         print("|---|---|---|---|---|---|")
         for _ in range(options.rounds):
             one, memory = measure(Path(folder), mixed, options.rows, 1)
@@ -79,9 +79,7 @@ def main() -> None:
             two, memory = measure(Path(folder), mixed, options.rows, 2)
             figures = f"{two:.1f} | {options.rows / two:,.0f} | {memory:,.0f} | {one / two:.2f}"
             print(f"| {options.rows:,} | 2 | {figures} |", flush=True)
-        print(
-            f"\nmaze-dataset, depth-first, generate + solve + write as text alone, the same sizes: {peer_rate(mixed)}"
-        )
+        print(f"\nmaze-dataset, depth-first, generate + solve + write as text only, same sizes: {peer_rate(mixed)}")
         part = options.rows // 10
         print("\n| cells | seconds per million rows, one worker |\n|---|---|")
         for size in (5, 8, 12, 20):

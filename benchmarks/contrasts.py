@@ -1,9 +1,9 @@
-"""What a study's findings are worth: simulated studies without an effect, with one, and with one of the margin's size.
+"""Reliability of a study's findings, in simulated studies: no effect, an effect, and one the size of the margin.
 
     python benchmarks/contrasts.py                          # writes benchmarks/STATISTICS.md; a quarter of an hour
     python benchmarks/contrasts.py --studies 50 --page STATISTICS.md
 
-Other ways to judge the same differences stand beside the one that studies use (`ascii_maze/evaluation/crossed.py`).
+Compares the test that studies use (`ascii_maze/evaluation/crossed.py`) with alternatives.
 """
 
 import argparse
@@ -29,16 +29,16 @@ from ascii_maze.study.pairs import default_pairs
 from ascii_maze.study.simulation import STARTS, effect_of, simulate
 
 PAIRS = default_pairs(list(STARTS), STARTS)
-# How much seeds differ, of each method, on the scale of `simulation`: 0.1 is about two points.
+# Spread of the seeds of each method, on the scale of `simulation`: 0.1 is about two points.
 SPREADS = {
-    "seeds do not differ": dict.fromkeys(STARTS, 0.0),
-    "all by 2 points": dict.fromkeys(STARTS, 0.1),
-    "by 0.4 to 4 points": {**dict.fromkeys(STARTS, 0.08), "orpo": 0.2, "dpo": 0.2, "grpo": 0.15, "rlhf": 0.02},
-    "DPO by 9, others by 1": {**dict.fromkeys(STARTS, 0.05), "dpo": 0.45, "rlhf": 0.02},
+    "none": dict.fromkeys(STARTS, 0.0),
+    "2 points for all": dict.fromkeys(STARTS, 0.1),
+    "0.4 to 4 points": {**dict.fromkeys(STARTS, 0.08), "orpo": 0.2, "dpo": 0.2, "grpo": 0.15, "rlhf": 0.02},
+    "9 points for DPO, 1 for others": {**dict.fromkeys(STARTS, 0.05), "dpo": 0.45, "rlhf": 0.02},
 }
 DESIGNS = ((2, 500), (2, 2000), (5, 500), (5, 2000))
 RESAMPLES = 200
-Judged = tuple[np.ndarray, np.ndarray]  # of all contrasts: p values, and half the width of the 95 % interval
+Judged = tuple[np.ndarray, np.ndarray]  # per contrast: p values, and half the width of the 95 % interval
 
 
 def by_t(found: Sequence[tuple[float, float, float]]) -> Judged:
@@ -61,7 +61,7 @@ def over_mazes(differences: Sequence[np.ndarray]) -> Judged:
 
 
 def bootstrap(differences: Sequence[np.ndarray]) -> Judged:
-    """Seeds and mazes resampled, each on its own (Owen, 2007)."""
+    """Resample seeds and mazes independently (Owen, 2007)."""
     rng, (seeds, mazes) = np.random.default_rng(0), differences[0].shape
     by_seed = rng.multinomial(seeds, [1 / seeds] * seeds, RESAMPLES) / seeds
     by_maze = rng.multinomial(mazes, [1 / mazes] * mazes, RESAMPLES) / mazes
@@ -69,7 +69,7 @@ def bootstrap(differences: Sequence[np.ndarray]) -> Judged:
 
 
 def alone(which: str) -> Callable[[Sequence[np.ndarray]], Judged]:
-    """One of the two estimates of `crossed` without the other."""
+    """Only one of the two estimates of `crossed`."""
     return lambda differences: by_t([getattr(one, which) for one in estimates(differences, PAIRS)])
 
 
@@ -77,20 +77,20 @@ WAYS = {
     "Student's t over seeds": over_seeds,
     "t over mazes": over_mazes,
     "bootstrap of seeds and mazes": bootstrap,
-    "own variance alone": alone("own"),
-    "shared variance alone": alone("shared"),
+    "own variance only": alone("own"),
+    "shared variance only": alone("shared"),
 }
 
 
 def differences_of(answers: dict) -> list[np.ndarray]:
-    """Of each pair the differences, (seeds, mazes)."""
+    """Differences of each pair, (seeds, mazes)."""
     return [np.stack([answers[a][seed] - answers[b][seed] for seed in answers[a]]) for a, b in PAIRS]
 
 
 def without_effect(seeds: int, mazes: int, spread: dict[str, float], studies: int) -> dict[str, list[float]]:
-    """Way -> share of studies that claim a difference, of intervals that hold the truth, and median half width."""
+    """Method -> rate of studies with a false positive, coverage of the intervals, and their median half width."""
     rng = np.random.default_rng((seeds, mazes))
-    claimed: dict[str, list] = {name: [] for name in (*WAYS, "both, as studies do")}
+    claimed: dict[str, list] = {name: [] for name in (*WAYS, "both (used by studies)")}
     held: dict[str, list] = {name: [] for name in claimed}
     widths: dict[str, list] = {name: [] for name in claimed}
     for _ in range(studies):
@@ -102,9 +102,9 @@ def without_effect(seeds: int, mazes: int, spread: dict[str, float], studies: in
             widths[name].append(half)
         found = estimates(differences, PAIRS)
         own, shared = ([getattr(one, which).p() for one in found] for which in ("own", "shared"))
-        claimed["both, as studies do"].append(bool(np.any(np.maximum(own, holm(shared)) < LEVEL)))
-        held["both, as studies do"].append(np.maximum(own, shared) >= LEVEL)
-        widths["both, as studies do"].append([half_width(one) for one in found])
+        claimed["both (used by studies)"].append(bool(np.any(np.maximum(own, holm(shared)) < LEVEL)))
+        held["both (used by studies)"].append(np.maximum(own, shared) >= LEVEL)
+        widths["both (used by studies)"].append([half_width(one) for one in found])
     return {
         name: [float(np.mean(claimed[name])), float(np.mean(held[name])), float(np.median(widths[name]))]
         for name in claimed
@@ -112,14 +112,14 @@ def without_effect(seeds: int, mazes: int, spread: dict[str, float], studies: in
 
 
 def half_width(one: Estimates) -> float:
-    """Half the width of an interval."""
+    """Half the width of the interval."""
     low, high = one.interval()
     return (high - low) / 2
 
 
 def with_effect(seeds: int, mazes: int, spread: dict[str, float], points: float, studies: int) -> list[float]:
-    """DPO is better than its start by so much: how often that is shown, how often it is foreseen to be, and how often
-    the two are called equivalent.
+    """Studies where DPO is better than its start by `points`: share that detects it, predicted power, and share that
+    calls the two equivalent.
     """
     rng, shown, equivalent, squares, pooled = np.random.default_rng((seeds, mazes, 1)), 0, 0, [], []
     place = PAIRS.index(("dpo", "sft"))
@@ -140,17 +140,17 @@ def with_effect(seeds: int, mazes: int, spread: dict[str, float], points: float,
 def page(studies: int) -> str:
     """STATISTICS.md."""
     lines = [
-        "# What the findings of a study are worth",
+        "# Reliability of a study's findings",
         "",
-        f"`python benchmarks/contrasts.py`: {studies} simulated studies a row, of eight models and {len(PAIRS)}",
-        f"planned contrasts (Python {platform.python_version()}, NumPy {np.__version__}). In per cent.",
+        f"`python benchmarks/contrasts.py`: {studies} simulated studies per row, with eight models and {len(PAIRS)}",
+        f"planned contrasts (Python {platform.python_version()}, NumPy {np.__version__}). Rates in per cent.",
         "",
-        "## No model is better than another",
+        "## No differences between models",
         "",
-        "How many studies claim a difference somewhere, after Holm's correction (5 is promised); how many intervals",
-        "of 95 % hold the truth, 0; and half the width of the median interval, in points.",
+        "Share of studies that claim any difference after Holm's correction (nominal: 5), share of 95 % intervals",
+        "that cover the true difference, 0, and half the width of the median interval, in points.",
         "",
-        "| seeds, mazes | seeds differ | way | false claims | intervals that hold | half width |",
+        "| seeds, mazes | spread of seeds | method | false positives | coverage | half width |",
         "|---|---|---|---|---|---|",
     ]
     for seeds, mazes in DESIGNS:
@@ -161,12 +161,12 @@ def page(studies: int) -> str:
                 lines.append(f"| {' | '.join(f'**{cell}**' if way.startswith('both') else cell for cell in cells)} |")
     lines += [
         "",
-        "## DPO is better than its start",
+        "## DPO is better than its starting point",
         "",
-        "By ten points: how often a study shows it, and how often it is foreseen to, from the mean variances. By the",
-        "margin, five points: how often the two are called equivalent all the same (5 is promised).",
+        "With an effect of ten points: how often a study detects it, and the power predicted from the mean variances.",
+        "With an effect equal to the margin, five points: how often the two are called equivalent (nominal: 5).",
         "",
-        "| seeds, mazes | seeds differ | 10 points shown | foreseen | 5 points called equivalent |",
+        "| seeds, mazes | spread of seeds | 10 points detected | predicted power | 5 points called equivalent |",
         "|---|---|---|---|---|",
     ]
     for seeds, mazes in DESIGNS:
@@ -178,20 +178,20 @@ def page(studies: int) -> str:
     return "\n".join([*lines, "", NOTES])
 
 
-NOTES = """## What to make of it
+NOTES = """## Interpretation
 
-- A test over mazes alone, and the bootstrap of both factors, take two seeds for more than they are.
-- Student's t over seeds alone forgets that the mazes are a sample, and is useless at two seeds.
-- Each contrast's own variance between seeds is too often small by luck, and claims too much where mazes are many; the
-  shared one claims too much where one method's seeds differ far more than the others'. Both together stay near 5 %,
-  but for two seeds of which one method's differ nearly tenfold.
-- Two seeds show large effects only. Five show what two do not, where seeds differ at all. What is foreseen
-  is off where one method's seeds differ far more than the others'.
+- A test over mazes alone, and the bootstrap over seeds and mazes, are overconfident with two seeds.
+- Student's t over seeds alone ignores that the mazes are a sample, and is useless with two seeds.
+- Each contrast's own variance between seeds is too often small by chance, and gives too many false positives when
+  there are many mazes. The shared variance gives too many when one method's seeds vary far more than the others'.
+  Both together stay near 5 %, except with two seeds when one method's seeds vary nearly tenfold.
+- Two seeds detect only large effects. Five detect effects that two do not, whenever seeds vary at all. The predicted
+  power is off when one method's seeds vary far more than the others'.
 """
 
 
 def main() -> None:
-    """Simulate, and write the page."""
+    """Simulate and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=500)
     parser.add_argument("--page", type=Path, default=Path("benchmarks/STATISTICS.md"))

@@ -1,10 +1,11 @@
-"""What our defaults that save time or memory cost in outcome: each beside the plain one, with the embedded model.
+"""Effect on results of the defaults that save time or memory, each against a reference, with the embedded model.
 
     python benchmarks/defaults.py --dataset outputs/demo/dataset --adapter outputs/demo/sft       # a minute
     python benchmarks/defaults.py --dataset outputs/demo/dataset --train tokens=200000            # half an hour
 
-What should change nothing is compared number by number: the first step's loss and gradient of SFT, or the answers of
-an adapter to mazes of `test`. What rounds the weights is trained both ways, with two seeds, and evaluated.
+Defaults that should change nothing are compared number by number: loss and gradient of the first step of SFT, or an
+adapter's answers to mazes of `test`. Defaults that round the weights are trained both ways, with two seeds, and
+evaluated.
 """
 
 import argparse
@@ -17,10 +18,10 @@ from pathlib import Path
 from ascii_maze.launch import prepare_process, train
 
 RECIPE = "recipes/tiny/sft.yaml"
-# Keys of the recipe: what we have is empty, or stands before the plain one.
+# Overrides of the recipe, (ours, reference); empty for the recipe as it is.
 STEPS = {
-    "attention: eager, not sdpa": ({}, {"attn_implementation": "sdpa"}),
-    "a step's rows in four batches of like length, not in one": (
+    "eager attention instead of sdpa": ({}, {"attn_implementation": "sdpa"}),
+    "a step's rows in four batches of similar length instead of one": (
         {"per_device_train_batch_size": 16, "gradient_accumulation_steps": 4},
         {},
     ),
@@ -33,7 +34,7 @@ TRAINED = {
 
 
 def words_of(values: dict) -> list[str]:
-    """Keys and values as words of the command line."""
+    """Keys and values as command-line arguments."""
     return [word for key, value in values.items() for word in (f"--{key}", str(value))]
 
 
@@ -57,7 +58,7 @@ def first_step(dataset: Path, folder: Path, changes: dict) -> tuple[float, "obje
     arguments, tokenizer = parse_recipe(recipe), load_tokenizer("tiny")
     rows, _ = load_rows(arguments, ("prompt", "completion"))
     trainer = make_trainer(recipe, arguments, rows, None, tokenizer, measure_lengths(rows, tokenizer))
-    with torch.no_grad():  # of a new adapter half the gradient is 0
+    with torch.no_grad():  # half the gradient of a new adapter is 0
         generator = torch.Generator().manual_seed(0)
         for name, weight in trainer.model.named_parameters():
             if "lora_B" in name:
@@ -71,8 +72,8 @@ def answers(adapter: str, dataset: str, limit: int, batch_size: int = 64, slow: 
     """An adapter's greedy answers to the first mazes of `test`.
 
     Args:
-        slow: 4-bit weights are dequantised again for every token.
-        attention: implementation; None for that of an evaluation.
+        slow: dequantise the 4-bit weights again for every token.
+        attention: implementation; None for the default of an evaluation.
     """
     from ascii_maze.models.generation import GREEDY, answer_mazes
     from ascii_maze.models.loading import load_source
@@ -83,13 +84,13 @@ def answers(adapter: str, dataset: str, limit: int, batch_size: int = 64, slow: 
     source.model_args.attn_implementation = attention
     model, tokenizer = load_source(source)
     if slow:
-        del model.get_base_model().generate  # our own, which lies on the instance
+        del model.get_base_model().generate  # our own override on the instance
     decoding = GREEDY._replace(batch_size=batch_size)
     return [row[0] for row in answer_mazes(model, tokenizer, load_mazes(dataset, "test", limit), decoding)]
 
 
 def compare_exact(dataset: Path, adapter: str, limit: int, folder: Path) -> None:
-    """Print what should be the same, number by number and answer by answer."""
+    """Print what should be equal, number by number and answer by answer."""
     print("| default | loss | gradient, relative |\n|---|---|---|")
     for name, (ours, plain) in STEPS.items():
         (one, gradient), (other, expected) = (first_step(dataset, folder / "run", keys) for keys in (ours, plain))
@@ -97,18 +98,18 @@ def compare_exact(dataset: Path, adapter: str, limit: int, folder: Path) -> None
         print(f"| {name} | {one:.6f}, {other:.6f} | {error:.1e} |", flush=True)
     whole = answers(adapter, str(dataset), limit)
     others = {
-        "4-bit weights dequantised once, not for every token": {"slow": True},
-        "batches of 64 of like length, whose finished rows are left out; not one maze at a time": {"batch_size": 1},
-        "evaluated with sdpa, where the recipe trains with eager": {"attention": "eager"},
+        "4-bit weights dequantised once instead of for every token": {"slow": True},
+        "batches of 64 of similar length, finished rows dropped, instead of one maze at a time": {"batch_size": 1},
+        "evaluated with sdpa instead of eager, which the recipe trains with": {"attention": "eager"},
     }
-    print(f"\n| default | the same answers, of {len(whole)} |\n|---|---|")
+    print(f"\n| default | equal answers, of {len(whole)} |\n|---|---|")
     for name, how in others.items():
         same = sum(map(str.__eq__, whole, answers(adapter, str(dataset), limit, **how)))
         print(f"| {name} | {same} |", flush=True)
 
 
 def compare_trained(dataset: Path, budget: str, limit: int, folder: Path) -> None:
-    """Print the share of valid paths of each way to load the base, with two seeds."""
+    """Print the rate of valid paths for each way to load the base, with two seeds."""
     from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
 
@@ -130,8 +131,8 @@ def main() -> None:
     """Print the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, required=True, help="a folder that `ascii-maze build demo` made")
-    parser.add_argument("--adapter", help="of the embedded model: compare what should be the same")
-    parser.add_argument("--train", metavar="BUDGET", help="compare what has to be trained, as tokens=200000")
+    parser.add_argument("--adapter", help="of the embedded model: compare what should be equal")
+    parser.add_argument("--train", metavar="BUDGET", help="compare what has to be trained, such as tokens=200000")
     parser.add_argument("--limit", type=int, default=300, help="mazes of `test`")
     arguments = parser.parse_args()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")

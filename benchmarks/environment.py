@@ -1,10 +1,10 @@
-"""Steps of `MazeEnv` in a second of CPU time, without a model; and random episodes beside `score_path` and a replay.
+"""Steps of `MazeEnv` per second of CPU time, without a model; random episodes checked by `score_path` and a replay.
 
-    python benchmarks/environment.py                            # a million steps of each observation
-    python benchmarks/environment.py --check 100000             # then so many random episodes, each checked
+    python benchmarks/environment.py                            # a million steps per observation
+    python benchmarks/environment.py --check 100000             # then checks that many random episodes
 
 One process, 5x5 depth-first mazes, episodes of random single moves until they end. `steps only` makes the moves and
-puts every text together; `with the result` starts the episode from the text of its maze and scores it, too.
+builds every observation; `with the result` also parses the maze from text and scores the episode.
 """
 
 import argparse
@@ -21,7 +21,7 @@ JUNK = (("move", {"direction": "north"}), ("move", {"direction": "U", "steps": 2
 
 
 def walk(env: MazeEnv, letters: str) -> int:
-    """Single moves until the episode ends; their number."""
+    """Make single moves until the episode ends; returns their number."""
     move = env.move
     for count, letter in enumerate(letters, 1):
         move(letter)
@@ -31,7 +31,7 @@ def walk(env: MazeEnv, letters: str) -> int:
 
 
 def rate(observation: str, texts: list[str], letters: list[str], scored: bool) -> float:
-    """Steps in a second, over one episode in each maze."""
+    """Steps per second, over one episode in each maze."""
     steps, seconds = 0, 0.0
     for text, chosen in zip(texts, letters):
         began = time.process_time()
@@ -46,7 +46,7 @@ def rate(observation: str, texts: list[str], letters: list[str], scored: bool) -
 
 
 def replay(text: str, moves: str) -> tuple[tuple[int, int], int]:
-    """Where moves lead and how many meet a wall, by rows and columns; shares no code with the environment."""
+    """Final (row, column) and number of wall hits of the moves; shares no code with the environment."""
     lines = text.split("\n")
     row, column = next((r, line.index("S")) for r, line in enumerate(lines) if "S" in line)
     bumps = 0
@@ -60,7 +60,7 @@ def replay(text: str, moves: str) -> tuple[tuple[int, int], int]:
 
 
 def check(count: int) -> int:
-    """Random episodes of calls, texts and junk over all generators and observations; how many were at fault."""
+    """Errors in random episodes of calls, text and malformed input, over all generators and observations."""
     rng, wrong = random.Random(0), 0
     names = sorted(GENERATORS)
     each = count // len(names) + 1
@@ -89,9 +89,9 @@ def check(count: int) -> int:
 
 
 def main() -> None:
-    """Print a Markdown table, and what the check has found."""
+    """Print a Markdown table and the result of the check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=20_000, help="episodes of each observation")
+    parser.add_argument("--count", type=int, default=20_000, help="episodes per observation")
     parser.add_argument("--check", type=int, default=0, help="random episodes to check")
     options = parser.parse_args()
     texts = generate_mazes("depth_first", 5, 5, options.count, 0).to_ascii()
@@ -105,7 +105,7 @@ def main() -> None:
     if options.check:
         began = time.process_time()
         wrong = check(options.check)
-        print(f"\n{options.check:,} random episodes, {wrong} at fault, {time.process_time() - began:.0f} s")
+        print(f"\n{options.check:,} random episodes, {wrong} errors, {time.process_time() - began:.0f} s")
 
 
 if __name__ == "__main__":

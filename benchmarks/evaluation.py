@@ -1,14 +1,14 @@
-"""What an evaluation costs: time beside a loop of `model.generate` over single prompts, memory over many mazes.
+"""Cost of an evaluation: time against a loop of `model.generate` over single prompts, and memory over many mazes.
 
     python benchmarks/evaluation.py speed --mazes 64 --model tiny
     python benchmarks/evaluation.py memory --mazes 2000 --mazes 20000
     python benchmarks/evaluation.py turns --mazes 32 --model tiny
 
-`speed`: greedy, as many threads as there are cores; all ways must give the same answers, token for token, or it ends.
-`memory`: peak memory of one process for each number of mazes, which scores the baselines and a file of as many
-predictions; pages of mapped files, which the system can drop at any time, stand beside it (Linux).
-`turns`: CPU time of one thread for walks step by step, each turn after a depth-first explorer's turns before it; to
-read what is new must give the same answers as to read the whole conversation.
+`speed`: greedy decoding, one thread per core. Exits with an error unless all ways give the same completions.
+`memory`: peak memory of one process that scores the baselines and a file of predictions, for each number of mazes.
+Pages of mapped files, which the system can evict at any time, are reported separately (Linux).
+`turns`: CPU time of one thread for step-by-step rollouts, where each turn follows the preceding turns of a depth-first
+explorer. Processing only the new tokens must give the same completions as processing the whole conversation.
 """
 
 import argparse
@@ -56,7 +56,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, own[0])
 
 
 def make_dataset(folder: Path, count: int) -> Path:
-    """5x5 depth-first mazes, so many of them in `test`."""
+    """Build 5x5 depth-first mazes, `count` of them in `test`."""
     splits = {"train": 64, "validation": 64, "test": count}
     config = BuildConfig(name="many", sizes={"5x5": 1}, generators={"depth_first": 1}, splits=splits)
     build(config, folder)
@@ -64,7 +64,7 @@ def make_dataset(folder: Path, count: int) -> Path:
 
 
 def one_by_one(model, tokenizer, prompts: list, max_new_tokens: int) -> list[str]:
-    """The loop that one writes first."""
+    """The naive loop: one prompt at a time."""
     answers = []
     for prompt in prompts:
         text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
@@ -78,7 +78,7 @@ def one_by_one(model, tokenizer, prompts: list, max_new_tokens: int) -> list[str
 
 
 def read_whole(model, tokenizer, prompts: list, max_new_tokens: int) -> list[str]:
-    """`generate` without what it knows of shared prefixes."""
+    """`generate` without shared prefixes."""
     shared = generation.sharing
     generation.sharing = lambda model, rows, copies: nullcontext()
     try:
@@ -94,7 +94,7 @@ def measure_speed(name: str, count: int, rounds: int) -> None:
         prompts = [row["prompt"] for row in load_mazes(str(make_dataset(Path(folder) / "data", count)), "test", count)]
     ways = {
         "loop of model.generate": lambda: one_by_one(model, tokenizer, prompts, 64),
-        "evaluate, every prompt read whole": lambda: read_whole(model, tokenizer, prompts, 64),
+        "evaluate, without a shared prefix": lambda: read_whole(model, tokenizer, prompts, 64),
         "evaluate": lambda: generate(model, tokenizer, prompts, 64),
     }
     seconds: dict[str, list[float]] = {what: [] for what in ways}
@@ -105,18 +105,18 @@ def measure_speed(name: str, count: int, rounds: int) -> None:
             answers.append(way())
             seconds[what].append(time.perf_counter() - began)
         if any(of != answers[0] for of in answers):
-            sys.exit("the answers differ")
+            sys.exit("the completions differ")
     times = {what: statistics.median(of) for what, of in seconds.items()}
     first = next(iter(times.values()))
-    print("| what | s | mazes/s | times as fast |\n|---|---|---|---|")
+    print("| what | s | mazes/s | speedup |\n|---|---|---|---|")
     for what, time_taken in times.items():
         print(f"| {what} | {time_taken:.2f} | {count / time_taken:.1f} | {first / time_taken:.1f} |")
-    print(f"\n{count} mazes, {torch.get_num_threads()} threads; the same answers in every round")
+    print(f"\n{count} mazes, {torch.get_num_threads()} threads; the same completions in every round")
 
 
 def measure_memory(counts: list[int]) -> None:
-    """Print a table of peaks."""
-    print("| mazes | peak, MB | times the first | with mapped files, MB |\n|---|---|---|---|")
+    """Print a table of peak memory."""
+    print("| mazes | peak, MB | relative to the first | with mapped files, MB |\n|---|---|---|---|")
     first = None
     for count in counts:
         with tempfile.TemporaryDirectory() as name:
@@ -133,17 +133,17 @@ def measure_memory(counts: list[int]) -> None:
 
 
 def measure_turns(name: str, count: int) -> None:
-    """Print the CPU time of walks turn by turn, with and without what was read before."""
+    """Print the CPU time of step-by-step rollouts, with and without the cache of earlier turns."""
     torch.set_num_threads(1)
     model, tokenizer = load_model(name)
     mazes, seen = generate_mazes("depth_first", 5, 5, count, 0), Observation.parse("window:2")
     walks = [demonstrate(maze, seen, "depth_first", random.Random(0)) for maze in mazes]
     ways = {
-        "what is new": conversing(model, tokenizer),
-        "everything": lambda names, *asked: [one for (one,) in complete(model, tokenizer, *asked)],
+        "new tokens only": conversing(model, tokenizer),
+        "the whole conversation": lambda names, *asked: [one for (one,) in complete(model, tokenizer, *asked)],
     }
     answers: dict[str, list[str]] = {way: [] for way in ways}
-    print("| each turn reads | turns | CPU s |\n|---|---|---|")
+    print("| each turn processes | turns | CPU s |\n|---|---|---|")
     for way, ask in ways.items():
         began = time.process_time()
         for turn in range(max(len(walk.completion) for walk in walks) // 2 + 1):
@@ -152,11 +152,11 @@ def measure_turns(name: str, count: int) -> None:
             answers[way] += ask(live, talks, 6, GREEDY)
         print(f"| {way} | {len(answers[way])} | {time.process_time() - began:.1f} |")
     if len({tuple(said) for said in answers.values()}) > 1:
-        sys.exit("the answers differ")
+        sys.exit("the completions differ")
 
 
 def main() -> None:
-    """Print what is asked for, as Markdown."""
+    """Print the requested measurement as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["speed", "memory", "turns"])
     parser.add_argument("--mazes", type=int, action="append")

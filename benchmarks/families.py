@@ -1,11 +1,11 @@
-"""Every chat template for text that TRL ships: a small random model learns 24 mazes by heart with it, then is asked.
+"""Every text chat template that TRL ships: a small random model memorises 24 mazes with it and is then evaluated.
 
-    python benchmarks/families.py                  # adds the lines that are missing to benchmarks/FAMILIES.md
-    python benchmarks/families.py qwen3 gemma      # makes these again
+    python benchmarks/families.py                  # adds missing rows to benchmarks/FAMILIES.md
+    python benchmarks/families.py qwen3 gemma      # measures these again
 
-A model that knows the mazes and is wrong on some has a template that training and evaluation read otherwise. Beside
-that stands what the template by itself would do to our conversations. Each line is written as it is made, and a run
-that was interrupted makes those that are missing.
+Errors on memorised mazes mean that training and evaluation render the template differently. The page also lists what
+the unmodified template would do to our conversations. Rows are written as they are measured, and an interrupted run
+resumes with the missing ones.
 """
 
 import argparse
@@ -29,67 +29,68 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.training.families import FAMILIES, tokenizer_of
 
 PAGE = Path(__file__).with_name("FAMILIES.md")
-HEADER = "| template | valid | steps | CPU, s | what it would do by itself |\n|---|---|---|---|---|\n"
+HEADER = "| template | valid | steps | CPU, s | unmodified template |\n|---|---|---|---|---|\n"
 OPEN, ANSWER = "  S \n  # \n G  ", "R D D L"  # no wall at the map's edges: blanks may be trimmed
-ABOUT = """# Chat templates of families
+ABOUT = """# Chat templates of model families
 
-`python benchmarks/families.py`: a random model of two layers learns 24 mazes of 3x3 by heart with each template,
-through `recipes/sft.yaml`, and `evaluate` asks it for them. `valid`: share of right walks, strictly read. Then what
-the template by itself would do to our conversations, and what `ascii_maze/models/templates.py` therefore sees to.
-Names in `_training` are TRL's variants for training. TRL {trl}, transformers {transformers}; {machine}.
-Here stand {done} of {all} templates; the same command adds the others.
+`python benchmarks/families.py`: with each template, a random two-layer model is trained on 24 mazes of 3x3 until it
+has memorised them, through `recipes/sft.yaml`, and then evaluated on them with `evaluate`. `valid`: share of valid
+paths under strict parsing. The last column says what the unmodified template would do to our conversations, which
+`ascii_maze/models/templates.py` corrects. Names in `_training` are TRL's training variants. TRL {trl},
+transformers {transformers}; {machine}.
+The table has {done} of {all} templates; rerun the command to add missing ones.
 
 """
 
 
 def by_itself(family: str) -> list[str]:
-    """What a family's own template does to rules, map and answer, in words."""
+    """What a family's unmodified template does to rules, map and answer, in words."""
     own = tokenizer_of(family)
     did, talk = [], prompt_messages(OPEN)
     try:
         prompt = render(own, talk, add_generation_prompt=True)
     except AsciiMazeError:
-        did.append("refuses the system role")
+        did.append("rejects the system role")
         talk = [{"role": "user", "content": f"{PLAIN.system_prompt}\n\n{OPEN}"}]
         prompt = render(own, talk, add_generation_prompt=True)
     if PLAIN.system_prompt not in prompt:
-        did.append("leaves out the rules")
+        did.append("drops the rules")
     if OPEN not in prompt:
-        did.append("trims the map")
+        did.append("trims whitespace from the map")
     if any(PINNED_DATE.strftime(form) in prompt for form in ("%d %b %Y", "%Y-%m-%d")):
-        did.append("writes today's date")
+        did.append("inserts today's date")
     did += around_the_answer(own, talk, prompt)
     plain, thinking = take_apart(own)[:2]
     if plain.opening != thinking.opening:
-        did.append("asked to think, says so in its first words")
+        did.append("in thinking mode, changes the start of the prompt")
     if plain.before_answer != thinking.before_answer:
         opened = opened_thought(thinking.before_answer)
-        did.append(f"asked to think, {f'opens {shown(opened)}' if opened else 'leaves the thought to the model'}")
+        did.append(f"in thinking mode, {f'opens {shown(opened)}' if opened else 'lets the model open the thought'}")
     return did
 
 
 def around_the_answer(own, talk: list[Message], prompt: str) -> list[str]:
-    """What it writes between a prompt and an answer, and after that."""
+    """What it writes between prompt and answer, and after the answer."""
     whole = render(own, [*talk, {"role": "assistant", "content": ANSWER}])
     common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(prompt, whole)))
     before, _, after = whole[common:].rpartition(ANSWER)
     did = []
     if prompt[common:]:
-        did.append(f"ends a prompt in {shown(prompt[common:])}, which the whole has not")
+        did.append(f"ends the prompt with {shown(prompt[common:])}, missing from the full text")
     if before:
-        did.append(f"writes {shown(before)} before the answer")
+        did.append(f"inserts {shown(before)} before the answer")
     if not any(token.content in after for token in own.added_tokens_decoder.values()):
-        did.append("writes no end of an answer")
+        did.append("has no end-of-turn token after the answer")
     return did
 
 
 def shown(text: str) -> str:
-    """A text in a cell of Markdown."""
+    """A text as code in a Markdown cell."""
     return "`" + text.replace("\n", "\\n").replace("|", "\\|") + "`"
 
 
 def measure(family: str, dataset: Path, folder: Path) -> tuple[float, int, float]:
-    """How often it is right on what it knows, after how many steps, and the seconds of processor for both."""
+    """Share of memorised mazes answered correctly, training steps, and CPU seconds for both."""
     from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
     from tests.training.by_heart import WHOLE, learn
@@ -101,13 +102,13 @@ def measure(family: str, dataset: Path, folder: Path) -> tuple[float, int, float
 
 
 def lines_of(page: Path) -> dict[str, str]:
-    """Template -> its line."""
+    """Template -> its row."""
     text = page.read_text(encoding="utf-8") if page.is_file() else ""
     return {match[1]: match[0] for match in re.finditer(r"^\| (\w+) \| \d.*\|$", text, flags=re.M)}
 
 
 def write_page(lines: dict[str, str]) -> None:
-    """Write the page with the lines that there are, in the order of their names."""
+    """Write the page with the rows measured so far, sorted by name."""
     machine = f"{platform.machine()}, one thread, Python {platform.python_version()}"
     counts = {"done": len(lines), "all": len(FAMILIES)}
     about = ABOUT.format(machine=machine, **counts, **versions(["trl", "transformers"]))
@@ -115,7 +116,7 @@ def write_page(lines: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Make the lines that are asked for, or all that are missing."""
+    """Measure the requested templates, or all that are missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*", choices=[[], *FAMILIES])
     named = parser.parse_args().families
@@ -131,7 +132,7 @@ def main() -> None:
             folder = Path(work) / family
             valid, steps, seconds = measure(family, dataset, folder)
             shutil.rmtree(folder)
-            said = "; ".join(by_itself(family)) or "nothing that matters"
+            said = "; ".join(by_itself(family)) or "no relevant change"
             lines[family] = f"| {family} | {valid:.3f} | {steps} | {seconds:.1f} | {said} |"
             print(lines[family], flush=True)
             write_page(lines)

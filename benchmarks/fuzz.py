@@ -1,10 +1,10 @@
-"""Look for longer than the tests do for a stranger's file that ends in a traceback, or that changes someone's files.
+"""Search, for longer than the tests do, for untrusted files that cause a traceback or change a user's files.
 
     python benchmarks/fuzz.py                 # ten minutes
     python benchmarks/fuzz.py --minutes 60 --seed 7
 
-Runs tests/test_fuzz.py and tests/test_strangers.py again and again, each time with other examples, until one fails or
-the time is up. What fails is printed with the example, made as small as hypothesis can make it.
+Runs tests/test_fuzz.py and tests/test_strangers.py repeatedly, each time with new examples, until one fails or the
+time is up. A failure is printed with its example, shrunk by hypothesis.
 """
 
 import argparse
@@ -19,7 +19,7 @@ def main() -> None:
     """Run rounds of the tests until the time is up; exit code 1 if one fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=0, help="of the first round; each round adds one")
+    parser.add_argument("--seed", type=int, default=0, help="of the first round, incremented each round")
     arguments = parser.parse_args()
     began, rounds = time.monotonic(), 0
     while time.monotonic() - began < 60 * arguments.minutes:
@@ -28,7 +28,7 @@ def main() -> None:
         if done.returncode:
             sys.exit(1)
         rounds += 1
-        print(f"{rounds} rounds, {(time.monotonic() - began) / 60:.1f} minutes: nothing found", flush=True)
+        print(f"{rounds} rounds, {(time.monotonic() - began) / 60:.1f} minutes: no failures", flush=True)
 
 
 if __name__ == "__main__":

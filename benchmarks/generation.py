@@ -1,12 +1,12 @@
-"""Generate, solve and render mazes on one core, beside maze-dataset, in one run.
+"""Generate, solve and render mazes on one core, compared with maze-dataset in the same run.
 
     pip install --constraint constraints.txt muutils==0.8.12 zanj jaxtyping matplotlib
     pip install --no-deps maze-dataset==1.4.2
     python benchmarks/generation.py
 
-Both make n x n mazes by the same algorithm, place two random ends, find the shortest path between them and
-write maze and path: ours as two strings each, the peer's as one ASCII picture. Rounds alternate, so that a slow moment
-of the machine meets both. Without the peer its column stays empty.
+Both generate n x n mazes with the same algorithm, place start and goal at random, find the shortest path between them
+and write maze and path: ours as two strings, the peer as one ASCII picture. Rounds alternate, so that a slow moment of
+the machine affects both. If the peer is not installed, its column stays empty.
 """
 
 import importlib.metadata
@@ -20,7 +20,7 @@ import numpy as np
 
 from ascii_maze import generate_mazes
 
-# Our generator, the peer's, cells a side, mazes of ours and of the peer's in a round.
+# Our generator, the peer's, cells per side, mazes per round of ours and of the peer.
 CASES = (
     ("depth_first", "gen_dfs", 5, 200_000, 400),
     ("wilson", "gen_wilson", 5, 200_000, 150),
@@ -31,7 +31,7 @@ CASES = (
 
 
 def ours(generator: str, size: int, count: int, seed: int) -> None:
-    """Our whole batch, as Python strings."""
+    """Our whole batch, written as Python strings."""
     mazes = generate_mazes(generator, size, size, count, seed)
     texts, paths = mazes.to_ascii(), mazes.solve()
     assert len(texts) == len(paths) == count

@@ -1,14 +1,15 @@
-"""All seven methods in 4 bits on a GPU, ours beside TRL alone: tokens a second and peak memory, without a network.
+"""All seven methods in 4 bits on a GPU, ours against TRL alone: tokens per second and peak memory, without a network.
 
     python benchmarks/gpu.py                                    # on a CUDA machine; writes benchmarks/GPU.md
     python benchmarks/gpu.py --methods sft grpo --steps 20
-    python benchmarks/gpu.py --model tiny --rows 2 --steps 1 --page /tmp/gpu.md      # that it runs, on a CPU too
+    python benchmarks/gpu.py --model tiny --rows 2 --steps 1 --page /tmp/gpu.md      # smoke test, also on a CPU
 
-The model is random: the configuration of Qwen3-0.6B, with a small tokenizer and the chat template of Qwen3 that TRL
-stores. Every way of `WAYS` trains the same steps of the method's own recipe, from the base, on mazes of 6x6 and 8x8;
-TRL's trainer by itself gets the same settings, model and rows. The first two steps warm up. A way whose package is not
-installed is left out, and one that fails stands in the table with its error. Tokens are those that the model reads in
-training: padding is not counted, a prompt that rows share counts once a row, and generating them takes time alone.
+The model is random: the configuration of Qwen3-0.6B, with a small tokenizer and the Qwen3 chat template that TRL
+ships. Every entry of `WAYS` trains the same steps of the method's own recipe, from the base, on mazes of 6x6 and 8x8.
+TRL's trainer alone gets the same settings, model and rows. The first two steps are warm-up. Entries whose package is
+not installed are skipped; one that fails is listed with its error. Tokens are those that the model processes in
+training: padding is not counted, a prompt shared by several rows counts once per row, and generation adds time but no
+tokens.
 """
 
 import argparse
@@ -33,12 +34,12 @@ WARM_UP = 2  # steps
 
 
 class Way(NamedTuple):
-    """A way to train: keys over the recipe's, and what it needs.
+    """A way to train: overrides of the recipe, and what it requires.
 
     Attributes:
-        changes: keys of the recipe; None for TRL's trainer alone.
-        package: that must be installed.
-        generating: it is of use only where the model generates.
+        changes: overrides of the recipe; None for TRL's trainer alone.
+        package: must be installed.
+        generating: only applies to methods that generate.
     """
 
     changes: dict[str, Any] | None
@@ -52,7 +53,7 @@ WAYS = {
     "ours, shared_prefix on": Way({"shared_prefix": "true"}),
     "ours, flash attention": Way({"attn_implementation": "flash_attention_2"}, "flash_attn"),
     "ours, Liger": Way({"use_liger_kernel": "true"}, "liger_kernel"),
-    "TRL alone, again": Way(None),  # the first paid for what the later ones found warm
+    "TRL alone, again": Way(None),  # the first run pays for warm-up that later ones reuse
     "ours, vLLM": Way({"use_vllm": "true", "vllm_mode": "colocate"}, "vllm", generating=True),
 }
 # Qwen3-0.6B's config.json, and a small model of the same kind.
@@ -88,7 +89,7 @@ DATASET = {
 
 
 class Measured(NamedTuple):
-    """What a run took: tokens a second, seconds a step, and the peak of the device's memory in GB (a CPU: of all)."""
+    """Cost of a run: tokens per second, seconds per step, and peak device memory in GB (on a CPU, of the process)."""
 
     tokens_per_second: float
     seconds: float
@@ -96,7 +97,7 @@ class Measured(NamedTuple):
 
 
 def save_random_model(size: str, folder: Path) -> Path:
-    """A random Qwen3 with its stored template, as a folder."""
+    """A random Qwen3 with the template that TRL ships, as a folder."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
@@ -113,7 +114,7 @@ def save_random_model(size: str, folder: Path) -> Path:
 
 
 def make_trainer(method: str, way: Way, settings: dict[str, Any]):
-    """A trainer of a method's recipe, ours or TRL's alone, that starts from the base."""
+    """A trainer for a method's recipe, ours or TRL's alone, starting from the base."""
     from ascii_maze.models.devices import this_device
     from ascii_maze.models.loading import load_model, load_model_to_train, load_tokenizer
     from ascii_maze.recipe import load_recipe, parse_recipe
@@ -149,7 +150,7 @@ def make_trainer(method: str, way: Way, settings: dict[str, Any]):
 
 
 def measure(trainer, steps: int) -> Measured:
-    """Train so many steps after those that warm up."""
+    """Train for `steps` steps after the warm-up."""
     import torch
     from transformers import TrainerCallback
 
@@ -189,7 +190,7 @@ def measure(trainer, steps: int) -> Measured:
 
 
 def measure_method(method: str, ways: list[str], settings: dict[str, Any], steps: int) -> list[str]:
-    """A row of the table for each of the ways, printed as it comes."""
+    """One table row per entry of `ways`, printed as it is measured."""
     import torch
 
     rows, plain = [], None
@@ -231,7 +232,7 @@ def page(options: argparse.Namespace, rows: list[str]) -> str:
             "",
             (__doc__ or "").split("\n\n")[2],
             "",
-            f"| method | | tokens/s | times TRL's | s/step | peak, GB{'' if gpu else ', of the process so far'} |",
+            f"| method | | tokens/s | speedup over TRL | s/step | peak, GB{'' if gpu else ', of the process'} |",
             "|---|---|---|---|---|---|",
             *rows,
             "",
@@ -240,16 +241,16 @@ def page(options: argparse.Namespace, rows: list[str]) -> str:
 
 
 def main() -> None:
-    """Measure the methods asked for and write the page."""
+    """Measure the requested methods and write the page."""
     from ascii_maze.recipe.methods import METHODS
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--model", default="qwen3-0.6b", choices=list(SIZES))
-    parser.add_argument("--rows", type=int, default=32, help="at once: rows, pairs, or rollouts in groups of 8")
-    parser.add_argument("--completion", type=int, default=64, help="tokens of a rollout")
-    parser.add_argument("--steps", type=int, default=10, help=f"measured, after {WARM_UP} that warm up")
+    parser.add_argument("--rows", type=int, default=32, help="rows, pairs, or rollouts in groups of 8 per batch")
+    parser.add_argument("--completion", type=int, default=64, help="tokens per rollout")
+    parser.add_argument("--steps", type=int, default=10, help=f"measured steps, after {WARM_UP} of warm-up")
     parser.add_argument("--page", type=Path, default=ROOT / "benchmarks" / "GPU.md")
     options = parser.parse_args()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -286,7 +287,7 @@ def main() -> None:
             if method == "rlhf":
                 extra = {**extra, "reward_model_name_or_path": folder / "reward"}
             rows += measure_method(method, options.ways, {**settings, **extra}, options.steps)
-            write_page(options.page, page(options, rows))  # a run that is cut keeps what it has
+            write_page(options.page, page(options, rows))  # an interrupted run keeps its results
     print(options.page)
 
 

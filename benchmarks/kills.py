@@ -1,15 +1,15 @@
-"""A command killed with SIGKILL at twenty moments, against the same command left alone: the same bytes or figures.
+"""A command killed with SIGKILL at twenty moments must give the same output as an uninterrupted run.
 
     python benchmarks/kills.py merge                       # adds a section to benchmarks/KILLS.md
     python benchmarks/kills.py train --kills 20 --seed 0   # or any other of `COMMANDS`; `study` takes half an hour
 
-The command runs once undisturbed, which tells how much work it is. A moment is drawn from each twentieth of that; what
-is counted is the time of the processors, so that the moments stay where they are on a machine with other things to do.
-Then it runs in another folder: it is killed at the first moment, started again, killed at the second, and so on. One
-that has kept so much that it ends before its moment is begun from nothing and killed then. By the toss of a coin the
-kill takes all its processes at once, or the first alone. At last it is left to end. What must agree: every file of its
-output, but for times, paths and memory (`VARIES`), and nothing temporary left beside them. What a command needs (a
-dataset, an adapter) is made once, in the same folder. Exits 1 where something differs.
+The command first runs once without interruption, which measures its total work. One moment is drawn at random from
+each twentieth of that, in CPU time, so that the moments stay in place on a busy machine. Then the command runs in
+another folder: it is killed at the first moment, restarted, killed at the second, and so on. If it has saved so much
+that it finishes before its moment, it is started from scratch and killed then. At random, a kill takes all processes
+at once or only the main one. Finally the command runs to its end. Every output file must agree, except for times,
+paths and memory (`VARIES`), and no temporary files may be left. What a command needs (a dataset, an adapter) is made
+once, in the same folder. Exits with 1 if there are differences.
 """
 
 import argparse
@@ -60,15 +60,15 @@ STUDY = {
     "overrides": TRAINING,
 }
 MAZES, TOKENS = DATASET["splits"]["train"], TRAINING["budget"].removeprefix("tokens=")
-SIZES = f"Datasets have {MAZES} mazes to train on, of 4x4; trainings read {TOKENS} tokens."
+SIZES = f"The dataset has {MAZES} training mazes of 4x4; training runs use {TOKENS} tokens."
 REPO = "org/ascii-maze"
-# What differs between two runs of the same: what they took, where they lie, and which of their steps were resumed.
-# Transformers' `train_loss` and TRL's `num_tokens` are of the steps since the trainer was started, `tokens` of all;
-# `made` holds the hashes of files that hold times.
+# What may differ between two runs of a command: times, paths, and which steps were resumed. Transformers' `train_loss`
+# and TRL's `num_tokens` cover the steps since the trainer was started, `tokens` covers all; `made` holds the hashes of
+# files that contain times.
 VARIES = re.compile(
     r"seconds|memory|runtime|per_second|step_time|num_tokens|^(date|state|note|command|train_loss|made|product|key)$"
 )
-# Compared by what they say: JSON. Pages and logs hold times; what they show is in the JSON and Parquet beside them.
+# JSON is compared by content. Pages and logs contain times; what they show is also in the JSON and Parquet files.
 SAYS_TIMES = (".html", ".md", ".log", ".jsonl", ".png", ".svg")
 POLL = 0.05  # seconds
 
@@ -78,10 +78,10 @@ class Command:
     """A command that is killed.
 
     Attributes:
-        words: after `ascii-maze`; `{out}` stands for its output folder.
+        words: after `ascii-maze`; `{out}` is replaced by the output folder.
         needs: folders of `MADE` that it reads.
-        ends_with: the file of its output that says that it is finished, where it refuses to run a second time.
-        is_fresh: whether it is a new interpreter each time, since it reads variables while it is imported.
+        ends_with: output file that marks it as finished, if it refuses to run a second time.
+        is_fresh: start a new interpreter each time, since it reads environment variables on import.
     """
 
     words: tuple[str, ...]
@@ -91,13 +91,13 @@ class Command:
 
 
 def train_words(out: str) -> tuple[str, ...]:
-    """The words of a short real training."""
+    """Arguments of a short real training run."""
     settings = {"dataset_name": "dataset", "model_name_or_path": "tiny", "seed": 0, "output_dir": out, **TRAINING}
     words = (word for key, value in settings.items() for word in (f"--{key}", str(value)))
     return ("train", "recipes/tiny/sft.yaml", *words)
 
 
-# What others need, by the folder that it makes.
+# Prerequisites of other commands, by output folder.
 MADE = {
     "dataset": ("build", "dataset.yaml", "--out", "dataset"),
     "adapter": train_words("adapter"),
@@ -140,16 +140,16 @@ COMMANDS = {
 
 
 class Moment(NamedTuple):
-    """When to kill: so many seconds of the processors after the start; `group`: every process, not the first alone."""
+    """When to kill: `seconds` of CPU time after the start. `group`: every process, not only the main one."""
 
     seconds: float
     group: bool
 
 
 class Run:
-    """A command as a process that leads a group of its own; its output goes to a file.
+    """A command as a process in its own process group; its output goes to a file.
 
-    It is forked from this one, which has imported what takes long to import: so the moments fall into the work.
+    It is forked from this process, which has already imported the slow packages, so that kills hit the actual work.
     """
 
     def __init__(
@@ -162,18 +162,18 @@ class Run:
         self.words, self.total = words, 0.0
 
     def spent(self) -> float:
-        """Seconds of the processors, of the command and all that it has started."""
+        """CPU seconds of the command and all its child processes."""
         total = 0.0
         with contextlib.suppress(psutil.NoSuchProcess):
             first = psutil.Process(self.process.pid)
             for process in (first, *first.children(recursive=True)):
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    total += sum(process.cpu_times()[:4])  # its own and those of its ended children
+                    total += sum(process.cpu_times()[:4])  # its own and those of finished children
         self.total = max(self.total, total)
         return self.total
 
     def kill_at(self, moment: Moment) -> float | None:
-        """Wait for a moment and kill; the seconds then spent, None where the command had ended before."""
+        """Wait for a moment and kill; returns the CPU seconds spent, or None if the command had already finished."""
         while self.process.is_alive():
             if self.spent() >= moment.seconds:
                 if moment.group and os.getpgid(self.process.pid) == self.process.pid:
@@ -185,7 +185,7 @@ class Run:
         return None
 
     def end(self) -> float:
-        """Wait for the end; the seconds spent.
+        """Wait for the end; returns the CPU seconds spent.
 
         Raises:
             SystemExit: the command failed.
@@ -199,7 +199,7 @@ class Run:
 
 
 def run_command(words: tuple[str, ...], folder: Path, log: Path, variables: dict[str, str]) -> None:
-    """What the forked process does: `ascii-maze WORDS`, in a folder."""
+    """Run `ascii-maze WORDS` in a folder, in the forked process."""
     os.setsid()
     os.chdir(folder)
     with log.open("ab", buffering=0) as sink:
@@ -207,7 +207,7 @@ def run_command(words: tuple[str, ...], folder: Path, log: Path, variables: dict
             os.dup2(sink.fileno(), stream)
     sys.stdin.close()
     os.environ.update(variables)
-    tempfile.tempdir = None  # it keeps what it has once looked up
+    tempfile.tempdir = None  # tempfile caches its first lookup
     sys.argv = ["ascii-maze", *words]
     from ascii_maze.cli import main
 
@@ -215,7 +215,7 @@ def run_command(words: tuple[str, ...], folder: Path, log: Path, variables: dict
 
 
 def import_all() -> None:
-    """Import what the commands import, which would be most of their time."""
+    """Import what the commands import, which would otherwise take most of their time."""
     os.environ |= {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     sys.path.insert(0, str(ROOT))
     import bitsandbytes  # noqa: F401
@@ -232,13 +232,13 @@ def import_all() -> None:
 
 
 def draw(seconds: float, kills: int, seed: int) -> list[Moment]:
-    """A moment at random in each of so many equal parts of the whole time, in order."""
+    """One random moment in each of `kills` equal parts of the total time, in order."""
     source = random.Random(seed)
     return [Moment(seconds * (part + source.random()) / kills, source.random() < 0.5) for part in range(kills)]
 
 
 def contents(folder: Path) -> dict[str, object]:
-    """All that must agree, by path: of JSON and YAML what they say, of other files the hash."""
+    """Everything that must agree, by path: the content of JSON and YAML, the hash of other files."""
     found: dict[str, object] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
@@ -254,33 +254,33 @@ def contents(folder: Path) -> dict[str, object]:
 
 
 def steady(value):
-    """The same without what `VARIES`, and without the hashes of files that hold times."""
+    """The value without keys in `VARIES`, such as times and the hashes of files that contain times."""
     if isinstance(value, dict):
         return {key: steady(inner) for key, inner in value.items() if not VARIES.search(key)}
     return [steady(inner) for inner in value] if isinstance(value, list) else value
 
 
 def differences(one, other, place: str = "") -> list[str]:
-    """Where two values differ, each as a line."""
+    """Differences between two values, one per line."""
     if isinstance(one, dict) and isinstance(other, dict):
-        missing = [f"{place}/{key}: in one of the two alone" for key in sorted(one.keys() ^ other.keys())]
+        missing = [f"{place}/{key}: in only one of the two" for key in sorted(one.keys() ^ other.keys())]
         return missing + [
             line for key in one if key in other for line in differences(one[key], other[key], f"{place}/{key}")
         ]
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         return [line for key, pair in enumerate(zip(one, other)) for line in differences(*pair, f"{place}/{key}")]
-    return [] if one == other else [f"{place}: {str(one)[:80]} alone, {str(other)[:80]} killed"]
+    return [] if one == other else [f"{place}: {str(one)[:80]} uninterrupted, {str(other)[:80]} killed"]
 
 
 def count(value) -> int:
-    """Numbers in a value."""
+    """Count the numbers in a value."""
     if isinstance(value, dict | list):
         return sum(map(count, value.values() if isinstance(value, dict) else value))
     return isinstance(value, int | float)
 
 
 class Place(NamedTuple):
-    """Where a command writes: variables for its processes, what is there now, and how to begin from nothing."""
+    """Where a command writes: environment variables, its current contents, and how to start from scratch."""
 
     variables: dict[str, str]
     made: Callable[[], dict[str, object]]
@@ -289,13 +289,13 @@ class Place(NamedTuple):
 
 @contextlib.contextmanager
 def place(name: str, folder: Path, out: str) -> Iterator[Place]:
-    """The output folder of a command; of a push, a Hub of its own."""
+    """The output folder of a command; for a push, its own Hub server."""
     if name != "push":
         temporary = folder / f"{out}-temporary"
         temporary.mkdir()
 
         def made() -> dict[str, object]:
-            """What is in the folder, and what was left beside it or where the system has its temporary files."""
+            """Contents of the folder, and files left next to it or in the temporary directory."""
             left = [*folder.glob(f".{out}*"), *temporary.iterdir()]
             return {**contents(folder / out), **{f"left over: {path.name}": "is there" for path in left}}
 
@@ -311,7 +311,7 @@ def place(name: str, folder: Path, out: str) -> Iterator[Place]:
         hub.store.users[token] = User("ann", "write", ("org",))
 
         def published() -> dict[str, object]:
-            """The newest commit's files, and how many commits there are."""
+            """Files of the latest commit, and the number of commits."""
             repo = hub.store.repos.get(("dataset", REPO))
             history = repo.history("main") if repo else []
             files = {path: file.sha256 or file.oid for path, file in history[0].files.items()} if history else {}
@@ -322,7 +322,7 @@ def place(name: str, folder: Path, out: str) -> Iterator[Place]:
 
 
 def killed(command: Command, name: str, folder: Path, moments: list[Moment]) -> tuple[dict[str, object], list[str]]:
-    """The command killed at all moments and then left to end: what it made, and a line on each kill."""
+    """Kill the command at all moments, then let it finish; returns its output and a table row per kill."""
     lines = []
     end = folder / "killed" / command.ends_with
 
@@ -333,10 +333,10 @@ def killed(command: Command, name: str, folder: Path, moments: list[Moment]) -> 
         for number, moment in enumerate(moments, 1):
             begun = "resumed"
             if ended() or not Run(command.words, folder, "killed", where.variables, command.is_fresh).kill_at(moment):
-                where.clear()  # it had kept so much that it came to its end
-                begun = "from nothing"
+                where.clear()  # it had saved so much that it finished
+                begun = "from scratch"
                 Run(command.words, folder, "killed", where.variables, command.is_fresh).kill_at(moment)
-            what = "all its processes" if moment.group else "its first process"
+            what = "all processes" if moment.group else "main process"
             line = last_line(folder / "killed.log")
             lines.append(f"| {number} | {moment.seconds:.1f} s | {begun if number > 1 else ''} | {what} | {line} |")
             print(lines[-1], flush=True)
@@ -346,26 +346,26 @@ def killed(command: Command, name: str, folder: Path, moments: list[Moment]) -> 
 
 
 def last_line(log: Path) -> str:
-    """The newest line of a log; empty where there is none."""
+    """The last line of a log; empty if there is none."""
     lines = re.split(r"\r|\n|\x1b\[A", log.read_text(errors="replace")) if log.is_file() else []
     return next((line.strip()[:60].replace("|", " ") for line in reversed(lines) if line.strip()), "")
 
 
 def section(name: str, options, seconds: float, whole: dict, wrong: list[str], lines: list[str]) -> str:
-    """What is added to the page: what was killed when, and what agreed."""
+    """A section of the page: what was killed when, and whether the outputs agree."""
     from importlib.metadata import version
 
     packages = ", ".join(f"{package} {version(package)}" for package in ("torch", "transformers", "trl", "peft"))
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    agreed = f"Nothing differs: {len(whole)} files, with {count(whole):,} numbers in JSON; none is left over."
+    agreed = f"No differences: {len(whole)} files, with {count(whole):,} numbers in JSON, and no leftover files."
     return "\n".join(
         [
             f"\n## {name}, killed at {len(lines)} moments\n",
             f"`python benchmarks/kills.py {name} --kills {options.kills} --seed {options.seed}`; {machine},",
             f"{packages}.",
-            f"Left alone it took {seconds:.1f} s of the processors. {SIZES}\n",
-            *(["Something differs:\n", *(f"- {line}" for line in wrong[:20])] if wrong else [agreed]),
-            "\n| | after | begun | what was killed | newest line of its output |\n|---|---|---|---|---|",
+            f"An uninterrupted run took {seconds:.1f} CPU seconds. {SIZES}\n",
+            *(["Differences:\n", *(f"- {line}" for line in wrong[:20])] if wrong else [agreed]),
+            "\n| | after | started | killed | last line of output |\n|---|---|---|---|---|",
             *lines,
             "",
         ]
@@ -373,7 +373,7 @@ def section(name: str, options, seconds: float, whole: dict, wrong: list[str], l
 
 
 def main() -> None:
-    """Run the command alone and killed, compare, add to the page."""
+    """Run the command uninterrupted and killed, compare, and add a section to the page."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         epilog="Example: python benchmarks/kills.py merge --kills 5 --page /tmp/kills.md",
@@ -395,7 +395,7 @@ def main() -> None:
     with place(options.command, folder, "alone") as where:
         seconds = Run(command.words, folder, "alone", where.variables, command.is_fresh).end()
         whole = where.made()
-    print(f"left alone: {seconds:.1f} s of the processors", flush=True)
+    print(f"uninterrupted: {seconds:.1f} CPU seconds", flush=True)
     then, lines = killed(command, options.command, folder, draw(seconds, options.kills, options.seed))
     wrong = differences(whole, then)
     text = section(options.command, options, seconds, whole, wrong, lines)

@@ -1,12 +1,12 @@
-"""In which form does a real language model learn to walk a maze? Pilots on SmolLM2-135M-Instruct.
+"""From which representation does a language model learn to solve mazes? Pilots on SmolLM2-135M-Instruct.
 
-    python benchmarks/llm.py                              # trains and asks what is missing, writes benchmarks/LLM.md
-    python benchmarks/llm.py cells/search_dfs --steps 700    # seven minutes of a GPU
-    python benchmarks/llm.py cells/none --adapter outputs/run/checkpoint-400     # asks one that was trained elsewhere
+    python benchmarks/llm.py                              # runs missing pilots, writes benchmarks/LLM.md
+    python benchmarks/llm.py cells/search_dfs --steps 700    # seven minutes on a GPU
+    python benchmarks/llm.py cells/none --adapter outputs/run/checkpoint-400   # evaluates an adapter trained elsewhere
 
-A pilot is SFT by `recipes/sft.yaml`, in full precision, on Wilson mazes of 4x4 cells in one maze style and with
-one way of reasoning; then the fine-tune walks mazes whose wall layouts were held out. What is done stands in
-llm.json: the same command goes on with the others.
+Each pilot is SFT with `recipes/sft.yaml` in full precision on Wilson mazes of 4x4 cells, in one maze style and with
+one way of reasoning. The fine-tuned model is then evaluated on mazes with held-out wall layouts. Results are stored in
+llm.json; rerun the command to resume.
 """
 
 import argparse
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE, RECORDS = ROOT / "benchmarks" / "LLM.md", ROOT / "benchmarks" / "llm.json"
 PILOTS = ("hash/none", "spaced/none", "adjacency/none", "cells/none", "spaced/search_dfs", "cells/search_dfs")
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
-THOUGHT = 250  # tokens, of which the searches of 4x4 mazes need 200
+THOUGHT = 250  # tokens; searches of 4x4 mazes need 200
 SETTINGS = {
     "load_in_4bit": "false",
     "per_device_train_batch_size": 32,
@@ -37,7 +37,7 @@ SETTINGS = {
 
 
 def dataset_config(style: str, reasoning: str) -> dict[str, Any]:
-    """The dataset of a pilot; all have the same mazes."""
+    """The dataset config of a pilot; all pilots use the same mazes."""
     return {
         "name": "pilot",
         "sizes": {"4x4": 1},
@@ -50,12 +50,12 @@ def dataset_config(style: str, reasoning: str) -> dict[str, Any]:
 
 
 def call(*words: object) -> None:
-    """A command of ascii-maze; it resumes where it was interrupted."""
+    """Run an ascii-maze command, which resumes if it was interrupted."""
     subprocess.run([sys.executable, "-m", "ascii_maze", *map(str, words)], check=True, cwd=ROOT)
 
 
 def make_pilot(pilot: str, out: Path, steps: int, mazes: int, adapter: Path | None) -> dict[str, Any]:
-    """Train, unless an adapter is given, and ask; the record of the pilot."""
+    """Train, unless an adapter is given, and evaluate; returns the pilot's record."""
     style, reasoning = pilot.split("/")
     folder = out / pilot.replace("/", "-")
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def make_pilot(pilot: str, out: Path, steps: int, mazes: int, adapter: Path | No
     )
     results = json.loads((folder / "evaluation" / "results.json").read_text())["models"]
     logged = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
-    state = trained / "trainer_state.json"  # of a checkpoint: its log may go on
+    state = trained / "trainer_state.json"  # of a checkpoint; the log may go further
     end = json.loads(state.read_text())["global_step"] if state.exists() else logged[-1]["step"]
     last = [line for line in logged if "loss" in line and line["step"] <= end][-1]
     return {
@@ -94,7 +94,7 @@ def make_pilot(pilot: str, out: Path, steps: int, mazes: int, adapter: Path | No
 
 
 def page(records: dict[str, Any]) -> str:
-    """LLM.md, but for what is written by hand."""
+    """LLM.md, except the part written by hand."""
     columns = (
         "steps",
         "tokens",
@@ -109,12 +109,12 @@ def page(records: dict[str, Any]) -> str:
         "base, lenient",
     )
     lines = [
-        "# A real language model",
+        "# Pilots on a language model",
         "",
         (__doc__ or "").split("\n\n")[2].replace("\n", " "),
-        "By `python benchmarks/llm.py STYLE/REASONING --steps N`. Rates in per cent, strictly read; `lenient` finds a "
-        "path in a longer text. `at decisions`: share of moves",
-        "at junctions that bring the goal nearer; `thought true`: share of a thought's statements that are true.",
+        "By `python benchmarks/llm.py STYLE/REASONING --steps N`. Rates in per cent under strict parsing; `lenient` "
+        "also accepts a path inside a longer text. `at decisions`: share of moves",
+        "at junctions that lead closer to the goal. `thought true`: share of a thought's statements that are true.",
         "",
         f"| maze style / reasoning | {' | '.join(columns)} |",
         "|---" * (1 + len(columns)) + "|",
@@ -134,13 +134,13 @@ def page(records: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Make what is missing."""
+    """Run the missing pilots and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pilots", nargs="*", default=list(PILOTS), help="STYLE/REASONING")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "llm")
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--mazes", type=int, default=300)
-    parser.add_argument("--adapter", type=Path, help="trained elsewhere, of one pilot")
+    parser.add_argument("--adapter", type=Path, help="adapter of one pilot, trained elsewhere")
     options = parser.parse_args()
     records = json.loads(RECORDS.read_text()) if RECORDS.exists() else {}
     for pilot in options.pilots:

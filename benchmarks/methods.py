@@ -1,12 +1,11 @@
 """All seven methods with the embedded model, over several seeds, as `accelerate launch recipes/tiny/METHOD.yaml`.
 
-    python benchmarks/methods.py                       # writes benchmarks/METHODS.md; about ten minutes a seed
+    python benchmarks/methods.py                       # writes benchmarks/METHODS.md; about ten minutes per seed
     python benchmarks/methods.py --seeds 0 --out outputs/methods-try --page outputs/methods-try/METHODS.md
 
-Every seed runs its own chain: SFT and ORPO from the base, the reward model, DPO, KTO, RLHF and GRPO from that seed's
-SFT adapter. `sft_twice` is the control: what the second budget brings if it is spent on more SFT. The recipes are run
-as they stand; their settings were chosen on the validation split, and `test` is looked at here alone. What has been
-run is not run again.
+Every seed runs its own chain: SFT and ORPO from the base; the reward model, DPO, KTO, RLHF and GRPO from that seed's
+SFT adapter. `sft_twice` is the control, which spends the second budget on more SFT. The recipes are unmodified; their
+settings were chosen on the validation split, and `test` is used only here. Finished runs are skipped.
 """
 
 import argparse
@@ -28,7 +27,7 @@ from ascii_maze.evaluation.run import evaluate
 from ascii_maze.launch import prepare_process
 from ascii_maze.recipe.run_metrics import RunMetrics, read_metrics
 
-# In the order in which one needs the other; each with what it starts from.
+# In order of dependency; each with what it starts from.
 CHAIN = {
     "sft": {},
     "orpo": {},
@@ -43,12 +42,12 @@ WALKERS = ["base", *(name for name in CHAIN if name != "reward")]
 
 
 def launch(name: str, seed: int, out: Path, dataset: Path) -> None:
-    """One run of the chain, unless it is there already."""
+    """One run of the chain, unless it is finished."""
     folder = out / f"seed-{seed}"
     if (folder / name / "metrics.json").exists():
         return
     recipe = f"recipes/tiny/{name.split('_')[0]}.yaml"
-    order = seed + 1000 if name == "sft_twice" else seed  # or it would see the rows of its start again
+    order = seed + 1000 if name == "sft_twice" else seed  # otherwise it would see the same rows as its start
     words = ["--seed", order, "--dataset_name", dataset, "--output_dir", folder / name]
     for key, start in CHAIN[name].items():
         words += [f"--{key}", folder / start]
@@ -59,7 +58,7 @@ def launch(name: str, seed: int, out: Path, dataset: Path) -> None:
 
 
 def judge(seed: int, out: Path, dataset: Path) -> dict:
-    """Greedy walks of every model of a seed on the test split."""
+    """Evaluate every model of a seed on the test split, with greedy decoding."""
     results = out / f"seed-{seed}" / "evaluation" / "results.json"
     if not results.exists():
         folder = out / f"seed-{seed}"
@@ -69,7 +68,7 @@ def judge(seed: int, out: Path, dataset: Path) -> dict:
 
 
 def judge_reward_model(seed: int, out: Path, dataset: Path) -> dict:
-    """The reward model of a seed on the pairs of the test split; see `ascii_maze.training.reward.judge_pairs`."""
+    """Evaluate a seed's reward model on the pairs of the test split; see `ascii_maze.training.reward.judge_pairs`."""
     path = out / f"seed-{seed}" / "evaluation" / "reward.json"
     if not path.exists():
         from datasets import load_dataset
@@ -87,7 +86,7 @@ def judge_reward_model(seed: int, out: Path, dataset: Path) -> dict:
 
 
 def p_against(results: dict, start: str, name: str) -> tuple[int, int, float]:
-    """Mazes that only the start, and only the other, walks validly, and the exact McNemar p."""
+    """Mazes that only the start and only the other model solves, and the exact McNemar p."""
     for test in results["paired"]:
         if (test["a"], test["b"]) == (start, name):
             return test["only_a"], test["only_b"], test["p"]
@@ -102,19 +101,19 @@ def metrics(out: Path, seed: int, name: str) -> RunMetrics:
 
 
 def page(seeds: list[int], out: Path, results: dict[int, dict], rewards: dict[int, dict]) -> str:
-    """METHODS.md, but for what is written by hand."""
+    """METHODS.md, except the part written by hand."""
     packages = ("torch", "trl", "peft", "transformers")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     mazes = results[seeds[0]]["models"]["base"]["test"]["n"]
     lines = [
-        "# The seven methods, compared",
+        "# Comparison of the seven methods",
         "",
-        f"`python benchmarks/methods.py --seeds {' '.join(map(str, seeds))}`: the recipes of `recipes/tiny` as they",
-        f"stand, each with a budget of `{metrics(out, seeds[0], 'sft')['budget']}` (the reward model "
+        f"`python benchmarks/methods.py --seeds {' '.join(map(str, seeds))}`: the unmodified recipes of",
+        f"`recipes/tiny`, each with a budget of `{metrics(out, seeds[0], 'sft')['budget']}` (the reward model "
         f"`{metrics(out, seeds[0], 'reward')['budget']}`), on {os.cpu_count()} cores "
         f"({platform.machine()}), Python {platform.python_version()}, {versions}.",
-        f"Test split: {mazes} mazes that neither the base nor any run has seen; settings were chosen on validation.",
-        "Rates in per cent: the mean, and each seed's.",
+        f"Test split: {mazes} mazes that neither the base nor any run has seen. Settings were chosen on validation.",
+        "Rates in per cent: the mean over seeds, and each seed.",
         "",
         "| method | starts from | valid | 95 % of the first seed | shortest | minutes | tokens, thousands |",
         "|---|---|---|---|---|---|---|",
@@ -154,7 +153,7 @@ def page(seeds: list[int], out: Path, results: dict[int, dict], rewards: dict[in
 
 
 def exact_mcnemar(lost: int, won: int) -> float:
-    """Two-sided p of so many changes for the worse and the better, if each were as likely."""
+    """Two-sided exact McNemar p of so many lost and won mazes."""
     from scipy.stats import binomtest
 
     return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
@@ -168,7 +167,7 @@ def _each(values, digits: int = 1) -> str:
 
 
 def main() -> None:
-    """Build the dataset, run every seed, write the page."""
+    """Build the dataset, run every seed and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("outputs/methods"))

@@ -1,17 +1,17 @@
-"""What the MRI report costs: its extraction beside llm-mri's own, and the whole report.
+"""Cost of the MRI report: its extraction against llm-mri's, and the whole report.
 
     python benchmarks/mri.py extraction --prompts 3500 --rounds 3
     python benchmarks/mri.py report --mazes 1000 --adapter sft=outputs/tiny/sft --adapter orpo=outputs/tiny/orpo
     python benchmarks/mri.py report --mazes 100 --base HuggingFaceTB/SmolLM2-135M-Instruct --random 5
 
-`extraction`: the embedded model, float32, reads the same prompts; llm-mri keeps the first token of each, ours the last
-token of the prompt (`last_prompt`), and, in a third row, every named position of prompt and answer. Each measurement
-is a process of its own; the seconds are those of the extraction alone, model and prompts being read and tokenised in
-it, and the peak is the whole process's. `--sizes` sets how long the prompts are, and how unlike: llm-mri pads them all
-to the longest.
-`report`: what `ascii-maze mri` does from start to end, in a process of its own, on 4x4 and 5x5 depth-first mazes; the
-seconds and the processors' seconds of every stage, and the peak. `--random` puts so many LoRAs of rank 8 with random
-weights on the 4-bit base, for what a report costs where nothing has been trained.
+`extraction`: the embedded model processes the same prompts in float32. llm-mri keeps the first token of each; ours
+keeps the last token of the prompt (`last_prompt`) and, in a third row, every named position of prompt and answer. Each
+measurement runs in its own process. Seconds cover the extraction, including loading the model and tokenising the
+prompts; the peak is that of the whole process. `--sizes` sets the lengths of the prompts and how much they differ:
+llm-mri pads all of them to the longest.
+`report`: `ascii-maze mri` from start to end, in its own process, on 4x4 and 5x5 depth-first mazes; seconds and CPU
+seconds of every stage, and the peak. `--random` puts that many LoRAs of rank 8 with random weights on the 4-bit base,
+to measure a report without any training.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from pathlib import Path
 from dataset_builder.build import build
 from dataset_builder.config import BuildConfig
 
-# Of a process that prints its figures last: seconds, and its peak in kB.
+# The last line that a process prints: seconds, and its peak memory in kB.
 FIGURES = """
 import json, resource
 print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
@@ -115,7 +115,7 @@ WAYS = {
 
 
 def make_dataset(folder: Path, count: int, sizes: list[str]) -> Path:
-    """Depth-first mazes, so many of them in `test`."""
+    """Build depth-first mazes, `count` of them in `test`."""
     splits = {"train": 64, "validation": 64, "test": count}
     config = BuildConfig(name="mri", sizes=dict.fromkeys(sizes, 1), generators={"depth_first": 1}, splits=splits)
     build(config, folder)
@@ -130,7 +130,7 @@ def measure_extraction(prompts: int, rounds: int, sizes: list[str]) -> None:
         for _ in range(rounds):
             for way, program in WAYS.items():
                 command = [sys.executable, "-c", PROMPTS + program + FIGURES, str(data)]
-                # What llm-mri's Arrow files would be read back from, were they there from the round before.
+                # A new cache, or llm-mri would read back the Arrow files of the round before.
                 with tempfile.TemporaryDirectory() as cache:
                     environment = {"HF_DATASETS_CACHE": cache, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
                     done = subprocess.run(
@@ -140,7 +140,7 @@ def measure_extraction(prompts: int, rounds: int, sizes: list[str]) -> None:
                 print(f"{way}: {found[way][-1][0]:.1f} s, {found[way][-1][1] / 1e3:,.0f} MB", file=sys.stderr)
     medians = {way: [statistics.median(column) for column in zip(*figures)] for way, figures in found.items()}
     print(f"{prompts} prompts of {', '.join(sizes)}; medians of {rounds}\n")
-    print("| | seconds | prompts/s | times as fast | peak, MB | of llm-mri's |\n|---|---|---|---|---|---|")
+    print("| | seconds | prompts/s | speedup | peak, MB | relative to llm-mri |\n|---|---|---|---|---|---|")
     slow, large = medians["llm-mri"]
     for way, (seconds, peak) in medians.items():
         speed = f"{seconds:.1f} | {prompts / seconds:,.0f} | {slow / seconds:.2f}"
@@ -148,10 +148,10 @@ def measure_extraction(prompts: int, rounds: int, sizes: list[str]) -> None:
 
 
 def measure_report(mazes: int, base: str, adapters: dict[str, str], random: int) -> None:
-    """Print a table of what each stage of the report takes.
+    """Print a table of the time of each stage of the report.
 
     Args:
-        random: further adapters, of random weights.
+        random: number of additional adapters with random weights.
     """
     with tempfile.TemporaryDirectory() as folder:
         data = make_dataset(Path(folder) / "data", mazes, ["4x4", "5x5"])
@@ -163,15 +163,15 @@ def measure_report(mazes: int, base: str, adapters: dict[str, str], random: int)
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     stages, peak = json.loads(done.stdout.splitlines()[-1])
     of_models = [stages.pop(name) for name in ("base", *adapters)]
-    rows = {"reading, with loading": [sum(column) for column in zip(*of_models)], **stages}
-    print("| stage | seconds | processors' seconds |\n|---|---|---|")
-    for name, (seconds, busy) in {**rows, "all": [sum(column) for column in zip(*rows.values())]}.items():
+    rows = {"extraction, with loading": [sum(column) for column in zip(*of_models)], **stages}
+    print("| stage | seconds | CPU seconds |\n|---|---|---|")
+    for name, (seconds, busy) in {**rows, "total": [sum(column) for column in zip(*rows.values())]}.items():
         print(f"| {name} | {seconds:.0f} | {busy:.0f} |")
     print(f"\n{base} and {len(adapters)} adapters on {mazes} mazes; peak {peak / 1e6:.1f} GB")
 
 
 def main() -> None:
-    """Read the command line and measure."""
+    """Parse the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     extraction = commands.add_parser("extraction")
@@ -182,7 +182,7 @@ def main() -> None:
     report.add_argument("--mazes", type=int, default=1_000)
     report.add_argument("--base", default="tiny")
     report.add_argument("--adapter", action="append", default=[], metavar="NAME=FOLDER")
-    report.add_argument("--random", type=int, default=0, help="adapters of random weights")
+    report.add_argument("--random", type=int, default=0, help="adapters with random weights")
     arguments = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores", file=sys.stderr)
     if arguments.command == "extraction":

@@ -1,12 +1,12 @@
-"""Pages of this folder whose tables a script makes, and whose last section people write."""
+"""Pages with generated tables and a last section that is written by hand."""
 
 from pathlib import Path
 
-READING = "## What to make of it"  # from here on a page is written by hand, and kept
+READING = "## Interpretation"  # from here on a page is written by hand, and kept
 
 
 def write_page(path: Path, made: str) -> None:
-    """Write what a script has made, and below it what stands below `READING` in the page that was there."""
+    """Write the generated part, followed by what the existing page has below `READING`."""
     from ascii_maze.files import write_text
 
     by_hand = path.read_text(encoding="utf-8").partition(READING)[2].strip() if path.is_file() else ""

@@ -1,14 +1,14 @@
-"""Which text of a maze, and which thought before the answer, does a small model learn from?
+"""Which maze representation, and which reasoning before the answer, does a small model learn from?
 
     python benchmarks/representation.py --jobs 8                       # on a GPU; writes REPRESENTATION.md
-    python benchmarks/representation.py --rows 4000 --epochs 1         # hours of two cores
-    python benchmarks/representation.py --styles hash cells --seeds 1  # a part; the same command resumes
+    python benchmarks/representation.py --rows 4000 --epochs 1         # hours on two cores
+    python benchmarks/representation.py --styles hash cells --seeds 1  # a subset; rerun to resume
 
-Every maze style is crossed with every way of reasoning, in two tokenizers: one token per character, and a BPE trained
-on all of these texts, which merges walls as those of language models do. For each pair a Llama of 2 M parameters is
-trained from random weights on the same mazes, Wilson's of 4x4 cells, with the loss on the answer alone; then it
-answers mazes whose wall layouts it has not seen. The number of mazes is the same for all, not that of tokens.
-What is done stands in representation.json: the same command goes on with the others.
+Every maze style is crossed with every way of reasoning, under two tokenizers: one token per character, and a BPE
+trained on all of these texts, which merges walls as the tokenizers of language models do. For each combination a Llama
+with 2 M parameters is trained from random weights on the same mazes (Wilson, 4x4 cells), with the loss on the answer
+only, and then evaluated on mazes with unseen wall layouts. The number of mazes is the same for all, the number of
+tokens is not. Results are stored in representation.json; rerun the command to resume.
 """
 
 import argparse
@@ -52,7 +52,7 @@ MERGED_FROM = 500  # rows of each dataset, from which the BPE is trained
 
 
 class Run(NamedTuple):
-    """One model: how its text is cut, how a maze is written, how it thinks, and the seed of weights and order."""
+    """One model: tokenizer, maze style, reasoning, and the seed of its weights and data order."""
 
     tokenizer: str
     style: str
@@ -61,19 +61,19 @@ class Run(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Its name in representation.json."""
+        """Its key in representation.json."""
         return "/".join(map(str, self))
 
 
 class Texts(NamedTuple):
-    """Prompts and completions as tokens, of one split."""
+    """Tokenised prompts and completions of one split."""
 
     prompts: list[np.ndarray]
     completions: list[np.ndarray]
 
 
 def build(style: str, reasoning: str, rows: int, out: Path) -> Path:
-    """The dataset of a style and a way of reasoning; all have the same mazes."""
+    """Build the dataset of a style and a way of reasoning; all contain the same mazes."""
     folder = out / f"{style}-{reasoning}-{rows}"
     config = {
         "name": "representation",
@@ -105,7 +105,7 @@ def read(folder: Path, split: str) -> list[dict[str, Any]]:
 def train_tokenizers(folders: Sequence[Path], out: Path) -> None:
     """Both tokenizers, from the texts of all datasets: OUT/characters.json and OUT/bpe.json.
 
-    The BPE works on bytes and leaves digits by themselves, as SmolLM2's does.
+    The BPE works on bytes and splits digits, as SmolLM2's does.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -156,7 +156,7 @@ def padded(rows: Sequence[np.ndarray], device: str, left: bool = False):
 
 
 def train(run: Run, texts: Texts, epochs: int, size: int, device: str):
-    """A model trained from random weights, its last loss, and the tokens that it read."""
+    """Train a model from random weights; returns it, its final loss and the number of tokens."""
     import torch
     from torch.nn.functional import cross_entropy
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -178,7 +178,7 @@ def train(run: Run, texts: Texts, epochs: int, size: int, device: str):
         starts = torch.tensor([len(texts.prompts[i]) + 2 for i in batch], device=device)
         learned = (torch.arange(ids.shape[1], device=device) >= starts[:, None]) & (ids != PAD)
         with torch.autocast(device, torch.bfloat16):
-            # Rows are padded on the right, which a causal model does not see from the left.
+            # Right padding, which a causal model does not attend to.
             logits = model(input_ids=ids, use_cache=False).logits[:, :-1][learned[:, 1:]].float()
         loss = cross_entropy(logits, ids[learned])
         loss.backward()
@@ -192,7 +192,7 @@ def train(run: Run, texts: Texts, epochs: int, size: int, device: str):
 
 
 def answer(model, tokenizer, prompts: Sequence[np.ndarray], most: int, device: str) -> list[str]:
-    """Greedy completions of at most so many tokens."""
+    """Greedy completions of at most `most` tokens."""
     import torch
 
     from ascii_maze.models.generation import NO_SAMPLING, generate_tokens
@@ -206,7 +206,7 @@ def answer(model, tokenizer, prompts: Sequence[np.ndarray], most: int, device: s
 
 
 def rates(rows: Sequence[dict[str, Any]], completions: Sequence[str]) -> dict[str, float]:
-    """What is published of some answers, each a share of 0-1."""
+    """Rates over some answers, each from 0 to 1."""
     from ascii_maze.evaluation.answers import score_answers
 
     scored = [one for row, text in zip(rows, completions) for one in score_answers("", "test", row, [text])]
@@ -221,7 +221,7 @@ def rates(rows: Sequence[dict[str, Any]], completions: Sequence[str]) -> dict[st
 
 
 def make(run: Run, rows: int, epochs: int, out: Path) -> dict[str, Any]:
-    """Train one model and ask it; its record."""
+    """Train and evaluate one model; returns its record."""
     import torch
     from tokenizers import Tokenizer
 
@@ -256,17 +256,17 @@ def make(run: Run, rows: int, epochs: int, out: Path) -> dict[str, Any]:
 
 
 def page(records: dict[str, dict[str, Any]], command: str) -> str:
-    """REPRESENTATION.md, but for what is written by hand."""
+    """REPRESENTATION.md, except the part written by hand."""
     runs = {Run(*(key.split("/")[:3]), int(key.split("/")[3])): record for key, record in records.items()}
     seeds = {run[:3]: sorted(other.seed for other in runs if other[:3] == run[:3]) for run in runs}
     about, kept = (__doc__ or "").split("\n\n")[2].replace("\n", " "), next(iter(records.values()))
     lines = [
-        "# Texts and thoughts",
+        "# Maze representations and reasoning",
         "",
         about,
         "",
-        f"By `{command}`; {kept['rows']:,} rows of training each, {TEST} mazes to test on, on {kept['device']}. "
-        "Means over seeds, with the smallest and the largest.",
+        f"By `{command}`; {kept['rows']:,} training rows each, {TEST} test mazes, on {kept['device']}. "
+        "Means over seeds, with minimum and maximum.",
     ]
 
     def over(which: tuple, key: str) -> list[float]:
@@ -294,8 +294,8 @@ def page(records: dict[str, dict[str, Any]], command: str) -> str:
                 f"| {style} | {' | '.join(spread((tokenizer, style, name), key) for name in reasonings)} |"
                 for style in styles
             ]
-    columns = ("tokens a maze", "of these the maze", "loss", "valid", "lenient", "parsed", "thought true")
-    lines += ["", "## All", "", f"| tokenizer / style / reasoning | {' | '.join(columns)} |", "|---" * 8 + "|"]
+    columns = ("tokens per maze", "tokens of the prompt", "loss", "valid", "lenient", "parsed", "thought true")
+    lines += ["", "## All results", "", f"| tokenizer / style / reasoning | {' | '.join(columns)} |", "|---" * 8 + "|"]
     for which in seeds:
         first = runs[Run(*which, seeds[which][0])]
         shares = [f"{100 * mean(over(which, key)):.1f}" for key in ("valid", "valid_lenient", "parsed")]
@@ -312,8 +312,8 @@ def page(records: dict[str, dict[str, Any]], command: str) -> str:
         table = {style: seeds.get((tokenizer, style, "none")) for style in styles}
         if not any(table.values()):
             continue
-        lines += ["", f"## Trained in one style, asked in another: right moves at decisions, {tokenizer}, %", ""]
-        lines += [f"| trained in | {' | '.join(styles)} |", "|---" * (1 + len(styles)) + "|"]
+        lines += ["", f"## Trained on one style, evaluated on another: right moves at decisions, {tokenizer}, %", ""]
+        lines += [f"| trained on | {' | '.join(styles)} |", "|---" * (1 + len(styles)) + "|"]
         for style in (name for name in styles if table[name]):
             cells = []
             for other in styles:
@@ -327,16 +327,16 @@ def page(records: dict[str, dict[str, Any]], command: str) -> str:
 
 
 def main() -> None:
-    """Make what is missing."""
+    """Run what is missing and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--styles", nargs="+", default=list(STYLES), choices=list(STYLES))
     parser.add_argument("--reasoning", nargs="+", default=list(REASONING), choices=list(REASONING))
     parser.add_argument("--tokenizers", nargs="+", default=list(TOKENIZERS), choices=TOKENIZERS)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=40_000, help="mazes to train on")
+    parser.add_argument("--rows", type=int, default=40_000, help="training mazes")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at once")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no training after these")
+    parser.add_argument("--jobs", type=int, default=1, help="parallel training runs")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no training run after this time")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "representation")
     parser.add_argument("--records", type=Path, default=RECORDS)
     parser.add_argument("--page", type=Path, default=PAGE)
@@ -345,7 +345,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     records = json.loads(options.records.read_text()) if options.records.exists() else {}
     pairs = list(product(options.styles, options.reasoning))
-    # Those that share mazes come one after another, and all of the first seed before the second.
+    # Runs that share a dataset are adjacent, and all of the first seed come before the second.
     runs = [Run(t, s, r, seed) for seed in range(options.seeds) for s, r in pairs for t in options.tokenizers]
     missing = [run for run in runs if run.key not in records]
     with ProcessPoolExecutor(options.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:

@@ -1,4 +1,4 @@
-"""Answers scored in a second: `score_path` beside reasoning-gym's scorer, the metric beside exact_match.
+"""Answers scored per second: `score_path` against reasoning-gym's scorer, the metric against exact_match.
 
 `score_paths` is `score_path` in bulk: the same scores, as a list.
 
@@ -6,10 +6,10 @@
     python benchmarks/scoring.py                                # exact_match comes from the Hub
     python benchmarks/scoring.py --exact-match FOLDER           # or from a copy of its module
 
-One process, 5x5 depth-first mazes as text, solutions and other answers as letters. `asked once`: every maze is another
-one and has to be read and searched. `8 answers each`: as in sampling, or as GRPO generates. Rounds alternate; medians.
-Then the strict and the lenient reading of short answers, and one wrong answer to mazes of growing size, in CPU time,
-the least of all rounds.
+One process, 5x5 depth-first mazes as text, solutions and other answers as letters. `new mazes`: every answer is to a
+different maze, which has to be parsed and searched. `8 answers per maze`: as in sampling and in GRPO. Rounds
+alternate; medians. Then strict and lenient parsing of short answers, and one wrong answer to mazes of growing size, in
+CPU time, the minimum of all rounds.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from ascii_maze.metrics.path_validity.scoring import parse_moves
 
 WORDS = dict(zip("UDLR", ("Up", "Down", "Left", "Right")))
 EMOJI = dict(zip("UDLR", "⬆⬇⬅➡"))
-# How short answers are written.
+# Notations of short answers.
 FORMS: dict[str, Callable[[str], str]] = {
     "as asked": " ".join,
     "bold": lambda moves: f"**{' '.join(moves)}**",
@@ -43,7 +43,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 def answers(solutions: list[str]) -> list[str]:
-    """Half are right; of the others half stop early and half run into a wall."""
+    """Half are correct; of the others, half stop early and half run into a wall."""
     rng, written = random.Random(0), []
     for solution in solutions:
         cut = rng.randrange(1, len(solution) + 1)
@@ -67,7 +67,7 @@ def gym_scorer() -> Callable[[list[str], list[str]], list[float]] | None:
 
 
 def gym_case(text: str, solution: str, answer: str) -> tuple[dict, str]:
-    """A maze and an answer as reasoning-gym has them: a matrix of `*#OX`, moves as words."""
+    """A maze and an answer in reasoning-gym's format: a matrix of `*#OX`, moves as words."""
     words = dict(zip("UDLR", ("up", "down", "left", "right")))
     matrix = [list(row) for row in text.translate(str.maketrans("SG# ", "*#XO")).split("\n")]
     spoken = [" ".join(words[move] for move in moves.replace(" ", "")) for moves in (solution, answer)]
@@ -75,7 +75,7 @@ def gym_case(text: str, solution: str, answer: str) -> tuple[dict, str]:
 
 
 def medians(tasks: dict[str, Callable], count: int, rounds: int) -> dict[str, float]:
-    """Microseconds an answer of each task, the median of alternating rounds."""
+    """Microseconds per answer of each task, the median of alternating rounds."""
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(rounds):
         for name, task in tasks.items():
@@ -86,7 +86,7 @@ def medians(tasks: dict[str, Callable], count: int, rounds: int) -> dict[str, fl
 
 
 def least(tasks: dict[str, Callable], count: int, rounds: int) -> dict[str, float]:
-    """Microseconds of CPU time an answer of each task, the least of alternating rounds, whatever else is at work."""
+    """Microseconds of CPU time per answer of each task, the minimum of alternating rounds, robust to other load."""
     seconds = dict.fromkeys(tasks, float("inf"))
     for _ in range(rounds):
         for name, task in tasks.items():
@@ -97,7 +97,7 @@ def least(tasks: dict[str, Callable], count: int, rounds: int) -> dict[str, floa
 
 
 def case(count: int, each: int) -> SimpleNamespace:
-    """So many answers, so many to a maze, in all the forms that the scorers want."""
+    """`count` answers, `each` per maze, in all the formats that the scorers expect."""
     mazes = generate_mazes("depth_first", 5, 5, count // each, each)
     texts = [text for text in mazes.to_ascii() for _ in range(each)]
     solutions = [" ".join(solution) for solution in mazes.solve() for _ in range(each)]
@@ -113,11 +113,11 @@ def case(count: int, each: int) -> SimpleNamespace:
 
 
 def print_readings(count: int, rounds: int) -> None:
-    """The table of the two readings, and of all forms in turn."""
+    """Print the table of strict and lenient parsing, per notation and for a mixture."""
     solutions = generate_mazes("depth_first", 5, 5, count, 0).solve()
     written = {name: [form(moves) for moves in solutions] for name, form in FORMS.items()}
     every = list(written.values())
-    written["all of them in turn"] = [every[number % len(every)][number] for number in range(count)]
+    written["mixture of these"] = [every[number % len(every)][number] for number in range(count)]
     print("\n| answers | parse_moves, us | parse_lenient, us | lenient answers/s | ratio |\n|---|---|---|---|---|")
     for name, texts in written.items():
         times = least(
@@ -133,8 +133,8 @@ def print_readings(count: int, rounds: int) -> None:
 
 
 def print_sizes(rounds: int) -> None:
-    """The table of one wrong answer to mazes of growing size, each read and searched anew."""
-    print("\n| cells | characters | wrong answer, ms | us a character |\n|---|---|---|---|")
+    """Print the table of one wrong answer to mazes of growing size, parsed and searched each time."""
+    print("\n| cells | characters | wrong answer, ms | us per character |\n|---|---|---|---|")
     for size in (5, 10, 20, 40, 100, 200):
         text = generate_mazes("depth_first", size, size, 1, 0)[0].to_ascii()
         times = least({"wrong": lambda text=text: score_path(Maze.from_ascii(text), "D R D")}, 1, rounds)
@@ -151,9 +151,9 @@ def main() -> None:
     metric, exact = evaluate.load(metric_path()), evaluate.load(options.exact_match)
     gym = gym_scorer()
     print(f"{platform.machine()}, Python {platform.python_version()}, evaluate {evaluate.__version__}\n")
-    print("| answers | what | us an answer | answers/s | ratio |")
+    print("| answers | scorer | us per answer | answers/s | ratio |")
     print("|---|---|---|---|---|")
-    for name, each in (("asked once", 1), ("8 answers each", 8)):
+    for name, each in (("new mazes", 1), ("8 answers per maze", 8)):
         cases = case(options.count, each)
         for kind, given, spoken in (
             ("solutions", cases.solutions, [entry["answer"] for entry in cases.entries]),

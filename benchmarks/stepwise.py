@@ -1,12 +1,11 @@
-"""One-shot against step by step, on the same mazes and the same base: by what is seen, by size, with loop rates.
+"""One-shot paths against step-by-step rollouts, on the same mazes and base: by observation and size, with loop rates.
 
     python benchmarks/stepwise.py                                               # the embedded model, three seeds
-    python benchmarks/stepwise.py --base HuggingFaceTB/SmolLM2-135M-Instruct    # that base and SFT, one seed
-    python benchmarks/stepwise.py --plan                                        # what is left to do, in how long
+    python benchmarks/stepwise.py --base HuggingFaceTB/SmolLM2-135M-Instruct    # another base and SFT, one seed
+    python benchmarks/stepwise.py --plan                                        # what remains, with estimates
 
-Writes benchmarks/STEPWISE.md, with a section for each base that has been run. What has been run is not run again; a
-run or an evaluation that was interrupted goes on. Recipes are run as they stand, but for a budget of tokens for bases
-other than the embedded one.
+Writes benchmarks/STEPWISE.md, with a section for each base. Finished runs are skipped; interrupted runs and
+evaluations resume. Recipes are unmodified, except for a budget of tokens for bases other than the embedded one.
 """
 
 import argparse
@@ -31,13 +30,13 @@ OBSERVATIONS = ("full", "window:2", "local", "none")
 
 
 COLUMNS = (
-    *("what is seen", "model", "mazes", "arrives, %", "95 % of the first seed", "shortest, %", "SPL", "loop rate"),
-    *("bumps", "turns"),
+    *("observation", "model", "mazes", "reaches goal, %", "95 % of the first seed", "shortest, %", "SPL", "loop rate"),
+    *("wall hits", "turns"),
 )
 
 
 class Run(NamedTuple):
-    """A training: its recipe, what is seen in it, what it starts from, and minutes on two cores for the two bases."""
+    """A training run: recipe, observation, starting point, and minutes on two cores for the two bases."""
 
     recipe: str
     seen: str | None = None
@@ -51,7 +50,7 @@ RUNS = {
     "sft_local": Run("sft_steps", "local", minutes=(20, 40)),
     "grpo_steps": Run("grpo_steps", "window:2", "sft_steps", minutes=(6, 0)),
 }
-# What is evaluated in which way; minutes for 100 mazes of each split, and for all that a base walks.
+# Models evaluated per observation. Minutes for 100 mazes of each split, and for all mazes of a base.
 EVALUATED = {
     ONCE: ("base", "sft"),
     "full": ("base",),
@@ -63,12 +62,12 @@ MINUTES, BASE_MINUTES = (0.5, 20), (4, 30)
 
 
 class Plan(NamedTuple):
-    """What is run of a base.
+    """Everything that is run for a base.
 
     Attributes:
         folder: of its runs and evaluations.
-        limit: mazes of each split.
-        base_limit: of those that the base walks step by step.
+        limit: mazes per split.
+        base_limit: mazes per split for the base, step by step.
         overrides: of the recipes.
     """
 
@@ -86,12 +85,12 @@ class Plan(NamedTuple):
         return self.base == TINY
 
     def folder_of(self, name: str, seed: int) -> str:
-        """A model as it is loaded: the base, or the folder of a run."""
+        """Path to a model: the base, or the folder of a run."""
         return self.base if name == "base" else str(self.folder / f"seed-{seed}" / name)
 
 
 class Judged(NamedTuple):
-    """An evaluation: some models in one way. The base, which may walk on to the last move, walks fewer mazes."""
+    """An evaluation of some models. The base, which may use up all its moves, gets fewer mazes."""
 
     way: str
     seed: int
@@ -101,7 +100,7 @@ class Judged(NamedTuple):
 
     @property
     def of_base(self) -> bool:
-        """Whether it is the base that walks step by step."""
+        """Whether it evaluates the base step by step."""
         return self.names == ["base"]
 
     def folder(self, plan: Plan) -> Path:
@@ -111,7 +110,7 @@ class Judged(NamedTuple):
 
 
 def evaluations(plan: Plan) -> Iterator[Judged]:
-    """Every evaluation; the base is the same for every seed, and so are walkers that are no models."""
+    """Every evaluation. The base and the rule-based baselines are the same for every seed."""
     for seed in plan.seeds:
         first = seed == plan.seeds[0]
         for way in EVALUATED:
@@ -134,7 +133,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
 
 
 def steps_of(plan: Plan) -> Iterator[tuple[str, Path, float, Any]]:
-    """Everything that is run, in order: what it is, the file that says that it is done, minutes, a function."""
+    """Everything that is run, in order: description, file that marks it as finished, minutes, function."""
     dataset = plan.folder.parent / "ascii-maze"
     yield "dataset", dataset / "build.json", 0.3, partial(build, dataset)
     which = 0 if plan.is_tiny else 1
@@ -149,7 +148,7 @@ def steps_of(plan: Plan) -> Iterator[tuple[str, Path, float, Any]]:
 
 
 def build(dataset: Path) -> None:
-    """The dataset of all of it, `ascii-maze build demo`."""
+    """Build the dataset of all runs, `ascii-maze build demo`."""
     from dataset_builder.build import build as build_dataset
     from dataset_builder.config import load_config
 
@@ -157,7 +156,7 @@ def build(dataset: Path) -> None:
 
 
 def train(plan: Plan, seed: int, name: str, dataset: Path) -> None:
-    """One run."""
+    """Run one training."""
     run, folder = plan.runs[name], plan.folder / f"seed-{seed}"
     words = {"seed": seed, "dataset_name": dataset, "output_dir": folder / name, **plan.overrides}
     if run.seen:
@@ -172,7 +171,7 @@ def train(plan: Plan, seed: int, name: str, dataset: Path) -> None:
 
 
 def judge(plan: Plan, one: Judged, dataset: Path) -> None:
-    """One evaluation."""
+    """Run one evaluation."""
     from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
 
@@ -188,11 +187,11 @@ def judge(plan: Plan, one: Judged, dataset: Path) -> None:
 
 
 class Line(NamedTuple):
-    """A model, evaluated in one way, over the seeds.
+    """Results of a model with one observation, over the seeds.
 
     Attributes:
-        cells: of each seed: split -> what results.json says of it.
-        loops: of each seed: split -> share of moves that were made before from the same place.
+        cells: per seed: split -> its entry in results.json.
+        loops: per seed: split -> share of moves that repeat an earlier move from the same place.
     """
 
     way: str
@@ -206,7 +205,7 @@ class Line(NamedTuple):
 
 
 def lines_of(plan: Plan) -> list[Line]:
-    """Every model in every way."""
+    """Results of every model with every observation."""
     found: dict[tuple[str, str], Line] = {}
     for one in evaluations(plan):
         folder = one.folder(plan)
@@ -221,7 +220,7 @@ def lines_of(plan: Plan) -> list[Line]:
 
 
 def loop_rates(folder: Path) -> dict[str, dict[str, float]]:
-    """Model -> split -> mean share of a walk's moves that were made before from the same place."""
+    """Model -> split -> mean share of a rollout's moves that repeat an earlier move from the same place."""
     import pyarrow.parquet
 
     from ascii_maze.environment.episode import retrace
@@ -238,7 +237,7 @@ def loop_rates(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def arrivals(folder: Path, name: str) -> dict[str, bool]:
-    """Maze -> whether a model arrives there, moves against walls allowed, on the test split."""
+    """Maze -> whether a model reaches the goal, on the test split; wall hits are allowed."""
     import pyarrow.parquet
 
     rows = pyarrow.parquet.read_table(folder / "predictions.parquet", columns=["id", "model", "split", "reaches_goal"])
@@ -248,7 +247,7 @@ def arrivals(folder: Path, name: str) -> dict[str, bool]:
 
 
 def paired(one: dict[str, bool], other: dict[str, bool]) -> tuple[int, int, float]:
-    """Mazes where only the first and only the second arrives, and the exact two-sided McNemar p."""
+    """Mazes where only the first and only the second reaches the goal, and the exact two-sided McNemar p."""
     from scipy.stats import binomtest
 
     first = sum(one[key] and not other[key] for key in one)
@@ -271,7 +270,7 @@ def pairs_of(plan: Plan) -> Iterator[str]:
 
 
 def section(plan: Plan) -> str:
-    """What was found of a base, as Markdown."""
+    """Results of a base, as Markdown."""
     lines = lines_of(plan)
     if not lines:
         return ""
@@ -279,13 +278,13 @@ def section(plan: Plan) -> str:
     text = [
         f"## {plan.base}",
         "",
-        f"Seeds {', '.join(map(str, plan.seeds))}; the mean over the seeds, mazes of `test`, greedy.",
+        f"Seeds {', '.join(map(str, plan.seeds))}; means over the seeds, mazes of `test`, greedy decoding.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
     ]
     text += map(row_of, lines)
-    text += ["", "Arrives, in per cent, by size:", "", f"| what is seen | model | {' | '.join(sizes)} |"]
+    text += ["", "Reaches the goal, in per cent, by size:", "", f"| observation | model | {' | '.join(sizes)} |"]
     text.append("|---|---" + "|---" * len(sizes) + "|")
     for line in lines:
         by_size = [
@@ -297,9 +296,13 @@ def section(plan: Plan) -> str:
         ]
         text.append(f"| {line.way} | {line.name} | {' | '.join(rates)} |")
     if tests := list(pairs_of(plan)):
-        text += ["", "Paired, on the mazes of `test`: where only the one, and only the other arrives.", ""]
         text += [
-            "| the one | the other | seed | only the one | only the other | exact McNemar p |",
+            "",
+            "Paired, on the mazes of `test`: mazes where only the first or only the second reaches the goal.",
+            "",
+        ]
+        text += [
+            "| first | second | seed | only first | only second | exact McNemar p |",
             "|---" * 6 + "|",
         ]
         text += tests
@@ -308,7 +311,7 @@ def section(plan: Plan) -> str:
 
 
 def row_of(line: Line) -> str:
-    """A line of the first table, of the test split."""
+    """A row of the first table, for the test split."""
     from ascii_maze.evaluation.statistics import wilson
 
     split = SPLITS[0]
@@ -327,7 +330,7 @@ def row_of(line: Line) -> str:
 
 
 def run_table(plan: Plan) -> Iterator[str]:
-    """What the runs took."""
+    """Cost of the training runs."""
     yield "| run | seed | steps | tokens, thousands | minutes |"
     yield "|---|---|---|---|---|"
     for name in plan.runs:
@@ -339,16 +342,18 @@ def run_table(plan: Plan) -> Iterator[str]:
                 yield f"| {name} | {seed} | {numbers} |"
 
 
-HEAD = """# Step by step
+HEAD = """# One-shot paths and step-by-step rollouts
 
 `python benchmarks/stepwise.py`, {cores} cores ({machine}), Python {python}.
 
-- `at once` a model sees the whole map and writes its whole path; else it moves, and sees what the row says.
-- `sft` learns whole paths, `sft_steps` and `sft_local` the walks of config `steps` that see `window:2` and `local`;
-  `grpo_steps` goes on from `sft_steps`. The others are no models: walkers that read the same texts, the shortest path.
-- A walk arrives if it ends on G, moves against walls allowed. The loop rate is the share of moves that were made
-  before from the same place. All are scored by the same scorer, on the same mazes; the base, which may walk on to its
-  last move, walks the first of them.
+- With `at once` a model sees the whole map and writes its whole path; otherwise it moves, and receives the observation
+  named in the row.
+- `sft` is trained on whole paths, `sft_steps` and `sft_local` on the rollouts of config `steps` with observations
+  `window:2` and `local`; `grpo_steps` continues from `sft_steps`. The others are not models: rule-based baselines that
+  receive the same observations, and the shortest path.
+- A rollout reaches the goal if it ends on G; wall hits are allowed. The loop rate is the share of moves that repeat
+  an earlier move from the same place. All are scored by the same scorer, on the same mazes. The base, which may use
+  up all its moves, is evaluated on the first of them.
 """
 
 
@@ -362,7 +367,7 @@ def write_page(plans: list[Plan], page: Path) -> None:
 
 
 def run_all(plan: Plan) -> None:
-    """Run what has not been run."""
+    """Run everything that is not finished."""
     for what, done, _, function in steps_of(plan):
         if not done.is_file():
             print(f"{plan.base}, {what}", flush=True)
@@ -373,23 +378,23 @@ def run_all(plan: Plan) -> None:
 
 
 def print_plan(plan: Plan) -> None:
-    """What is left to do."""
+    """Print what remains to be run."""
     left = [(what, minutes) for what, done, minutes, _ in steps_of(plan) if not done.is_file()]
     for what, minutes in left:
         print(f"{minutes:6.1f}  {what}")
-    print(f"{sum(minutes for _, minutes in left):6.0f} minutes of two quiet cores, about")
+    print(f"{sum(minutes for _, minutes in left):6.0f} minutes on two idle cores, estimated")
 
 
 def main() -> None:
-    """Run a base, and write the page."""
+    """Run a base and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", default=TINY, help="the embedded model, or any that the recipes take")
+    parser.add_argument("--base", default=TINY, help="the embedded model, or any that the recipes accept")
     parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 1 2; one for another base")
-    parser.add_argument("--limit", type=int, help="mazes of each split; default: 500, 100 for another base")
-    parser.add_argument("--budget", default="tokens=600000", help="of each run of another base")
+    parser.add_argument("--limit", type=int, help="mazes per split; default: 500, 100 for another base")
+    parser.add_argument("--budget", default="tokens=600000", help="per run of another base")
     parser.add_argument("--out", type=Path, default=Path("outputs/stepwise"), help="folder for everything")
     parser.add_argument("--page", type=Path, default=HERE / "STEPWISE.md")
-    parser.add_argument("--plan", action="store_true", help="print what is left to do, and stop")
+    parser.add_argument("--plan", action="store_true", help="print what remains to be run, and stop")
     options = parser.parse_args()
     plan = plan_of(options)
     if options.plan:

@@ -1,11 +1,11 @@
-"""Every way to show a maze and to think before the answer: what it takes, and that all of it is sound.
+"""Every maze style and way of reasoning: speed, and checks that all of them are sound.
 
     python benchmarks/styles.py
 
-Rows are made for all four configs of a dataset, per second of one core, without the search for distinct mazes and the
-writing of files (see build.py for those). Then two checks, each on so many mazes: that text and answer of every
-combination of maze style, answer style, reasoning and language are read back, and that every search is what its
-algorithm does, by another implementation of it. A difference ends the run with the maze.
+Rows of all four configs of a dataset per second of one core, without deduplicating mazes and writing files (see
+build.py for those). Then two checks, each on `--mazes` mazes: maze and answer are parsed back for every combination of
+maze style, answer style, reasoning and language, and every search matches an independent implementation of its
+algorithm. The first mismatch ends the run and prints the maze.
 """
 
 import argparse
@@ -45,7 +45,7 @@ CONFIG = BuildConfig("benchmark", {"8x8": 1}, {"depth_first": 1}, {"train": ROWS
 
 
 def row_rate(config: BuildConfig, rounds: int) -> float:
-    """Rows of all configs per second, the best of some rounds."""
+    """Rows of all configs per second, the best of several rounds."""
     found = candidates(config, KIND, 0, ROWS)
     chosen = Chosen(found[FINGERPRINT], np.zeros(ROWS, np.uint16), found[INDEX])
     seconds = []
@@ -57,9 +57,9 @@ def row_rate(config: BuildConfig, rounds: int) -> float:
 
 
 def print_speeds(rounds: int) -> None:
-    """Print what each maze style and each way of reasoning takes."""
+    """Print the speed of each maze style and each way of reasoning."""
     mazes = generate_mazes("depth_first", 8, 8, READ, 0)
-    print("| maze style, 8x8 | rows/s | characters | read, mazes/s |\n|---|---|---|---|")
+    print("| maze style, 8x8 | rows/s | characters | parsing, mazes/s |\n|---|---|---|---|")
     for style in STYLES:
         texts = mazes.to_ascii(style)
         began = time.process_time()
@@ -68,7 +68,7 @@ def print_speeds(rounds: int) -> None:
         read = READ / (time.process_time() - began)
         rate = row_rate(replace(CONFIG, maze_style=style), rounds)
         print(f"| `{style}` | {rate:,.0f} | {sum(map(len, texts)) / READ:,.0f} | {read:,.0f} |", flush=True)
-    print("\n| reasoning, `hash` | rows/s | characters of the thought | true of the maze |\n|---|---|---|---|")
+    print("\n| reasoning, `hash` | rows/s | characters of the thought | true statements |\n|---|---|---|---|")
     for reasoning in REASONING:
         rate = row_rate(replace(CONFIG, reasoning={reasoning: 1}), rounds)
         if reasoning == "none":
@@ -82,9 +82,9 @@ def print_speeds(rounds: int) -> None:
 
 
 def check_combinations(count: int) -> None:
-    """See that every combination of styles is read back as it was written, in turn over many mazes."""
+    """Check that every combination of styles is parsed back as written, cycling over many mazes."""
     combinations = list(product(LANGUAGES, STYLES, ANSWER_STYLES, REASONING))
-    generators = [name for name in GENERATORS if name != "open_rooms"]  # rooms cannot be said in some styles
+    generators = [name for name in GENERATORS if name != "open_rooms"]  # some styles cannot express rooms
     rng = random.Random(0)
     for start in range(0, count, len(combinations)):
         names = rng.choice(generators), rng.randint(2, 8), rng.randint(2, 8)
@@ -95,12 +95,16 @@ def check_combinations(count: int) -> None:
             answer = format_completion(maze, path, style, other)
             right = parse_moves(answer, maze.start) == path and score_path(maze, answer).optimal
             if not (right and style_of(prompt) == style and Maze.from_text(prompt[1]["content"], style.maze) == maze):
-                sys.exit(f"{style} is not read back:\n{maze}\n{answer}")
-    print(f"\n{count:,} mazes, {len(combinations)} combinations of styles in turn: all read back.", flush=True)
+                sys.exit(f"{style} is not parsed back:\n{maze}\n{answer}")
+    print(
+        f"\n{count:,} mazes, cycling through {len(combinations)} combinations of styles: "
+        "all are parsed back correctly.",
+        flush=True,
+    )
 
 
 def check_searches(count: int) -> None:
-    """See that every trace is what its algorithm does, and that all that it says is true."""
+    """Check that every trace matches its algorithm, and that all its statements are true."""
     unreachable = statements = 0
     for seed, size in enumerate([CHUNK] * (count // CHUNK) + [count % CHUNK] * bool(count % CHUNK)):
         for maze in some_mazes(size, seed)[:size]:
@@ -109,19 +113,19 @@ def check_searches(count: int) -> None:
                 thought = think(maze, reasoning)
                 checked = check_thought(maze, wrap(thought, ""))
                 if thought != replay(maze) or checked.true != checked.statements:
-                    sys.exit(f"{reasoning} is not what the algorithm does:\n{maze}\n{thought}")
+                    sys.exit(f"{reasoning} does not match its algorithm:\n{maze}\n{thought}")
                 statements += checked.statements
     print(
-        f"{count:,} mazes with loops, rooms and open edges, {unreachable:,} of them without a way to the goal: "
-        f"{', '.join(REPLAYS)} are what another implementation does, move for move; all {statements:,} statements "
+        f"{count:,} mazes with loops, rooms and open edges, {unreachable:,} of them without a path to the goal: "
+        f"{', '.join(REPLAYS)} match an independent implementation, move for move; all {statements:,} statements "
         "are true."
     )
 
 
 def main() -> None:
-    """Print two Markdown tables and the result of two checks."""
+    """Print two Markdown tables and the results of two checks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mazes", type=int, default=100_000, help="of each check")
+    parser.add_argument("--mazes", type=int, default=100_000, help="mazes per check")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     print(f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}\n")

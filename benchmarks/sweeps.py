@@ -1,13 +1,13 @@
-"""The settings of every method's recipe for the embedded model, each by as many trials, chosen on validation.
+"""Sweep the settings of every method's recipe for the embedded model, with equally many trials, on validation.
 
-    python benchmarks/sweeps.py                              # twelve trials a method; writes recipes/tiny/sweeps/
-    python benchmarks/sweeps.py --together 3 --jobs 4        # on a GPU or many cores: twelve trainings at once
+    python benchmarks/sweeps.py                              # twelve trials per method; writes recipes/tiny/sweeps/
+    python benchmarks/sweeps.py --together 3 --jobs 4        # on a GPU or many cores: twelve runs at once
     python benchmarks/sweeps.py --methods sft dpo --trials 4 --out outputs/try --records outputs/try/records
 
-Each method is swept from what its recipe starts from, as the best trial of that left it: SFT and ORPO from the base,
-the reward model, DPO, KTO and GRPO from SFT, RLHF from SFT and the reward model. The same command resumes. The record
-of a sweep becomes that of the recipe (`recipes/tiny/sweeps/METHOD.json`); the recipe is then set by hand to what is
-printed at the end, and a test compares the two.
+Each method starts from the best trial of the method that its recipe builds on: SFT and ORPO from the base; the reward
+model, DPO, KTO and GRPO from SFT; RLHF from SFT and the reward model. Rerun the command to resume. The record of each
+sweep is saved with the recipe (`recipes/tiny/sweeps/METHOD.json`). The recipe is then edited by hand to the printed
+settings, and a test compares the two.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-# What is swept, and the key of its recipe -> whose best trial it starts from.
+# Method -> recipe key -> the method whose best trial it starts from.
 STARTS = {
     "sft": {},
     "orpo": {},
@@ -29,12 +29,12 @@ STARTS = {
     "grpo": {"adapter_name_or_path": "sft"},
     "rlhf": {"adapter_name_or_path": "sft", "reward_model_name_or_path": "reward"},
 }
-# Of every trial: judged at its half and its end, on more mazes than a curve needs.
+# Every trial is evaluated halfway and at its end, on more mazes than a learning curve needs.
 JUDGED = {"eval_limit": 300, "eval_steps": 0.5}
 
 
 def call(*words: object) -> None:
-    """A command of ascii-maze; it resumes where it was interrupted."""
+    """Run an ascii-maze command, which resumes if it was interrupted."""
     subprocess.run([sys.executable, "-m", "ascii_maze", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -46,7 +46,7 @@ def best_of(name: str, out: Path) -> tuple[Path, dict]:
 
 
 def sweep(name: str, needs: list[Future], options: argparse.Namespace) -> None:
-    """Sweep one method once what it starts from has been swept."""
+    """Sweep one method after those that it starts from."""
     for need in needs:
         need.result()
     words = {"dataset_name": options.out / "dataset", **JUDGED}
@@ -60,12 +60,12 @@ def sweep(name: str, needs: list[Future], options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Sweep what is missing, and say what was chosen."""
+    """Run the missing sweeps and print the chosen settings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(STARTS), choices=list(STARTS))
     parser.add_argument("--trials", type=int, default=12)
-    parser.add_argument("--jobs", type=int, default=1, help="trials of a method at once")
-    parser.add_argument("--together", type=int, default=1, help="methods at once")
+    parser.add_argument("--jobs", type=int, default=1, help="parallel trials per method")
+    parser.add_argument("--together", type=int, default=1, help="methods swept in parallel")
     parser.add_argument("--out", type=Path, default=Path("outputs/sweeps"))
     parser.add_argument("--records", type=Path, default=Path("recipes/tiny/sweeps"))
     options = parser.parse_args()
@@ -74,7 +74,7 @@ def main() -> None:
     wanted = {name: set(STARTS[name].values()) for name in options.methods}
     swept: dict[str, Future] = {}
     with ThreadPoolExecutor(options.together) as pool:
-        # Submitted after what they need: a sweep that waits never keeps those from running.
+        # Submitted after their dependencies, so that a waiting sweep never blocks them.
         for name in TopologicalSorter(wanted).static_order():
             swept[name] = pool.submit(sweep, name, [swept[start] for start in wanted.get(name, ())], options)
     for one in swept.values():

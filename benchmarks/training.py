@@ -1,17 +1,18 @@
-"""What our layer costs over TRL, and what our defaults gain over `trl sft`, with the embedded model on this machine.
+"""Overhead of our layer over TRL, and gain of our defaults over `trl sft`, with the embedded model on this machine.
 
     python benchmarks/training.py
     python benchmarks/training.py --model HuggingFaceTB/SmolLM2-135M-Instruct --methods sft dpo orpo grpo
 
-*Overhead*: one process, two trainers with the same settings, model and rows, ours and `trl.SFTTrainer` by itself, that
-train ten steps in turns, so that a slow moment of the machine meets both: the median of the rounds' ratios.
-*Throughput*: `accelerate launch recipes/tiny/sft.yaml` against `trl sft` on the same model, rows, quantisation and
-adapter, all else at its defaults: tokens a second, padding not counted, in training alone; the runs take turns too.
+*Overhead*: one process, two trainers with the same settings, model and rows, ours and a bare `trl.SFTTrainer`. They
+train ten steps in alternation, so that a slow moment of the machine affects both: the median of the rounds' ratios.
+*Throughput*: `accelerate launch recipes/tiny/sft.yaml` against `trl sft` with the same model, rows, quantisation and
+adapter, and otherwise its defaults: tokens per second of training, padding not counted; the runs alternate too.
 
-With `--model`, *steps* of any model: forward and backward of TRL's trainer by itself and of ours, on the same rows and
-settings (float32, LoRA of rank 32 on every linear layer, mazes of 3x3 and 4x4), ours also under bfloat16 autocast.
-They take turns on the same batch. Seconds are of the clock, and of the processor, which other work disturbs less.
-GRPO's batch is a group of rollouts, made beforehand. `--memory` has each in a process of its own, for its peak.
+With `--model`, *steps* of any model: forward and backward pass of TRL's trainer alone and of ours, on the same rows
+and settings (float32, LoRA of rank 32 on every linear layer, mazes of 3x3 and 4x4), ours also under bfloat16 autocast.
+They alternate on the same batch. Times are wall-clock and CPU seconds; the latter are less affected by other load.
+GRPO's batch is a group of rollouts, generated beforehand. `--memory` runs each in its own process, to measure its
+peak.
 """
 
 import argparse
@@ -78,7 +79,7 @@ def overhead(dataset: Path, folder: Path, rounds: int, steps: int = 10) -> list[
 
 
 def throughput(dataset: Path, folder: Path, steps: int, rounds: int) -> dict[str, list[float]]:
-    """Tokens a second of our recipe and of `trl sft`, for each round; both read as many rows."""
+    """Tokens per second of our recipe and of `trl sft`, for each round; both read the same number of rows."""
     shared = ["--dataset_name", dataset, "--eval_strategy", "no", "--report_to", "none", "--learning_rate", 1e-3]
     commands = Path(sys.executable).parent
     ours = [commands / "accelerate", "launch", RECIPE, "--budget", f"steps={steps}"]
@@ -108,7 +109,7 @@ def throughput(dataset: Path, folder: Path, steps: int, rounds: int) -> dict[str
 
 
 def trainers_of(method: str, options: argparse.Namespace, dataset: Path, folder: Path, which: list[str]) -> dict:
-    """Trainers of a method with the same settings and rows: `ours`, and `plain`, TRL's by itself."""
+    """Trainers of a method with the same settings and rows: `ours`, and `plain`, TRL's alone."""
     from ascii_maze.models.loading import load_model_to_train, load_tokenizer
     from ascii_maze.models.sources import settle_name
     from ascii_maze.recipe import load_recipe, parse_recipe
@@ -160,7 +161,7 @@ def trainers_of(method: str, options: argparse.Namespace, dataset: Path, folder:
 
 
 def measure_steps(method: str, options: argparse.Namespace, dataset: Path, folder: Path, ways: list[str]) -> None:
-    """Print a row of the table for each way: `plain`, `ours`, `ours, bfloat16`."""
+    """Print one table row for each of `plain`, `ours` and `ours, bfloat16`."""
     import torch
 
     trainers = trainers_of(method, options, dataset, folder, sorted({way.split(",")[0] for way in ways}))
@@ -193,7 +194,7 @@ def measure_steps(method: str, options: argparse.Namespace, dataset: Path, folde
 
 
 def steps_of_a_model(options: argparse.Namespace) -> None:
-    """Print the table of `--model`, or do one row's work in a process of its own."""
+    """Print the table of `--model`, or measure one row in its own process."""
     from dataset_builder.build import build
     from dataset_builder.config import BuildConfig
 
@@ -206,7 +207,7 @@ def steps_of_a_model(options: argparse.Namespace) -> None:
             build(BuildConfig(name="small", sizes=sizes, generators={"depth_first": 1}, splits=splits), dataset)
         ways = options.way or ["plain", "ours", "ours, bfloat16"]
         if not options.way:
-            print("| method | | s | ratio | s of the processor | ratio | losses apart | peak, GB |")
+            print("| method | | s | speedup | CPU s | speedup | loss difference | peak, GB |")
             print("|---|---|---|---|---|---|---|---|", flush=True)
         for method in options.methods:
             if not options.memory:
@@ -224,11 +225,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, help="a folder that `ascii-maze build demo` made; built if not given")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--model", help="measure steps of this model, by trl alone and by ours")
+    parser.add_argument("--model", help="measure steps of this model, with TRL alone and with ours")
     parser.add_argument("--methods", nargs="+", default=["sft"], choices=["sft", "dpo", "orpo", "grpo", "reward"])
-    parser.add_argument("--rows", type=int, default=16, help="of a batch, or pairs, or rollouts of one group")
-    parser.add_argument("--nf4", action="store_true", help="with the base in 4 bits")
-    parser.add_argument("--memory", action="store_true", help="each way in a process of its own, for its peak")
+    parser.add_argument("--rows", type=int, default=16, help="rows per batch, or pairs, or rollouts of one group")
+    parser.add_argument("--nf4", action="store_true", help="load the base in 4 bits")
+    parser.add_argument("--memory", action="store_true", help="run each in its own process, to measure its peak")
     parser.add_argument("--way", action="append", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     prepare_process()
@@ -252,7 +253,9 @@ def main() -> None:
         print(f"| `accelerate launch {RECIPE}` | {median(rates['ours']):,.0f} | {median(ratios):.2f} |")
         print(f"| `trl sft` | {median(rates['plain']):,.0f} | 1 |\n")
         ratios = overhead(dataset, folder / "overhead", arguments.rounds)
-        print(f"step time over a bare SFTTrainer: {100 * (median(ratios) - 1):+.1f} % (rounds {rounded(ratios)})")
+        print(
+            f"step time relative to a bare SFTTrainer: {100 * (median(ratios) - 1):+.1f} % (rounds {rounded(ratios)})"
+        )
 
 
 def rounded(ratios: list[float]) -> str:
