@@ -89,3 +89,14 @@ def test_a_card_names_no_quantisation_that_was_turned_off(facts, off):
     card = render_card(values, facts["methods"]["sft"]["metrics"], "outputs/run")
     assert "BitsAndBytesConfig" not in card
     assert "QLoRA" not in card
+
+
+def test_a_card_says_how_to_train_the_run_again_from_where_it_is(facts):
+    """A folder such as `outputs/run` has the form of a name on the Hub, and the Hub knows nothing of it."""
+    values, metrics = facts["methods"]["sft"]["recipe"], facts["methods"]["sft"]["metrics"]
+    local = render_card(values, metrics, "outputs/run", published=False)
+    assert "\nascii-maze train outputs/run/recipe.yaml --output_dir outputs/run-again\n" in local
+    assert "hf download" not in local
+    of_two = render_card(values, {**metrics, "processes": 2}, "org/run")
+    launched = "accelerate launch --multi_gpu --num_processes 2 --module ascii_maze train recipe.yaml"
+    assert f"\nhf download org/run recipe.yaml --local-dir .\n{launched}\n" in of_two

@@ -1,6 +1,7 @@
 """The card of an adapter, from its run's files and the results of an evaluation and an MRI."""
 
 import json
+import shlex
 from collections import defaultdict
 from pathlib import Path
 from types import MappingProxyType
@@ -34,6 +35,7 @@ def render_card(
     name: str,
     license: str | None = None,
     evidence: Evidence | None = None,
+    published: bool = True,
 ) -> str:
     """The card of an adapter as Markdown with its YAML head, from `model_cards/adapter.md.jinja`.
 
@@ -43,6 +45,7 @@ def render_card(
         name: where to load it from: ORG/NAME on the Hub, or a folder.
         license: the Hub's identifier; by default the card names none.
         evidence: later measurements; without them the card has only the metrics of training.
+        published: whether `name` is a repository on the Hub; a run that was not pushed is a folder.
     """
     from ..evaluation.tables import READINGS_HEADER, TABLE_HEADER
     from ..mazes.prompts import PLAIN
@@ -61,6 +64,7 @@ def render_card(
         "arxiv": described.arxiv,
         "scores": described.scores,
         "name": name,
+        "again": _again(name, published, metrics.get("processes", 1)),
         "license": license,
         # Recipes may omit keys with defaults, and older ones have booleans as text.
         "values": defaultdict(lambda: None, {key: value != "false" and value for key, value in values.items()}),
@@ -79,6 +83,16 @@ def render_card(
         "quoted": lambda text: json.dumps(text, ensure_ascii=False),
     }
     return render(next(path for path in _TEMPLATES if path.is_file()), context)
+
+
+def _again(name: str, published: bool, processes: int) -> list[str]:
+    """The commands that train a published run again, or one in a folder into another folder."""
+    train = "ascii-maze train"
+    if processes > 1:
+        train = f"accelerate launch --multi_gpu --num_processes {processes} --module ascii_maze train"
+    if not published:
+        return [f"{train} {shlex.quote(f'{name}/recipe.yaml')} --output_dir {shlex.quote(f'{name}-again')}"]
+    return ["pip install ascii-maze", f"hf download {name} recipe.yaml --local-dir .", f"{train} recipe.yaml"]
 
 
 def _head(values: dict[str, Any], name: str, license: str | None, evidence: Evidence) -> str:

@@ -107,7 +107,8 @@ def save(out: Path, trainer, weights: dict | None, tokenizer, recipe: Recipe, me
         model.save_pretrained(stage, state_dict=weights, **of_adapter)
         tokenizer.save_pretrained(stage)
     draw_curves(out / "learning_curve.png", metrics["history"])
-    write_text(out / "README.md", render_card({"method": recipe.method, **recipe.values}, metrics, str(out)))
+    card = render_card({"method": recipe.method, **recipe.values}, metrics, str(out), published=False)
+    write_text(out / "README.md", card)
     write_metrics(out, metrics)
 
 
