@@ -74,7 +74,7 @@ def test_a_recipe_that_leaves_everything_to_its_defaults_has_a_card_too(facts, m
     values = {"method": method, "model_name_or_path": "org/base"}
     card = render_card(values, facts["methods"][method]["metrics"], "outputs/run")
     assert "4bit" not in card
-    assert "4 bits" not in card
+    assert "4-bit base" not in card
     assert "dtype=torch.float32" in card
 
 

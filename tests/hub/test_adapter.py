@@ -77,7 +77,7 @@ def test_the_card_says_what_was_done_and_what_came_of_it(plan, trained):
         if "eval_valid" in line:
             assert f"| {line['step']} | {100 * line['eval_valid']:.1f} | {100 * line['eval_optimal']:.1f} |" in card
     assert "learning_curve.png" in plan.contents
-    assert "What it wrote, and where that leads:" in card
+    assert "The completion, and its path:" in card
 
 
 def test_no_path_of_this_machine_is_published(plan, trained, dataset):
@@ -113,7 +113,7 @@ def test_figures_are_found_beside_the_run_or_where_one_says(trained, dataset, tm
     folder = shutil.copytree(trained / "sft", tmp_path / "moved" / "sft")
     alone = text_of(plan_push("adapter", folder, SFT, base_model=BASE), "README.md")
     assert "| test |" not in alone
-    assert "In training, on held-out mazes" in alone
+    assert "During training, on held-out mazes" in alone
     told = plan_push("adapter", folder, SFT, base_model=BASE, results=[trained / "evaluation"])
     assert "| test | all | sft | 16 |" in text_of(told, "README.md")
     with pytest.raises(UsageError, match=r"nowhere has no results.json and no mri.json"):
