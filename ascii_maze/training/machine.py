@@ -101,7 +101,11 @@ def settle_precision(values: dict[str, Any], device: Device) -> Decision:
 
 
 def settle_batches(values: dict[str, Any], device: Device) -> Decision:
-    """Without CUDA, limit batches to `cpu_batch_size` and accumulate more of them: a step reads the same rows."""
+    """Without CUDA, limit batches to `cpu_batch_size` and accumulate more of them: a step reads the same rows.
+
+    A method that generates evaluates four times as many rows at once: a token of 16 rows takes little longer than one
+    of four, and without gradients the rows of an evaluation need less memory.
+    """
     most, rows = values.get("cpu_batch_size"), values.get("per_device_train_batch_size")
     batches, evaluated = values.get("gradient_accumulation_steps", 1), values.get("per_device_eval_batch_size", 8)
     counts = [n for n in (most, rows, batches, evaluated) if isinstance(n, int) and n > 0]
@@ -112,7 +116,7 @@ def settle_batches(values: dict[str, Any], device: Device) -> Decision:
     changes = {
         "per_device_train_batch_size": each,
         "gradient_accumulation_steps": batches * rows // each,
-        "per_device_eval_batch_size": min(evaluated, most),
+        "per_device_eval_batch_size": min(evaluated, most * (4 if "max_completion_length" in values else 1)),
     }
     if isinstance(sampled := values.get("steps_per_generation"), int):  # counted in batches, too
         changes["steps_per_generation"] = sampled * rows // each
