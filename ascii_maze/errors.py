@@ -1,6 +1,9 @@
 """Errors for the user: one line that says what was wrong, where, and what to do."""
 
 import difflib
+import os
+import sys
+import time
 from collections.abc import Iterable
 
 
@@ -23,6 +26,7 @@ class Interrupted(AsciiMazeError):
 
 
 LONGEST = 1_000  # most characters of an error
+ALONE = 10.0  # seconds after which a process that the launcher has not ended has failed alone
 
 
 def reason(error: BaseException) -> str:
@@ -41,6 +45,26 @@ def one_line(error: BaseException) -> str:
         said = f"{error.filename}: {error.strerror}"
     text = printable(" ".join(said.split()))
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+
+
+def complain(program: str, error: BaseException) -> None:
+    """Print an error on stderr, once for all processes of a launcher such as torchrun, since they mostly fail alike.
+
+    The first process prints it. The others wait, and the launcher ends them meanwhile; one that is left has failed
+    by itself, and says so. Ctrl-C reaches all of them.
+    """
+    line, rank = f"{program}: {one_line(error)}", os.environ.get("RANK", "0")
+    if rank != "0":
+        if isinstance(error, Interrupted):
+            return
+        time.sleep(ALONE)
+        line += f" (process {rank})"
+    print(line, file=sys.stderr, flush=True)
+
+
+def is_first_here() -> bool:
+    """Whether this is the only process of a command, or the first that its launcher started on this machine."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def printable(text: str) -> str:

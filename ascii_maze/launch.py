@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from .errors import AsciiMazeError, one_line
+from .errors import AsciiMazeError, complain, is_first_here
 
 
 def main(recipe: str | Path, words: list[str] | None = None) -> None:
@@ -27,7 +27,7 @@ def main(recipe: str | Path, words: list[str] | None = None) -> None:
     except (AsciiMazeError, OSError) as error:
         if "--debug" in flags:
             raise
-        print(f"ascii-maze train: {one_line(error)}", file=sys.stderr)
+        complain("ascii-maze train", error)
         sys.exit(getattr(error, "exit_code", 1))
     except KeyboardInterrupt:
         print(
@@ -48,6 +48,8 @@ def train(recipe: str | Path, overrides: list[str], dry_run: bool = False, overw
     resolved = load_recipe(recipe, overrides)  # before the heavy imports, since most mistakes are found here
     for name, value in resolved.env.items():
         os.environ.setdefault(name, value)  # torch and the trackers read them at import
+    if is_first_here():  # what follows takes seconds
+        print("loading torch and TRL", file=sys.stderr, flush=True)
     prepare_process()
     from .models.devices import this_device
     from .training.machine import settle

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from .errors import is_first_here
+
 # The Hub's names of users and repositories: no `.` or `-` at either end, and no `--` or `..`.
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _LONGEST = 96  # most characters of either part
@@ -88,7 +90,8 @@ def _answers(endpoint: str) -> bool:
     try:
         get_session().head(endpoint, timeout=_PATIENCE)
     except Exception:  # no network, which the HTTP clients report by various exceptions
-        print(f"the Hub at {endpoint} cannot be reached; using what is in its cache", file=sys.stderr, flush=True)
+        if is_first_here():
+            print(f"the Hub at {endpoint} cannot be reached; using what is in its cache", file=sys.stderr, flush=True)
         constants.HF_HUB_OFFLINE = True
         os.environ["HF_HUB_OFFLINE"] = "1"
         if datasets := sys.modules.get("datasets"):  # which has its own copy

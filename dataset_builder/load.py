@@ -29,7 +29,8 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
     from datasets import load_dataset
 
     what = f"cannot load split '{split}' of dataset '{dataset}'"
-    build = f"build it with `ascii-maze build --out {dataset or 'FOLDER'}`"
+    out = f"--out {dataset or 'FOLDER'}`"
+    build = f"build it with `ascii-maze build {out}, or a small one with `ascii-maze build demo {out}"
     reference = find_reference(dataset)
     if reference is None:
         raise UsageError(f"{what} (there is no such folder, and it is not of the form {HUB_FORM}); {build}")

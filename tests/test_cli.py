@@ -166,6 +166,8 @@ def test_build_dry_run_says_what_it_would_build_and_writes_nothing(tmp_path):
     plan = json.loads(done.stdout)
     assert sum(quota["count"] for quota in plan if quota["split"] == "train") == 10
     assert not (tmp_path / "data").exists()
+    done = run("build", "demo", "--out", tmp_path / "data", "--dry-run")
+    assert done.stdout.splitlines()[-1].startswith("total: 8,000 mazes, a row of each in every config: train 6,000, ")
 
 
 def test_build_as_json(tmp_path):

@@ -1,6 +1,7 @@
 import pytest
 
-from ascii_maze.errors import LONGEST, AsciiMazeError, one_line, reason
+from ascii_maze import errors
+from ascii_maze.errors import LONGEST, AsciiMazeError, Interrupted, complain, one_line, reason
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,25 @@ def test_what_the_system_refuses_is_the_file_and_the_reason(error, shown):
 )
 def test_a_library_s_reason_is_its_first_line_or_its_type(error, said):
     assert reason(error) == said
+
+
+@pytest.mark.parametrize(
+    ("rank", "error", "said", "waited"),
+    [
+        (None, AsciiMazeError("no"), "ascii-maze: no\n", False),
+        ("0", AsciiMazeError("no"), "ascii-maze: no\n", False),
+        ("1", AsciiMazeError("no"), "ascii-maze: no (process 1)\n", True),
+        ("1", Interrupted("stopped"), "", False),
+    ],
+)
+def test_of_several_processes_the_first_complains_and_the_others_only_if_they_are_left(
+    rank, error, said, waited, monkeypatch, capsys
+):
+    slept = []
+    monkeypatch.setattr(errors.time, "sleep", slept.append)
+    monkeypatch.delenv("RANK", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+    complain("ascii-maze", error)
+    assert capsys.readouterr().err == said
+    assert bool(slept) == waited

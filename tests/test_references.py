@@ -253,6 +253,11 @@ class TestTheHub:
         assert os.environ["HF_HUB_OFFLINE"] == "1"  # for the processes that this one starts
         assert capsys.readouterr().err.count("cannot be reached; using what is in its cache") == 1
 
+    def test_of_several_processes_the_first_of_a_machine_reports_it(self, ask, server, capsys, monkeypatch):
+        monkeypatch.setenv("LOCAL_RANK", "1")
+        assert not ask(server)
+        assert capsys.readouterr().err == ""
+
     def test_any_answer_is_one(self, ask, server):
         def answer():
             connection, _ = server.accept()

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import AsciiMazeError, Interrupted, one_line, printable
+from ..errors import AsciiMazeError, Interrupted, complain, printable
 from ..metrics.path_validity.maze import MazeError
 from . import (
     agreement,
@@ -86,5 +86,5 @@ def main() -> None:
     except (AsciiMazeError, MazeError, OSError) as error:
         if debug:
             raise
-        print(f"ascii-maze: {one_line(error)}", file=sys.stderr)
+        complain("ascii-maze", error)
         sys.exit(2 if isinstance(error, MazeError) else getattr(error, "exit_code", 1))

@@ -1,8 +1,10 @@
 """`ascii-maze build`: the dataset."""
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +12,9 @@ from ..errors import printable
 from ..terminal import progress, resumable
 from .options import ChatTemplate, Json, Thinking, ThinkingTokens, chat_of, path_option
 from .push import push_plan, pushed_lines
+
+if TYPE_CHECKING:
+    from dataset_builder.config import Quota
 
 app = typer.Typer()
 
@@ -46,7 +51,7 @@ def build(
         plan = [{**quota._asdict(), "kind": quota.kind._asdict()} for quota in quotas(chosen)]
         lines = [f"{quota.split:<12} {quota.count:>9,}  {quota}" for quota in quotas(chosen)]
         head = f"{chosen.name}, seed {chosen.seed}, into {out}:"
-        print(json.dumps(plan) if as_json else printable("\n".join([head, *lines])))
+        print(json.dumps(plan) if as_json else printable("\n".join([head, *lines, total_line(quotas(chosen))])))
         return
     from dataset_builder.build import build as build_dataset
 
@@ -74,3 +79,12 @@ def build(
     print(printable(f"{shared} mazes shared between splits; load_dataset({str(out)!r})"))
     if pushed:
         print(printable(pushed_lines(pushed)))
+
+
+def total_line(planned: "Iterable[Quota]") -> str:
+    """How many rows each config of the dataset will have, in all and by split."""
+    counts: Counter[str] = Counter()
+    for quota in planned:
+        counts[quota.split] += quota.count
+    by_split = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    return f"total: {counts.total():,} mazes, a row of each in every config: {by_split}"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..errors import UsageError, reason
+from ..references import is_on_hub
 from .adapter_config import CONFIG, ModelError, fetch, read_config
 from .adapters import put_adapter, read_weights, refuse_misfit
 from .chat import AS_IT_IS, Chat, how_read, note_reading
@@ -283,4 +284,9 @@ def check_whole(model, found: dict, name: str, new_head: bool = False) -> None:
 
 
 def _cannot_load(what: str, name: str, error: Exception) -> ModelError:
-    return ModelError(f"cannot load the {what} of '{name}': {reason(error)}")
+    from huggingface_hub import constants
+
+    fix = ""
+    if constants.HF_HUB_OFFLINE and is_on_hub(name):
+        fix = f"; name a folder that holds the model, or run `hf download {name}` where the Hub can be reached"
+    return ModelError(f"cannot load the {what} of '{name}': {reason(error)}{fix}")

@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from ..errors import AsciiMazeError, printable
+from ..errors import AsciiMazeError, is_first_here, printable
 from ..files import cache_folder, replacing, sha256_of
 from ..references import hub_answers
 
@@ -46,8 +46,9 @@ def stand_in(name: str) -> Path | None:
 
 @functools.cache
 def say_once(line: str) -> None:
-    """Print a line to stderr once per process, since a name is looked up in several places."""
-    print(printable(line), file=sys.stderr, flush=True)
+    """Print a line to stderr once, since a name is looked up in several places, by all processes of a run."""
+    if is_first_here():
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def fetch_model() -> Path:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from ..errors import UsageError
+from ..models.adapter_config import CONFIG, ModelError, fetch
 from ..models.sources import find_named
 from ..recipe import LAUNCHER_KEY, RunArguments, load_recipe, shipped_recipes
-from ..references import HUB_FORM, find_reference
+from ..references import HUB_FORM, Reference, find_reference, hub_answers
 
 
 def check_predecessors(run: RunArguments, base: str | None = None) -> None:
@@ -32,13 +33,32 @@ def _check_predecessor(key: str, name: str, base: str | None) -> None:
             raise UsageError(f"{key}: there is no '{name}' yet; make it first: {command}")
         if reference is None:
             raise UsageError(f"{key}: there is no folder '{name}', and it is not {HUB_FORM}")
-        return  # a name that the Hub does not have is reported when it is loaded
+        check_adapter_on_hub(key, reference)
+        return
     folder = Path(name)
     if (folder / "recipe.yaml").is_file() and not (folder / "metrics.json").is_file():
         command = f"ascii-maze train {folder / 'recipe.yaml'}"
         raise UsageError(f"{key}: the run in '{name}' is not finished; resume it first: {command}")
     if not (folder / "adapter_config.json").is_file():
         raise UsageError(f"{key}: '{name}' holds no adapter (no adapter_config.json)")
+
+
+def check_adapter_on_hub(key: str, reference: Reference) -> None:
+    """Check that the Hub, or its cache, has an adapter of this name; it may have been meant as a folder.
+
+    Raises:
+        UsageError: there is none.
+    """
+    where = "on the Hub" if hub_answers() else "in the Hub's cache"
+    try:
+        found = fetch(reference.name, reference.revision, CONFIG)
+    except ModelError:  # no such repository, or no access to it
+        found = None
+    if found is None:
+        raise UsageError(
+            f"{key}: there is no folder '{reference}', and no adapter of that name {where}; train it first, with "
+            f"--output_dir {reference.name}"
+        )
 
 
 def _with_base(maker: str, base: str | None) -> str:

@@ -110,18 +110,34 @@ def check_start(out: Path, start: RunStart) -> None:
     """Check that an interrupted run may resume here; for a new run, write start.json.
 
     Raises:
+        UsageError: as `check_resumed`.
+    """
+    if not check_resumed(out, start):
+        write_text(out / "start.json", json.dumps(start._asdict(), indent=2))
+
+
+def check_resumed(out: Path, start: RunStart) -> bool:
+    """Check that an interrupted run may resume here, without writing anything.
+
+    Args:
+        start: a plan's lacks the digests of what only a run makes, such as own answers; these are not compared.
+
+    Returns:
+        Whether there is one to resume.
+
+    Raises:
         UsageError: rows, model or adapter have changed since, or the number of rows per step differs.
     """
     path = out / "start.json"
     if newest_intact(out) is None or not path.is_file():
-        return write_text(path, json.dumps(start._asdict(), indent=2))
+        return False
     try:
         before = RunStart(**json.loads(path.read_bytes()))
     except (ValueError, TypeError) as error:
         raise UsageError(f"{path} is damaged; give another --output_dir, or --overwrite") from error
     check_same_rows(out, before.dataset, start.dataset)
     for key, digest in before.reads.items():
-        if start.reads.get(key) != digest:
+        if start.reads.get(key, digest) != digest:
             raise UsageError(
                 f"the run in {out} was started with another '{key}': what that names has changed since; give another "
                 "--output_dir, or --overwrite"
@@ -132,7 +148,7 @@ def check_start(out: Path, start: RunStart) -> None:
             f"{start.processes} would read {start.rows_per_step}: resume it with --num_processes {before.processes}, "
             "or --overwrite"
         )
-    return None
+    return True
 
 
 def check_same_rows(out: Path, before: dict | None, now: dict) -> None:

@@ -120,7 +120,10 @@ def settle_batches(values: dict[str, Any], device: Device) -> Decision:
     }
     if isinstance(sampled := values.get("steps_per_generation"), int):  # counted in batches, too
         changes["steps_per_generation"] = sampled * rows // each
-    return changes, [f"memory: {each} rows at once, {rows * batches} a step all the same (cpu_batch_size)"]
+    per_process = " per process" * (int(os.environ.get("WORLD_SIZE", "1")) > 1)
+    return changes, [
+        f"memory: {each} rows{per_process} at once, {rows * batches}{per_process} a step all the same (cpu_batch_size)"
+    ]
 
 
 def settle_tracker(values: dict[str, Any], device: Device) -> Decision:

@@ -35,6 +35,7 @@ from .data import (
 from .folder import (
     RunStart,
     check_place,
+    check_resumed,
     check_same_rows,
     check_start,
     clear_run,
@@ -48,6 +49,7 @@ from .publish import Destination, check_destination, publish, take_destination
 from .trainer import make_trainer
 from .watch import LossError
 
+HOLDS_FINISHED = "{out} holds this run, finished; --overwrite trains it again"
 PLANNED = 64  # rows that a trainer is given to make a plan
 
 
@@ -55,6 +57,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     """Train what the recipe says and return the output folder.
 
     A finished run of the same recipe is left as it is; an interrupted one resumes from its newest whole checkpoint.
+    A dry run refuses the output folder where the run would.
 
     Raises:
         AsciiMazeError: data or model cannot be used, the output folder holds a run of another recipe, the disk is
@@ -72,12 +75,14 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     if first_process and destination:
         check_destination(destination)
     with training.main_process_first(desc="look at the output folder and the dataset"):
-        finished = not overwrite and not dry_run and is_finished(out, recipe)
+        finished = not overwrite and is_finished(out, recipe)
         train_rows, eval_rows = load_rows(arguments, method.columns)
-    identified = {} if dry_run else identify_rows(arguments.script, train_rows, arguments.run.dataset_mix)
+    anew = dry_run and (overwrite or not (out / "start.json").is_file())  # the plan of a new run compares no rows
+    identified = {} if anew else identify_rows(arguments.script, train_rows, arguments.run.dataset_mix)
     start = RunStart(identified, rows_per_step(training), training.world_size)
     if finished:
         check_same_rows(out, read_metrics(out).get("dataset"), start.dataset)
+    if finished and not dry_run:
         if first_process:
             keep_finished(out, destination)
         return out
@@ -96,6 +101,10 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         rows = len(trainer.train_dataset) * len(train_rows) // len(given)  # KTO makes two of each
         print(printable(describe(recipe, trainer, rows, lengths, eval_rows, proven)), flush=True)
     if dry_run:
+        if not anew and not finished:
+            check_resumed(out, start._replace(reads=what_is_read(arguments, tokenizer)))
+        if first_process and not anew:
+            print(printable(HOLDS_FINISHED.format(out=out) if finished else f"{out} holds this run, interrupted"))
         return out
     with output_folder(out) if first_process else nullcontext():
         if first_process:
@@ -114,7 +123,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
 
 def keep_finished(out: Path, destination: Destination | None) -> None:
     """Leave a finished run as it is, except for removing its checkpoints and pushing it, if that was not done."""
-    print(printable(f"{out} holds this run, finished; --overwrite trains it again"))
+    print(printable(HOLDS_FINISHED.format(out=out)))
     if checkpoints(out):  # it was killed before it removed them
         with output_folder(out):
             remove_checkpoints(out)

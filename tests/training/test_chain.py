@@ -1,6 +1,7 @@
 import pytest
 
 from ascii_maze.errors import UsageError
+from ascii_maze.models.adapter_config import CONFIG
 from ascii_maze.recipe import RunArguments
 from ascii_maze.training.chain import check_predecessors, recipe_that_makes
 
@@ -38,9 +39,15 @@ def test_the_command_names_the_base_that_is_trained(tmp_path, monkeypatch):
         check_predecessors(run, "tiny")
 
 
-def test_an_id_on_the_hub_is_left_to_whoever_loads_it(tmp_path, monkeypatch):
+def test_an_adapter_on_the_hub_is_taken_and_a_name_without_one_is_a_folder_to_be_made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    check_predecessors(RunArguments(adapter_name_or_path="someone/ascii-maze-sft"))
+    here = RunArguments(adapter_name_or_path="outputs/qwen-sft")
+    missing = r"no folder 'outputs/qwen-sft', and no adapter .* in the Hub's cache; train it first"
+    with pytest.raises(UsageError, match=missing):
+        check_predecessors(here)
+    (tmp_path / CONFIG).write_text("{}")
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *words, **options: str(tmp_path / CONFIG))
+    check_predecessors(here)
 
 
 def test_an_unfinished_predecessor_is_not_taken(tmp_path):

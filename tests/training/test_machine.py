@@ -49,6 +49,12 @@ def test_a_recipe_is_settled_for_each_device(device, decided, note):
     assert "cpu_batch_size" not in settled.values
 
 
+def test_the_plan_counts_rows_per_process_where_there_are_several(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    notes = settle(load_recipe("recipes/sft.yaml"), CPU).notes
+    assert "memory: 4 rows per process at once, 32 per process a step all the same (cpu_batch_size)" in notes
+
+
 def test_what_a_recipe_says_itself_stays():
     said = {"dtype": "bfloat16", "bf16": "false", "load_in_4bit": "true"}
     words = [word for key, value in said.items() for word in (f"--{key}", value)]

@@ -59,14 +59,16 @@ def test_the_resolved_recipe_runs_again_and_says_that_it_is_done(sft_run, train,
     out, _ = sft_run
     before = (out / "metrics.json").read_bytes()
     assert yaml.safe_load((out / "recipe.yaml").read_text())["max_steps"] == 4
-    train(out / "recipe.yaml", [])
-    assert "holds this run, finished" in capsys.readouterr().out
+    for dry_run in (True, False):
+        train(out / "recipe.yaml", [], dry_run=dry_run)
+        assert "holds this run, finished" in capsys.readouterr().out
     assert (out / "metrics.json").read_bytes() == before
 
 
 def test_a_run_of_another_recipe_is_not_overwritten_unless_asked(sft_run, train):
-    with pytest.raises(UsageError, match="holds a run of another recipe"):
-        train(sft_run[0] / "recipe.yaml", ["--learning_rate", "5e-4"])
+    for dry_run in (True, False):
+        with pytest.raises(UsageError, match="holds a run of another recipe"):
+            train(sft_run[0] / "recipe.yaml", ["--learning_rate", "5e-4"], dry_run=dry_run)
 
 
 def test_overwriting_starts_from_nothing(dataset, train, tmp_path):
@@ -337,11 +339,14 @@ def test_a_model_of_too_few_positions_is_refused(dataset, train, tmp_path):
     [
         (
             {"dataset_name": "no-such-folder"},
-            "cannot load split 'train' of dataset 'no-such-folder'.*ascii-maze build",
+            "cannot load split 'train' of dataset 'no-such-folder'.*ascii-maze build demo --out no-such-folder",
         ),
         ({"dataset_config": "mazes"}, "config 'mazes': no column prompt, completion"),
         ({"dataset_train_split": "trian"}, "cannot load split 'trian'"),
-        ({"model_name_or_path": "no/such-model"}, "cannot load the tokenizer of 'no/such-model'"),
+        (
+            {"model_name_or_path": "no/such-model"},
+            "cannot load the tokenizer of 'no/such-model'.*; name a folder .* or run `hf download no/such-model`",
+        ),
         ({"max_length": 50}, "max_length is 50 and the longest row has .* tokens"),
         (
             {"eval_strategy": "steps", "dataset_test_split": "train"},
