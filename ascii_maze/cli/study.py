@@ -39,7 +39,12 @@ def study(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the stages as shell commands, and stop.")] = False,
     power: Annotated[
-        bool, typer.Option("--plan-power", help="Print which effect how many seeds and mazes can detect, and stop.")
+        bool,
+        typer.Option(
+            "--plan-power",
+            help="Print the smallest difference that a number of seeds and mazes can detect, and stop. It uses the "
+            "variances of the study in --out, if one of several seeds has been run there.",
+        ),
     ] = False,
     language: Annotated[
         str,

@@ -10,6 +10,7 @@ from typing import Literal
 from ..evaluation.crossed import POWER
 from ..templating.language import Say, english
 from .contrasts import is_within_margin
+from .pairs import CONTROL
 from .schema import Contrast, Cost
 
 WORDS = {"optimal": "solves by a shortest path", "valid": "solves by any path"}
@@ -27,10 +28,10 @@ ALIKE = 1.1
 def findings(
     contrasts: Sequence[Contrast], margin: float, unequal: Sequence[str] = (), say: Say = english
 ) -> list[str]:
-    """Sentences on the planned contrasts: first how they were tested, then one on each.
+    """Sentences on the planned contrasts: first how they were tested, then one on each, then one on other splits.
 
     Args:
-        unequal: from `unequal_terms`, put last.
+        unequal: from `unequal_terms` and `more_training`, put last.
         say: from `language.say_in`.
     """
     planned = [contrast for contrast in contrasts if contrast["planned"]]
@@ -40,14 +41,44 @@ def findings(
     seeds = max((contrast["seeds"] for contrast in planned), key=len)
     of_seeds = say("{count} seeds").format(count=len(seeds)) if len(seeds) > 1 else say("one seed")
     opening = say(
-        "Share of mazes that a model {share}, on {mazes:,} mazes of {split}, {seeds}. Planned contrasts, corrected "
-        "for their number (Holm): {count}."
+        "Share of mazes that a model {share}, on {mazes:,} mazes of {split}, {seeds}. p values are corrected (Holm) "
+        "for the number of planned contrasts, {count}; intervals are not."
     )
     facts = {"share": say(WORDS[first["outcome"]]), "mazes": first["mazes"], "split": first["split"]}
     sentences = [opening.format(**facts, seeds=of_seeds, count=len(planned))]
     if len(seeds) == 1:
-        sentences.append(say("With one seed, this compares these runs; another seed may give another result."))
-    return [*sentences, *(sentence_of(contrast, margin, say) for contrast in planned), *unequal]
+        sentences.append(
+            say("With one seed, this compares these runs and not the methods; another seed may give another result.")
+        )
+    sentences += [sentence_of(contrast, margin, say) for contrast in planned]
+    return [*sentences, *largest_elsewhere(contrasts, planned, say), *unequal]
+
+
+def largest_elsewhere(contrasts: Sequence[Contrast], planned: Sequence[Contrast], say: Say = english) -> list[str]:
+    """A sentence on the largest difference of the planned pairs on other splits; empty where there is no other split.
+
+    It is that of a pair of which no difference is claimed, if there is one: the others' is a finding already.
+    """
+    unshown = {(one["a"], one["b"]) for one in planned if one["verdict"] not in ("more", "fewer")}
+    first = planned[0]
+    others = [
+        one
+        for one in contrasts
+        if one["split"] != first["split"]
+        and one["outcome"] == first["outcome"]
+        and (not unshown or (one["a"], one["b"]) in unshown)
+    ]
+    if not others:
+        return []
+    largest = max(others, key=lambda one: abs(one["difference"]))
+    words = (
+        say("Other splits are exploratory. Of pairs without a shown difference, {a} and {b} differ most, on {split}:")
+        if unshown
+        else say("Other splits are exploratory. There {a} and {b} differ most, on {split}:")
+    )
+    facts = {"a": largest["a"], "b": largest["b"], "split": largest["split"]}
+    size = say("{size}, not corrected.").format(size=difference_of(largest, say=say))
+    return [f"{words.format(**facts)} {size}"]
 
 
 def sentence_of(contrast: Contrast, margin: float, say: Say = english) -> str:
@@ -113,6 +144,33 @@ def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]]
         if not related and all(costs) and max(costs) > ALIKE * min(costs):
             differ = say("{a} and {b} differ in the tokens of all their training together: {one:,.0f} and {two:,.0f}.")
             sentences.append(differ.format(a=a, b=b, one=costs[0], two=costs[1]))
+    return sentences
+
+
+def more_training(contrasts: Sequence[Contrast], training: dict[str, list[Cost]], say: Say = english) -> list[str]:
+    """Which planned contrasts compare a run with its start, a sentence for each start: the difference may be due to
+    more training, of any method. The control is left out, since that is what it measures.
+    """
+    later: dict[str, dict[str, float]] = {}
+    for contrast in contrasts:
+        a, b = contrast["a"], contrast["b"]
+        one, two = (mean_tokens(training.get(name, [])) for name in (a, b))
+        if contrast["planned"] and a != CONTROL and one and two and b in training[a][0]["chain"] and one > ALIKE * two:
+            later.setdefault(b, {})[a] = one
+    sentences = []
+    for start, runs in later.items():
+        words = say(
+            "Tokens read in all their training: {runs}; {start} {tokens:,.0f}. A difference from {start} may come "
+            "from more training alone."
+        )
+        said = ", ".join(f"{name} {tokens:,.0f}" for name, tokens in runs.items())
+        fair = (
+            say("{control} is the comparison that spends as much on more supervised training.")
+            if training.get(CONTROL)
+            else say("A run {control} in the study, with as much spent on more supervised training, would tell.")
+        )
+        compared = words.format(runs=said, start=start, tokens=mean_tokens(training[start]))
+        sentences.append(f"{compared} {fair.format(control=CONTROL)}")
     return sentences
 
 

@@ -91,7 +91,8 @@ def variances(study: Study, out: Path) -> tuple[Components, str]:
         if measured:
             found = {name: median(one[name] for one in measured) for name in ("mazes", "both")}
             return Components(seeds=measured[0]["pooled"], **found), f"measured in {out}"
-    return ASSUMED, "assumed; give `variance` in the study file, or an --out where a study of several seeds was run"
+    better = "name with --out the folder of a finished study of several seeds, or set `variance` in the study file"
+    return ASSUMED, f"assumed; to use measured ones, {better}"
 
 
 def power_lines(plan: PowerPlan) -> list[str]:

@@ -17,6 +17,7 @@ from ..mazes.failures import FAILURES
 from ..mri.analysis import HEADLINE
 from ..mri.regions.edges import ALL, agreement_in_words
 from ..plots import colours_of
+from ..recipe import load_recipe
 from ..recipe.methods import METHODS
 from ..templating import PAGES, render
 from ..templating.language import say_in
@@ -29,7 +30,7 @@ from .figures import (
     rates_figure,
     reward_figure,
 )
-from .findings import findings, unequal_terms
+from .findings import findings, more_training, unequal_terms
 from .results import evaluation_of, history_of, metrics_of, seed_folder
 from .schema import Contrast, MeanRates, StudyResults, write_results
 from .settings import Study, to_yaml
@@ -46,7 +47,17 @@ HEADER = (
     "at decisions",
     *("against its start", "tokens", "time", "mazes"),
 )
-CONTRASTS = ("contrast", "split", "outcome", "points", "95 %", "p", "equivalent, p", "could show", "finding")
+CONTRASTS = (
+    "contrast",
+    "split",
+    "outcome",
+    "points",
+    "95 %",
+    "p",
+    "p of equivalence",
+    "detectable difference",
+    "finding",
+)
 
 
 def write_report(results: StudyResults, study: Study, out: Path, language: str = "en") -> None:
@@ -80,13 +91,14 @@ def write_report(results: StudyResults, study: Study, out: Path, language: str =
         "kinds": FAILURES,
     }
     write_text(out / "report.md", render(PAGES / "study.md.jinja", context))
-    unequal = unequal_terms(results["contrasts"], results["training"], say)
-    said = findings(results["contrasts"], study.margin, unequal, say)
+    compared = results["contrasts"], results["training"], say
+    said = findings(results["contrasts"], study.margin, [*more_training(*compared), *unequal_terms(*compared)], say)
     of_splits = ", ".join(say(words) for split, words in SPLITS.items() if split in study.splits)
     page = {
         **context,
         "_": say,
         "findings": said,
+        "walkers": [name for name, file in study.recipes.items() if not METHODS[load_recipe(file).method].scores],
         "splits": of_splits,
         **figures_of(results, study, out),
         "mazes": mazes_of(study, out),

@@ -22,7 +22,7 @@ from ..recipe import Recipe, load_recipe
 from ..recipe.methods import METHODS
 from ..recipe.run_metrics import RunMetrics, read_metrics, spent
 from .contrasts import Outcomes, read_outcomes, study_contrasts
-from .findings import findings, unequal_terms
+from .findings import findings, more_training, unequal_terms
 from .pairs import chain_of, planned_pairs, start_of
 from .plan import starts_of
 from .runner import Progress
@@ -44,7 +44,7 @@ def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
     files = {seed: seed_folder(study, out, seed) / "evaluation" / "predictions.parquet" for seed, _ in evaluations}
     outcomes = read_outcomes(files, study.splits)
     contrasts = study_contrasts(outcomes, planned_pairs(study, recipes, starts), study.splits, study.margin)
-    unequal = unequal_terms(contrasts, training)
+    unequal = [*more_training(contrasts, training), *unequal_terms(contrasts, training)]
     return {
         "models": over_seeds(evaluations, outcomes),
         "contrasts": contrasts,

@@ -114,13 +114,14 @@ def plan_lines(stages: list[Stage]) -> list[str]:
     everything = {stage.name for stage in stages}
     lines = []
     for stage in stages:
-        time = f"about {clock(60 * stage.minutes)}" if stage.minutes is not None else "time unknown"
-        after = ", ".join(stage.needs) or "nothing"
-        if stage.uses:  # it uses those that succeed, so a scheduler must wait for all of them to end
-            after += f", and the end of {', '.join(stage.uses)}"
-        lines += [f"{stage.name}: {time}; after {after}" + (f"; {stage.note}" if stage.note else "")]
+        # It uses those that succeed, so a scheduler must wait for all of them to end.
+        ends = f"the end of {', '.join(stage.uses)}" if stage.uses else ""
+        after = ", and ".join(filter(None, (", ".join(stage.needs), ends)))
+        known = f"about {clock(60 * stage.minutes)}" if stage.minutes is not None else ""
+        said = "; ".join(filter(None, (known, f"after {after}" if after else "", stage.note)))
+        lines += [f"{stage.name}: {said}" if said else stage.name]
         lines += [f"    {stage.shell(everything)}", ""]
-    known = [stage.minutes for stage in stages if stage.minutes is not None]
-    unknown = len(stages) - len(known)
-    times = [f"about {clock(60 * sum(known))}"] * bool(known) + [f"{unknown} of unknown time"] * bool(unknown)
+    minutes = [stage.minutes for stage in stages if stage.minutes is not None]
+    unknown = len(stages) - len(minutes)
+    times = [f"about {clock(60 * sum(minutes))}"] * bool(minutes) + [f"{unknown} of unknown time"] * bool(unknown)
     return [*lines, f"{len(stages)} stages, {' and '.join(times)}"]

@@ -8,7 +8,7 @@ import pytest
 
 from ascii_maze.mazes import carvers, generators
 from ascii_maze.recipe import load_recipe
-from ascii_maze.study.findings import sentence_of
+from ascii_maze.study.findings import findings, sentence_of
 from ascii_maze.study.settings import load_study
 from dataset_builder import config, config_values
 from dataset_builder.build import build
@@ -47,6 +47,12 @@ def test_a_finding_is_worded_as_its_page_says(verdict):
     contrast = {**CONTRAST, "a": "grpo", "verdict": verdict}
     beginning, _, _ = sentence_of(contrast, 0.05).partition(":")
     assert f"`{beginning}: " in (ROOT / PAGES / "compare.md").read_text()
+
+
+def test_the_page_says_of_one_seed_what_the_findings_say():
+    claim = "these runs and not the methods"
+    assert claim in findings([{**CONTRAST, "seeds": [0]}], 0.05)[1]
+    assert claim in " ".join((ROOT / PAGES / "compare.md").read_text().split())
 
 
 @pytest.mark.parametrize(("page", "read"), [("dataset", load_config), ("recipes", load_recipe), ("study", load_study)])

@@ -5,7 +5,7 @@ import pytest
 
 from ascii_maze.evaluation.crossed import Components, Design, mean_squares, pairs_in_effect
 from ascii_maze.study.contrasts import compare, verdict
-from ascii_maze.study.findings import findings, sentence_of, unequal_terms
+from ascii_maze.study.findings import findings, more_training, sentence_of, unequal_terms
 from ascii_maze.study.pairs import default_pairs
 from ascii_maze.study.simulation import STARTS, effect_of, simulate
 
@@ -86,11 +86,39 @@ def test_what_was_not_planned_is_no_finding():
     assert findings([exploratory], 0.05) == ["No planned contrast could be computed."]
     first, second = findings([CONTRAST, exploratory], 0.05)
     assert first == (
-        "Share of mazes that a model solves by a shortest path, on 1,500 mazes of test, 2 seeds. Planned contrasts, "
-        "corrected for their number (Holm): 1."
+        "Share of mazes that a model solves by a shortest path, on 1,500 mazes of test, 2 seeds. p values are "
+        "corrected (Holm) for the number of planned contrasts, 1; intervals are not."
     )
     assert second.startswith("dpo solves more")
-    assert "these runs" in findings([{**CONTRAST, "seeds": [0]}], 0.05)[1]
+    assert "these runs and not the methods" in findings([{**CONTRAST, "seeds": [0]}], 0.05)[1]
+
+
+def test_of_other_splits_the_largest_difference_is_given_as_exploratory():
+    elsewhere = {**CONTRAST, "planned": False, "split": "test_larger", "p_holm": None, "verdict": "exploratory"}
+    smaller, valid = {**elsewhere, "difference": 0.01}, {**elsewhere, "outcome": "valid", "difference": 0.9}
+    far = {**elsewhere, "a": "grpo", "difference": -0.13, "ci": [-0.181, -0.079]}
+    assert findings([CONTRAST, smaller, far, valid], 0.05)[2:] == [
+        "Other splits are exploratory. There grpo and sft differ most, on test_larger: -13.0 points (95 % -18.1 to "
+        "-7.9), not corrected."
+    ]
+    unshown = {**CONTRAST, "verdict": "not shown"}
+    assert findings([unshown, smaller, far], 0.05)[2:] == [
+        "Other splits are exploratory. Of pairs without a shown difference, dpo and sft differ most, on test_larger: "
+        "+1.0 points (95 % +5.0 to +20.0), not corrected."
+    ]
+
+
+@pytest.mark.parametrize(("control", "end"), [(True, "sft_twice is the comparison"), (False, "A run sft_twice in")])
+def test_a_run_that_read_more_than_its_start_is_named_with_the_control(control, end):
+    def cost(tokens: int, chain=()) -> list[dict]:
+        return [{"chain": list(chain), "chain_tokens": tokens}]
+
+    training = {"sft": cost(121_986), "grpo": cost(246_328, ["sft"])}
+    training |= {"sft_twice": cost(246_000, ["sft"])} if control else {}
+    pairs = [("grpo", "sft"), ("sft_twice", "sft"), ("grpo", "sft_twice"), ("sft", "base")]
+    (sentence,) = more_training([{**CONTRAST, "a": a, "b": b} for a, b in pairs], training)
+    assert sentence.startswith("Tokens read in all their training: grpo 246,328; sft 121,986. A difference from sft")
+    assert end in sentence
 
 
 def test_runs_that_had_unlike_means_are_named():

@@ -135,9 +135,11 @@ def test_a_table_fits_its_terminal():
 
 def test_the_plan_in_words(tmp_path):
     lines = plan_lines(stages(tmp_path))
-    assert lines[0] == "a: about 2:00; after nothing"
+    assert lines[0] == "a: about 2:00"
     assert lines[1] == "    ascii-maze a"
     assert lines[-1] == "2 stages, about 2:00 and 1 of unknown time"
+    stated = replace(stages(tmp_path)[1], minutes=None, needs=("a",), note="a minute on two cores.")
+    assert plan_lines([stated])[0] == f"{stated.name}: after a; a minute on two cores."
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (65.4, "1:05"), (7265, "2:01:05")])
