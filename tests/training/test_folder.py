@@ -4,7 +4,7 @@ import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import MARK, output_folder
-from ascii_maze.training.folder import RunStart, check_start, clear_run
+from ascii_maze.training.folder import RunStart, check_resumed, check_start, clear_run
 
 OF_A_RUN = ("metrics.json", "recipe.yaml", "start.json", "log.jsonl", "README.md", "adapter_model.safetensors")
 
@@ -41,3 +41,18 @@ def test_a_damaged_start_is_one_line(tmp_path, text):
     (tmp_path / "start.json").write_text(text)
     with pytest.raises(UsageError, match=r"start\.json is damaged; give another --output_dir, or --overwrite"):
         check_start(tmp_path, RunStart({"sha256": "0"}, 8, 1))
+
+
+def test_a_plan_is_checked_against_an_interrupted_run_as_the_run_is_and_writes_nothing(tmp_path):
+    start = RunStart({"sha256": "0", "name": "mazes"}, 8, 1, {"own_answers": "a", "model_name_or_path": "b"})
+    planned = start._replace(reads={"model_name_or_path": "b"})  # a plan samples no answers
+    assert not check_resumed(tmp_path, planned)
+    assert not list(tmp_path.iterdir())
+    check_start(tmp_path, start)
+    (tmp_path / "checkpoint-1").mkdir()
+    (tmp_path / "checkpoint-1" / "trainer_state.json").write_text("{}")
+    assert check_resumed(tmp_path, planned)
+    with pytest.raises(UsageError, match="another 'model_name_or_path'"):
+        check_resumed(tmp_path, planned._replace(reads={"model_name_or_path": "c"}))
+    with pytest.raises(UsageError, match="8 rows a step on 1 process, and 2 would read 16"):
+        check_resumed(tmp_path, planned._replace(rows_per_step=16, processes=2))
