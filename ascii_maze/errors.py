@@ -26,7 +26,7 @@ class Interrupted(AsciiMazeError):
 
 
 LONGEST = 1_000  # most characters of an error
-ALONE = 10.0  # seconds after which a process that the launcher has not ended has failed alone
+ALONE = 30.0  # seconds after which a process that the launcher has not ended has failed alone
 
 
 def reason(error: BaseException) -> str:
