@@ -59,7 +59,7 @@ def complain(program: str, error: BaseException) -> None:
             return
         time.sleep(ALONE)
         line += f" (process {rank})"
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def is_first_here() -> bool:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import is_first_here
+from .errors import is_first_here, printable
 
 # The Hub's names of users and repositories: no `.` or `-` at either end, and no `--` or `..`.
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -91,7 +91,7 @@ def _answers(endpoint: str) -> bool:
         get_session().head(endpoint, timeout=_PATIENCE)
     except Exception:  # no network, which the HTTP clients report by various exceptions
         if is_first_here():
-            print(f"the Hub at {endpoint} cannot be reached; using what is in its cache", file=sys.stderr, flush=True)
+            print(printable(f"the Hub at {endpoint} cannot be reached; using its cache"), file=sys.stderr, flush=True)
         constants.HF_HUB_OFFLINE = True
         os.environ["HF_HUB_OFFLINE"] = "1"
         if datasets := sys.modules.get("datasets"):  # which has its own copy

@@ -251,7 +251,7 @@ class TestTheHub:
         assert constants.is_offline_mode()
         assert config.HF_HUB_OFFLINE
         assert os.environ["HF_HUB_OFFLINE"] == "1"  # for the processes that this one starts
-        assert capsys.readouterr().err.count("cannot be reached; using what is in its cache") == 1
+        assert capsys.readouterr().err.count("cannot be reached; using its cache") == 1
 
     def test_of_several_processes_the_first_of_a_machine_reports_it(self, ask, server, capsys, monkeypatch):
         monkeypatch.setenv("LOCAL_RANK", "1")

@@ -241,7 +241,8 @@ def test_no_method_gains_from_its_place(studied):
     for key in ("trials", "settings", "budget", "selected_on"):
         assert len({tuning.get(key) for tuning in tunings}) == 1
     assert all(tuning.get("holds", True) for tuning in tunings)
-    assert not [sentence for sentence in results["unequal"] if "tokens of all their training" not in sentence]
+    tokens = ("tokens of all their training", "Tokens read in all their training")  # unequal by design
+    assert not [sentence for sentence in results["unequal"] if not any(words in sentence for words in tokens)]
 
 
 def test_what_was_lost_is_the_mean_of_the_seeds(studied):

@@ -101,7 +101,7 @@ def test_an_interrupted_run_asks_what_is_missing_alone_and_a_finished_one_nothin
     assert metrics["own_answers"]["tokens"] > metrics["tokens"] > 0
     assert metrics["own_answers"]["seconds"] > 0
     assert "40 sampled on 20 mazes make 20 rows" in capsys.readouterr().out
-    assert "40 answers to 20 mazes make 20 rows" in (out / "README.md").read_text()
+    assert "40 answers to 20 mazes give 20 rows" in (out / "README.md").read_text()
     del answers[:]
     train(RFT, words(dataset, sft_run[0], out))
     assert not answers
