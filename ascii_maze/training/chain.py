@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import UsageError, one_line
 from ..models.adapter_config import CONFIG, ModelError, fetch
 from ..models.sources import find_named
 from ..recipe import LAUNCHER_KEY, RunArguments, load_recipe, shipped_recipes
@@ -52,7 +52,9 @@ def check_adapter_on_hub(key: str, reference: Reference) -> None:
     where = "on the Hub" if hub_answers() else "in the Hub's cache"
     try:
         found = fetch(reference.name, reference.revision, CONFIG)
-    except ModelError:  # no such repository, or no access to it
+    except ModelError as error:
+        if where == "on the Hub":  # no such repository, no access to it, or the Hub is down: it says which
+            raise UsageError(f"{key}: there is no folder '{reference}', and {one_line(error)}") from error
         found = None
     if found is None:
         raise UsageError(

@@ -116,11 +116,12 @@ def check_start(out: Path, start: RunStart) -> None:
         write_text(out / "start.json", json.dumps(start._asdict(), indent=2))
 
 
-def check_resumed(out: Path, start: RunStart) -> bool:
+def check_resumed(out: Path, start: RunStart, planned: bool = False) -> bool:
     """Check that an interrupted run may resume here, without writing anything.
 
     Args:
-        start: a plan's lacks the digests of what only a run makes, such as own answers; these are not compared.
+        planned: whether `start` is a plan's, which lacks the digests of what only a run makes, such as own answers;
+            these are not compared.
 
     Returns:
         Whether there is one to resume.
@@ -137,7 +138,7 @@ def check_resumed(out: Path, start: RunStart) -> bool:
         raise UsageError(f"{path} is damaged; give another --output_dir, or --overwrite") from error
     check_same_rows(out, before.dataset, start.dataset)
     for key, digest in before.reads.items():
-        if start.reads.get(key, digest) != digest:
+        if start.reads.get(key, digest if planned else None) != digest:
             raise UsageError(
                 f"the run in {out} was started with another '{key}': what that names has changed since; give another "
                 "--output_dir, or --overwrite"

@@ -7,6 +7,7 @@ is kept, except for the batch size, which `cpu_batch_size` limits: a step still 
 """
 
 import dataclasses
+import functools
 import importlib.util
 import os
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from ..models.devices import Device, precision_for
 from ..models.gguf import identify_gguf, in_words
 from ..models.sources import find_named
 from ..recipe import Recipe
+from ..recipe.methods import METHODS
 from ..references import is_on_hub
 
 AUTO = (None, "auto")
@@ -29,7 +31,8 @@ def settle(recipe: Recipe, device: Device) -> Recipe:
         AsciiMazeError: the base's name is not one of a model, or it is a folder with several GGUF files or with one
             that cannot be read.
     """
-    for decide in (settle_base, settle_precision, settle_batches, settle_tracker):
+    batches = functools.partial(settle_batches, generates=METHODS[recipe.method].generates)
+    for decide in (settle_base, settle_precision, batches, settle_tracker):
         values, note = decide(recipe.values, device)
         recipe = dataclasses.replace(recipe, values={**recipe.values, **values}, notes=(*recipe.notes, *note))
     values = {key: v for key, v in recipe.values.items() if key != "cpu_batch_size"}
@@ -100,7 +103,7 @@ def settle_precision(values: dict[str, Any], device: Device) -> Decision:
     return changes, [note]
 
 
-def settle_batches(values: dict[str, Any], device: Device) -> Decision:
+def settle_batches(values: dict[str, Any], device: Device, generates: bool) -> Decision:
     """Without CUDA, limit batches to `cpu_batch_size` and accumulate more of them: a step reads the same rows.
 
     A method that generates evaluates four times as many rows at once: a token of 16 rows takes little longer than one
@@ -116,7 +119,7 @@ def settle_batches(values: dict[str, Any], device: Device) -> Decision:
     changes = {
         "per_device_train_batch_size": each,
         "gradient_accumulation_steps": batches * rows // each,
-        "per_device_eval_batch_size": min(evaluated, most * (4 if "max_completion_length" in values else 1)),
+        "per_device_eval_batch_size": min(evaluated, 4 * most if generates else most),
     }
     if isinstance(sampled := values.get("steps_per_generation"), int):  # counted in batches, too
         changes["steps_per_generation"] = sampled * rows // each

@@ -102,7 +102,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         print(printable(describe(recipe, trainer, rows, lengths, eval_rows, proven)), flush=True)
     if dry_run:
         if not anew and not finished:
-            check_resumed(out, start._replace(reads=what_is_read(arguments, tokenizer)))
+            check_resumed(out, start._replace(reads=what_is_read(arguments, tokenizer)), planned=True)
         if first_process and not anew:
             print(printable(HOLDS_FINISHED.format(out=out) if finished else f"{out} holds this run, interrupted"))
         return out

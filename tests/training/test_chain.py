@@ -1,8 +1,9 @@
 import pytest
 
 from ascii_maze.errors import UsageError
-from ascii_maze.models.adapter_config import CONFIG
+from ascii_maze.models.adapter_config import CONFIG, ModelError
 from ascii_maze.recipe import RunArguments
+from ascii_maze.training import chain
 from ascii_maze.training.chain import check_predecessors, recipe_that_makes
 
 
@@ -48,6 +49,16 @@ def test_an_adapter_on_the_hub_is_taken_and_a_name_without_one_is_a_folder_to_be
     (tmp_path / CONFIG).write_text("{}")
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *words, **options: str(tmp_path / CONFIG))
     check_predecessors(here)
+
+
+def test_what_the_hub_says_of_an_adapter_is_passed_on(monkeypatch):
+    def gated(name, revision, file):
+        raise ModelError(f"cannot load '{name}': it is gated")
+
+    monkeypatch.setattr(chain, "fetch", gated)
+    monkeypatch.setattr(chain, "hub_answers", lambda: True)
+    with pytest.raises(UsageError, match=r"no folder 'org/walker', and cannot load 'org/walker': it is gated"):
+        check_predecessors(RunArguments(adapter_name_or_path="org/walker"))
 
 
 def test_an_unfinished_predecessor_is_not_taken(tmp_path):

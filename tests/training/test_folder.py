@@ -46,13 +46,15 @@ def test_a_damaged_start_is_one_line(tmp_path, text):
 def test_a_plan_is_checked_against_an_interrupted_run_as_the_run_is_and_writes_nothing(tmp_path):
     start = RunStart({"sha256": "0", "name": "mazes"}, 8, 1, {"own_answers": "a", "model_name_or_path": "b"})
     planned = start._replace(reads={"model_name_or_path": "b"})  # a plan samples no answers
-    assert not check_resumed(tmp_path, planned)
+    assert not check_resumed(tmp_path, planned, planned=True)
     assert not list(tmp_path.iterdir())
     check_start(tmp_path, start)
     (tmp_path / "checkpoint-1").mkdir()
     (tmp_path / "checkpoint-1" / "trainer_state.json").write_text("{}")
-    assert check_resumed(tmp_path, planned)
+    assert check_resumed(tmp_path, planned, planned=True)
+    with pytest.raises(UsageError, match="another 'own_answers'"):  # a run must have all of them
+        check_resumed(tmp_path, planned)
     with pytest.raises(UsageError, match="another 'model_name_or_path'"):
-        check_resumed(tmp_path, planned._replace(reads={"model_name_or_path": "c"}))
+        check_resumed(tmp_path, planned._replace(reads={"model_name_or_path": "c"}), planned=True)
     with pytest.raises(UsageError, match="8 rows a step on 1 process, and 2 would read 16"):
-        check_resumed(tmp_path, planned._replace(rows_per_step=16, processes=2))
+        check_resumed(tmp_path, planned._replace(rows_per_step=16, processes=2), planned=True)

@@ -98,14 +98,14 @@ def test_the_plan_says_that_accelerate_started_fewer_processes_than_asked_for(mo
 def test_a_step_reads_as_many_rows_on_a_cpu(rows, batches, most, expected):
     values = {"per_device_train_batch_size": rows, "gradient_accumulation_steps": batches, "cpu_batch_size": most}
     values |= {"per_device_eval_batch_size": 64, "steps_per_generation": 2 * batches}
-    recipe = Recipe("grpo", values, None)
+    recipe = Recipe("sft", values, None)
     settled = settle(recipe, CPU)
     found = settled.values["per_device_train_batch_size"], settled.values["gradient_accumulation_steps"]
     assert found == expected
     assert found[0] * found[1] == rows * batches
     assert settled.values["steps_per_generation"] == 2 * found[1]
     assert settled.values["per_device_eval_batch_size"] == (64 if rows <= most else most)
-    generating = settle(Recipe("grpo", {**values, "max_completion_length": 32}, None), CPU)
+    generating = settle(Recipe("grpo", values, None), CPU)
     assert generating.values["per_device_eval_batch_size"] == (64 if rows <= most else min(64, 4 * most))
     assert settle(recipe, AMPERE).values["per_device_train_batch_size"] == rows
 
