@@ -23,12 +23,12 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
 from statistics import mean
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 from pages import write_page
+from small_llama import MARKS, Texts, answer, train
 
 from ascii_maze.mazes.reasoning import REASONING
 from ascii_maze.metrics.path_validity.styles import STYLES
@@ -36,17 +36,8 @@ from ascii_maze.metrics.path_validity.styles import STYLES
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, RECORDS = ROOT / "benchmarks" / "REPRESENTATION.md", ROOT / "benchmarks" / "representation.json"
 TOKENIZERS = ("characters", "bpe")
-MARKS = ("<pad>", "<begin>", "<answer>", "<end>")
-PAD, BEGIN, ANSWER, END = range(4)
+SEEDS = 3
 TEST = 300  # mazes
-BATCH, RATE, WARMUP = 64, 1e-3, 50
-SHAPE = {
-    "hidden_size": 160,
-    "intermediate_size": 432,
-    "num_hidden_layers": 6,
-    "num_attention_heads": 4,
-    "max_position_embeddings": 1024,
-}
 VOCABULARY = 512  # of the BPE
 MERGED_FROM = 500  # rows of each dataset, from which the BPE is trained
 
@@ -63,13 +54,6 @@ class Run(NamedTuple):
     def key(self) -> str:
         """Its key in representation.json."""
         return "/".join(map(str, self))
-
-
-class Texts(NamedTuple):
-    """Tokenised prompts and completions of one split."""
-
-    prompts: list[np.ndarray]
-    completions: list[np.ndarray]
 
 
 def build(style: str, reasoning: str, rows: int, out: Path) -> Path:
@@ -129,6 +113,9 @@ def train_tokenizers(folders: Sequence[Path], out: Path) -> None:
     )
     bpe.train_from_iterator(texts, trainer)
     for name, tokenizer in zip(TOKENIZERS, (characters, bpe)):
+        changed = [text for text in texts if tokenizer.decode(tokenizer.encode(text).ids) != text]
+        if changed:
+            raise ValueError(f"the {name} tokenizer does not give back {len(changed)} texts, first {changed[0]!r}")
         tokenizer.save(str(out / f"{name}.json"))
 
 
@@ -142,67 +129,6 @@ def tokenise(tokenizer, rows: Sequence[dict[str, Any]]) -> Texts:
         for key in ("prompt", "completion")
     )
     return Texts(prompts, completions)
-
-
-def padded(rows: Sequence[np.ndarray], device: str, left: bool = False):
-    """int64 (rows, longest) on a device."""
-    import torch
-
-    longest = max(map(len, rows))
-    filled = np.full((len(rows), longest), PAD, np.int64)
-    for place, row in enumerate(rows):
-        filled[place, longest - len(row) if left else 0 :][: len(row)] = row
-    return torch.from_numpy(filled).to(device)
-
-
-def train(run: Run, texts: Texts, epochs: int, size: int, device: str):
-    """Train a model from random weights; returns it, its final loss and the number of tokens."""
-    import torch
-    from torch.nn.functional import cross_entropy
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(run.seed)
-    special = {"pad_token_id": PAD, "bos_token_id": BEGIN, "eos_token_id": END}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=size, **special, **SHAPE)).to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    rng = np.random.default_rng(run.seed)
-    order = np.concatenate([rng.permutation(len(texts.prompts)) for _ in range(epochs)])
-    batches = np.array_split(order, max(1, len(order) // BATCH))
-    rate = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / WARMUP, 0.5 + 0.5 * np.cos(np.pi * step / len(batches)))
-    )
-    tokens, losses = 0, []
-    for batch in batches:
-        rows = [np.concatenate([[BEGIN], texts.prompts[i], [ANSWER], texts.completions[i], [END]]) for i in batch]
-        ids = padded(rows, device)
-        starts = torch.tensor([len(texts.prompts[i]) + 2 for i in batch], device=device)
-        learned = (torch.arange(ids.shape[1], device=device) >= starts[:, None]) & (ids != PAD)
-        with torch.autocast(device, torch.bfloat16):
-            # Right padding, which a causal model does not attend to.
-            logits = model(input_ids=ids, use_cache=False).logits[:, :-1][learned[:, 1:]].float()
-        loss = cross_entropy(logits, ids[learned])
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        rate.step()
-        losses.append(loss.detach())
-        tokens += sum(map(len, rows))
-    return model.eval(), float(torch.stack(losses[-50:]).mean()), tokens
-
-
-def answer(model, tokenizer, prompts: Sequence[np.ndarray], most: int, device: str) -> list[str]:
-    """Greedy completions of at most `most` tokens."""
-    import torch
-
-    from ascii_maze.models.generation import NO_SAMPLING, generate_tokens
-
-    rows = [np.concatenate([[BEGIN], prompt, [ANSWER]]) for prompt in prompts]
-    ids = padded(rows, device, left=True)
-    how = {**NO_SAMPLING, "eos_token_id": [END]}
-    with torch.inference_mode(), torch.autocast(device, torch.bfloat16):
-        made = generate_tokens(model, SimpleNamespace(pad_token_id=PAD), ids, (ids != PAD).long(), most, how)
-    return tokenizer.decode_batch([row[: row.index(END)] if END in row else row for row in made])
 
 
 def rates(rows: Sequence[dict[str, Any]], completions: Sequence[str]) -> dict[str, float]:
@@ -231,7 +157,7 @@ def make(run: Run, rows: int, epochs: int, out: Path) -> dict[str, Any]:
     tokenizer = Tokenizer.from_file(str(out / f"{run.tokenizer}.json"))
     folder = build(run.style, run.reasoning, rows, out)
     texts = tokenise(tokenizer, read(folder, "train"))
-    model, loss, tokens = train(run, texts, epochs, tokenizer.get_vocab_size(), device)
+    model, loss, tokens = train(texts, epochs, tokenizer.get_vocab_size(), run.seed, device)
     most = max(map(len, texts.completions)) + 1
     test = read(folder, "test")
     asked = tokenise(tokenizer, test).prompts
@@ -266,7 +192,8 @@ def page(records: dict[str, dict[str, Any]], command: str) -> str:
         about,
         "",
         f"By `{command}`; {kept['rows']:,} training rows each, {TEST} test mazes, on {kept['device']}. "
-        "Means over seeds, with minimum and maximum.",
+        f"{len(runs)} of {SEEDS * len(TOKENIZERS) * len(STYLES) * len(REASONING)} runs have been made. Means over "
+        "seeds, with minimum and maximum where there are several.",
     ]
 
     def over(which: tuple, key: str) -> list[float]:
@@ -276,7 +203,7 @@ def page(records: dict[str, dict[str, Any]], command: str) -> str:
         if which not in seeds:
             return ""
         found = [100 * value for value in over(which, key)]
-        return f"{mean(found):.0f} ({min(found):.0f}-{max(found):.0f})"
+        return f"{mean(found):.0f}" + (f" ({min(found):.0f}-{max(found):.0f})" if len(found) > 1 else "")
 
     reasonings = [name for name in REASONING if any(run.reasoning == name for run in runs)]
     styles = [name for name in STYLES if any(run.style == name for run in runs)]
@@ -332,7 +259,7 @@ def main() -> None:
     parser.add_argument("--styles", nargs="+", default=list(STYLES), choices=list(STYLES))
     parser.add_argument("--reasoning", nargs="+", default=list(REASONING), choices=list(REASONING))
     parser.add_argument("--tokenizers", nargs="+", default=list(TOKENIZERS), choices=TOKENIZERS)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--rows", type=int, default=40_000, help="training mazes")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=1, help="parallel training runs")
