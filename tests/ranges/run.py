@@ -25,7 +25,7 @@ TOOLS = ("pytest>=8.0", "pytest-xdist>=3.6", "hypothesis>=6.100", "networkx>=3.2
 LEFT_OUT = ("--deselect", "tests/dataset_builder/test_build.py::test_files_are_pinned")
 TESTS = (
     *("tests/metrics", "tests/mazes/test_generators.py", "tests/mazes/test_rejected.py"),
-    *("tests/dataset_builder/test_build.py", "tests/dataset_builder/test_load.py", "tests/test_recipe.py"),
+    *("tests/dataset_builder/test_build.py", "tests/dataset_builder/test_load.py", "tests/recipe/test_recipe.py"),
     *("tests/training/test_orpo.py", "tests/training/test_methods.py", "tests/training/test_merge.py"),
     *(
         "tests/evaluation/test_run.py",
