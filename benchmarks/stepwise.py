@@ -36,26 +36,34 @@ COLUMNS = (
 
 
 class Run(NamedTuple):
-    """A training run: recipe, observation, starting point, and minutes on two cores for the two bases."""
+    """A training run.
+
+    Attributes:
+        seen: its observation.
+        start: the run whose adapter it starts from.
+        minutes: on two cores, for the embedded model and another base.
+        once: whether only the first seed makes it.
+    """
 
     recipe: str
     seen: str | None = None
     start: str | None = None
     minutes: tuple[float, float] = (0, 0)
+    once: bool = False
 
 
 RUNS = {
     "sft": Run("sft", minutes=(1.5, 30)),
-    "sft_steps": Run("sft_steps", "window:2", minutes=(20, 40)),
-    "sft_local": Run("sft_steps", "local", minutes=(20, 40)),
-    "grpo_steps": Run("grpo_steps", "window:2", "sft_steps", minutes=(6, 0)),
+    "sft_steps": Run("sft_steps", "local", minutes=(20, 40)),
+    "sft_window": Run("sft_steps", "window:2", minutes=(20, 40), once=True),
+    "grpo_steps": Run("grpo_steps", "local", "sft_steps", minutes=(6, 0)),
 }
 # Models evaluated per observation. Minutes for 100 mazes of each split, and for all mazes of a base.
 EVALUATED = {
     ONCE: ("base", "sft"),
     "full": ("base",),
-    "window:2": ("base", "sft_steps", "grpo_steps"),
-    "local": ("base", "sft_local"),
+    "window:2": ("base", "sft_window"),
+    "local": ("base", "sft_steps", "grpo_steps"),
     "none": ("base",),
 }
 MINUTES, BASE_MINUTES = (0.5, 20), (4, 30)
@@ -68,6 +76,7 @@ class Plan(NamedTuple):
         folder: of its runs and evaluations.
         limit: mazes per split.
         base_limit: mazes per split for the base, step by step.
+        ways: how models are evaluated, keys of `EVALUATED`.
         overrides: of the recipes.
     """
 
@@ -77,7 +86,12 @@ class Plan(NamedTuple):
     seeds: list[int]
     limit: int
     base_limit: int
+    ways: tuple[str, ...]
     overrides: dict[str, Any]
+
+    def runs_of(self, seed: int) -> dict[str, Run]:
+        """The training runs with a seed."""
+        return {name: run for name, run in self.runs.items() if not run.once or seed == self.seeds[0]}
 
     @property
     def is_tiny(self) -> bool:
@@ -113,8 +127,8 @@ def evaluations(plan: Plan) -> Iterator[Judged]:
     """Every evaluation. The base and the rule-based baselines are the same for every seed."""
     for seed in plan.seeds:
         first = seed == plan.seeds[0]
-        for way in EVALUATED:
-            runs = [name for name in EVALUATED[way] if name in plan.runs]
+        for way in plan.ways:
+            runs = [name for name in EVALUATED[way] if name in plan.runs_of(seed)]
             together = ["base"] * (first and way == ONCE) + runs
             if together:
                 yield Judged(way, seed, together, plan.limit, first)
@@ -126,19 +140,19 @@ def plan_of(options: argparse.Namespace) -> Plan:
     """The plan for a base."""
     folder = options.out / re.sub(r"\W+", "-", options.base).strip("-")
     if options.base == TINY:
-        return Plan(TINY, folder, RUNS, options.seeds or [0, 1, 2], options.limit or 500, 100, {})
-    runs = {name: run for name, run in RUNS.items() if run.recipe != "grpo_steps"}
+        return Plan(TINY, folder, RUNS, options.seeds or [0, 1, 2], options.limit or 500, 100, tuple(EVALUATED), {})
+    runs = {name: RUNS[name] for name in ("sft", "sft_steps")}
     overrides = {"model_name_or_path": options.base, "budget": options.budget, "eval_strategy": "no"}
-    return Plan(options.base, folder, runs, options.seeds or [0], options.limit or 100, 20, overrides)
+    return Plan(options.base, folder, runs, options.seeds or [0], options.limit or 100, 20, (ONCE, "local"), overrides)
 
 
 def steps_of(plan: Plan) -> Iterator[tuple[str, Path, float, Any]]:
     """Everything that is run, in order: description, file that marks it as finished, minutes, function."""
-    dataset = plan.folder.parent / "ascii-maze"
+    dataset = plan.folder.parent / "ascii-maze-steps"
     yield "dataset", dataset / "build.json", 0.3, partial(build, dataset)
     which = 0 if plan.is_tiny else 1
     for seed in plan.seeds:
-        for name, run in plan.runs.items():
+        for name, run in plan.runs_of(seed).items():
             done = plan.folder / f"seed-{seed}" / name / "metrics.json"
             yield f"seed {seed}: {name}", done, run.minutes[which], partial(train, plan, seed, name, dataset)
     for one in evaluations(plan):
@@ -148,11 +162,11 @@ def steps_of(plan: Plan) -> Iterator[tuple[str, Path, float, Any]]:
 
 
 def build(dataset: Path) -> None:
-    """Build the dataset of all runs, `ascii-maze build demo`."""
+    """Build the dataset of all runs, `ascii-maze build steps`."""
     from dataset_builder.build import build as build_dataset
     from dataset_builder.config import load_config
 
-    build_dataset(load_config("demo"), dataset)
+    build_dataset(load_config("steps"), dataset)
 
 
 def train(plan: Plan, seed: int, name: str, dataset: Path) -> None:
@@ -257,7 +271,7 @@ def paired(one: dict[str, bool], other: dict[str, bool]) -> tuple[int, int, floa
 
 def pairs_of(plan: Plan) -> Iterator[str]:
     """Rows of the table of paired tests, seed by seed."""
-    compared = ((ONCE, "sft", "window:2", "sft_steps"), ("window:2", "sft_steps", "window:2", "grpo_steps"))
+    compared = ((ONCE, "sft", "local", "sft_steps"), ("local", "sft_steps", "local", "grpo_steps"))
     for way, one, other_way, other in compared:
         for seed in plan.seeds if other in plan.runs else ():
             folders = [
@@ -275,10 +289,12 @@ def section(plan: Plan) -> str:
     if not lines:
         return ""
     sizes = list(dict.fromkeys(size for split in SPLITS for size in lines[0].cells[0][split]["by_size"]))
+    once = [name for name, run in plan.runs.items() if run.once and len(plan.seeds) > 1]
+    rare = f" ({', '.join(once)}: {plan.seeds[0]})" if once else ""
     text = [
         f"## {plan.base}",
         "",
-        f"Seeds {', '.join(map(str, plan.seeds))}; means over the seeds, mazes of `test`, greedy decoding.",
+        f"Seeds {', '.join(map(str, plan.seeds))}{rare}; means over the seeds, mazes of `test`, greedy decoding.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
@@ -348,9 +364,9 @@ HEAD = """# One-shot paths and step-by-step rollouts
 
 - With `at once` a model sees the whole map and writes its whole path; otherwise it moves, and receives the observation
   named in the row.
-- `sft` is trained on whole paths, `sft_steps` and `sft_local` on the rollouts of config `steps` with observations
-  `window:2` and `local`; `grpo_steps` continues from `sft_steps`. The others are not models: rule-based baselines that
-  receive the same observations, and the shortest path.
+- `sft` is trained on whole paths, `sft_steps` and `sft_window` on rollouts of a depth-first explorer with
+  observations `local` and `window:2`; `grpo_steps` continues from `sft_steps`. The others are not models: rule-based
+  baselines that receive the same observations, and the shortest path.
 - A rollout reaches the goal if it ends on G; wall hits are allowed. The loop rate is the share of moves that repeat
   an earlier move from the same place. All are scored by the same scorer, on the same mazes. The base, which may use
   up all its moves, is evaluated on the first of them.
