@@ -1,20 +1,30 @@
-"""The layer by which a fine-tune's change has its effect: its states patched into its start, one layer at a time.
+"""In which layers a fine-tune's change has its effect: its start, with the change in some layers only.
+
+The change is put into the layers up to one (which equals patching the fine-tune's states after it), into those from
+one on, or into one alone. The control is a random update of the same norm in the same layers.
 
 The score is the log odds of right moves at decisions, which still differ between two fine-tunes that solve equally
-many mazes, where validity does not. Patched at the last layer, the start equals the fine-tune except for what follows
-that layer. (Vig et al., 2020; Zhang & Nanda, 2024.)
+many mazes, where validity does not. With the layers up to the last one, the start equals the fine-tune except for what
+follows that layer. (Vig et al., 2020; Zhang & Nanda, 2024.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
+from ..errors import AsciiMazeError
 from .intervals import RESAMPLES, mean_intervals
-from .models import Models
+from .mixing import mixed
+from .models import BASE, Models
 from .odds import score_batches
 from .positions import TokenisedWalk
 from .reading import Recording, patch_prefix, read_from, record
-from .schema.causes import LayerEffects
+from .schema.causes import LayerCurve, LayerEffects
+from .weights import randomised
+
+# The layers with the change: up to one, from one on, or one alone.
+PREFIX, SUFFIX, SINGLE = PARTS = ("prefix", "suffix", "single")
 
 
 def find_layer_effects(
@@ -26,31 +36,88 @@ def find_layer_effects(
     asked: Sequence[np.ndarray],
     seed: int,
 ) -> LayerEffects:
-    """The gain of a reference in log odds of right moves with a fine-tune's states after each of some layers.
+    """The gain of a reference in log odds of right moves with a fine-tune's change in some layers only.
 
     Args:
-        layers: that are patched, ascending; 0 is the embedding.
+        layers: where these begin or end, ascending; 0 is the embedding.
         asked: of each walk, the moves that are scored; see `odds.asked_moves`.
-        seed: of the resampled mazes.
+        seed: of the resampled mazes and of the random update.
     """
-    tuned, own = (record(models, model, walks) for model in (name, reference))
-    before = score_batches(models, own.batches, asked)  # the reference, recorded last, is active
-    patched = np.array([_patched(models, tuned, layer, asked) - before for layer in layers])
-    models.switch(name)
-    gap = score_batches(models, tuned.batches, asked) - before
-    half, half_ci = half_there(layers, patched, gap, seed)
+    own = record(models, reference, walks)
+    before = score_batches(models, own.batches, asked)
+    gains, gap = _gains(models, own, name, layers, walks, asked, before)
+    try:
+        with _random_change(models, reference, name, seed) as random:
+            control, _ = _gains(models, own, random, layers, walks, asked, before)
+        random_curves = _curves(control, seed)
+    except AsciiMazeError:  # adapters that cannot be added up
+        random_curves = None
+    half, half_ci = half_there(layers, gains[PREFIX], gap, seed)
     return LayerEffects(
         model=name,
         reference=reference,
         layers=list(layers),
-        effect=patched.mean(axis=1).tolist(),
-        ci=mean_intervals(patched, seed),
+        change=_curves(gains, seed),
+        random=random_curves,
         gap=float(gap.mean()),
         gap_ci=mean_intervals(gap[None], seed)[0],
         half=half,
         half_ci=half_ci,
         mazes=len(walks),
     )
+
+
+def _curves(gains: Mapping[str, np.ndarray], seed: int) -> dict[str, LayerCurve]:
+    """Means and intervals of float (layers, mazes)."""
+    return {
+        part: LayerCurve(effect=of.mean(axis=1).tolist(), ci=mean_intervals(of, seed)) for part, of in gains.items()
+    }
+
+
+@contextmanager
+def _random_change(models: Models, reference: str, name: str, seed: int) -> Iterator[str]:
+    """The name of the reference with a random update of the norms of a fine-tune's change.
+
+    Raises:
+        AsciiMazeError: the adapters cannot be added up.
+    """
+    with randomised(models, name, seed, reference):
+        if reference == BASE:
+            yield name
+        else:
+            with mixed(models, {reference: 1.0, name: 1.0}) as both:
+                yield both
+
+
+def _gains(
+    models: Models,
+    own: Recording,
+    name: str,
+    layers: Sequence[int],
+    walks: Sequence[TokenisedWalk],
+    asked: Sequence[np.ndarray],
+    before: np.ndarray,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The gains by part, float64 (layers, mazes) each, and that of the whole fine-tune, float64 (mazes,).
+
+    Args:
+        own: the reference on these walks, and `before` its log odds.
+    """
+    tuned = record(models, name, walks)
+    gap = score_batches(models, tuned.batches, asked) - before
+
+    def from_own(layer: int, stages: range) -> np.ndarray:
+        # What is below the layer, the reference has already read.
+        models.switch(name, stages, elsewhere=own.name)
+        return _patched(models, own, layer - 1, asked) - before
+
+    suffix = [from_own(layer, range(layer, len(models.layers) + 2)) if layer else gap for layer in layers]
+    single = {layer: from_own(layer, range(layer, layer + 1)) for layer in layers if layer}
+    models.switch(own.name)
+    prefix = {layer: _patched(models, tuned, layer, asked) - before for layer in layers}
+    single |= {layer: prefix[layer] for layer in layers if layer == 0}
+    rows = {PREFIX: [prefix[layer] for layer in layers], SUFFIX: suffix, SINGLE: [single[layer] for layer in layers]}
+    return {part: np.array(of) for part, of in rows.items()}, gap
 
 
 def half_there(

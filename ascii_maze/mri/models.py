@@ -45,26 +45,26 @@ class Models:
     context: int
     ends: list[int]
 
-    def switch(self, name: str, stages: range | None = None) -> None:
-        """Activate one model.
+    def switch(self, name: str, stages: range | None = None, elsewhere: str = BASE) -> None:
+        """Activate one model, or parts of two.
 
         Args:
             stages: where the adapter is enabled: 0 is the embedding, 1 to `len(layers)` the decoder layers, and one
                 more everything after them; everywhere by default.
+            elsewhere: the model at the other stages.
         """
         if name != BASE:
             self.model.set_adapter(name, inference_mode=True)
         for stage, module in self._adapted():
-            module.enable_adapters(name != BASE and (stages is None or stage in stages))
+            here = name if stages is None or stage in stages else elsewhere
+            if here not in (BASE, name) and _has(module, here):
+                module.set_adapter(here, inference_mode=True)
+            module.enable_adapters(here != BASE and _has(module, here))
             forget_folded(module)
 
     def stages(self, name: str) -> set[int]:
         """The stages at which an adapter has weights; see `switch`."""
-        return {
-            stage
-            for stage, module in self._adapted()
-            if any(name in getattr(module, attribute, ()) for attribute in module.adapter_layer_names)
-        }
+        return {stage for stage, module in self._adapted() if _has(module, name)}
 
     def _adapted(self) -> Iterator[tuple[int, Any]]:
         """The modules that carry adapters, with their stages."""
@@ -77,6 +77,11 @@ class Models:
             if isinstance(module, BaseTunerLayer | AuxiliaryTrainingWrapper):
                 after = 0 if id(module) in embedding else len(self.layers) + 1
                 yield stage_of.get(id(module), after), module
+
+
+def _has(module, name: str) -> bool:
+    """Whether an adapter has weights in a module that carries adapters."""
+    return any(name in getattr(module, attribute, ()) for attribute in module.adapter_layer_names)
 
 
 def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) -> dict[str, Source]:

@@ -75,8 +75,12 @@ def _product(module, name: str, start: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @contextmanager
-def randomised(models: Models, name: str, seed: int) -> Iterator[None]:
-    """Within the block each update of an adapter is replaced by a random one of the same rank and Frobenius norm."""
+def randomised(models: Models, name: str, seed: int, start: str = BASE) -> Iterator[None]:
+    """Within the block each update of an adapter is replaced by a random one of the same rank and Frobenius norm.
+
+    Args:
+        start: another adapter, whose update is subtracted before the norm is taken.
+    """
     import torch
     from peft.tuners.lora import LoraLayer
 
@@ -88,8 +92,8 @@ def randomised(models: Models, name: str, seed: int) -> Iterator[None]:
         pair = [module.lora_A[name].weight, module.lora_B[name].weight]
         kept += [(weight, weight.data) for weight in pair]
         a, b = (torch.randn(weight.shape, generator=rng) for weight in pair)
-        norm = float((pair[1].detach().float() @ pair[0].detach().float()).norm())
-        b *= norm / float((b @ a).norm())
+        change = np.linalg.norm(np.matmul(*_product(module, name, start)))
+        b *= float(change) / module.scaling[name] / float((b @ a).norm())
         for weight, drawn in zip(pair, (a, b)):
             weight.data = drawn.to(weight)
     try:

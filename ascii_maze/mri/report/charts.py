@@ -93,7 +93,7 @@ def lines(
     measure: str,
     *,
     intervals: Mapping[str, Sequence[Sequence[float] | None]] | None = None,
-    dashed: Mapping[str, Sequence[float]] | None = None,
+    dashed: Mapping[str, Sequence[float | None]] | None = None,
     level: tuple[float, str] | None = None,
     low: float | None = None,
 ) -> "Figure":
@@ -120,7 +120,9 @@ def lines(
             if bounds:
                 panel.plot([place, place], bounds, color=colours[name], linewidth=0.9)
     for name, line in (dashed or {}).items():
-        panel.plot(range(len(line)), line, color=GREY, linewidth=1.1, linestyle=":", label=name)
+        values = np.array(line, dtype=float)
+        there = np.flatnonzero(np.isfinite(values))
+        panel.plot(there, values[there], color=GREY, linewidth=1.1, linestyle=":", label=name)
     if level is not None:
         panel.axhline(level[0], color=GREY, linewidth=1.1, linestyle="--", label=level[1])
     panel.set(xlabel="layer (0: embedding)", ylabel=measure)

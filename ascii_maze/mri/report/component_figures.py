@@ -1,10 +1,11 @@
 """Figures of heads and MLPs that were patched one by one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ...templating.language import Say
+from ..layer_effects import PREFIX, SINGLE, SUFFIX
 from ..schema import Results
 from ..schema.causes import ComponentEffect, Components, Effect
 from .charts import CaptionedFigure, heatmap, lines
@@ -14,20 +15,35 @@ AGREES = 0.8
 
 
 def layer_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFigure]:
-    """By layer, the effect of one fine-tune's states on the model that it started from."""
+    """By layer, the effect of one fine-tune's change in some layers on the model that it started from."""
+    names = {PREFIX: say("up to the layer"), SUFFIX: say("from the layer on"), SINGLE: say("the layer alone")}
     for of in results["layer_effects"]:
         if of["model"] != name:
             continue
-        known, bounds = dict(zip(of["layers"], of["effect"])), dict(zip(of["layers"], of["ci"]))
-        effects = [known.get(layer) for layer in range(results["layers"])]
-        intervals = [bounds.get(layer) for layer in range(results["layers"])]
+
+        def by_layer(values: Sequence, layers: Sequence[int] = of["layers"]) -> list:
+            known = dict(zip(layers, values))
+            return [known.get(layer) for layer in range(results["layers"])]
+
         low, high = of["gap_ci"]
         caption = say(
-            "How much surer of right moves {reference} becomes with the states of {model} after one layer, in nats of "
-            "log odds at decisions, mean of {mazes} mazes with 95 % intervals; the whole fine-tune is "
-            "surer by {gap:.2f} ({low:.2f} to {high:.2f})."
+            "How much surer of right moves {reference} becomes with the change of {model} in some layers only, in "
+            "nats of log odds at decisions, mean of {mazes} mazes with 95 % intervals; the whole fine-tune is surer "
+            "by {gap:.2f} ({low:.2f} to {high:.2f})."
         ).format(reference=of["reference"], model=name, mazes=of["mazes"], gap=of["gap"], low=low, high=high)
-        drawn = lines({name: effects}, "nats", intervals={name: intervals}, level=(of["gap"], "whole fine-tune"))
+        dashed = {}
+        if of["random"]:
+            caption += " " + say(
+                "Dotted: random updates of the same norm, up to the layer; the table has them for all three."
+            )
+            dashed = {say("random update"): by_layer(of["random"][PREFIX]["effect"])}
+        drawn = lines(
+            {names[part]: by_layer(curve["effect"]) for part, curve in of["change"].items()},
+            "nats",
+            intervals={names[part]: by_layer(curve["ci"]) for part, curve in of["change"].items()},
+            dashed=dashed,
+            level=(of["gap"], say("whole fine-tune")),
+        )
         yield CaptionedFigure(f"layers_into_{of['reference']}", name, caption, drawn)
 
 

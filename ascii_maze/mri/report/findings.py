@@ -5,7 +5,10 @@ Each sentence reports a test with its number; nothing else is claimed.
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ...templating.language import Say, english
+from ..layer_effects import SINGLE
 from ..models import BASE
 from ..schema import Results
 from ..schema.causes import Patching
@@ -49,6 +52,7 @@ def _of_one(results: Results, name: str, say: Say) -> list[str]:
     beside = say(WORDS["quantised"]).format(drift=max(quantised["drift"]["relative"])) if quantised else ""
     words.append(say(WORDS["most"]).format(layer=drift.index(max(drift)), drift=max(drift), beside=beside))
     place = [*_of_start(results, name, say), *_of_place(results["patching"][name], say)]
+    place += _of_layers(results, name, say)
     return [*words, *place, *_of_parts(results, name, say)]
 
 
@@ -61,6 +65,21 @@ def _of_start(results: Results, name: str, say: Say) -> Sequence[str]:
         return [say(WORDS["no surer"]).format(mazes=of["mazes"], start=of["reference"])]
     low, high = of["half_ci"]
     return [say(WORDS["start half"]).format(start=of["reference"], layer=of["half"], low=low, high=high)]
+
+
+def _of_layers(results: Results, name: str, say: Say) -> Sequence[str]:
+    """The layer whose change alone has the largest effect, if the fine-tune is surer of right moves than its start."""
+    of = next((of for of in results["layer_effects"] if of["model"] == name), None)
+    if of is None or of["half_ci"] is None:
+        return []
+    alone = of["change"][SINGLE]
+    place = int(np.argmax(alone["effect"]))
+    layer, (low, high) = of["layers"][place], alone["ci"][place]
+    words = {"layer": layer, "reference": of["reference"], "effect": alone["effect"][place], "low": low, "high": high}
+    said = [say(WORDS["alone"]).format(**words, gap=of["gap"])]
+    if of["random"]:
+        said.append(say(WORDS["alone at random"]).format(effect=of["random"][SINGLE]["effect"][place]))
+    return said
 
 
 def _of_place(patching: Patching, say: Say) -> Sequence[str]:
@@ -112,6 +131,9 @@ WORDS = {
     "half": "Half of its gain over the base is back with its states after layer {layer} (95 %: {low} to {high}).",
     "control": "With its update in the layers above that one only, {above:.0%} of the mazes are solved; with a random "
     "update of the same size up to it, {random:.0%} (base {base:.0%}, whole fine-tune {own:.0%}).",
+    "alone": "Of single layers, the change of layer {layer} does most: alone it moves {reference} by {effect:+.2f} "
+    "(95 %: {low:+.2f} to {high:+.2f}) of {gap:+.2f} nats of log odds of right moves.",
+    "alone at random": "A random update of the same size there moves it by {effect:+.2f}.",
     "head": "head {head} of layer {layer}",
     "mlp": "the MLP of layer {layer}",
     "part": "Of {count} heads and MLPs {place} does most: alone it moves {reference} by {into:+.2f} of {gap:+.2f} "

@@ -172,9 +172,11 @@ def _patching(results: Results) -> Iterator[dict]:
 
 def _layer_effects(results: Results) -> Iterator[dict]:
     for of in results["layer_effects"]:
-        for layer, effect, (low, high) in zip(of["layers"], of["effect"], of["ci"]):
-            cell = {"model": of["model"], "reference": of["reference"], "layer": layer}
-            yield {**cell, "effect": effect, "low": low, "high": high, "gap": of["gap"]}
+        for update, curves in (("fine-tune", of["change"]), ("random", of["random"] or {})):
+            for part, curve in curves.items():
+                for layer, effect, (low, high) in zip(of["layers"], curve["effect"], curve["ci"]):
+                    cell = {"model": of["model"], "reference": of["reference"], "update": update, "layers": part}
+                    yield {**cell, "layer": layer, "effect": effect, "low": low, "high": high, "gap": of["gap"]}
 
 
 def _components(results: Results) -> Iterator[dict]:

@@ -61,14 +61,21 @@ class Patching(PatchedLayers, PatchingControls):
     reads: int
 
 
+class LayerCurve(TypedDict):
+    """By layer, the gain in log odds of right moves at decisions, nats; `ci` is 95 % of it over mazes."""
+
+    effect: list[float]
+    ci: list[list[float]]
+
+
 class LayerEffects(TypedDict):
-    """A fine-tune's states patched into what it started from; see `layer_effects.find_layer_effects`.
+    """What a fine-tune started from, with the fine-tune's change in some layers only; see `layer_effects`.
 
     Attributes:
         reference: the base, or the fine-tune that it started from.
-        layers: that were patched; 0 is the embedding.
-        effect: of each of them, the gain in log odds of right moves at decisions, nats.
-        ci: 95 % of that over mazes.
+        layers: where they begin or end; 0 is the embedding.
+        change: of `layer_effects.PARTS`, of each of these layers: with the fine-tune's change there.
+        random: the same with random updates of the same norms; None if the adapters cannot be added up.
         gap: of the whole fine-tune; so is `gap_ci`.
         half: the first layer with half of the gap; None where the gap is not larger than chance.
         half_ci: 95 % of it over resampled mazes.
@@ -77,8 +84,8 @@ class LayerEffects(TypedDict):
     model: str
     reference: str
     layers: list[int]
-    effect: list[float]
-    ci: list[list[float]]
+    change: dict[str, LayerCurve]
+    random: dict[str, LayerCurve] | None
     gap: float
     gap_ci: list[float]
     half: int | None

@@ -45,12 +45,19 @@ def results_of(p: float = 0.01, half_ci=(1, 2), seeds=(), unchanged=()) -> dict:
             for name in ("sft", "dpo")
         },
         "layer_effects": [
-            {"model": "sft", "reference": "base", "half": 0, "half_ci": [0, 0], "mazes": 16},
-            {"model": "dpo", "reference": "sft", "half": 2, "half_ci": half_ci and list(half_ci), "mazes": 16},
+            layer_effects("sft", "base", 0, (0, 0)),
+            layer_effects("dpo", "sft", 2, half_ci),
         ],
         "components": [components("sft", "base", 2.0), components("dpo", "sft", -0.5)],
         "seeds": list(seeds),
     }
+
+
+def layer_effects(model, reference, half, half_ci):
+    curves = {"single": {"effect": [0.0, 1.5, 0.5], "ci": [[0.0, 0.0], [1.0, 2.0], [0.1, 0.9]]}}
+    random = {"single": {"effect": [0.0, -0.25, 0.1], "ci": [[0.0, 0.0]] * 3}}
+    known = {"model": model, "reference": reference, "half": half, "half_ci": half_ci and list(half_ci)}
+    return {**known, "mazes": 16, "layers": [0, 2, 4], "change": curves, "random": random, "gap": 3.0}
 
 
 def test_a_fine_tune_is_told_from_its_start_by_the_test_and_from_nothing_else():
@@ -67,6 +74,8 @@ def test_a_fine_tune_is_told_from_its_start_by_the_test_and_from_nothing_else():
     assert "heads and MLPs" not in dpo
     assert "surer of right moves than sft, half is there with its states after layer 2 (95 %: 1 to 2)" in dpo
     assert "half is there" not in sft
+    assert "the change of layer 2 does most: alone it moves sft by +1.50 (95 %: +1.00 to +2.00) of +3.00 nats" in dpo
+    assert "A random update of the same size there moves it by -0.25." in dpo
     assert "may be luck" in luck
     assert "is not shown" in findings(results_of(p=0.03))[0]
 
