@@ -87,8 +87,8 @@ def read_whole(model, tokenizer, prompts: list, max_new_tokens: int) -> list[str
         generation.sharing = shared
 
 
-def measure_speed(name: str, count: int, rounds: int) -> None:
-    """Print a table of medians over alternating rounds."""
+def measure_speed(name: str, count: int, rounds: int, loop: bool) -> None:
+    """Print a table of medians over alternating rounds, with the naive loop or without."""
     model, tokenizer = load_model(name)
     with tempfile.TemporaryDirectory() as folder:
         prompts = [row["prompt"] for row in load_mazes(str(make_dataset(Path(folder) / "data", count)), "test", count)]
@@ -97,6 +97,8 @@ def measure_speed(name: str, count: int, rounds: int) -> None:
         "evaluate, without a shared prefix": lambda: read_whole(model, tokenizer, prompts, 64),
         "evaluate": lambda: generate(model, tokenizer, prompts, 64),
     }
+    if not loop:
+        del ways["loop of model.generate"]
     seconds: dict[str, list[float]] = {what: [] for what in ways}
     for _ in range(rounds):
         answers = []
@@ -162,10 +164,13 @@ def main() -> None:
     parser.add_argument("--mazes", type=int, action="append")
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--no-loop", action="store_true", help="leave out the loop, which takes minutes on a real model"
+    )
     options = parser.parse_args()
     print(f"{platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}\n")
     if options.what == "speed":
-        measure_speed(options.model, (options.mazes or [64])[0], options.rounds)
+        measure_speed(options.model, (options.mazes or [64])[0], options.rounds, not options.no_loop)
     elif options.what == "turns":
         measure_turns(options.model, (options.mazes or [32])[0])
     else:
