@@ -98,10 +98,10 @@ prepare_process()
 from ascii_maze.mri.options import Options
 from ascii_maze.mri.run import write_report
 base, adapters, dataset, limit, out = json.loads(sys.argv[1])
-last, stages = [time.perf_counter(), time.process_time()], {}
+last, stages = [time.perf_counter(), time.process_time(), 0], {}
 def on_progress(what, done, total):
-    now = [time.perf_counter(), time.process_time()]
-    stages[what] = [one + after - before for one, after, before in zip(stages.get(what, [0, 0]), now, last)]
+    now = [time.perf_counter(), time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]
+    stages[what] = [one + after - before for one, after, before in zip(stages.get(what, [0, 0, 0]), now, last)]
     last[:] = now
     print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)
 write_report(base, adapters, dataset, "test", Path(out), Options(limit=limit), on_progress)
@@ -164,9 +164,9 @@ def measure_report(mazes: int, base: str, adapters: dict[str, str], random: int)
     stages, peak = json.loads(done.stdout.splitlines()[-1])
     of_models = [stages.pop(name) for name in ("base", *adapters)]
     rows = {"extraction, with loading": [sum(column) for column in zip(*of_models)], **stages}
-    print("| stage | seconds | CPU seconds |\n|---|---|---|")
-    for name, (seconds, busy) in {**rows, "total": [sum(column) for column in zip(*rows.values())]}.items():
-        print(f"| {name} | {seconds:.0f} | {busy:.0f} |")
+    print("| stage | seconds | CPU seconds | raises the peak by, GB |\n|---|---|---|---|")
+    for name, (seconds, busy, more) in {**rows, "total": [sum(column) for column in zip(*rows.values())]}.items():
+        print(f"| {name} | {seconds:.0f} | {busy:.0f} | {more:.1f} |")
     print(f"\n{base} and {len(adapters)} adapters on {mazes} mazes; peak {peak / 1e6:.1f} GB")
 
 

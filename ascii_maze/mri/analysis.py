@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import AsciiMazeError, UsageError
 from ..terminal import OnProgress
 from .activations import Activations, extract
-from .lens import divergence, mean_at, next_token_kl, read_out
+from .lens import divergence, log_probabilities, mean_at, next_token_kl
 from .models import BASE, Models
 from .positions import TokenisedWalk
 from .regions.changes import KINDS, Centred, apart, find_changes, with_tests
@@ -156,9 +156,8 @@ def compare_precisions(
         (whole.read(BASE, layer, HEADLINE), activations.read(BASE, layer, HEADLINE))
         for layer in range(activations.layers)
     ]
-    models.switch(BASE)
     before, after = (
-        (logits.log_softmax(-1).cpu() for _, logits in read_out(one, states.read(BASE, last, "moves")))
+        log_probabilities(one, BASE, states.read(BASE, last, "moves"))
         for one, states in ((plain, whole), (models, activations))
     )
     return {

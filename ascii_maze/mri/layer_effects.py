@@ -1,7 +1,7 @@
 """In which layers a fine-tune's change has its effect: its start, with the change in some layers only.
 
 The change is put into the layers up to one (which equals patching the fine-tune's states after it), into those from
-one on, or into one alone. The control is a random update of the same norm in the same layers.
+one on, or into one alone. The control, of the first and the last, is a random update of the same norm there.
 
 The score is the log odds of right moves at decisions, which still differ between two fine-tunes that solve equally
 many mazes, where validity does not. With the layers up to the last one, the start equals the fine-tune except for what
@@ -25,6 +25,7 @@ from .weights import randomised
 
 # The layers with the change: up to one, from one on, or one alone.
 PREFIX, SUFFIX, SINGLE = PARTS = ("prefix", "suffix", "single")
+CONTROLLED = (PREFIX, SINGLE)
 
 
 def find_layer_effects(
@@ -48,7 +49,7 @@ def find_layer_effects(
     gains, gap = _gains(models, own, name, layers, walks, asked, before)
     try:
         with _random_change(models, reference, name, seed) as random:
-            control, _ = _gains(models, own, random, layers, walks, asked, before)
+            control, _ = _gains(models, own, random, layers, walks, asked, before, CONTROLLED)
         random_curves = _curves(control, seed)
     except AsciiMazeError:  # adapters that cannot be added up
         random_curves = None
@@ -97,6 +98,7 @@ def _gains(
     walks: Sequence[TokenisedWalk],
     asked: Sequence[np.ndarray],
     before: np.ndarray,
+    parts: Sequence[str] = PARTS,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The gains by part, float64 (layers, mazes) each, and that of the whole fine-tune, float64 (mazes,).
 
@@ -105,19 +107,19 @@ def _gains(
     """
     tuned = record(models, name, walks)
     gap = score_batches(models, tuned.batches, asked) - before
+    top = len(models.layers) + 2  # what follows the layers is a stage too
 
-    def from_own(layer: int, stages: range) -> np.ndarray:
+    def gain(part: str, layer: int) -> np.ndarray:
+        if part == PREFIX or (part == SINGLE and not layer):
+            models.switch(own.name)
+            return _patched(models, tuned, layer, asked) - before
+        if not layer:
+            return gap
         # What is below the layer, the reference has already read.
-        models.switch(name, stages, elsewhere=own.name)
+        models.switch(name, range(layer, top if part == SUFFIX else layer + 1), elsewhere=own.name)
         return _patched(models, own, layer - 1, asked) - before
 
-    suffix = [from_own(layer, range(layer, len(models.layers) + 2)) if layer else gap for layer in layers]
-    single = {layer: from_own(layer, range(layer, layer + 1)) for layer in layers if layer}
-    models.switch(own.name)
-    prefix = {layer: _patched(models, tuned, layer, asked) - before for layer in layers}
-    single |= {layer: prefix[layer] for layer in layers if layer == 0}
-    rows = {PREFIX: [prefix[layer] for layer in layers], SUFFIX: suffix, SINGLE: [single[layer] for layer in layers]}
-    return {part: np.array(of) for part, of in rows.items()}, gap
+    return {part: np.array([gain(part, layer) for layer in layers]) for part in parts}, gap
 
 
 def half_there(

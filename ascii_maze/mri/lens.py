@@ -15,8 +15,8 @@ from .models import Models
 from .positions import TokenisedWalk
 from .schema.states import Lens
 
-# Rows whose logits are held in memory at once, each as wide as the vocabulary.
-ROWS = 1_024
+# Most rows, and most numbers, of the logits that are held in memory at once.
+ROWS, LOGITS = 1_024, 2**24
 
 
 def logit_lens(
@@ -69,11 +69,21 @@ def next_token_kl(models: Models, activations: Activations, reference: str, name
     the policy's own answers; and KL(reference || name). Exactly 0 where nothing differs.
     """
     last = activations.layers - 1
-    before, after = activations.read(reference, last, "moves"), activations.read(name, last, "moves")
-    models.switch(reference)
-    own = [logits.log_softmax(-1).cpu() for _, logits in read_out(models, before)]
-    models.switch(name)
-    return divergence(own, (logits.log_softmax(-1).cpu() for _, logits in read_out(models, after)))
+    before, after = (
+        log_probabilities(models, model, activations.read(model, last, "moves")) for model in (reference, name)
+    )
+    return divergence(before, after)
+
+
+def log_probabilities(models: Models, name: str, hidden: np.ndarray) -> Iterator[Any]:
+    """Those of the next token after hidden states (rows, width) of one model: tensors (some of the rows, vocabulary).
+
+    Two models in memory at once can be read in turn: each is activated for every tensor.
+    """
+    for rows in slices(models, len(hidden)):
+        models.switch(name)
+        ((_, logits),) = read_out(models, hidden[rows])
+        yield logits.log_softmax(-1).cpu()
 
 
 def divergence(before: Iterable, after: Iterable) -> np.ndarray:
@@ -88,14 +98,19 @@ def divergence(before: Iterable, after: Iterable) -> np.ndarray:
     return torch.cat(parts).double().numpy()
 
 
+def slices(models: Models, count: int) -> Iterator[slice]:
+    """Slices of so many rows that their logits fit `ROWS` and `LOGITS`."""
+    most = max(1, min(ROWS, LOGITS // models.model.config.get_text_config().vocab_size))
+    return (slice(first, first + most) for first in range(0, count, most))
+
+
 def read_out(models: Models, hidden: np.ndarray) -> Iterator[tuple[slice, Any]]:
     """The logits of hidden states (rows, width) under the active model: slices of rows, and float32 tensors
     (rows of the slice, vocabulary).
     """
     import torch
 
-    for first in range(0, len(hidden), ROWS):
-        rows = slice(first, first + ROWS)
+    for rows in slices(models, len(hidden)):
         states = torch.from_numpy(hidden[rows]).to(models.model.device, models.model.dtype)
         with torch.inference_mode():  # not around the yield: with two interleaved iterators one would leave it on
             logits = models.head(models.norm(states)).float()

@@ -4,7 +4,7 @@ import pytest
 from ascii_maze.mazes.baselines import open_positions
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.models.generation import answer_budget, generate
-from ascii_maze.mri import patching
+from ascii_maze.mri import lens, patching
 from ascii_maze.mri.answering import reference_or_generated
 from ascii_maze.mri.labels import move_labels
 from ascii_maze.mri.lens import logit_lens, next_token_kl
@@ -115,6 +115,13 @@ def test_divergence_is_zero_without_a_change_and_positive_with_one(models, activ
     assert kl["one"].mean(axis=0).min() > 0.01
     assert kl["one"].min() > -1e-6
     np.testing.assert_allclose(next_token_kl(models, activations, "one", "base"), kl["one"][:, ::-1])
+
+
+def test_a_wide_vocabulary_is_read_in_parts_and_gives_the_same(models, activations, monkeypatch):
+    whole, width = next_token_kl(models, activations, "base", "one"), models.head.out_features
+    monkeypatch.setattr(lens, "LOGITS", 3 * width + 1)
+    assert list(lens.slices(models, 7)) == [slice(0, 3), slice(3, 6), slice(6, 9)]
+    np.testing.assert_allclose(next_token_kl(models, activations, "base", "one"), whole, rtol=1e-4, atol=1e-6)
 
 
 def test_an_adapter_is_at_work_where_it_has_weights(models):

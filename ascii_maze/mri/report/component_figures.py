@@ -34,7 +34,7 @@ def layer_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFi
         dashed = {}
         if of["random"]:
             caption += " " + say(
-                "Dotted: random updates of the same norm, up to the layer; the table has them for all three."
+                "Dotted: random updates of the same norm, up to the layer; the table has them for the layer alone too."
             )
             dashed = {say("random update"): by_layer(of["random"][PREFIX]["effect"])}
         drawn = lines(
