@@ -23,7 +23,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt Makefile
 	touch $@
 
 demo: setup
-	$(BIN)/ascii-maze study --out $(OUT)
+	$(BIN)/ascii-maze study --jobs 2 --out $(OUT)
 
 test: setup
 	$(PYTEST)

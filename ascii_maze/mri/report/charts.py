@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TIP = "tip: "
 WIDTH = 5.4  # inches
+SHORT = 14  # characters of a legend's name, of which four fit side by side
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,10 @@ def lines(
     count_in_wholes(panel)
     if low is not None:
         panel.set_ylim(bottom=low)
-    panel.legend(frameon=False, fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    # Four columns of short names are as wide as the figure.
+    columns = 4 if max(map(len, panel.get_legend_handles_labels()[1])) <= SHORT else 2
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+    panel.legend(frameon=False, fontsize=8, ncols=columns, **place)
     return figure
 
 
