@@ -6,9 +6,9 @@
 
 Every maze style is crossed with every way of reasoning, under two tokenizers: one token per character, and a BPE
 trained on all of these texts, which merges walls as the tokenizers of language models do. For each combination a Llama
-with 2 M parameters is trained from random weights on the same mazes (Wilson, 4x4 cells), with the loss on the answer
-only, and then evaluated on mazes with unseen wall layouts. The number of mazes is the same for all, the number of
-tokens is not. Results are stored in representation.json; rerun the command to resume.
+with 2 M parameters is trained from random weights on the same mazes (Wilson, 4x4 cells), with the loss on reasoning
+and answer, and then evaluated on mazes with unseen wall layouts. The number of mazes is the same for all, the number
+of tokens is not. Results are stored in representation.json; rerun the command to resume.
 """
 
 import argparse
@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE, RECORDS = ROOT / "benchmarks" / "REPRESENTATION.md", ROOT / "benchmarks" / "representation.json"
 TOKENIZERS = ("characters", "bpe")
 SEEDS = 3
+OUT = "datasets and tokenizers, the latter trained on what is asked for first; use another folder for other styles"
 TEST = 300  # mazes
 VOCABULARY = 512  # of the BPE
 MERGED_FROM = 500  # rows of each dataset, from which the BPE is trained
@@ -162,7 +163,8 @@ def make(run: Run, rows: int, epochs: int, out: Path) -> dict[str, Any]:
     test = read(folder, "test")
     asked = tokenise(tokenizer, test).prompts
     record = {
-        "rows": rows * epochs,
+        "rows": rows,
+        "epochs": epochs,
         "tokens": tokens,
         "tokens_per_maze": round(tokens / (rows * epochs), 1),
         "prompt_tokens": round(mean(map(len, asked)), 1),
@@ -185,13 +187,16 @@ def page(records: dict[str, dict[str, Any]], command: str) -> str:
     """REPRESENTATION.md, except the part written by hand."""
     runs = {Run(*(key.split("/")[:3]), int(key.split("/")[3])): record for key, record in records.items()}
     seeds = {run[:3]: sorted(other.seed for other in runs if other[:3] == run[:3]) for run in runs}
-    about, kept = (__doc__ or "").split("\n\n")[2].replace("\n", " "), next(iter(records.values()))
+    counts = [record["decisions"] for record in runs.values()]
+    fewest, most = min(counts), max(counts)
+    about, kept = (__doc__ or "").split("\n\n")[2].strip().replace("\n", " "), next(iter(records.values()))
     lines = [
         "# Maze representations and reasoning",
         "",
         about,
         "",
-        f"By `{command}`; {kept['rows']:,} training rows each, {TEST} test mazes, on {kept['device']}. "
+        f"By `{command}`; {kept['rows']:,} training mazes, each {kept['epochs']} times, and {TEST} test mazes, on "
+        f"{kept['device']}. Decisions are counted along each model's own path, {fewest} to {most} of them. "
         f"{len(runs)} of {SEEDS * len(TOKENIZERS) * len(STYLES) * len(REASONING)} runs have been made. Means over "
         "seeds, with minimum and maximum where there are several.",
     ]
@@ -264,7 +269,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=1, help="parallel training runs")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no training run after this time")
-    parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "representation")
+    parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "representation", help=OUT)
     parser.add_argument("--records", type=Path, default=RECORDS)
     parser.add_argument("--page", type=Path, default=PAGE)
     options = parser.parse_args()

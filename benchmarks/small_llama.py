@@ -46,6 +46,8 @@ def train(texts: Texts, epochs: int, size: int, seed: int, device: str):
     rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(len(texts.prompts)) for _ in range(epochs)])
     batches = order[: len(order) // BATCH * BATCH].reshape(-1, BATCH)
+    if not len(batches):
+        raise ValueError(f"{len(order)} rows are less than a batch of {BATCH}")
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / WARMUP, 0.5 + 0.5 * np.cos(np.pi * step / len(batches)))
     )

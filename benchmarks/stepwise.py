@@ -408,7 +408,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 1 2; one for another base")
     parser.add_argument("--limit", type=int, help="mazes per split; default: 500, 100 for another base")
     parser.add_argument("--budget", default="tokens=600000", help="per run of another base")
-    parser.add_argument("--out", type=Path, default=Path("outputs/stepwise"), help="folder for everything")
+    parser.add_argument("--out", type=Path, default=Path("outputs/step-by-step"), help="folder for everything")
     parser.add_argument("--page", type=Path, default=HERE / "STEPWISE.md")
     parser.add_argument("--plan", action="store_true", help="print what remains to be run, and stop")
     options = parser.parse_args()

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..errors import AsciiMazeError
 from .intervals import RESAMPLES, mean_intervals
 from .mixing import mixed
 from .models import BASE, Models
@@ -47,19 +46,17 @@ def find_layer_effects(
     own = record(models, reference, walks)
     before = score_batches(models, own.batches, asked)
     gains, gap = _gains(models, own, name, layers, walks, asked, before)
-    try:
+    control = None
+    if all(_is_product(models, each) for each in (reference, name) if each != BASE):
         with _random_change(models, reference, name, seed) as random:
-            control, _ = _gains(models, own, random, layers, walks, asked, before, CONTROLLED)
-        random_curves = _curves(control, seed)
-    except AsciiMazeError:  # adapters that cannot be added up
-        random_curves = None
+            control = _curves(_gains(models, own, random, layers, walks, asked, before, CONTROLLED)[0], seed)
     half, half_ci = half_there(layers, gains[PREFIX], gap, seed)
     return LayerEffects(
         model=name,
         reference=reference,
         layers=list(layers),
         change=_curves(gains, seed),
-        random=random_curves,
+        random=control,
         gap=float(gap.mean()),
         gap_ci=mean_intervals(gap[None], seed)[0],
         half=half,
@@ -75,13 +72,15 @@ def _curves(gains: Mapping[str, np.ndarray], seed: int) -> dict[str, LayerCurve]
     }
 
 
+def _is_product(models: Models, name: str) -> bool:
+    """Whether an adapter is products of two factors and nothing else, so that it can be drawn at random and added."""
+    config = models.model.peft_config[name]
+    return not (config.use_dora or config.modules_to_save or config.trainable_token_indices)
+
+
 @contextmanager
 def _random_change(models: Models, reference: str, name: str, seed: int) -> Iterator[str]:
-    """The name of the reference with a random update of the norms of a fine-tune's change.
-
-    Raises:
-        AsciiMazeError: the adapters cannot be added up.
-    """
+    """The name of the reference with a random update of the norms of a fine-tune's change."""
     with randomised(models, name, seed, reference):
         if reference == BASE:
             yield name

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..errors import AsciiMazeError
+from ..errors import AsciiMazeError, one_line
 from ..terminal import OnProgress
 from . import patching
 from .answering import Answers, can_go_on
@@ -48,7 +48,7 @@ def mixed(models: Models, weights: Mapping[str, float], ties: float | None = Non
         Its name.
 
     Raises:
-        AsciiMazeError: an adapter is more than a product of two factors (DoRA).
+        AsciiMazeError: an adapter is more than a product of two factors (DoRA, whole modules).
     """
     import torch
     from peft.tuners.lora import LoraLayer
@@ -61,7 +61,10 @@ def mixed(models: Models, weights: Mapping[str, float], ties: float | None = Non
         rank = sum(config.r for config in configs)
         how = {"combination_type": "ties_svd", "density": ties, "svd_rank": rank, "svd_full_matrices": False}
     with torch.random.fork_rng(devices=[]), torch.no_grad():  # PEFT fills it with random numbers first
-        models.model.add_weighted_adapter(list(weights), list(weights.values()), MIXED, **how)
+        try:
+            models.model.add_weighted_adapter(list(weights), list(weights.values()), MIXED, **how)
+        except ValueError as error:  # of two adapters that hold whole modules, say
+            raise AsciiMazeError(f"PEFT does not mix these adapters: {one_line(error)}") from error
     try:
         for module in models.model.modules():
             if isinstance(module, LoraLayer) and MIXED in module.scaling:

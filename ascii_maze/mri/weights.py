@@ -92,10 +92,14 @@ def randomised(models: Models, name: str, seed: int, start: str = BASE) -> Itera
         pair = [module.lora_A[name].weight, module.lora_B[name].weight]
         kept += [(weight, weight.data) for weight in pair]
         a, b = (torch.randn(weight.shape, generator=rng) for weight in pair)
-        change = np.linalg.norm(np.matmul(*_product(module, name, start)))
-        b *= float(change) / module.scaling[name] / float((b @ a).norm())
-        for weight, drawn in zip(pair, (a, b)):
-            weight.data = drawn.to(weight)
+        change, drawn = (
+            np.sqrt(max(0.0, inner(factors, factors)))
+            for factors in (_product(module, name, start), (b.double().numpy(), a.double().numpy()))
+        )
+        scaling = module.scaling[name]
+        b *= float(change / drawn) / scaling if scaling else 0.0
+        for weight, data in zip(pair, (a, b)):
+            weight.data = data.to(weight)
     try:
         yield
     finally:

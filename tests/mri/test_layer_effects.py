@@ -72,6 +72,12 @@ def test_the_control_has_the_norms_of_the_change_and_leaves_the_models_as_they_w
         assert np.array_equal(odds_of(models, walks, asked, name), odds)
 
 
+def test_what_is_more_than_products_has_no_control(models, walks, asked, monkeypatch):
+    monkeypatch.setattr(models.model.peft_config["one"], "modules_to_save", ["lm_head"])
+    assert find_layer_effects(models, "base", "one", [1], walks, asked, 0)["random"] is None
+    assert find_layer_effects(models, "one", "high", [1], walks, asked, 0)["random"] is None
+
+
 def test_a_fine_tune_that_left_its_start_as_it_was_does_nothing_there(models, walks, asked):
     found = find_layer_effects(models, "one", "copy", [0, 3], walks, asked, 0)
     assert (*found["change"],) == PARTS

@@ -70,3 +70,15 @@ def test_pairs_that_point_apart_most_are_mixed_and_those_of_zero_updates_are_not
     )
     assert missing == {}
     assert [(of["a"], of["b"]) for of in found] == [("one", "high")]
+
+
+def test_what_peft_does_not_mix_is_an_error_in_one_line(models, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise ValueError("Cannot add weighted adapters\nwith modules_to_save.")
+
+    monkeypatch.setattr(models.model, "add_weighted_adapter", refuse)
+    with (
+        pytest.raises(AsciiMazeError, match="mix these adapters: Cannot add weighted adapters with"),
+        mixed(models, {"one": 1.0}),
+    ):
+        pass

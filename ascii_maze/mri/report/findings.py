@@ -68,17 +68,28 @@ def _of_start(results: Results, name: str, say: Say) -> Sequence[str]:
 
 
 def _of_layers(results: Results, name: str, say: Say) -> Sequence[str]:
-    """The layer whose change alone has the largest effect, if the fine-tune is surer of right moves than its start."""
+    """Of the layers that were tried alone, the one with the largest effect, if its interval is above 0."""
     of = next((of for of in results["layer_effects"] if of["model"] == name), None)
     if of is None or of["half_ci"] is None:
         return []
     alone = of["change"][SINGLE]
     place = int(np.argmax(alone["effect"]))
     layer, (low, high) = of["layers"][place], alone["ci"][place]
-    words = {"layer": layer, "reference": of["reference"], "effect": alone["effect"][place], "low": low, "high": high}
+    if low <= 0.0:
+        return []
+    words = {
+        "count": len(of["layers"]),
+        "layer": layer,
+        "reference": of["reference"],
+        "effect": alone["effect"][place],
+        "low": low,
+        "high": high,
+    }
     said = [say(WORDS["alone"]).format(**words, gap=of["gap"])]
     if of["random"]:
-        said.append(say(WORDS["alone at random"]).format(effect=of["random"][SINGLE]["effect"][place]))
+        control = of["random"][SINGLE]
+        low, high = control["ci"][place]
+        said.append(say(WORDS["alone at random"]).format(effect=control["effect"][place], low=low, high=high))
     return said
 
 
@@ -131,9 +142,10 @@ WORDS = {
     "half": "Half of its gain over the base is back with its states after layer {layer} (95 %: {low} to {high}).",
     "control": "With its update in the layers above that one only, {above:.0%} of the mazes are solved; with a random "
     "update of the same size up to it, {random:.0%} (base {base:.0%}, whole fine-tune {own:.0%}).",
-    "alone": "Of single layers, the change of layer {layer} does most: alone it moves {reference} by {effect:+.2f} "
-    "(95 %: {low:+.2f} to {high:+.2f}) of {gap:+.2f} nats of log odds of right moves.",
-    "alone at random": "A random update of the same size there moves it by {effect:+.2f}.",
+    "alone": "Of {count} layers tried alone, the change of layer {layer} does most: it moves {reference} by "
+    "{effect:+.2f} (95 %: {low:+.2f} to {high:+.2f}) of {gap:+.2f} nats of log odds of right moves.",
+    "alone at random": "One random update of the same size there moves it by {effect:+.2f} ({low:+.2f} to "
+    "{high:+.2f}).",
     "head": "head {head} of layer {layer}",
     "mlp": "the MLP of layer {layer}",
     "part": "Of {count} heads and MLPs {place} does most: alone it moves {reference} by {into:+.2f} of {gap:+.2f} "

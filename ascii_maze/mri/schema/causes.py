@@ -75,8 +75,8 @@ class LayerEffects(TypedDict):
         reference: the base, or the fine-tune that it started from.
         layers: where they begin or end; 0 is the embedding.
         change: of `layer_effects.PARTS`, of each of these layers: with the fine-tune's change there.
-        random: of `layer_effects.CONTROLLED`, with random updates of the same norms; None if the adapters cannot be
-            added up.
+        random: of `layer_effects.CONTROLLED`, with random updates of the same norms; None for adapters that are
+            more than products of factors (DoRA, whole modules, tokens).
         gap: of the whole fine-tune; so is `gap_ci`.
         half: the first layer with half of the gap; None where the gap is not larger than chance.
         half_ci: 95 % of it over resampled mazes.

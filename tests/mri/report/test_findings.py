@@ -55,7 +55,7 @@ def results_of(p: float = 0.01, half_ci=(1, 2), seeds=(), unchanged=()) -> dict:
 
 def layer_effects(model, reference, half, half_ci):
     curves = {"single": {"effect": [0.0, 1.5, 0.5], "ci": [[0.0, 0.0], [1.0, 2.0], [0.1, 0.9]]}}
-    random = {"single": {"effect": [0.0, -0.25, 0.1], "ci": [[0.0, 0.0]] * 3}}
+    random = {"single": {"effect": [0.0, -0.25, 0.1], "ci": [[0.0, 0.0], [-0.5, 0.0], [0.0, 0.2]]}}
     known = {"model": model, "reference": reference, "half": half, "half_ci": half_ci and list(half_ci)}
     return {**known, "mazes": 16, "layers": [0, 2, 4], "change": curves, "random": random, "gap": 3.0}
 
@@ -74,10 +74,23 @@ def test_a_fine_tune_is_told_from_its_start_by_the_test_and_from_nothing_else():
     assert "heads and MLPs" not in dpo
     assert "surer of right moves than sft, half is there with its states after layer 2 (95 %: 1 to 2)" in dpo
     assert "half is there" not in sft
-    assert "the change of layer 2 does most: alone it moves sft by +1.50 (95 %: +1.00 to +2.00) of +3.00 nats" in dpo
-    assert "A random update of the same size there moves it by -0.25." in dpo
+    assert "Of 3 layers tried alone, the change of layer 2 does most" in dpo
+    assert "it moves sft by +1.50 (95 %: +1.00 to +2.00) of +3.00 nats" in dpo
+    assert "One random update of the same size there moves it by -0.25 (-0.50 to +0.00)." in dpo
     assert "may be luck" in luck
     assert "is not shown" in findings(results_of(p=0.03))[0]
+
+
+def test_a_layer_without_an_effect_of_its_own_is_not_named():
+    results = results_of()
+    for of in results["layer_effects"]:
+        of["change"]["single"] = {"effect": [0.0] * 3, "ci": [[0.0, 0.0]] * 3}
+    assert "tried alone" not in " ".join(findings(results))
+    results = results_of()
+    for of in results["layer_effects"]:
+        of["random"] = None
+    assert "tried alone" in " ".join(findings(results))
+    assert "One random update" not in " ".join(findings(results))
 
 
 def test_without_a_gain_there_is_nothing_to_locate():
