@@ -50,7 +50,9 @@ def sweep(name: str, needs: list[Future], options: argparse.Namespace) -> None:
     for need in needs:
         need.result()
     words = {"dataset_name": options.out / "dataset", **JUDGED}
-    words |= {key: best_of(start, options.out)[0] for key, start in STARTS[name].items()}
+    for key, start in STARTS[name].items():
+        words[key], settings = best_of(start, options.out)
+        words |= {"lora_r": settings["lora_r"]} if "lora_r" in settings else {}  # an adapter's rank is kept
     spelled = [word for key, value in words.items() for word in (f"--{key}", value)]
     limits = ["--trials", options.trials, "--jobs", options.jobs]
     call("sweep", f"recipes/tiny/{name}.yaml", "--out", options.out / name, *limits, *spelled)

@@ -13,6 +13,9 @@ from .quantisation import keep_trainable_on_cpu, not_finite
 from .sources import Source, find_model, find_named, is_same_model, loadable, settle_name
 from .templates import set_chat_template
 
+# Recipe key -> key of LoRA's configuration, of what an adapter keeps when it is trained further.
+SHAPE = {"lora_r": "r", "lora_alpha": "lora_alpha", "use_dora": "use_dora", "use_rslora": "use_rslora"}
+
 
 def load_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat: Chat = AS_IT_IS) -> tuple[Any, Any]:
     """A model and its tokenizer, ready to generate.
@@ -212,8 +215,7 @@ def find_start(adapter: str, model_args) -> Source:
             f"'{adapter}' is an adapter of '{base}', and this recipe's base is '{model_args.model_name_or_path}'; "
             f"give --model_name_or_path {base}, or an adapter of that base"
         )
-    shape = {"lora_r": "r", "lora_alpha": "lora_alpha", "use_dora": "use_dora", "use_rslora": "use_rslora"}
-    for key, name in shape.items():
+    for key, name in SHAPE.items():
         wanted, found = getattr(model_args, key), getattr(config, name, None)
         if wanted != found:
             raise UsageError(f"{key} is {wanted}, and '{adapter}', which this run starts from, has {found}")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import AsciiMazeError, UsageError
 from ...files import output_folder
+from ...models.loading import SHAPE
 from ...recipe import Budget, Recipe, check_recipe, load_recipe, override_words
 from ...recipe.methods import METHODS
 from ...recipe.run_metrics import RunMetrics, read_metrics, spent
@@ -88,6 +89,8 @@ def check_sweep(sweep: Sweep) -> None:
     given = {word.lstrip("-").partition("=")[0] for word in sweep.words if word.startswith("--")}
     if both := sorted(given & sweep.space.keys()):
         raise UsageError(f"'{both[0]}' is varied, and cannot be set for all trials too; leave out --{both[0]}")
+    if recipe.values.get("adapter_name_or_path") and (kept := sorted(SHAPE.keys() & sweep.space.keys())):
+        raise UsageError(f"'{kept[0]}' cannot be varied: the recipe starts from an adapter, which keeps its own")
     split = str(recipe.values.get("dataset_test_split", "validation"))
     if split.startswith("test"):
         raise UsageError(f"settings are not chosen on '{split}'; set dataset_test_split to validation")

@@ -3,17 +3,20 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import output_folder
+from ascii_maze.recipe import load_recipe
+from ascii_maze.recipe.methods import METHODS
 from ascii_maze.recipe.run_metrics import RunMetrics, write_metrics
 from ascii_maze.study.runner import Progress
 from ascii_maze.study.sweep import search as module
 from ascii_maze.study.sweep.report import command_of
-from ascii_maze.study.sweep.search import Sweep, check_sweep, last_outcome, search
-from ascii_maze.study.sweep.spaces import Range
+from ascii_maze.study.sweep.search import Sweep, check_sweep, last_outcome, outcome_of, search
+from ascii_maze.study.sweep.spaces import Range, find_spaces, holds, read_space
 
 SPACE = {"learning_rate": Range(1e-4, 1e-1, True), "lora_r": (8, 16, 32)}
 
@@ -179,6 +182,7 @@ def test_two_at_once_in_a_folder(trained, tmp_path):
 REFUSED = [
     ({"trials": 1}, "two or more"),
     ({"words": ("--lora_r", "8")}, "'lora_r' is varied"),
+    ({"recipe": "recipes/tiny/reward.yaml"}, "'lora_r' cannot be varied"),
     ({"words": ("--dataset_test_split", "test")}, "not chosen on 'test'"),
     ({"words": ("--dataset_test_split", "test_larger")}, "not chosen on 'test_larger'"),
     ({"words": ("--eval_strategy", "no")}, "does not evaluate"),
@@ -193,6 +197,16 @@ REFUSED = [
 def test_what_could_not_be_compared_is_refused_before_the_first_trial(change, said):
     with pytest.raises(UsageError, match=said):
         check_sweep(a_sweep(**change))
+
+
+@pytest.mark.parametrize("folder", ["recipes", "recipes/tiny"])
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_the_spaces_that_come_with_the_recipes_can_be_searched(folder, method):
+    recipe = Path(folder, f"{method}.yaml")
+    space = read_space(find_spaces(recipe), method)
+    words = ("--eval_strategy", "steps")
+    check_sweep(a_sweep(recipe=str(recipe), words=words, space=space, outcome=outcome_of(method)))
+    assert holds(space, load_recipe(recipe).values)  # so that the recipe's own settings are a trial
 
 
 def test_an_outcome_that_was_not_logged():
