@@ -6,18 +6,22 @@
 
 Writes benchmarks/STEPWISE.md, with a section for each base. Finished runs are skipped; interrupted runs and
 evaluations resume. Recipes are unmodified, except for a budget of tokens for bases other than the embedded one.
+With `--jobs 2` two of them run at once and share the cores.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from functools import partial
+from graphlib import TopologicalSorter
 from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
@@ -146,19 +150,40 @@ def plan_of(options: argparse.Namespace) -> Plan:
     return Plan(options.base, folder, runs, options.seeds or [0], options.limit or 100, 20, (ONCE, "local"), overrides)
 
 
-def steps_of(plan: Plan) -> Iterator[tuple[str, Path, float, Any]]:
-    """Everything that is run, in order: description, file that marks it as finished, minutes, function."""
+class Step(NamedTuple):
+    """One thing that is run.
+
+    Attributes:
+        done: the file that marks it as finished.
+        minutes: an estimate.
+        needs: the names of the steps before it.
+    """
+
+    name: str
+    done: Path
+    minutes: float
+    function: Callable[[], None]
+    needs: tuple[str, ...] = ()
+
+
+def steps_of(plan: Plan) -> Iterator[Step]:
+    """Everything that is run."""
     dataset = plan.folder.parent / "ascii-maze-steps"
-    yield "dataset", dataset / "build.json", 0.3, partial(build, dataset)
+    yield Step("dataset", dataset / "build.json", 0.3, partial(build, dataset))
     which = 0 if plan.is_tiny else 1
     for seed in plan.seeds:
         for name, run in plan.runs_of(seed).items():
-            done = plan.folder / f"seed-{seed}" / name / "metrics.json"
-            yield f"seed {seed}: {name}", done, run.minutes[which], partial(train, plan, seed, name, dataset)
+            done, function = (
+                plan.folder / f"seed-{seed}" / name / "metrics.json",
+                partial(train, plan, seed, name, dataset),
+            )
+            needs = (f"seed {seed}: {run.start}" if run.start else "dataset",)
+            yield Step(f"seed {seed}: {name}", done, run.minutes[which], function, needs)
     for one in evaluations(plan):
         minutes = BASE_MINUTES[which] if one.of_base else MINUTES[which] * len(one.names) * one.limit / 100
-        what = f"seed {one.seed}: {one.way}, {' and '.join(one.names)}"
-        yield what, one.folder(plan) / "results.json", minutes, partial(judge, plan, one, dataset)
+        name = f"seed {one.seed}: {one.way}, {' and '.join(one.names)}"
+        needs = ("dataset", *(f"seed {one.seed}: {each}" for each in one.names if each != "base"))
+        yield Step(name, one.folder(plan) / "results.json", minutes, partial(judge, plan, one, dataset), needs)
 
 
 def build(dataset: Path) -> None:
@@ -186,6 +211,9 @@ def train(plan: Plan, seed: int, name: str, dataset: Path) -> None:
 
 def judge(plan: Plan, one: Judged, dataset: Path) -> None:
     """Run one evaluation."""
+    from ascii_maze.launch import prepare_process
+
+    prepare_process()
     from ascii_maze.evaluation.options import Options
     from ascii_maze.evaluation.run import evaluate
 
@@ -382,23 +410,41 @@ def write_page(plans: list[Plan], page: Path) -> None:
     write_text(page, "\n\n".join([head.rstrip(), *filter(None, sections)]) + "\n")
 
 
-def run_all(plan: Plan) -> None:
-    """Run everything that is not finished."""
-    for what, done, _, function in steps_of(plan):
-        if not done.is_file():
-            print(f"{plan.base}, {what}", flush=True)
-            done.parent.mkdir(parents=True, exist_ok=True)
-            began = time.monotonic()
-            function()
-            print(f"  {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
+def run_all(plan: Plan, jobs: int) -> None:
+    """Run everything that is not finished, `jobs` at once."""
+    from ascii_maze.models.devices import JOBS
+
+    os.environ[JOBS] = str(jobs)
+    steps = {step.name: step for step in steps_of(plan)}
+    left = TopologicalSorter({name: step.needs for name, step in steps.items()})
+    left.prepare()
+    running = {}
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+        while left.is_active():
+            for name in left.get_ready():
+                running[pool.submit(run_step, steps[name])] = name
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                if minutes := done.result():
+                    print(f"{minutes:6.1f}  {plan.base}, {running[done]}", flush=True)
+                left.done(running.pop(done))
+
+
+def run_step(step: Step) -> float:
+    """Run a step that is not finished; returns its minutes."""
+    if step.done.is_file():
+        return 0.0
+    step.done.parent.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    step.function()
+    return (time.monotonic() - began) / 60
 
 
 def print_plan(plan: Plan) -> None:
     """Print what remains to be run."""
-    left = [(what, minutes) for what, done, minutes, _ in steps_of(plan) if not done.is_file()]
-    for what, minutes in left:
-        print(f"{minutes:6.1f}  {what}")
-    print(f"{sum(minutes for _, minutes in left):6.0f} minutes on two idle cores, estimated")
+    left = [step for step in steps_of(plan) if not step.done.is_file()]
+    for step in left:
+        print(f"{step.minutes:6.1f}  {step.name}")
+    print(f"{sum(step.minutes for step in left):6.0f} minutes one after another on two idle cores, estimated")
 
 
 def main() -> None:
@@ -410,6 +456,7 @@ def main() -> None:
     parser.add_argument("--budget", default="tokens=600000", help="per run of another base")
     parser.add_argument("--out", type=Path, default=Path("outputs/step-by-step"), help="folder for everything")
     parser.add_argument("--page", type=Path, default=HERE / "STEPWISE.md")
+    parser.add_argument("--jobs", type=int, default=1, help="runs and evaluations at once")
     parser.add_argument("--plan", action="store_true", help="print what remains to be run, and stop")
     options = parser.parse_args()
     plan = plan_of(options)
@@ -418,7 +465,7 @@ def main() -> None:
         return
     record = plan.folder / "plan.json"
     record.parent.mkdir(parents=True, exist_ok=True)
-    run_all(plan)
+    run_all(plan, options.jobs)
     record.write_text(json.dumps({"base": plan.base, "seeds": plan.seeds, "limit": plan.limit}))
     plans = []
     for path in sorted(options.out.glob("*/plan.json")):
