@@ -34,3 +34,23 @@ def test_what_a_benchmark_imports_is_there(path):
             assert find_spec(node.module), f"line {node.lineno}: no {node.module}"
             missing = {alias.name for alias in node.names} - names_of(node.module)
             assert not missing, f"line {node.lineno}: {node.module} has no {missing}"
+
+
+def test_the_small_llama_learns_and_answers(monkeypatch):
+    import numpy as np
+    from tokenizers import Tokenizer, decoders
+    from tokenizers import models as kinds
+
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from small_llama import BATCH, MARKS, Texts, answer, train
+
+    tokenizer = Tokenizer(kinds.WordLevel({word: place for place, word in enumerate([*MARKS, *"UDLR"])}))
+    tokenizer.decoder = decoders.Fuse()
+    up, right = (np.array([tokenizer.token_to_id(letter)] * 2) for letter in "UR")
+    texts = Texts([up, right] * (BATCH // 2), [right, up] * (BATCH // 2))
+    model, loss, tokens = train(texts, 60, tokenizer.get_vocab_size(), 0, "cpu")
+    assert loss < 0.1
+    assert tokens == 60 * BATCH * 7  # two, two, and a mark before, between and after
+    assert answer(model, tokenizer, [up, right], 4, "cpu") == ["RR", "UU"]
+    with pytest.raises(ValueError, match="less than a batch"):
+        train(Texts([up], [right]), 2, 8, 0, "cpu")
