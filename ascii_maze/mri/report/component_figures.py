@@ -37,6 +37,11 @@ def layer_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFi
                 "Dotted: random updates of the same norm, up to the layer; the table has them for the layer alone too."
             )
             dashed = {say("random update"): by_layer(of["random"][PREFIX]["effect"])}
+        else:
+            caption += " " + say(
+                "No random update stands beside it: one is drawn only for updates that are LoRA's two factors and no "
+                "more."
+            )
         drawn = lines(
             {names[part]: by_layer(curve["effect"]) for part, curve in of["change"].items()},
             "nats",

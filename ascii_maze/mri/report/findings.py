@@ -4,6 +4,7 @@ Each sentence reports a test with its number; nothing else is claimed.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,14 +20,21 @@ from .component_figures import largest
 ALPHA = 0.05
 
 
-def findings(results: Results, say: Say = english) -> list[str]:
-    """Sentences on each fine-tune that was examined, then one on methods against seeds.
+class Finding(NamedTuple):
+    """What is said of one fine-tune, or of methods against seeds: then without a name."""
+
+    name: str
+    sentences: list[str]
+
+
+def findings(results: Results, say: Say = english) -> list[Finding]:
+    """Sentences on each fine-tune that was examined, then those on methods against seeds.
 
     Args:
         say: from `language.say_in`.
     """
-    found = [" ".join(_of_one(results, name, say)) for name in results["patching"]]
-    return [*found, *_of_seeds(results, say)]
+    found = [Finding(name, _of_one(results, name, say)) for name in results["patching"]]
+    return [*found, Finding("", _of_seeds(results, say))]
 
 
 def changes_of(results: Results, name: str) -> Changes | None:

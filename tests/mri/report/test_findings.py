@@ -3,6 +3,11 @@
 from ascii_maze.mri.report.findings import findings
 
 
+def said(results) -> list[str]:
+    """The findings as one text for each fine-tune, and one for the seeds."""
+    return [" ".join(found.sentences) for found in findings(results)]
+
+
 def agreement(p: float) -> dict:
     return {"edges": {"p": p}, "regions": {"p": 1.0}}
 
@@ -61,7 +66,8 @@ def layer_effects(model, reference, half, half_ci):
 
 
 def test_a_fine_tune_is_told_from_its_start_by_the_test_and_from_nothing_else():
-    sft, dpo, luck = findings(results_of())
+    assert [found.name for found in findings(results_of())] == ["sft", "dpo", ""]
+    sft, dpo, luck = said(results_of())
     assert (
         "sft groups the mazes differently from base (centred: regions p 1, edges p 0.02, corrected for two tests)"
         in sft
@@ -78,27 +84,27 @@ def test_a_fine_tune_is_told_from_its_start_by_the_test_and_from_nothing_else():
     assert "it moves sft by +1.50 (95 %: +1.00 to +2.00) of +3.00 nats" in dpo
     assert "One random update of the same size there moves it by -0.25 (-0.50 to +0.00)." in dpo
     assert "may be luck" in luck
-    assert "is not shown" in findings(results_of(p=0.03))[0]
+    assert "is not shown" in said(results_of(p=0.03))[0]
 
 
 def test_a_layer_without_an_effect_of_its_own_is_not_named():
     results = results_of()
     for of in results["layer_effects"]:
         of["change"]["single"] = {"effect": [0.0] * 3, "ci": [[0.0, 0.0]] * 3}
-    assert "tried alone" not in " ".join(findings(results))
+    assert "tried alone" not in " ".join(said(results))
     results = results_of()
     for of in results["layer_effects"]:
         of["random"] = None
-    assert "tried alone" in " ".join(findings(results))
-    assert "One random update" not in " ".join(findings(results))
+    assert "tried alone" in " ".join(said(results))
+    assert "One random update" not in " ".join(said(results))
 
 
 def test_without_a_gain_there_is_nothing_to_locate():
-    assert "no gain to locate" in findings(results_of(half_ci=None))[0]
-    assert "On 16 mazes it is not shown to be surer of right moves than sft." in findings(results_of(half_ci=None))[1]
-    assert findings(results_of(unchanged=["sft"]))[0] == "sft: its update is zero, and nothing changes."
+    assert "no gain to locate" in said(results_of(half_ci=None))[0]
+    assert "On 16 mazes it is not shown to be surer of right moves than sft." in said(results_of(half_ci=None))[1]
+    assert said(results_of(unchanged=["sft"]))[0] == "sft: its update is zero, and nothing changes."
 
 
 def test_seeds_are_said_with_the_smallest_p_that_they_can_reach():
     seeds = [{"a": "sft", "b": "dpo", "measure": "drift", "p": 1 / 3, "smallest_p": 1 / 3}]
-    assert findings(results_of(seeds=seeds))[-1].endswith("p 0.33, where no less than 0.33 is possible.")
+    assert said(results_of(seeds=seeds))[-1].endswith("p 0.33, where no less than 0.33 is possible.")
