@@ -58,3 +58,12 @@ def test_what_is_public_says_what_it_does_and_what_it_raises(path):
     unsaid = [name for name, node in functions if raised(node, errors) and "Raises:" not in ast.get_docstring(node)]
     assert unsaid == []
     assert ast.get_docstring(tree) or not tree.body
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_site_shows_no_paragraph_as_a_box(path):
+    from griffe import Docstring, DocstringSectionKind
+
+    for name, node in public(parsed(path)):
+        sections = Docstring(ast.get_docstring(node)).parse("google")  # a line with a colon, then one further in
+        assert DocstringSectionKind.admonition not in {section.kind for section in sections}, name

@@ -251,9 +251,8 @@ class Maze:
     def canonical(self) -> str:
         """The text that this maze shares with its rotations, reflections and their reversals, and with no other maze.
 
-        It is the smallest of the 16 variants: fewer columns first, then as text. Duplicates are recognised by the hash
-            of
-        this form; `ascii_maze.mazes.kernels.canonicalise` is the same for batches.
+        It is the smallest of the 16 variants, those with fewer columns first, then in the order of text. Duplicates
+        are recognised by the hash of this form; `ascii_maze.mazes.kernels.canonicalise` is the same for batches.
         """
         return _least(self.variants())
 
