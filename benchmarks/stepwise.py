@@ -5,8 +5,9 @@
     python benchmarks/stepwise.py --plan                                        # what remains, with estimates
 
 Writes benchmarks/STEPWISE.md, with a section for each base. Finished runs are skipped; interrupted runs and
-evaluations resume. Recipes are unmodified, except for a budget of tokens for bases other than the embedded one.
-With `--jobs 2` two of them run at once and share the cores.
+evaluations resume. Of the recipes only the seed, the folders and the observation are set; for bases other than the
+embedded one also the base and a budget, and nothing is evaluated during training. With `--jobs 2` two runs or
+evaluations share the cores.
 """
 
 import argparse
@@ -420,23 +421,26 @@ def run_all(plan: Plan, jobs: int) -> None:
     left.prepare()
     running = {}
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
-        while left.is_active():
-            for name in left.get_ready():
-                running[pool.submit(run_step, steps[name])] = name
-            for done in wait(running, return_when=FIRST_COMPLETED).done:
-                if minutes := done.result():
-                    print(f"{minutes:6.1f}  {plan.base}, {running[done]}", flush=True)
-                left.done(running.pop(done))
+        try:
+            while left.is_active():
+                for name in left.get_ready():
+                    running[pool.submit(run_step, steps[name])] = name
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    done.result()
+                    left.done(running.pop(done))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # what has not begun does not begin
+            raise
 
 
-def run_step(step: Step) -> float:
-    """Run a step that is not finished; returns its minutes."""
-    if step.done.is_file():
-        return 0.0
-    step.done.parent.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    step.function()
-    return (time.monotonic() - began) / 60
+def run_step(step: Step) -> None:
+    """Run a step that is not finished."""
+    if not step.done.is_file():
+        print(f"{step.name}", flush=True)
+        step.done.parent.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        step.function()
+        print(f"  {step.name}: {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
 
 
 def print_plan(plan: Plan) -> None:
@@ -456,7 +460,9 @@ def main() -> None:
     parser.add_argument("--budget", default="tokens=600000", help="per run of another base")
     parser.add_argument("--out", type=Path, default=Path("outputs/step-by-step"), help="folder for everything")
     parser.add_argument("--page", type=Path, default=HERE / "STEPWISE.md")
-    parser.add_argument("--jobs", type=int, default=1, help="runs and evaluations at once")
+    parser.add_argument(
+        "--jobs", type=int, default=1, choices=range(1, 17), metavar="N", help="runs and evaluations at once"
+    )
     parser.add_argument("--plan", action="store_true", help="print what remains to be run, and stop")
     options = parser.parse_args()
     plan = plan_of(options)

@@ -7,7 +7,7 @@
 Each method starts from the best trial of the method that its recipe builds on: SFT and ORPO from the base; the reward
 model, DPO, KTO and GRPO from SFT; RLHF from SFT and the reward model. Rerun the command to resume. The record of each
 sweep is saved with the recipe (`recipes/tiny/sweeps/METHOD.json`). The recipe is then edited by hand to the printed
-settings, and a test compares the two.
+settings; for all but the reward model a test compares the two.
 """
 
 import argparse
@@ -58,7 +58,8 @@ def sweep(name: str, needs: list[Future], options: argparse.Namespace) -> None:
     call("sweep", f"recipes/tiny/{name}.yaml", "--out", options.out / name, *limits, *spelled)
     options.records.mkdir(parents=True, exist_ok=True)
     shutil.copy(options.out / name / "sweep.json", options.records / f"{name}.json")
-    print(f"{name}: {best_of(name, options.out)[1]}", flush=True)
+    kept = {"lora_r": words["lora_r"]} if "lora_r" in words else {}
+    print(f"{name}: {best_of(name, options.out)[1] | kept}", flush=True)
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ def test_what_a_benchmark_imports_is_there(path):
             assert not missing, f"line {node.lineno}: {node.module} has no {missing}"
 
 
+@pytest.mark.slow
 def test_the_small_llama_learns_and_answers(monkeypatch):
     import numpy as np
     from tokenizers import Tokenizer, decoders

@@ -47,8 +47,8 @@ MaxNewTokens = Annotated[
 Stepwise = Annotated[
     str | None,
     typer.Option(
-        help="Walk step by step with this view: full, window, window:RADIUS, local or none; all but full take +goal "
-        "for the distance to the goal.",
+        help="Walk step by step with this view: full, window, window:RADIUS, local or none; all but full accept "
+        "+goal, which adds the offset of the goal.",
     ),
 ]
 MaxMoves = Annotated[

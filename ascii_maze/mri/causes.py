@@ -12,7 +12,7 @@ from .positions import TokenisedWalk
 from .reading import Recording
 from .schema.causes import PatchedLayers, Patching, PatchingControls
 from .schema.share import Share
-from .weights import randomised
+from .weights import is_product, randomised
 
 # Of the mazes that patched models answer, those on which single next moves are also counted.
 PATCHED_READS = 24
@@ -67,7 +67,7 @@ def patch_layers(
             **_by_layer(base, own, right, last),
             half=half,
             half_ci=half_ci,
-            **_controls(models, name, half if half_ci else None, rows, walks, seed),
+            **controls(models, name, half if half_ci else None, rows, walks, seed),
             accuracy=accuracy,
             mazes=len(rows),
             reads=len(few),
@@ -120,19 +120,19 @@ def half_back(
     return half, [int(low), int(high)]
 
 
-def _controls(
+def controls(
     models: Models, name: str, half: int | None, rows: Sequence[dict], walks: Sequence[TokenisedWalk], seed: int
 ) -> PatchingControls:
     """Whether the gain needs the layers up to `half`, and whether any change of them would have the same effect."""
     if not half:  # at the embedding there are no layers below to leave out
         return {"above_half": None, "random_to_half": None}
     above = patching.partial_answers(models, name, range(half + 1, len(models.layers) + 2), rows, walks)
-    with randomised(models, name, seed):
-        random = patching.partial_answers(models, name, range(half + 1), rows, walks)
-    return {
-        "above_half": valid_share(patching.solved(rows, above)),
-        "random_to_half": valid_share(patching.solved(rows, random)),
-    }
+    drawn = None
+    if is_product(models, name):
+        with randomised(models, name, seed):
+            random = patching.partial_answers(models, name, range(half + 1), rows, walks)
+        drawn = valid_share(patching.solved(rows, random))
+    return {"above_half": valid_share(patching.solved(rows, above)), "random_to_half": drawn}
 
 
 def _in_turn(wanted: Sequence[int] | None, right: dict[int, np.ndarray], last: int) -> Iterator[int]:

@@ -20,7 +20,7 @@ from .odds import score_batches
 from .positions import TokenisedWalk
 from .reading import Recording, patch_prefix, read_from, record
 from .schema.causes import LayerCurve, LayerEffects
-from .weights import randomised
+from .weights import is_product, randomised
 
 # The layers with the change: up to one, from one on, or one alone.
 PREFIX, SUFFIX, SINGLE = PARTS = ("prefix", "suffix", "single")
@@ -47,7 +47,7 @@ def find_layer_effects(
     before = score_batches(models, own.batches, asked)
     gains, gap = _gains(models, own, name, layers, walks, asked, before)
     control = None
-    if all(_is_product(models, each) for each in (reference, name) if each != BASE):
+    if all(is_product(models, each) for each in (reference, name) if each != BASE):
         with _random_change(models, reference, name, seed) as random:
             control = _curves(_gains(models, own, random, layers, walks, asked, before, CONTROLLED)[0], seed)
     half, half_ci = half_there(layers, gains[PREFIX], gap, seed)
@@ -70,12 +70,6 @@ def _curves(gains: Mapping[str, np.ndarray], seed: int) -> dict[str, LayerCurve]
     return {
         part: LayerCurve(effect=of.mean(axis=1).tolist(), ci=mean_intervals(of, seed)) for part, of in gains.items()
     }
-
-
-def _is_product(models: Models, name: str) -> bool:
-    """Whether an adapter is products of two factors and nothing else, so that it can be drawn at random and added."""
-    config = models.model.peft_config[name]
-    return not (config.use_dora or config.modules_to_save or config.trainable_token_indices)
 
 
 @contextmanager

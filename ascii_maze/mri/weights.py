@@ -74,6 +74,12 @@ def _product(module, name: str, start: str) -> tuple[np.ndarray, np.ndarray]:
     return b, a
 
 
+def is_product(models: Models, name: str) -> bool:
+    """Whether an adapter is products of two factors and nothing else, so that `randomised` replaces all of it."""
+    config = models.model.peft_config[name]
+    return not (config.use_dora or config.modules_to_save or config.trainable_token_indices)
+
+
 @contextmanager
 def randomised(models: Models, name: str, seed: int, start: str = BASE) -> Iterator[None]:
     """Within the block each update of an adapter is replaced by a random one of the same rank and Frobenius norm.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ascii_maze.errors import UsageError
-from ascii_maze.mri.causes import half_back, patch_layers
+from ascii_maze.mri.causes import controls, half_back, patch_layers
 from ascii_maze.mri.layers import ALL_UP_TO, FIRST, MOST, next_layer, wanted_layers
 from ascii_maze.mri.patching import own_answers, partial_answers
 from ascii_maze.mri.weights import cosine, randomised, updates
@@ -84,3 +84,11 @@ def test_a_part_of_an_adapter_is_the_adapter_where_it_has_weights(models, rows, 
     base = own_answers(models, activations, "base", rows, walks)
     assert partial_answers(models, "high", range(2, 3), rows, walks) == own
     assert partial_answers(models, "high", range(3, LAYERS + 2), rows, walks) == base
+
+
+def test_what_is_more_than_products_has_no_random_update_beside_it(models, rows, walks, monkeypatch):
+    found = controls(models, "one", 1, rows, walks, 0)
+    assert None not in found.values()
+    monkeypatch.setattr(models.model.peft_config["one"], "use_dora", True)
+    assert controls(models, "one", 1, rows, walks, 0) == {**found, "random_to_half": None}
+    assert controls(models, "one", None, rows, walks, 0) == {"above_half": None, "random_to_half": None}

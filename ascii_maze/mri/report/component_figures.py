@@ -39,8 +39,8 @@ def layer_figures(results: Results, name: str, say: Say) -> Iterator[CaptionedFi
             dashed = {say("random update"): by_layer(of["random"][PREFIX]["effect"])}
         else:
             caption += " " + say(
-                "No random update stands beside it: one is drawn only for updates that are LoRA's two factors and no "
-                "more."
+                "There is no random update for comparison: one is drawn only if the updates are products of LoRA's "
+                "two factors and nothing else."
             )
         drawn = lines(
             {names[part]: by_layer(curve["effect"]) for part, curve in of["change"].items()},

@@ -74,8 +74,8 @@ def check_sweep(sweep: Sweep) -> None:
     """Check that all trials can run, before the first one does.
 
     Raises:
-        UsageError: no budget, too few trials, a setting that the recipe does not have, or one that all trials are
-            given; no evaluation in training, or one on a test split.
+        UsageError: no budget, too few trials, a setting that the recipe does not have, that all trials are given, or
+            that the adapter keeps which the recipe starts from; no evaluation in training, or one on a test split.
     """
     recipe = sweep.load()
     try:
