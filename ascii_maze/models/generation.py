@@ -264,7 +264,7 @@ def next_turns(
     return generate_tokens(model, tokenizer, tokens, mask, most, decoding, cache, keep)
 
 
-def go_on(model, tokenizer, tokens, mask, caches: Sequence[Sequence], most: int) -> list[list[int]]:
+def go_on(model, tokenizer, tokens, mask, caches: Iterable[Sequence], most: int) -> list[list[int]]:
     """The greedy continuation of rows whose tokens, except the last, are in the cache.
 
     Args:

@@ -5,8 +5,8 @@ end, the solution is its answer. From there on it generates, reusing the keys an
 possible (`can_go_on`), so that no token is read twice; otherwise it starts from the prompt.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class Begun(NamedTuple):
     maze: int
     tokens: list[int]
     prompt: int
-    caches: list[tuple[Any, Any]]
+    caches: list[tuple]
 
 
 class Answers:
@@ -158,7 +158,7 @@ def _from_prompts(models: Models, rows: Sequence[dict], texts: list[str], others
 
 
 def _generate(models: Models, begun: Sequence[Begun], budget: int) -> list[list[int]]:
-    """The new tokens of some answers.
+    """The new tokens of some answers, which lose their keys and values.
 
     Args:
         budget: tokens of a whole answer.
@@ -175,9 +175,14 @@ def _generate(models: Models, begun: Sequence[Begun], budget: int) -> list[list[
         tokens[row, -len(each.tokens) :] = torch.tensor(each.tokens)
         mask[row, -len(each.tokens) :] = 1
     missing = [width - len(each.tokens) for each in begun]
-    caches = [
-        [torch.stack([pad(side, (0, 0, gap, 0)) for side, gap in zip(sides, missing)]) for sides in zip(*of_layer)]
-        for of_layer in zip(*(each.caches for each in begun))
-    ]
+
+    def by_layer() -> Iterator[list]:
+        # A layer at a time, and each is let go once it is copied: together they are what takes most memory here.
+        for layer in range(len(begun[0].caches)):
+            given = [each.caches[layer] for each in begun]
+            for each in begun:
+                each.caches[layer] = ()
+            yield [torch.stack([pad(side, (0, 0, gap, 0)) for side, gap in zip(of, missing)]) for of in zip(*given)]
+
     most = budget - min(len(each.tokens) - each.prompt for each in begun)
-    return go_on(models.model, models.tokenizer, tokens.to(device), mask.to(device), caches, most)
+    return go_on(models.model, models.tokenizer, tokens.to(device), mask.to(device), by_layer(), most)

@@ -70,7 +70,7 @@ def test_generation_dequantises_once_and_says_the_same(quantised):
     theirs = type(quantised).generate(quantised, input_ids=prompts, **settings)
     assert torch.equal(ours.sequences, theirs.sequences)
     for one, two in zip(ours.logits, theirs.logits):
-        torch.testing.assert_close(one, two, rtol=0, atol=1e-5)
+        torch.testing.assert_close(one, two, rtol=0, atol=5e-5)
     assert not [module for module in model.modules() if "forward" in vars(module) and "4bit" in type(module).__name__]
     assert gradients(model, prompts).norm() > 0
 
