@@ -1,7 +1,7 @@
 """Tests of each framework in an environment of its own, since what one requires may exclude another.
 
-    python tests/integrations/run.py                # all of them
-    python tests/integrations/run.py openenv
+    .venv/bin/python tests/integrations/run.py                # all of them
+    .venv/bin/python tests/integrations/run.py openenv
 
 Each environment lies in a temporary folder. It sees the packages of the one that runs this, and has in front of them
 what the framework wants in other versions, so that nothing heavy is fetched twice. A test that is skipped is an error.
@@ -16,6 +16,7 @@ import tempfile
 import time
 import tomllib
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,8 @@ def main() -> int:
     """Make each environment and run its tests there; the number of frameworks that failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("frameworks", nargs="*", choices=[*FRAMEWORKS, []], default=[])
+    if find_spec("ascii_maze") is None:
+        parser.error("run it with the Python of the project's environment, such as .venv/bin/python")
     failed = 0
     for framework in parser.parse_args().frameworks or FRAMEWORKS:
         began = time.monotonic()
