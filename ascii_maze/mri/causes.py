@@ -60,6 +60,7 @@ def patch_layers(
         for layer in _in_turn(wanted, right, last):
             right[layer] = answer(layer)
             on_progress("patching", rank * each + len(right), steps)
+        del answer  # and with it the fine-tune's states, keys and values: accuracy has its own
         accuracy = patching.patched_accuracy(models, name, few, sorted(right))
         on_progress("patching", (rank + 1) * each, steps)
         half, half_ci = half_back(base, own, right, seed)
