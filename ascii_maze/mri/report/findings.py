@@ -110,7 +110,11 @@ def _of_place(patching: Patching, say: Say) -> Sequence[str]:
     if above and random:
         words.append(
             say(WORDS["control"]).format(
-                above=above["valid"], random=random["valid"], base=patching["base"], own=patching["fine_tune"]
+                above=above["valid"],
+                random=random["valid"],
+                base=patching["base"],
+                own=patching["fine_tune"],
+                mazes=patching["mazes"],
             )
         )
     return words
@@ -148,8 +152,8 @@ WORDS = {
     "no surer": "On {mazes} mazes it is not shown to be surer of right moves than {start}.",
     "no gain": "On {mazes} mazes it solves no more than the base beyond chance: there is no gain to locate.",
     "half": "Half of its gain over the base is back with its states after layer {layer} (95 %: {low} to {high}).",
-    "control": "With its update in the layers above that one only, {above:.0%} of the mazes are solved; with a random "
-    "update of the same size up to it, {random:.0%} (base {base:.0%}, whole fine-tune {own:.0%}).",
+    "control": "With its update in the layers above that one only, {above:.0%} of {mazes} mazes are solved; with a "
+    "random update of the same size up to it, {random:.0%} (base {base:.0%}, whole fine-tune {own:.0%}).",
     "alone": "Of {count} layers tried alone, the change of layer {layer} does most: it moves {reference} by "
     "{effect:+.2f} (95 %: {low:+.2f} to {high:+.2f}) of {gap:+.2f} nats of log odds of right moves.",
     "alone at random": "One random update of the same size there moves it by {effect:+.2f} ({low:+.2f} to "
