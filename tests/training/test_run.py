@@ -358,7 +358,6 @@ def test_a_model_of_too_few_positions_is_refused(dataset, train, tmp_path):
         ({"push_to_hub": "true"}, "'push_to_hub' needs the name of the repository: --hub_model_id ORG/NAME"),
         ({"push_to_hub": "true", "hub_model_id": "org/x"}, "its base model is 'tiny' .*: --hub_base_model ORG/NAME"),
         ({"hub_model_id": "no/such/name"}, "no/such/name"),
-        ({"adapter_name_or_path": "outputs/tiny/sft"}, "make it first: accelerate launch recipes/tiny/sft.yaml"),
         # What PEFT, TRL and Transformers find only when the trainer is made.
         ({"lora_target_modules": "nope"}, "sft.yaml cannot be trained: Target modules .*nope.* not found"),
         ({"eos_token": "nope"}, "sft.yaml cannot be trained: The specified `eos_token` .'nope'. is not found"),
@@ -369,6 +368,16 @@ def test_what_cannot_be_trained_is_one_line_before_anything_is_written(dataset, 
     with pytest.raises(AsciiMazeError, match=message) as caught:
         train(TINY, settings(dataset, tmp_path / "run", **changes))
     assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_adapter_that_has_not_been_trained_comes_with_the_command_that_trains_it(
+    dataset, train, tmp_path, tmp_path_factory, monkeypatch
+):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))  # the checkout may hold one
+    words = settings(dataset, tmp_path / "run", adapter_name_or_path="outputs/tiny/sft")
+    with pytest.raises(AsciiMazeError, match="make it first: accelerate launch recipes/tiny/sft.yaml"):
+        train(TINY, words)
     assert not list(tmp_path.iterdir())
 
 
