@@ -376,7 +376,7 @@ def test_an_adapter_that_has_not_been_trained_comes_with_the_command_that_trains
 ):
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))  # the checkout may hold one
     words = settings(dataset, tmp_path / "run", adapter_name_or_path="outputs/tiny/sft")
-    with pytest.raises(AsciiMazeError, match="make it first: accelerate launch recipes/tiny/sft.yaml"):
+    with pytest.raises(AsciiMazeError, match=r"make it first: accelerate launch recipes/tiny/sft\.yaml"):
         train(TINY, words)
     assert not list(tmp_path.iterdir())
 
