@@ -2,11 +2,12 @@
 
     python benchmarks/stepwise.py                                               # the embedded model, three seeds
     python benchmarks/stepwise.py --base HuggingFaceTB/SmolLM2-135M-Instruct    # another base and SFT, one seed
+    python benchmarks/stepwise.py --runs sft sft_steps sft_window --jobs 3      # some of the runs, such as on a GPU
     python benchmarks/stepwise.py --plan                                        # what remains, with estimates
 
 Writes benchmarks/STEPWISE.md, with a section for each base. Finished runs are skipped; interrupted runs and
 evaluations resume. Of the recipes only the seed, the folders and the observation are set; for bases other than the
-embedded one also the base and a budget, and nothing is evaluated during training. With `--jobs 2` two runs or
+embedded one also the base and a budget. SFT is not evaluated during training, which its weights do not depend on. With `--jobs 2` two runs or
 evaluations share the cores.
 """
 
@@ -59,8 +60,8 @@ class Run(NamedTuple):
 
 RUNS = {
     "sft": Run("sft", minutes=(1.5, 30)),
-    "sft_steps": Run("sft_steps", "local", minutes=(20, 40)),
-    "sft_window": Run("sft_steps", "window:2", minutes=(20, 40), once=True),
+    "sft_steps": Run("sft_steps", "local", minutes=(10, 40)),
+    "sft_window": Run("sft_steps", "window:2", minutes=(10, 40), once=True),
     "grpo_steps": Run("grpo_steps", "local", "sft_steps", minutes=(6, 0)),
 }
 # Models evaluated per observation. Minutes for 100 mazes of each split, and for all mazes of a base.
@@ -145,9 +146,10 @@ def plan_of(options: argparse.Namespace) -> Plan:
     """The plan for a base."""
     folder = options.out / re.sub(r"\W+", "-", options.base).strip("-")
     if options.base == TINY:
-        return Plan(TINY, folder, RUNS, options.seeds or [0, 1, 2], options.limit or 500, 100, tuple(EVALUATED), {})
-    runs = {name: RUNS[name] for name in ("sft", "sft_steps")}
-    overrides = {"model_name_or_path": options.base, "budget": options.budget, "eval_strategy": "no"}
+        runs = {name: run for name, run in RUNS.items() if name in options.runs}
+        return Plan(TINY, folder, runs, options.seeds or [0, 1, 2], options.limit or 500, 100, tuple(EVALUATED), {})
+    runs = {name: RUNS[name] for name in ("sft", "sft_steps") if name in options.runs}
+    overrides = {"model_name_or_path": options.base, "budget": options.budget}
     return Plan(options.base, folder, runs, options.seeds or [0], options.limit or 100, 20, (ONCE, "local"), overrides)
 
 
@@ -203,6 +205,8 @@ def train(plan: Plan, seed: int, name: str, dataset: Path) -> None:
         words["stepwise"] = run.seen
     if run.start:
         words["adapter_name_or_path"] = folder / run.start
+    else:
+        words["eval_strategy"] = "no"
     recipe = f"recipes/{'tiny/' if plan.is_tiny else ''}{run.recipe}.yaml"
     spelled = [str(word) for key, value in words.items() for word in (f"--{key}", value)]
     command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", recipe, *spelled]
@@ -376,15 +380,15 @@ def row_of(line: Line) -> str:
 
 def run_table(plan: Plan) -> Iterator[str]:
     """Cost of the training runs."""
-    yield "| run | seed | steps | tokens, thousands | minutes |"
-    yield "|---|---|---|---|---|"
+    yield "| run | seed | steps | tokens, thousands | minutes | on |"
+    yield "|---|---|---|---|---|---|"
     for name in plan.runs:
         for seed in plan.seeds:
             path = plan.folder / f"seed-{seed}" / name / "metrics.json"
             if path.is_file():
                 run = json.loads(path.read_text())
                 numbers = f"{run['steps']} | {run['tokens'] / 1000:.0f} | {run['seconds'] / 60:.1f}"
-                yield f"| {name} | {seed} | {numbers} |"
+                yield f"| {name} | {seed} | {numbers} | {run['device']} |"
 
 
 HEAD = """# One-shot paths and step-by-step rollouts
@@ -456,6 +460,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default=TINY, help="the embedded model, or any that the recipes accept")
     parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 1 2; one for another base")
+    parser.add_argument("--runs", nargs="+", choices=list(RUNS), default=list(RUNS), help="default: all")
     parser.add_argument("--limit", type=int, help="mazes per split; default: 500, 100 for another base")
     parser.add_argument("--budget", default="tokens=600000", help="per run of another base")
     parser.add_argument("--out", type=Path, default=Path("outputs/step-by-step"), help="folder for everything")
