@@ -41,6 +41,7 @@ DATASET = {
     "larger_sizes": ["5x5"],
     "generators": ["depth_first"],
     "splits": {"train": 120, "validation": 8, "test": 24, "test_larger": 8},
+    "steps": {"local depth_first": 1},
 }
 TRAINING = {
     "budget": "tokens=4000",
@@ -61,6 +62,9 @@ STUDY = {
 }
 MAZES, TOKENS = DATASET["splits"]["train"], TRAINING["budget"].removeprefix("tokens=")
 SIZES = f"The dataset has {MAZES} training mazes of 4x4; training runs use {TOKENS} tokens."
+# A group of eight rollouts a step.
+ROLLOUTS = {"budget": "steps=4", "per_device_train_batch_size": 8, "save_steps": 1, "eval_steps": 2, "eval_limit": 2}
+ROLLOUTS |= {"max_completion_length": 200}
 REPO = "org/ascii-maze"
 # What may differ between two runs of a command: times, paths, and which steps were resumed. Transformers' `train_loss`
 # and TRL's `num_tokens` cover the steps since the trainer was started, `tokens` covers all; `made` holds the hashes of
@@ -90,11 +94,17 @@ class Command:
     is_fresh: bool = False
 
 
-def train_words(out: str) -> tuple[str, ...]:
+def train_words(out: str, recipe: str = "sft", **changed: object) -> tuple[str, ...]:
     """Arguments of a short real training run."""
     settings = {"dataset_name": "dataset", "model_name_or_path": "tiny", "seed": 0, "output_dir": out, **TRAINING}
-    words = (word for key, value in settings.items() for word in (f"--{key}", str(value)))
-    return ("train", "recipes/tiny/sft.yaml", *words)
+    words = (word for key, value in (settings | changed).items() for word in (f"--{key}", str(value)))
+    return ("train", f"recipes/tiny/{recipe}.yaml", *words)
+
+
+def evaluate_words(*more: str) -> tuple[str, ...]:
+    """Arguments of an evaluation of the base and an adapter."""
+    words = ("evaluate", "tiny", "sft=adapter", "--dataset", "dataset", "--split", "test", "--out", "{out}")
+    return (*words, "--batch-size", "8", *more)
 
 
 # Prerequisites of other commands, by output folder.
@@ -109,22 +119,11 @@ COMMANDS = {
         ("dataset", "adapter"),
     ),
     "train": Command(train_words("{out}"), ("dataset",)),
-    "evaluate": Command(
-        (
-            "evaluate",
-            "tiny",
-            "sft=adapter",
-            "--dataset",
-            "dataset",
-            "--split",
-            "test",
-            "--out",
-            "{out}",
-            "--batch-size",
-            "8",
-        ),
-        ("dataset", "adapter"),
+    "train-steps": Command(
+        train_words("{out}", "grpo_steps", adapter_name_or_path="adapter", **ROLLOUTS), ("dataset", "adapter")
     ),
+    "evaluate": Command(evaluate_words(), ("dataset", "adapter")),
+    "evaluate-steps": Command(evaluate_words("--stepwise", "local"), ("dataset", "adapter")),
     "merge": Command(
         ("merge", "adapter", "--out", "{out}", "--dataset", "dataset", "--margin", "1"),
         ("dataset", "adapter"),
