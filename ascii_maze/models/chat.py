@@ -88,7 +88,7 @@ def render_prompt(tokenizer, prompt: list[Message], **options: Any) -> str:
 
 def count_tokens(tokenizer, text: str) -> int:
     """The number of tokens of a text, without special tokens."""
-    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])  # may be longer than the context
 
 
 def thought_of_prompts(tokenizer, **options: Any) -> str:

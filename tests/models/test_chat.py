@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from ascii_maze.models.chat import turn_ends
+from ascii_maze.models.chat import count_tokens, turn_ends
 from ascii_maze.models.generation import generate
 from ascii_maze.models.loading import load_model, load_tokenizer
 from ascii_maze.models.sources import TINY
@@ -83,3 +83,11 @@ def test_an_adapter_is_read_with_its_own_tokenizer_and_template(tmp_path):
     without = load_tokenizer_of(find_model(folder))
     assert without.chat_template == load_tokenizer("tiny").chat_template  # the base's, where its own has none
     assert without.eos_token == "<walk>"
+
+
+def test_counting_the_tokens_of_a_long_text_warns_of_nothing(capfd):
+    """A conversation is counted before it is cut to the model's context."""
+    tokenizer = load_tokenizer(TINY)
+    assert count_tokens(tokenizer, "#" * 3000) > tokenizer.model_max_length
+    assert "longer than" not in capfd.readouterr().err
+    assert not tokenizer.deprecation_warnings
