@@ -41,9 +41,9 @@ def mri(
         str,
         typer.Option(
             help="Layers after which a fine-tune's states are patched into the base: `auto`, `all`, or a list such as "
-            "0,4-8 (0: embedding). `auto` takes all of a model of up to 12 layers; of a deeper one 5 at even "
-            "distances, then the middle of the gap over which validity changes most, while it changes by more than "
-            "10 points there, up to 9: elsewhere the curve is flat within its intervals."
+            "0,4-8 (0: embedding), to which the last is added. `auto` takes all of a model of up to 12 layers; of a "
+            "deeper one 5 at even distances, then the middle of the gap over which validity changes most, while it "
+            "changes by more than 10 points there, up to 9: elsewhere the curve is flat within its intervals."
         ),
     ] = "auto",
     patch_mazes: Annotated[

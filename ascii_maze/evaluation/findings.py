@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..environment.explorers import ALL_BASELINES
 from ..errors import printable
-from ..mazes.baselines import BASELINES, UPPER_BOUND
+from ..mazes.baselines import UPPER_BOUND
 from .schema import PairedTest, Results
 
 LEVEL, POWER = 0.05, 0.8
@@ -35,7 +36,7 @@ def _rates(results: Results, split: str) -> str:
     """Shortest paths of every model, and of the best rule."""
     cells = {name: by_split[split] for name, by_split in results["models"].items() if split in by_split}
     models = [
-        f"{printable(name)} {100 * cell['optimal']:.1f} %" for name, cell in cells.items() if name not in BASELINES
+        f"{printable(name)} {100 * cell['optimal']:.1f} %" for name, cell in cells.items() if name not in ALL_BASELINES
     ]
     count = max(cell["n"] for cell in cells.values())
     best = best_rule(results["models"], split)
@@ -49,7 +50,7 @@ def best_rule(models: Mapping[str, Mapping[str, Any]], split: str) -> str | None
     Args:
         models: name -> split -> rates, of an evaluation or of a study.
     """
-    rules = [name for name in BASELINES if name != UPPER_BOUND and split in models.get(name, {})]
+    rules = [name for name in models if name in ALL_BASELINES and name != UPPER_BOUND and split in models[name]]
     return max(rules, key=lambda name: models[name][split]["optimal"], default=None)
 
 

@@ -66,7 +66,8 @@ def evaluate(
         models, respondents = find_respondents(models, questions, options)
         settings = {"models": models, **asked, **settings_of(questions, options)}
         prints = {name: fingerprint_of(respondent) for name, respondent in respondents.items()}
-        depends_on = [settings, options.max_new_tokens, options.baselines, prints]
+        # The folders of the models' parts are numbered in their order.
+        depends_on = [settings, list(models), options.max_new_tokens, options.baselines, prints]
         with output_folder(out / UNFINISHED):
             work = work_folder(out / UNFINISHED, depends_on)
             if options.baselines:

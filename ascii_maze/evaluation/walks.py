@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..environment.env import MazeEnv
-from ..environment.episode import GOAL_REACHED
+from ..environment.episode import GOAL_REACHED, OUT_OF_MOVES, OUT_OF_TURNS
 from ..metrics.path_validity.maze import MOVES, Maze
 from ..metrics.path_validity.scoring import parse_moves, read_maze
 from ..metrics.path_validity.svg import to_svg
@@ -37,14 +37,15 @@ def without_bumps(maze: Maze, moves: str) -> tuple[str, list[Place]]:
     return "".join(made), walls
 
 
-def seen_in(maze: Maze, observation: str, turns: Sequence[str]) -> set[Place]:
+def seen_in(maze: Maze, observation: str, turns: Sequence[str], max_moves: int | None = None) -> set[Place]:
     """The places (row, column) of a maze that were observed or visited during these turns.
 
     Args:
         observation: the name of one.
         turns: what the walker wrote.
+        max_moves: as for `MazeEnv`.
     """
-    env = MazeEnv(maze, observation)
+    env = MazeEnv(maze, observation, max_moves)
     rows, columns = maze.shape
     if env.observation.kind == "full":
         return {(row, column) for row in range(rows) for column in range(columns)}
@@ -55,12 +56,14 @@ def seen_in(maze: Maze, observation: str, turns: Sequence[str]) -> set[Place]:
 
 
 def _in_sight(env: MazeEnv, places: Sequence[Place]) -> set[Place]:
-    """The places observed in a turn that visited these."""
+    """The places visited, and those observed in a turn that visited these; the last turn of an episode shows none."""
     kind, radius = env.observation.kind, env.observation.radius
     seen = set(places)
+    if env.ended:
+        return seen
     if kind == "local":
         return seen | {(row + down, column + right) for row, column in places for down, right in MOVES.values()}
-    if kind == "window" and not env.ended:
+    if kind == "window":
         row, column = places[-1]
         reach = range(-radius, radius + 1)
         seen |= {(row + down, column + right) for down in reach for right in reach}
@@ -76,7 +79,10 @@ def walk_svg(row: Mapping[str, Any], scale: int = 12) -> str:
     maze = read_maze(row["maze"])
     made, walls = without_bumps(maze, parse_moves(row["completion"]) or "")
     turns = [content for role, content in json.loads(row["talk"]) if role == "assistant"]
-    seen, (rows, columns) = seen_in(maze, row["observation"], turns), maze.shape
+    # The row does not hold the limit of moves and turns, but either it was reached or a larger one ends the same way.
+    reached = {OUT_OF_MOVES: row["moves"], OUT_OF_TURNS: row["turns"]}
+    most = reached.get(row["ended"], max(row["moves"], row["turns"]) + 1)
+    seen, (rows, columns) = seen_in(maze, row["observation"], turns, most), maze.shape
     unseen = "".join(
         f"M{column * scale} {line * scale}h{scale}v{scale}h-{scale}z"
         for line in range(rows)

@@ -9,7 +9,8 @@ from ..environment.explorers import ALL_BASELINES
 from ..errors import UsageError
 from ..evaluation.schema import PairedTest, Results, read_results
 from ..evaluation.tables import reading_rows, table_rows
-from ..files import read_json
+from ..files import read_json, sha256_of
+from ..models.adapters import WEIGHTS
 
 # Number of examples each of valid and of invalid walks.
 SHOWN = 2
@@ -73,8 +74,8 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
             have results of it.
 
     Raises:
-        UsageError: a folder that was named has neither results.json nor mri.json, or no results of this adapter,
-            or is of step-by-step walks.
+        UsageError: a folder that was named has neither results.json nor mri.json, or no results of this adapter with
+            the weights that it has now, or is of step-by-step walks.
     """
     results = mri = None
     model = ""
@@ -92,10 +93,12 @@ def find_evidence(adapter: Path, base: str, folders: Sequence[Path] = ()) -> Evi
             raise UsageError(
                 f"{folder} has no results.json and no mri.json; `ascii-maze evaluate` or `ascii-maze mri` makes them"
             )
-        named = {name: _name_of(adapter, content) for name, content in found.items() if content}
+        named = {name: _name_of(adapter, base, content) for name, content in found.items() if content}
         if folders and not all(named.values()):
             known = ", ".join(name for content in found.values() if content for name in _locations(content))
-            raise UsageError(f"{folder} has no results of {adapter}; it has {known}")
+            raise UsageError(
+                f"{folder} has no results of {adapter} as it is now; it has {known}. If it has changed, evaluate again"
+            )
         content, name = found["results"], named.get("results")
         if content and name:
             model, results = name, about(content, name, base)
@@ -152,11 +155,24 @@ def _locations(content: Mapping[str, Any]) -> dict[str, str]:
     return models if isinstance(models, dict) else {name: name for name in models}
 
 
-def _name_of(adapter: Path, content: Mapping[str, Any]) -> str | None:
-    """The name of this adapter there; found by its folder, or by the name of a folder that has moved."""
-    locations = {name: Path(str(location)) for name, location in _locations(content).items()}
-    for same in (lambda path: path.resolve() == adapter.resolve(), lambda path: path.name == adapter.resolve().name):
-        names = [name for name, path in locations.items() if same(path)]
+def _name_of(adapter: Path, base: str, content: Mapping[str, Any]) -> str | None:
+    """The name of this adapter there: found by its weights, or by its folder if those were not recorded."""
+    settings, weights = content.get("settings", {}), adapter / WEIGHTS
+    digest = sha256_of(weights) if weights.is_file() else None
+    facts = settings.get("loaded", {}) if "models" in settings else {}
+    digests = {name: facts.get(name, {}).get("adapter_sha256") for name in _locations(content)}
+    bases = {name: facts.get(name, {}).get("base", settings.get("base")) for name in digests}
+    folders = {name: Path(str(location)) for name, location in _locations(content).items()}
+    same = [name for name in folders if digest and digests[name] == digest]
+    unknown = [name for name in folders if not digests[name] and bases[name] in (base, None)]
+    here = adapter.resolve()
+    for names in (
+        [name for name in same if folders[name].resolve() == here],
+        same,
+        [name for name in unknown if folders[name].resolve() == here],
+        # A folder that has moved.
+        [name for name in unknown if folders[name].name == here.name and not folders[name].exists()],
+    ):
         if len(names) == 1:
             return names[0]
     return None

@@ -94,6 +94,9 @@ def prepare_dataset(folder: Path, contents: dict[str, Content], wishes: Wishes) 
 PREFERENCES = "preferences.json"
 
 
+AGAIN = "`ascii-maze annotate --out FOLDER` exports the answers again when it ends"
+
+
 def prepare_preferences(folder: Path, contents: dict[str, Content], wishes: Wishes) -> dict[str, bytes]:
     """The card with the repository's name in its snippet; the parquet files must be those that were exported.
 
@@ -103,18 +106,14 @@ def prepare_preferences(folder: Path, contents: dict[str, Content], wishes: Wish
     record = read_json({PREFERENCES: folder / PREFERENCES}, PREFERENCES)  # which is not sent
     listed = record.get("files")
     if not isinstance(listed, dict):
-        raise UsageError(f"{PREFERENCES} has no 'files'; `ascii-maze agreement` writes it again")
+        raise UsageError(f"{PREFERENCES} has no 'files'; {AGAIN}")
     found = {path for path in contents if path.endswith(".parquet")}
     for path in sorted(found ^ set(listed)):
-        said = "is missing" if path in listed else "is not part of this export"
-        raise UsageError(
-            f"{path} {said}, according to {PREFERENCES}; `ascii-maze agreement` exports the answers again"
-        )
+        said = f"is missing; {AGAIN}" if path in listed else "is not part of this export; move it elsewhere"
+        raise UsageError(f"according to {PREFERENCES}, {path} {said}")
     for path, digest in listed.items():
         if sha256(contents[path]) != digest:
-            raise UsageError(
-                f"{path} has changed since it was exported; `ascii-maze agreement` exports the answers again"
-            )
+            raise UsageError(f"{path} has changed since it was exported; {AGAIN}")
     card = read(contents["README.md"]).decode()
     snippet = re.compile(r'load_dataset\("[^"\n]*"')
     return {"README.md": snippet.sub(f'load_dataset("{wishes.repo}"', card, count=1).encode()}

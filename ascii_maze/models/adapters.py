@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import reason
+from ..files import sha256_of
 from .adapter_config import CONFIG, ModelError, fetch, of_pointer, resolve_patterns
 
 WEIGHTS = "adapter_model.safetensors"
@@ -35,6 +36,12 @@ def read_weights(name: str, revision: str | None = None) -> tuple[Path, dict]:
         if not torch.isfinite(weight.float()).all():
             raise ModelError(f"{WEIGHTS} of '{name}': not all numbers of {key} are finite")
     return path.parent, weights
+
+
+def weights_digest(name: str, revision: str | None = None) -> str | None:
+    """The sha256 of an adapter's weights; None if it has none in that format."""
+    path = fetch(name, revision, WEIGHTS)
+    return sha256_of(path) if path else None
 
 
 def put_adapter(model, source, name: str = "default", trainable: bool = False):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..mazes.prompts import Message
-from .adapters import read_weights
+from .adapters import read_weights, weights_digest
 from .chat import describe_reading
 from .generation import Decoding, complete, conversing
 from .loading import context_of, load_source
@@ -70,12 +70,17 @@ def load_engine(name: str | Source) -> Engine:
         from .vllm_engine import load_vllm
 
         tokenizer, answer, context = load_vllm(source)
-        facts = {"engine": "vllm", **describe(source), "chat": describe_reading(tokenizer)}
-        return Engine(tokenizer, answer, facts, context)
+        return Engine(tokenizer, answer, facts_of("vllm", source, tokenizer), context)
     model, tokenizer = load_source(source)
 
     def answer_here(prompts, max_new_tokens, decoding, on_progress):
         return complete(model, tokenizer, prompts, max_new_tokens, decoding, on_progress)
 
-    facts = {"engine": "transformers", **describe(source), "chat": describe_reading(tokenizer)}
+    facts = facts_of("transformers", source, tokenizer)
     return Engine(tokenizer, answer_here, facts, context_of(model), lambda: conversing(model, tokenizer))
+
+
+def facts_of(engine: str, source: Source, tokenizer) -> dict[str, Any]:
+    """What results.json says about how a model was loaded."""
+    adapter = {"adapter_sha256": weights_digest(source.name, source.revision)} if source.adapter else {}
+    return {"engine": engine, **describe(source), **adapter, "chat": describe_reading(tokenizer)}

@@ -199,12 +199,15 @@ def conversing(model, tokenizer) -> Callable[[Sequence[Hashable], Sequence[list[
     """A function that completes conversations turn by turn, and reads only the new tokens of each, if possible.
 
     Returns:
-        (names of the conversations, conversations, max_new_tokens, Decoding) -> the completion of each.
+        (names of the conversations, conversations, max_new_tokens, Decoding) -> the completion of each. Conversations
+            that are not named have ended.
     """
     memory = Memory(model) if can_keep(model) else None
 
     def converse(names, prompts, max_new_tokens, decoding) -> list[str]:
         known = None if memory is None else (memory, names)
+        if memory:
+            memory.forget_others(names)
         return [answer for (answer,) in complete(model, tokenizer, prompts, max_new_tokens, decoding, None, known)]
 
     return converse
@@ -276,11 +279,12 @@ def go_on(model, tokenizer, tokens, mask, caches: Iterable[Sequence], most: int)
         The new tokens of each row, including its end token, after which there may be more.
     """
     import torch
-    from transformers import DynamicCache
+
+    from .growing_cache import growing_cache
 
     if most <= 0:
         return [[] for _ in range(len(tokens))]
-    cache = DynamicCache(config=model.config.get_text_config())
+    cache = growing_cache(model.config.get_text_config())
     for layer, (keys, values) in enumerate(caches):
         cache.update(keys, values, layer)
     decoding = {**NO_SAMPLING, "eos_token_id": turn_ends(tokenizer, model)}
@@ -303,6 +307,10 @@ def generate_tokens(
     """
     import torch
 
+    from .growing_cache import growing_cache
+
+    if cache is None and can_keep(model):
+        cache = growing_cache(model.config.get_text_config())
     # Several processes with sharded weights must call `generate` equally often.
     alone = not (torch.distributed.is_available() and torch.distributed.is_initialized())
     width = tokens.shape[1]

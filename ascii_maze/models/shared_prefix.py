@@ -108,7 +108,7 @@ class SharedPrefix:
                 return False
         if cache is None:
             return not use_cache
-        plain = all(type(layer).__name__ == "DynamicLayer" for layer in cache.layers)
+        plain = all(type(layer).__name__ in ("DynamicLayer", "GrowingLayer") for layer in cache.layers)
         return plain and cache.get_seq_length() == 0 and not torch.is_grad_enabled()
 
     def _read(self, plan: Plan, cache, device):

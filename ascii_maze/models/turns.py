@@ -9,7 +9,7 @@ The mask hides the padding in the middle, and positions count tokens, so that th
 the whole conversation, up to rounding. The cache holds at most `ROOM` bytes; other conversations are read again.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -65,6 +65,11 @@ class Memory:
         self.model, self.room, self.used = model, room, 0
         self.kept: dict[Hashable, Kept] = {}
 
+    def forget_others(self, names: Iterable[Hashable]) -> None:
+        """Remove the caches of all conversations but these: the others have ended, and would take up the room."""
+        for name in self.kept.keys() - set(names):
+            self._take(name)
+
     def take(self, names: Sequence[Hashable], rows: Sequence[list[int]], padding: int):
         """A batch of conversations, whose caches are removed from the memory.
 
@@ -112,9 +117,9 @@ class Memory:
         return one
 
     def _cache(self, found: list[Kept | None], known: list[int], width: int):
-        from transformers import DynamicCache
+        from .growing_cache import growing_cache
 
-        cache, some = DynamicCache(config=self.model.config.get_text_config()), next(filter(None, found))
+        cache, some = growing_cache(self.model.config.get_text_config()), next(filter(None, found))
         for layer, (key, value) in enumerate(some.layers):
             whole = [x.new_zeros(len(found), x.shape[0], width, x.shape[2]) for x in (key, value)]
             for place, (one, length) in enumerate(zip(found, known)):

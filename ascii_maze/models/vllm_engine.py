@@ -42,14 +42,17 @@ def load_vllm(source) -> tuple:
     def complete(prompts, max_new_tokens, decoding, on_progress) -> list[list[str]]:
         texts = [render_prompt(tokenizer, prompt) for prompt in prompts]
         tokens = [{"prompt_token_ids": tokenizer(text, add_special_tokens=False)["input_ids"]} for text in texts]
-        sampling = SamplingParams(
-            n=decoding.samples,
-            temperature=decoding.temperature,
-            max_tokens=max_new_tokens,
-            seed=decoding.seed,
-            stop_token_ids=ends,
-            detokenize=False,
-        )
+        sampling = [
+            SamplingParams(
+                n=decoding.samples,
+                temperature=decoding.temperature,
+                max_tokens=max_new_tokens,
+                seed=decoding.for_part(str(place)).seed,  # vLLM seeds each prompt: equal ones would get equal answers
+                stop_token_ids=ends,
+                detokenize=False,
+            )
+            for place in range(len(tokens))
+        ]
         outputs = engine.generate(tokens, sampling, lora_request=lora, use_tqdm=False)
         on_progress(len(prompts))
         # Not decoded by vLLM, which has the base's tokenizer: the adapter's may have other special tokens.

@@ -23,7 +23,8 @@ def wanted_layers(option: str, last: int) -> list[int] | None:
     """The layers that an option names; None if they are to be chosen by validity.
 
     Args:
-        option: `auto`, `all`, or layers and ranges, such as `0,4-8`; 0 is the embedding.
+        option: `auto`, `all`, or layers and ranges, such as `0,4-8`; 0 is the embedding. The last, which gives back
+            the whole gain, is always among them.
         last: the last decoder layer, counted from 1.
 
     Raises:
@@ -42,7 +43,7 @@ def wanted_layers(option: str, last: int) -> list[int] | None:
         if not first <= end <= last:
             raise UsageError(f"--patch-layers {option}: no layers {part.strip()}; the model has 0 to {last}")
         named |= set(range(first, end + 1))
-    return sorted(named)
+    return sorted(named | {last})
 
 
 def next_layer(measured: Mapping[int, float], last: int) -> int | None:

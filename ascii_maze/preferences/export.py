@@ -6,14 +6,14 @@ certainly better answer, regardless of the annotators' answers, to evaluate a re
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dataset_builder.build import write_table
 
 from ..errors import UsageError
-from ..files import read_json, remove_inside, staged, write_text
+from ..files import read_json, remove_inside, sha256_of, staged, write_text
 from .agreement import agree
 from .card import render_card
 from .collection import Answer, Collection, Question, read_collection
@@ -35,7 +35,7 @@ def export(folder: Path, collection: Collection, events: Sequence[Event], name: 
     """
     figures = agree(collection, events)
     record = read_record(folder)
-    if record and record["digest"] == figures["digest"] and all((folder / path).is_file() for path in record["files"]):
+    if record and record["digest"] == figures["digest"] and is_whole(folder, record["files"]):
         return figures
     rows = {
         "annotations/train": annotation_rows(collection, events),
@@ -61,6 +61,15 @@ def export(folder: Path, collection: Collection, events: Sequence[Event], name: 
 def export_folder(folder: Path) -> Agreement:
     """`export` for the files of a folder."""
     return export(folder, read_collection(folder), read_journals(folder).events)
+
+
+def is_whole(folder: Path, files: Mapping[str, str]) -> bool:
+    """Whether the exported files are all there, unchanged.
+
+    Args:
+        files: path -> sha256.
+    """
+    return all((folder / path).is_file() and sha256_of(folder / path) == digest for path, digest in files.items())
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

@@ -41,6 +41,7 @@ LEAST = MappingProxyType(
             *("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "lora_r"),
             *("lora_alpha", "train_limit", "eval_limit", "early_stopping_patience", "max_length", "num_generations"),
             *("max_completion_length", "save_total_limit", "cpu_batch_size", "thinking_tokens", "own_answers"),
+            "max_moves",
         ),
         1,
     )

@@ -26,11 +26,12 @@ ALIKE = 1.1
 
 
 def findings(
-    contrasts: Sequence[Contrast], margin: float, unequal: Sequence[str] = (), say: Say = english
+    contrasts: Sequence[Contrast], tests: int, margin: float, unequal: Sequence[str] = (), say: Say = english
 ) -> list[str]:
     """Sentences on the planned contrasts: first how they were tested, then one on each, then one on other splits.
 
     Args:
+        tests: the number of planned contrasts, including those that could not be computed.
         unequal: from `unequal_terms` and `more_training`, put last.
         say: from `language.say_in`.
     """
@@ -45,7 +46,7 @@ def findings(
         "for the number of planned contrasts, {count}; intervals are not."
     )
     facts = {"share": say(WORDS[first["outcome"]]), "mazes": first["mazes"], "split": first["split"]}
-    sentences = [opening.format(**facts, seeds=of_seeds, count=len(planned))]
+    sentences = [opening.format(**facts, seeds=of_seeds, count=tests)]
     if len(seeds) == 1:
         sentences.append(
             say("With one seed, this compares these runs and not the methods; another seed may give another result.")

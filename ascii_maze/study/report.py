@@ -92,7 +92,8 @@ def write_report(results: StudyResults, study: Study, out: Path, language: str =
     }
     write_text(out / "report.md", render(PAGES / "study.md.jinja", context))
     compared = results["contrasts"], results["training"], say
-    said = findings(results["contrasts"], study.margin, [*more_training(*compared), *unequal_terms(*compared)], say)
+    unequal = [*more_training(*compared), *unequal_terms(*compared)]
+    said = findings(results["contrasts"], results["planned"], study.margin, unequal, say)
     of_splits = ", ".join(say(words) for split, words in SPLITS.items() if split in study.splits)
     page = {
         **context,

@@ -43,12 +43,14 @@ def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
     training = {name: costs_of(study, out, name, starts, recipes[name]) for name in recipes}
     files = {seed: seed_folder(study, out, seed) / "evaluation" / "predictions.parquet" for seed, _ in evaluations}
     outcomes = read_outcomes(files, study.splits)
-    contrasts = study_contrasts(outcomes, planned_pairs(study, recipes, starts), study.splits, study.margin)
+    pairs = planned_pairs(study, recipes, starts)
+    contrasts = study_contrasts(outcomes, pairs, study.splits, study.margin)
     unequal = [*more_training(contrasts, training), *unequal_terms(contrasts, training)]
     return {
         "models": over_seeds(evaluations, outcomes),
         "contrasts": contrasts,
-        "findings": findings(contrasts, study.margin, unequal),
+        "planned": len(pairs),
+        "findings": findings(contrasts, len(pairs), study.margin, unequal),
         "unequal": unequal,
         "paired": {name: paired_against(name, start_of(starts[name]), evaluations) for name in study.recipes},
         "training": training,

@@ -186,14 +186,15 @@ class Settings(TypedDict):
 class StudyResults(TypedDict):
     """results.json of a study; the results of failed stages are absent.
 
-    `models` is by name and split; `contrasts` are the planned ones, then the exploratory; `findings` are the results
-    of the planned ones in words, `unequal` those that compare runs trained on unequal terms; `paired` is by name, the
-    other model and split, a test for each seed; `training` by name; `forgetting` by name, empty if it was not
-    measured; `mri` is mri.json, empty without one.
+    `models` is by name and split; `contrasts` are the planned ones, then the exploratory; `planned` is the number of
+    planned ones, computed or not; `findings` are their results in words, `unequal` those that compare runs trained on
+    unequal terms; `paired` is by name, the other model and split, a test for each seed; `training` by name;
+    `forgetting` by name, empty if it was not measured; `mri` is mri.json, empty without one.
     """
 
     models: dict[str, dict[str, MeanRates]]
     contrasts: list[Contrast]
+    planned: int
     findings: list[str]
     unequal: list[str]
     paired: dict[str, dict[str, dict[str, list[SeedTest]]]]

@@ -11,6 +11,7 @@ from dataset_builder.load import first_rows, load_split
 from dataset_builder.schema import RECORD, read_record
 
 from ..configuration import parse_weights
+from ..environment.observations import Observation
 from ..errors import AsciiMazeError, UsageError
 from ..mazes.prompts import PromptStyle, style_of
 from ..metrics.path_validity.maze import Maze, MazeError
@@ -57,8 +58,9 @@ def rows_in_sight(rows, observation: str | None):
     """The rollouts of config `steps` with one observation; all rows if none is named, or of another config.
 
     Raises:
-        UsageError: no rollout has that observation.
+        UsageError: no rollout has that observation, or there is none of that name.
     """
+    observation = observation and str(Observation.parse(observation))
     if observation is None or "observation" not in rows.column_names:
         return rows
     names = rows["observation"][:]

@@ -12,11 +12,16 @@ from ..models.generation import next_turns
 from ..models.shared_prefix import sharing
 from ..models.turns import Memory, can_keep
 from .steps import turn_budget
+from .watch import over_processes
 
 if TYPE_CHECKING:
     from trl import GRPOTrainer as _Trainer
 else:
     _Trainer = object
+
+TOOL_MASK = (
+    2  # of what TRL's `_generate` returns: for each rollout, 0 for every token of the environment, 1 for others
+)
 
 
 def turn_by_turn(trainer_class: type) -> type:
@@ -35,9 +40,13 @@ class _TurnByTurn(_Trainer):
         own = not (self.use_vllm or self.use_transformers_continuous_batching) and self.accelerator.num_processes == 1
         self.walks, self.names = Memory(model) if own and can_keep(model) else None, {}
         try:
-            return super()._generate(prompts)
+            made = super()._generate(prompts)
         finally:
             self.walks, self.names = None, {}  # the weights change before the next rollouts
+        if self.model.training:  # TRL counts prompts and the model's turns; it also reads what the environment said
+            read = sum(mask.count(0) for mask in made[TOOL_MASK] or [])
+            self.state.num_input_tokens_seen += over_processes(self.accelerator, read)
+        return made
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args, **kwargs):
         if self.walks is None:
@@ -47,6 +56,7 @@ class _TurnByTurn(_Trainer):
 
         names, room = self._named(prompt_ids), turn_budget(self._tokenizer, [tool.env for tool in self.environments])
         room = min(room, self.max_completion_length)
+        self.walks.forget_others(names)
         with (
             unwrap_model_for_generation(
                 self.model_wrapped,

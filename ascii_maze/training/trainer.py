@@ -97,6 +97,8 @@ def check_method(method: Method, run: RunArguments) -> None:
     if (run.stepwise or run.max_moves) and not method.stepwise:
         those = methods_that(lambda one: one.stepwise)
         raise UsageError(f"'stepwise' and 'max_moves' are for {those}; leave them out")
+    if run.max_moves and not run.stepwise:
+        raise UsageError("'max_moves' is for walks step by step; set 'stepwise', or leave it out")
     if run.stepwise and run.random_reward:
         raise UsageError("'random_reward' is for walks written as a whole; leave it or 'stepwise' out")
 

@@ -47,6 +47,14 @@ def test_steps_arrive_and_do_not_solve(outcomes):
     assert any("reached the goal more often" in sentence for sentence in sentences)
 
 
+def test_an_explorer_is_a_rule(outcomes):
+    """Even one that is only among the baselines of walks step by step."""
+    explored = {"tiny": outcomes["base"], "wall_follower": outcomes["greedy"], "depth_first": outcomes["sft"]}
+    (rates,) = findings(results_of(explored, rules=["wall_follower", "depth_first"], stepwise={}))
+    assert rates.startswith("test, 200 mazes: walked by a shortest path tiny ")
+    assert rates.count("depth_first") == rates.count("the best rule that does not plan, depth_first") == 1
+
+
 @pytest.mark.parametrize(("n", "discordant", "level"), [(500, 0.3, 0.05), (2_000, 0.1, 0.05 / 6)])
 def test_the_smallest_difference_is_shown_four_times_of_five(n, discordant, level):
     from scipy.stats import binom

@@ -1,3 +1,4 @@
+import json
 import shutil
 import signal
 import subprocess
@@ -153,6 +154,26 @@ def test_parts_of_another_evaluation_are_not_taken(dataset, tmp_path):
     results = evaluate({}, str(dataset), ["test"], tmp_path, Options(limit=7))
     assert results["models"]["greedy"]["test"]["n"] == 7
     assert pyarrow.parquet.read_table(tmp_path / "predictions.parquet").num_rows == 5 * 7
+
+
+def test_parts_are_not_taken_for_those_of_another_model(dataset, tmp_path):
+    """The same models, named in another order after an interruption."""
+    rows = load_mazes(str(dataset), "test", 4)
+    models = {"right": "solution", "wrong": None}
+    for name, column in models.items():
+        lines = [json.dumps({"id": row["id"], "completion": row[column] if column else "U U"}) for row in rows]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+        models[name] = str(tmp_path / f"{name}.jsonl")
+
+    def stop(name, done, total):
+        if name == "wrong":
+            raise KeyboardInterrupt
+
+    options, out = Options(limit=4, baselines=False), tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(models, str(dataset), ["test"], out, options, on_progress=stop)
+    results = evaluate(dict(reversed(models.items())), str(dataset), ["test"], out, options)
+    assert {name: rates["test"]["valid"] for name, rates in results["models"].items()} == {"wrong": 0, "right": 1}
 
 
 def test_settings_tell_all_that_is_needed_to_do_it_again(dataset, tmp_path):

@@ -282,7 +282,7 @@ def test_after_kill_9_a_model_ends_with_the_same_figures(dataset, tmp_path, monk
 
 
 def test_a_picture_shows_what_was_seen():
-    row = {"maze": MAP, "completion": "R R U", "observation": "window:1"}
+    row = {"maze": MAP, "completion": "R R U", "observation": "window:1", "moves": 3, "turns": 2, "ended": "stopped"}
     row["talk"] = json.dumps([["user", "x"], ["assistant", "R R"], ["user", "y"], ["assistant", "U"]])
     svg = ElementTree.fromstring(walk_svg(row))
     classes = [part.get("class") for part in svg]
@@ -294,4 +294,10 @@ def test_a_picture_shows_what_was_seen():
     assert len(seen_in(MazeEnv(MAP).maze, "full", [])) == 35
     assert seen_in(MazeEnv(MAP).maze, "none", ["R R", "no", "U"]) == {(1, 1), (1, 2), (1, 3)}
     assert seen_in(MazeEnv(MAP).maze, "local", []) == {(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)}
+    assert seen_in(MazeEnv(MAP).maze, "local", ["R", "R R"], 2) == {
+        (0, 1),
+        (1, 0),
+        (2, 1),
+        *((1, x) for x in (1, 2, 3)),
+    } | {(0, 2), (2, 2)}
     assert without_bumps(MazeEnv(MAP).maze, "URRUD") == ("RR", [(0, 1), (0, 3), (2, 3)])

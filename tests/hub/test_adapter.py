@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 from huggingface_hub import ModelCard
+from safetensors.torch import load_file, save_file
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.hub import plan_push
 from ascii_maze.hub.cards import GENERATED
+from ascii_maze.hub.evidence import find_evidence
 from ascii_maze.models.loading import load_model
 
 from .conftest import ORG, READ, ROOT
@@ -119,8 +121,32 @@ def test_figures_are_found_beside_the_run_or_where_one_says(trained, dataset, tm
     with pytest.raises(UsageError, match=r"nowhere has no results.json and no mri.json"):
         plan_push("adapter", folder, SFT, base_model=BASE, results=[tmp_path / "nowhere"])
     other = folder.rename(tmp_path / "moved" / "other")
-    with pytest.raises(UsageError, match=r"evaluation has no results of .*other; it has base, sft"):
-        plan_push("adapter", other, SFT, base_model=BASE, results=[trained / "evaluation"])
+    told = plan_push("adapter", other, SFT, base_model=BASE, results=[trained / "evaluation"])
+    assert "| test | all | sft | 16 |" in text_of(told, "README.md")  # known by its weights
+
+
+def test_figures_of_other_weights_are_not_taken(trained, tmp_path):
+    """Neither of an adapter that was trained again, nor of another model's whose folder has the same name."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
+    weights = tmp_path / "sft" / "adapter_model.safetensors"
+    changed = load_file(weights)
+    save_file({key: 2 * value for key, value in changed.items()}, weights)
+    card = text_of(plan_push("adapter", tmp_path / "sft", SFT, base_model=BASE), "README.md")
+    assert "| test |" not in card
+    with pytest.raises(UsageError, match=r"evaluation has no results of .*sft as it is now; it has base, sft"):
+        plan_push("adapter", tmp_path / "sft", SFT, base_model=BASE, results=[tmp_path / "evaluation"])
+    # An evaluation of before weights were recorded: found by its folder, if that is gone, and of the same base.
+    facts = results["settings"]["loaded"]["sft"]
+    del facts["adapter_sha256"]
+    for location, base, known in (
+        (tmp_path / "gone" / "sft", "tiny", True),
+        (tmp_path / "gone" / "sft", "org/other", False),
+        (trained / "sft", "tiny", False),
+    ):
+        facts["base"], results["settings"]["models"]["sft"] = base, str(location)
+        (tmp_path / "evaluation" / "results.json").write_text(json.dumps(results))
+        assert (find_evidence(tmp_path / "sft", "tiny").results is not None) == known
 
 
 def test_what_an_mri_found_is_told(trained, tmp_path):

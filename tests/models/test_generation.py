@@ -122,7 +122,7 @@ class Engine:
 
     def generate(self, prompts, sampling, **how):
         self.sampling, self.how = sampling, how
-        lengths, samples = [len(prompt["prompt_token_ids"]) for prompt in prompts], sampling["n"]
+        lengths, samples = [len(prompt["prompt_token_ids"]) for prompt in prompts], sampling[0]["n"]
         return [
             SimpleNamespace(outputs=[SimpleNamespace(token_ids=[6 + length % 9, 6 + n, 2, 5]) for n in range(samples)])
             for length in lengths
@@ -161,8 +161,10 @@ def test_vllm_is_asked_as_transformers_is(dataset, adapter, vllm):
     ]
     assert answers == [[engine.tokenizer.decode([6 + length % 9, 6 + n]) for n in range(3)] for length in lengths]
     assert done == [4]
-    asked = {"n": 3, "temperature": 0.7, "max_tokens": 33, "seed": 5, "stop_token_ids": [2], "detokenize": False}
-    assert Engine.last.sampling == asked
+    asked = {"n": 3, "temperature": 0.7, "max_tokens": 33, "stop_token_ids": [2], "detokenize": False}
+    seeds = [one.pop("seed") for one in Engine.last.sampling]
+    assert Engine.last.sampling == [asked] * 4
+    assert len(set(seeds)) == 4  # equal prompts, as at the start of walks step by step, get answers of their own
     assert Engine.last.how["lora_request"] == ("adapter", 1, str(adapter))
     settings = Engine.last.settings
     assert (settings["quantization"], settings["enable_lora"], settings["max_lora_rank"]) == ("bitsandbytes", True, 8)

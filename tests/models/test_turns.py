@@ -126,3 +126,15 @@ def test_what_is_forgotten_stays_so_for_some_turns():
     assert min(sizes[12:]) > 100
     assert begins == sorted(begins)
     assert len(set(begins)) <= 8
+
+
+def test_a_conversation_that_has_ended_takes_up_no_room(walker, monkeypatch):
+    made = []
+    monkeypatch.setattr("ascii_maze.models.generation.Memory", lambda model: made.append(Memory(model)) or made[-1])
+    converse = conversing(*walker)
+    talks = [[{"role": "user", "content": content}] for content in ("#### S", "## G", "@")]
+    converse([0, 1, 2], talks, BUDGET, Decoding())
+    assert made[0].kept.keys() == {0, 1, 2}
+    converse([2], talks[2:], BUDGET, Decoding())
+    assert made[0].kept.keys() == {2}
+    assert made[0].used == made[0].kept[2].bytes

@@ -31,7 +31,7 @@ def test_a_deep_model_is_patched_where_validity_changes():
 def test_layers_are_what_the_option_names():
     assert wanted_layers("auto", ALL_UP_TO) == wanted_layers("all", ALL_UP_TO) == list(range(ALL_UP_TO + 1))
     assert wanted_layers("auto", 30) is None
-    assert wanted_layers("7, 0-2,30", 30) == [0, 1, 2, 7, 30]
+    assert wanted_layers("7, 0-2,30", 30) == wanted_layers("7, 0-2", 30) == [0, 1, 2, 7, 30]
 
 
 @pytest.mark.parametrize("option", ["", "some", "3-1", "0,31", "-1", "1.5", "99999"])
@@ -44,9 +44,9 @@ def test_only_the_named_layers_are_patched_and_none_stands_at_the_others(models,
     solved = {name: np.zeros(len(rows), dtype=bool) for name in models.names}
     solved["one"][:6] = True
     found = patch_layers(models, ["one"], rows, walks, solved, "0,2", 0, lambda *done: None)["one"]
-    assert found["layers"] == [0, 2]
+    assert found["layers"] == [0, 2, LAYERS]
     for column in (found["valid"], found["valid_ci"], found["accuracy"]["prompt"], found["accuracy"]["answer"]):
-        assert [value is None for value in column] == [False, True, False, True]
+        assert [value is None for value in column] == [False, True, False, False]
     whole = patch_layers(models, ["one"], rows, walks, solved, "all", 0, lambda *done: None)["one"]
     assert whole["layers"] == list(range(LAYERS + 1))
     assert [whole["valid"][layer] for layer in (0, 2)] == [found["valid"][layer] for layer in (0, 2)]

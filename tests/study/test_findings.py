@@ -24,7 +24,7 @@ def studied(rng, seeds: int, mazes: int, effects=None) -> list:
 def test_without_an_effect_at_most_one_study_in_twenty_claims_a_difference(seeds):
     rng, studies = np.random.default_rng(seeds), 500
     false = sum(
-        any(claim in sentence for sentence in findings(studied(rng, seeds, 300), 0.05) for claim in CLAIMS)
+        any(claim in sentence for sentence in findings(studied(rng, seeds, 300), 3, 0.05) for claim in CLAIMS)
         for _ in range(studies)
     )
     assert false / studies < 0.05 + 1.645 * np.sqrt(0.05 * 0.95 / studies)
@@ -83,26 +83,26 @@ def test_sentences_say_no_more_than_the_numbers(changes, sentence):
 def test_what_was_not_planned_is_no_finding():
     exploratory = {**CONTRAST, "planned": False, "p_holm": None, "p_equivalent_holm": None}
     assert verdict(exploratory) == "exploratory"
-    assert findings([exploratory], 0.05) == ["No planned contrast could be computed."]
-    first, second = findings([CONTRAST, exploratory], 0.05)
+    assert findings([exploratory], 1, 0.05) == ["No planned contrast could be computed."]
+    first, second = findings([CONTRAST, exploratory], 4, 0.05)
     assert first == (
         "Share of mazes that a model solves by a shortest path, on 1,500 mazes of test, 2 seeds. p values are "
-        "corrected (Holm) for the number of planned contrasts, 1; intervals are not."
+        "corrected (Holm) for the number of planned contrasts, 4; intervals are not."
     )
     assert second.startswith("dpo solves more")
-    assert "these runs and not the methods" in findings([{**CONTRAST, "seeds": [0]}], 0.05)[1]
+    assert "these runs and not the methods" in findings([{**CONTRAST, "seeds": [0]}], 1, 0.05)[1]
 
 
 def test_of_other_splits_the_largest_difference_is_given_as_exploratory():
     elsewhere = {**CONTRAST, "planned": False, "split": "test_larger", "p_holm": None, "verdict": "exploratory"}
     smaller, valid = {**elsewhere, "difference": 0.01}, {**elsewhere, "outcome": "valid", "difference": 0.9}
     far = {**elsewhere, "a": "grpo", "difference": -0.13, "ci": [-0.181, -0.079]}
-    assert findings([CONTRAST, smaller, far, valid], 0.05)[2:] == [
+    assert findings([CONTRAST, smaller, far, valid], 2, 0.05)[2:] == [
         "Other splits are exploratory. There grpo and sft differ most, on test_larger: -13.0 points (95 % -18.1 to "
         "-7.9), not corrected."
     ]
     unshown = {**CONTRAST, "verdict": "not shown"}
-    assert findings([unshown, smaller, far], 0.05)[2:] == [
+    assert findings([unshown, smaller, far], 2, 0.05)[2:] == [
         "Other splits are exploratory. Of pairs without a shown difference, dpo and sft differ most, on test_larger: "
         "+1.0 points (95 % +5.0 to +20.0), not corrected."
     ]

@@ -66,4 +66,4 @@ def test_findings_say_the_same_numbers(language):
         one, other = sentence_of(contrast, 0.05), sentence_of(contrast, 0.05, say)
         assert one != other
         assert re.findall(r"[\d.]+\d", one) == re.findall(r"[\d.]+\d", other)
-    assert len(findings([CONTRAST], 0.05)) == len(findings([CONTRAST], 0.05, (), say))
+    assert len(findings([CONTRAST], 1, 0.05)) == len(findings([CONTRAST], 1, 0.05, (), say))

@@ -139,6 +139,8 @@ def test_grpo_walks_step_by_step_with_the_loss_on_the_turns_of_the_model(dataset
         ours = [reader.decode(list(run)) for kept, run in grouped(ids, mask) if kept]
         assert ours == [f"{turn}<|im_end|>" for turn in TURNS]
     log = [json.loads(line) for line in (tmp_path / "grpo" / "log.jsonl").read_text().splitlines()]
+    # As in SFT, what the environment said counts too.
+    assert log[0]["tokens"] == sum(map(len, prompts)) + sum(map(len, completions))
     assert {"rewards/validity/mean", "rewards/progress/mean", "tools/call_frequency"} <= set(log[0])
     assert log[0]["tools/call_frequency"] == len(TURNS) - 1
     assert {"eval_success", "eval_valid", "eval_spl"} <= {key for line in log for key in line}
@@ -151,6 +153,13 @@ def grouped(ids, mask):
     """Runs of tokens that count, or do not."""
     for kept, run in itertools.groupby(zip(ids, mask), key=lambda pair: pair[1]):
         yield kept, (token for token, _ in run)
+
+
+def test_moves_are_limited_step_by_step_alone(dataset, train, tmp_path):
+    with pytest.raises(UsageError, match="'max_moves' is for walks step by step"):
+        train("recipes/tiny/sft.yaml", [*settings(dataset, tmp_path / "sft"), "--max_moves", "5"])
+    with pytest.raises(UsageError, match="max_moves"):
+        train("recipes/tiny/sft_steps.yaml", [*settings(dataset, tmp_path / "sft"), "--max_moves", "0"])
 
 
 @pytest.mark.parametrize("key", ["stepwise", "max_moves"])

@@ -75,7 +75,7 @@ def find_questions(dataset: str, splits: Sequence[str], limit: int) -> Questions
 
 
 def hard_rows(dataset: str, splits: Sequence[str], limit: int) -> Iterator[dict[str, Any]]:
-    """Rows of mazes that no rule walks by a shortest path, the first `limit` of each split."""
+    """Rows of mazes that no rule walks by a shortest path, the first `limit` in the order of the splits."""
     found = 0
     for split in splits:
         for row in load_split(dataset, split, columns=("id", "prompt", "maze")):

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -128,7 +129,7 @@ def measure_forgetting(
         }
         prints = {name: fingerprint(source) for name, source in sources.items()}
         with output_folder(out / UNFINISHED):
-            work = work_folder(out / UNFINISHED, [settings, prints])
+            work = work_folder(out / UNFINISHED, [settings, list(models), prints])
             results = measure_all(sources, whole, questions, settings, work, on_progress)
             write_tables(out, results, questions, work, list(models))
             write_forgetting(out, results)
@@ -155,13 +156,24 @@ def check_starts(whole: Mapping[str, str], starts: Mapping[str, str], models: Ma
     """Check that every start is a model that is measured.
 
     Raises:
-        UsageError: one is not, or a model is its own; or there are no samples.
+        UsageError: one is not, or a model is its own, directly or through others; or there are no samples.
     """
     for name, start in {**starts, **whole}.items():
-        if name not in models or start not in models or name == start:
-            raise UsageError(f"--start {name}={start}: expected the names of two of the models")
+        if name not in whole or start not in models or name == start:
+            raise UsageError(
+                f"--start {name}={start}: expected the names of two of the models, the first not the base's"
+            )
+    try:
+        starts_first(whole)
+    except CycleError as error:
+        raise UsageError(f"--start: {' started from '.join(error.args[1])}; leave one of these out") from error
     if samples < 1:
         raise UsageError(f"--samples is {samples}; expected 1 or more")
+
+
+def starts_first(starts: Mapping[str, str]) -> list[str]:
+    """The models in an order in which each comes after its start."""
+    return list(TopologicalSorter({name: [start] for name, start in starts.items()}).static_order())
 
 
 def check_ours(out: Path) -> None:
@@ -187,7 +199,8 @@ def measure_all(
     numbers = {name: number for number, name in enumerate(sources)}
     answers: dict[str, Answers] = {}
     models: dict[str, ModelForgetting] = {}
-    for name, source in sources.items():
+    for name in starts_first(starts) or sources:
+        source = sources[name]
         opened = once(lambda source=source: Loaded(*load_source(source)))  # type: ignore[misc]
         folder = work / f"{numbers[name]:03}"
         answers[name] = ask(name, opened, questions, settings, folder, on_progress)
@@ -208,7 +221,7 @@ def measure_all(
             plain_text=figures["plain_text"],
             cost=answers[name].cost,
         )
-    return {"models": models, "settings": settings}
+    return {"models": {name: models[name] for name in sources}, "settings": settings}
 
 
 def once(make: Callable[[], Loaded]) -> Callable[[], Loaded]:

@@ -91,7 +91,7 @@ def check_sweep(sweep: Sweep) -> None:
         raise UsageError(f"'{both[0]}' is varied, and cannot be set for all trials too; leave out --{both[0]}")
     if recipe.values.get("adapter_name_or_path") and (kept := sorted(SHAPE.keys() & sweep.space.keys())):
         raise UsageError(f"'{kept[0]}' cannot be varied: the recipe starts from an adapter, which keeps its own")
-    split = str(recipe.values.get("dataset_test_split", "validation"))
+    split = split_of(recipe)
     if split.startswith("test"):
         raise UsageError(f"settings are not chosen on '{split}'; set dataset_test_split to validation")
     if str(recipe.values.get("eval_strategy", "no")) == "no":
@@ -100,6 +100,11 @@ def check_sweep(sweep: Sweep) -> None:
     for place in range(max(map(len, choices.values()))):
         values = {key: given[place % len(given)] for key, given in choices.items()}
         check_recipe(load_recipe(sweep.recipe, [*sweep.words, *override_words(values)]))
+
+
+def split_of(recipe: Recipe) -> str:
+    """The split on which a recipe's trials are compared; TRL's default is `test`."""
+    return str(recipe.values.get("dataset_test_split") or "test")
 
 
 def search(sweep: Sweep, out: Path, on_progress: OnProgress | None = None) -> SweepRecord:
@@ -271,7 +276,7 @@ def record_of(sweep: Sweep, recipe: Recipe, study: "optuna.Study") -> SweepRecor
         space={key: list(allowed) for key, allowed in sweep.space.items()},
         budget=sweep.budget,
         outcome=sweep.outcome,
-        split=str(recipe.values.get("dataset_test_split", "validation")),
+        split=split_of(recipe),
         mazes=recipe.values.get("eval_limit"),
         seed=sweep.seed,
         jobs=sweep.jobs,

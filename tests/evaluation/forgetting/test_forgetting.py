@@ -15,7 +15,7 @@ from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.forgetting import run
 from ascii_maze.evaluation.forgetting.divergence import divergences, most_likely
 from ascii_maze.evaluation.forgetting.questions import Said, are_choices, habits, mazes_with_loops, shortest_walks
-from ascii_maze.evaluation.forgetting.run import Options, measure_forgetting
+from ascii_maze.evaluation.forgetting.run import Options, measure_forgetting, starts_first
 from ascii_maze.evaluation.forgetting.tables import HEADER, cells
 from ascii_maze.mazes.prompts import PLAIN, prompt_messages
 from ascii_maze.metrics.path_validity.maze import Maze
@@ -259,10 +259,17 @@ def test_an_interrupted_one_asks_what_is_missing_and_ends_with_the_same_figures(
     assert pyarrow.parquet.read_table(tmp_path / "out" / "answers.parquet").to_pylist() == answers
 
 
+def test_a_model_may_be_named_before_its_start():
+    assert starts_first({"grpo": "sft", "sft": "base"}) == ["base", "sft", "grpo"]
+
+
 def test_what_cannot_be_measured_is_one_line(hard, dataset, tmp_path):
     for starts in ({"sft": "nobody"}, {"sft": "sft"}, {"nobody": "base"}):
         with pytest.raises(UsageError, match="expected the names of two of the models"):
             measure_forgetting({"base": "tiny", "sft": "tiny"}, starts, str(hard), ["test"], tmp_path / "out")
+    models = {"base": "tiny", "sft": "tiny", "grpo": "tiny"}
+    with pytest.raises(UsageError, match=r"--start: (sft|grpo) started from (sft|grpo) started from "):
+        measure_forgetting(models, {"sft": "grpo", "grpo": "sft"}, str(hard), ["test"], tmp_path / "out")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "forgetting.json").write_text("{}")
     with pytest.raises(UsageError, match=r"forgetting\.json was not written by ascii-maze and would be lost"):

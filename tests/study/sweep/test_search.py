@@ -232,3 +232,12 @@ def test_two_real_trials(dataset, tmp_path):
         assert (tmp_path / "out" / f"trial-{number}" / "adapter_model.safetensors").is_file()
         resolved = (tmp_path / "out" / f"trial-{number}" / "recipe.yaml").read_text()
         assert f"lora_r: {trial['settings']['lora_r']}" in resolved
+
+
+def test_a_recipe_that_does_not_name_a_split_is_compared_on_trl_s(tmp_path):
+    """Which is `test`."""
+    assert load_recipe("recipes/tiny/sft.yaml").values["dataset_test_split"] == "validation"
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(f"extends: {Path('recipes/tiny/sft.yaml').resolve()}\ndataset_test_split: null\n")
+    with pytest.raises(UsageError, match="not chosen on 'test'"):
+        check_sweep(a_sweep(recipe=str(recipe)))
