@@ -78,6 +78,7 @@ def write_report(
             load_plain = partial(load_unquantised, models, first) if settings["loaded"]["quantisation"] else None
             measured = measure(models, rows, settings, scratch / "activations", on_progress, starts, load_plain)
             measured.results["missing"] |= unknown
+            del models, load_plain  # figures take memory too
             draw_report(*measured, scratch / "report", on_progress, options.language)
             publish(scratch / "report", out)
     return measured.results
