@@ -183,7 +183,7 @@ def measure(trainer, steps: int) -> Measured:
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     trainer.train()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     if torch.cuda.is_available():
         peak = torch.cuda.max_memory_allocated() / 1e9
     return Measured(counted["tokens"] / watch.seconds, watch.seconds / steps, peak)

@@ -100,7 +100,7 @@ from ascii_maze.mri.run import write_report
 base, adapters, dataset, limit, out = json.loads(sys.argv[1])
 last, stages = [time.perf_counter(), time.process_time(), 0], {}
 def on_progress(what, done, total):
-    now = [time.perf_counter(), time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]
+    now = [time.perf_counter(), time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9]
     stages[what] = [one + after - before for one, after, before in zip(stages.get(what, [0, 0, 0]), now, last)]
     last[:] = now
     print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)
@@ -144,7 +144,7 @@ def measure_extraction(prompts: int, rounds: int, sizes: list[str]) -> None:
     slow, large = medians["llm-mri"]
     for way, (seconds, peak) in medians.items():
         speed = f"{seconds:.1f} | {prompts / seconds:,.0f} | {slow / seconds:.2f}"
-        print(f"| {way} | {speed} | {peak / 1e3:,.0f} | {peak / large:.2f} |")
+        print(f"| {way} | {speed} | {peak * 1024 / 1e6:,.0f} | {peak / large:.2f} |")
 
 
 def measure_report(mazes: int, base: str, adapters: dict[str, str], random: int) -> None:
@@ -167,7 +167,7 @@ def measure_report(mazes: int, base: str, adapters: dict[str, str], random: int)
     print("| stage | seconds | CPU seconds | raises the peak by, GB |\n|---|---|---|---|")
     for name, (seconds, busy, more) in {**rows, "total": [sum(column) for column in zip(*rows.values())]}.items():
         print(f"| {name} | {seconds:.0f} | {busy:.0f} | {more:.1f} |")
-    print(f"\n{base} and {len(adapters)} adapters on {mazes} mazes; peak {peak / 1e6:.1f} GB")
+    print(f"\n{base} and {len(adapters)} adapters on {mazes} mazes; peak {peak * 1024 / 1e9:.1f} GB")
 
 
 def main() -> None:

@@ -185,7 +185,7 @@ def measure_steps(method: str, options: argparse.Namespace, dataset: Path, folde
     for way in ways:
         ratios = [median(a / b for a, b in zip(seconds[ways[0]], seconds[way])) for seconds in (clock, processor)]
         apart = max(abs(a - b) / (abs(a) or 1.0) for a, b in zip(losses[ways[0]], losses[way]))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
         print(
             f"| {method} | {way} | {median(clock[way]):.1f} | {ratios[0]:.2f} | {median(processor[way]):.1f} | "
             f"{ratios[1]:.2f} | {apart:.0e} | {peak:.1f} |",

@@ -51,7 +51,7 @@ def test_a_finding_is_worded_as_its_page_says(verdict):
 
 def test_the_page_says_of_one_seed_what_the_findings_say():
     claim = "these runs and not the methods"
-    assert claim in findings([{**CONTRAST, "seeds": [0]}], 0.05)[1]
+    assert claim in findings([{**CONTRAST, "seeds": [0]}], 1, 0.05)[1]
     assert claim in " ".join((ROOT / PAGES / "compare.md").read_text().split())
 
 

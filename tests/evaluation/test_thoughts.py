@@ -76,7 +76,7 @@ def test_a_report_without_thoughts_says_nothing_of_them(dataset, tmp_path):
     assert "Thoughts" not in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
-def characters(text, add_special_tokens):
+def characters(text, add_special_tokens, verbose):
     """A tokenizer of one token per character."""
     assert not add_special_tokens
     return {"input_ids": list(text)}
