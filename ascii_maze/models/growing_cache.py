@@ -4,6 +4,8 @@ The layers of transformers' `DynamicCache` copy everything they hold for each ne
 prompts that takes longer than the model itself.
 """
 
+from typing import Any
+
 import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
@@ -13,6 +15,9 @@ SPARE = 32  # tokens for which there is memory ahead of time
 
 class GrowingLayer(DynamicLayer):
     """A `DynamicLayer` that appends in place. With gradients, which need what was there before, it copies."""
+
+    keys: Any
+    values: Any
 
     def update(self, key_states, value_states, *args, **kwargs):
         """Append, and return all keys and values."""
