@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 else:
     _Trainer = object
 
-TOOL_MASK = (
-    2  # of what TRL's `_generate` returns: for each rollout, 0 for every token of the environment, 1 for others
-)
+# The place in what TRL's `_generate` returns: for each rollout, 0 for every token of the environment, 1 for others.
+TOOL_MASK = 2
 
 
 def turn_by_turn(trainer_class: type) -> type:
