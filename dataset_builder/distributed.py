@@ -13,12 +13,10 @@ folder. All ranks must see `--out` and the logs: one file system, or for Hugging
 benchmarks/BUILD.md has the cost of a billion rows.
 """
 
-import hashlib
-import json
 import shlex
 import sys
+import uuid
 from collections.abc import Callable
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -28,20 +26,20 @@ from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, Slurm
 from datatrove.pipeline.base import PipelineStep
 
 from ascii_maze.errors import AsciiMazeError, UsageError, one_line, printable
-from ascii_maze.files import output_folder
+from ascii_maze.files import output_folder, write_text
 
 from .build import begin, finish, hash_jobs, hash_mazes, plan, write_part
 from .choose import check_mazes, parts
 from .config import BuildConfig, load_config
 from .schema import RECORD
-from .staging import complete_record, record_of
+from .staging import complete_record, record_of, staging_folder
 
 MOUNT = "/data"
 
 
 def plan_rank(config: BuildConfig, out: Path, rank: int, world_size: int) -> None:
     """Stage 1, one rank."""
-    with output_folder(out):
+    with output_folder(out, wait=True):
         if not begin(config, out):
             plan(config, out)
 
@@ -95,12 +93,12 @@ def chain(
     """The executors of all stages, each depending on the one before; returns the last.
 
     Args:
-        logs: datatrove's folder; each config has its own subfolder.
+        logs: datatrove's folder; each attempt at a build has its own subfolder for each number of tasks.
         tasks: ranks of the hash and write stages; the others have one.
         options: additional arguments of `executor`.
         local: the ranks that this machine runs, where several run `LocalPipelineExecutor` on a shared folder.
     """
-    key = hashlib.sha256(json.dumps(asdict(config)).encode()).hexdigest()[:12]
+    key = f"{attempt_of(config, out)}-{tasks}"
     last = None
     for name, work in STAGES:
         ranks = tasks if name in ("hash", "write") else 1
@@ -118,6 +116,19 @@ def chain(
             **mine,
         )
     return last
+
+
+def attempt_of(config: BuildConfig, out: Path) -> str:
+    """The name of the attempt at this build that is under way in `out`, or of a new one; all machines get the same.
+
+    It is lost with the unfinished build, so datatrove never takes stages for done whose files are gone.
+    """
+    path = staging_folder(config, out) / "attempt"
+    if not path.is_file():
+        with output_folder(out, wait=True):
+            if not path.is_file():
+                write_text(path, uuid.uuid4().hex[:12])
+    return path.read_text(encoding="utf-8")
 
 
 def launch_jobs(words: list[str], machines: int, tasks: int, bucket: str, flavor: str, image: str) -> list[str]:
@@ -163,8 +174,13 @@ def main(
     """Build a dataset on many processes or machines; the same bytes as `ascii-maze build`."""
     chosen = load_config(config, seed, limit)
     # A problem with the folder is reported here, not in the logs of a rank.
-    if record_of(chosen, out) and not complete_record(chosen, out):
-        raise UsageError(f"{out} lacks a file of its dataset; `ascii-maze build {config}` makes it again")
+    if record_of(chosen, out):
+        if not complete_record(chosen, out):
+            raise UsageError(f"{out} lacks a file of its dataset; `ascii-maze build {config}` makes it again")
+        print(printable(f"{shlex.quote(str(out))}: built"))
+        return
+    if machines > tasks:
+        raise UsageError(f"--machines is {machines}, and there are {tasks} tasks for them; raise --tasks")
     logs = logs or out.with_name(f"{out.name}-logs")
     options = dict(_option(word) for word in option or [])
     if executor == "jobs":
@@ -182,8 +198,10 @@ def main(
     if local is not None:
         check_mazes(chosen, 1)
     chain(chosen, out, logs, tasks, kinds[executor], options, local).run()
-    state = "built" if (out / RECORD).is_file() else f"under way; see {logs}"
-    print(printable(f"{shlex.quote(str(out))}: {state}"))
+    built = (out / RECORD).is_file()
+    if local == range(tasks) and not built:
+        raise AsciiMazeError(f"{out} is not complete; see {logs}")
+    print(printable(f"{shlex.quote(str(out))}: {'built' if built else f'under way; see {logs}'}"))
 
 
 def _option(word: str) -> tuple[str, str | int]:

@@ -24,7 +24,7 @@ from ascii_maze.terminal import OnProgress
 
 from .build import begin, write_table
 from .config import BuildConfig
-from .rows import FACTS
+from .rows import facts_of
 from .schema import BuildRecord, PreferencesSource
 from .staging import publish, record_of, remove_leftovers, short_hash, staged_dataset
 
@@ -130,7 +130,7 @@ def _pairs(
         values = [[{"role": "assistant", "content": getattr(pair, key)}] for pair in pairs]
         columns[key] = pyarrow.array(values, messages)
     columns["rejected_kind"] = pyarrow.array([pair.kind for pair in pairs], pyarrow.string())
-    return pyarrow.table({**columns, **{name: facts[name] for name in FACTS}})
+    return pyarrow.table({**columns, **{name: facts[name] for name in facts_of(config)}})
 
 
 def _ask(rows: list[dict], walker: tuple, decoding: Decoding, on_progress: Callable[[int], None]) -> list[Pair]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import printable
+from ..errors import UsageError, printable
 from ..terminal import progress, resumable
 from .options import ChatTemplate, Json, Thinking, ThinkingTokens, chat_of, path_option
 from .push import push_plan, pushed_lines
@@ -34,7 +34,9 @@ def build(
     preferences_from: Annotated[
         str | None, typer.Option(help="Model whose sampled answers form the pairs of config `preference`.")
     ] = None,
-    samples: Annotated[int, typer.Option(min=2, help="Answers sampled from that model per maze.")] = 8,
+    samples: Annotated[
+        int | None, typer.Option(min=2, help="Answers sampled from that model per maze; default: 8.")
+    ] = None,
     chat_template: ChatTemplate = None,
     thinking: Thinking = None,
     thinking_tokens: ThinkingTokens = None,
@@ -46,6 +48,16 @@ def build(
     """Build the dataset: mazes in disjoint splits, as parquet files with a card."""
     from dataset_builder.config import load_config, quotas
 
+    if public and not push:
+        raise UsageError("--public is for --push ORG/NAME; give it, or leave --public out")
+    asking = {
+        "samples": samples,
+        "chat-template": chat_template,
+        "thinking": thinking,
+        "thinking-tokens": thinking_tokens,
+    }
+    if unused := [name for name, value in asking.items() if value is not None and not preferences_from]:
+        raise UsageError(f"--{unused[0]} is for --preferences-from MODEL; give it, or leave --{unused[0]} out")
     chosen = load_config(config, seed, limit)
     if dry_run:
         plan = [{**quota._asdict(), "kind": quota.kind._asdict()} for quota in quotas(chosen)]
@@ -57,6 +69,11 @@ def build(
 
     from ..hub import check_target, plan_push
 
+    if preferences_from:  # a wrong name is reported before the build, not after it
+        from ..models.sources import find_named
+
+        chat = chat_of(chat_template, thinking, thinking_tokens)
+        find_named(preferences_from)
     if push:
         check_target("dataset", push, public)  # fail on a missing login before the build, not after it
     with progress(quiet=as_json) as on_progress, resumable():
@@ -64,11 +81,10 @@ def build(
         if preferences_from:
             from ..launch import prepare_process
 
-            chat = chat_of(chat_template, thinking, thinking_tokens)
             prepare_process()
             from dataset_builder.on_policy import replace_preferences
 
-            record = replace_preferences(chosen, out, preferences_from, samples, on_progress, chat)
+            record = replace_preferences(chosen, out, preferences_from, samples or 8, on_progress, chat)
     pushed = push_plan(plan_push("dataset", out, push, public=public), as_json) if push else None
     if as_json:
         print(json.dumps({**record, **({"pushed": pushed} if push else {})}))

@@ -29,7 +29,10 @@ Thinking = Annotated[
     ),
 ]
 ThinkingTokens = Annotated[
-    int | None, typer.Option(min=1, help="Token limit of a thought, in addition to the answer's; default: 1,024.")
+    int | None,
+    typer.Option(
+        min=1, help="Token limit of a thought, if the model thinks, in addition to the answer's; default: 1,024."
+    ),
 ]
 
 

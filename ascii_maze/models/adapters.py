@@ -64,7 +64,7 @@ def put_adapter(model, source, name: str = "default", trainable: bool = False):
     config, what = source.adapter, f"the adapter '{source.name}' does not fit '{source.model_args.model_name_or_path}'"
     folder, weights = read_weights(source.name, source.revision)
     ranks = [weight.shape[0] for key, weight in weights.items() if "lora_A" in key or "lora_embedding_A" in key]
-    if config.peft_type == "LORA" and config.r > max(ranks, default=0):
+    if config.peft_type == "LORA" and not config.rank_pattern and config.r > max(ranks, default=0):
         raise ModelError(f"{what}: r is {config.r} in {CONFIG}, and its weights are of rank {max(ranks, default=0)}")
     before = model.get_base_model() if isinstance(model, PeftModel) else model
     resolve_patterns(config, [key for key, _ in before.named_modules() if key], source.name)
@@ -80,7 +80,7 @@ def put_adapter(model, source, name: str = "default", trainable: bool = False):
     except KeyError as error:
         raise ModelError(f"{what}: {WEIGHTS} has no {error}") from error
     except Exception as error:  # PEFT and torch may raise anything on wrong shapes and modules
-        raise ModelError(f"{what}: {_mismatch(error)}") from error
+        raise ModelError(f"{what}: {mismatch(error)}") from error
     refuse_misfit(loaded, name, what, _base_weights(model, name, weights))
     return model
 
@@ -129,7 +129,7 @@ def grow_vocabulary(base, weights: dict, shared: bool = False) -> None:
     base.resize_token_embeddings(max(rows), mean_resizing=False)
 
 
-def _mismatch(error: Exception) -> str:
+def mismatch(error: Exception) -> str:
     """Torch's message about the first weight of a wrong shape, or the first line of any other error."""
     found = re.search(r"size mismatch for .*", str(error))
     return found[0] if found else f"{type(error).__name__}: {reason(error)}"

@@ -90,6 +90,8 @@ def _product(layer):
     base = layer.get_base_layer()
     if layer.disable_adapters:
         return base
+    if not isinstance(base, torch.nn.Linear):  # an embedding's matrices are elsewhere
+        return None
     names = [name for name in layer.active_adapters if name in getattr(layer, "lora_A", ())]
     if not names:
         return base

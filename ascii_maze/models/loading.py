@@ -4,8 +4,8 @@ from typing import Any
 
 from ..errors import UsageError, reason
 from ..references import is_on_hub
-from .adapter_config import CONFIG, ModelError, fetch, read_config
-from .adapters import put_adapter, read_weights, refuse_misfit
+from .adapter_config import CONFIG, ModelError, fetch, read_config, resolve_patterns
+from .adapters import mismatch, put_adapter, read_weights, refuse_misfit
 from .chat import AS_IT_IS, Chat, how_read, note_reading
 from .devices import this_device
 from .folding import fold_for_generation
@@ -184,10 +184,18 @@ def load_model_to_train(model_args, adapter: str | None, seed: int):
         policy.peft_config["default"].base_model_name_or_path = model.config.name_or_path
         return policy
     # A reward model: training continues from the policy's adapter, under a scalar head (Ouyang et al., 2022).
-    model = get_peft_model(model, get_peft_config(model_args))
+    config, modules = get_peft_config(model_args), [name for name, _ in model.named_modules() if name]
+    resolve_patterns(start.adapter, modules, start.name)
+    config.rank_pattern, config.alpha_pattern = start.adapter.rank_pattern, start.adapter.alpha_pattern
+    model = get_peft_model(model, config)
     heads = {name: weight for name, weight in get_peft_model_state_dict(model).items() if "lora_" not in name}
     _, weights = read_weights(start.name, start.revision)
-    refuse_misfit(set_peft_model_state_dict(model, {**heads, **weights}), "default", f"'{adapter}' does not fit")
+    what = f"the adapter '{adapter}' does not fit '{model_args.model_name_or_path}'"
+    try:
+        loaded = set_peft_model_state_dict(model, {**heads, **weights})
+    except RuntimeError as error:  # torch's, of shapes
+        raise ModelError(f"{what}: {mismatch(error)}") from error
+    refuse_misfit(loaded, "default", what)
     return model
 
 
@@ -261,9 +269,21 @@ def load_base(model_args):
         raise _cannot_load("model", model_args.model_name_or_path, error) from error
     check_whole(model, found, model_args.model_name_or_path, new_head=scores)
     keep_trainable_on_cpu(model)
+    generate_unmodified(model)
     if not scores and not torch.cuda.is_available():
         fold_for_generation(model)
     return model
+
+
+def generate_unmodified(model) -> None:
+    """Let a model generate from its own distribution: of the generation settings that came with it, which may penalise
+    repetitions (a path is nothing else) or turn the cache off, only the special tokens remain.
+    """
+    from transformers import GenerationConfig
+
+    if (config := getattr(model, "generation_config", None)) is not None:
+        names = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+        model.generation_config = GenerationConfig(**{name: getattr(config, name) for name in names})
 
 
 def check_whole(model, found: dict, name: str, new_head: bool = False) -> None:

@@ -1,6 +1,7 @@
 """The stages on datatrove's executors give the bytes of a plain build."""
 
 import os
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -45,6 +46,29 @@ def test_two_ranks_in_two_processes(plain, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("built")
     assert contents(tmp_path / "data") == plain
+
+
+def test_a_dataset_that_was_removed_is_built_again(plain, tmp_path):
+    """Datatrove's logs, which have every rank as completed, stay."""
+    out = tmp_path / "data"
+    for words in ((), ("--tasks", "3"), ()):
+        done = run_module(out, *words)
+        assert (done.returncode, done.stdout.strip()) == (0, f"{out}: built")
+        assert contents(out) == plain
+        shutil.rmtree(out)
+    assert run_module(out).returncode == 0
+    assert run_module(out).stdout.strip() == f"{out}: built"  # without running anything
+    assert contents(out) == plain
+
+
+def test_another_number_of_tasks_completes_an_interrupted_build(plain, tmp_path):
+    config, out = load_config("demo", limit=60), tmp_path / "data"
+    distributed.plan_rank(config, out, 0, 1)
+    logs = tmp_path / "data-logs" / f"{distributed.attempt_of(config, out)}-4" / "hash" / "completions"
+    logs.mkdir(parents=True)
+    (logs / "00000").touch()
+    assert run_module(out).stdout.strip() == f"{out}: built"
+    assert contents(out) == plain
 
 
 def test_two_machines_on_one_folder_as_hugging_face_jobs_start_them(plain, tmp_path, monkeypatch):
@@ -132,6 +156,7 @@ def test_slurm(plain, tmp_path):
     [
         ({"executor": "kubernetes"}, "unknown executor 'kubernetes'; expected one of local, slurm, ray, jobs"),
         ({"executor": "jobs"}, "needs --bucket ORG/NAME, and an --out under /data"),
+        ({"machines": 3}, "--machines is 3, and there are 2 tasks"),
         ({"option": ["partition"]}, "--option partition: expected KEY=VALUE"),
     ],
 )

@@ -7,7 +7,7 @@ from ascii_maze import Maze, score_path
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.mazes.failures import failure_of
 from dataset_builder.build import build
-from dataset_builder.config import BuildConfig
+from dataset_builder.config import BuildConfig, load_config
 from dataset_builder.on_policy import best_and_worse, quality, replace_preferences
 
 MAZE = Maze.from_ascii("#######\n#S    #\n# ### #\n# #  G#\n#######")
@@ -64,6 +64,15 @@ def test_pairs_of_a_models_own_answers(tmp_path, monkeypatch):
     monkeypatch.setattr("ascii_maze.models.loading.load_source", lambda source: pytest.fail("asked again"))
     with pytest.raises(pytest.fail.Exception, match="asked again"):
         replace_preferences(CONFIG, out, "tiny", 4, lambda *_: None)
+
+
+def test_pairs_keep_every_fact_of_their_mazes(tmp_path):
+    """`solved_by` too, by which strata are chosen."""
+    build(config := load_config("demo", limit=20), tmp_path / "data")
+    before = datasets.load_dataset(str(tmp_path / "data"), "preference", split="train").column_names
+    replace_preferences(config, tmp_path / "data", "tiny", 2, lambda *_: None)
+    assert datasets.load_dataset(str(tmp_path / "data"), "preference", split="train").column_names == before
+    assert "solved_by" in before
 
 
 def test_a_model_that_cannot_be_loaded_costs_nothing(tmp_path):

@@ -56,3 +56,23 @@ def test_dropout_is_not_folded_away(walker):
     torch.manual_seed(1)
     with torch.no_grad():
         assert torch.equal(model(**tokens).logits, inside)
+
+
+@pytest.mark.parametrize("modules", [["embed_tokens"], ["embed_tokens", "q_proj"]])
+def test_an_adapter_on_the_embedding_is_not_left_out(modules):
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from trl import ModelConfig
+
+    from ascii_maze.models.loading import load_base
+
+    torch.manual_seed(0)
+    base = load_base(ModelConfig(model_name_or_path="tiny", dtype="float32"))
+    model = get_peft_model(base, LoraConfig(r=4, target_modules=modules, init_lora_weights=False)).eval()
+    tokens = torch.arange(5, 25)[None]
+    with torch.inference_mode():
+        beside = model(input_ids=tokens).logits
+        with model.disable_adapter():
+            assert not torch.allclose(model(input_ids=tokens).logits, beside, atol=0.1)
+        with folded(model):
+            torch.testing.assert_close(model(input_ids=tokens).logits, beside, rtol=1e-4, atol=1e-4)

@@ -1,3 +1,4 @@
+import json
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -230,3 +231,42 @@ def test_a_batch_size_of_0_is_as_many_as_fit(dataset, monkeypatch):
     assert generation.complete(None, tokenizer, prompts, 50, GREEDY._replace(batch_size=0)) == 2
     longest = max(len(tokenizer(render_prompt(tokenizer, prompt))["input_ids"]) for prompt in prompts)
     assert asked == [longest + 50]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"repetition_penalty": 1.3, "do_sample": True, "temperature": 0.2},
+        {"no_repeat_ngram_size": 2, "min_p": 0.9, "typical_p": 0.1},
+        {"suppress_tokens": [6, 7, 8, 9], "max_length": 20},
+        {"num_beams": 3, "length_penalty": 5.0},
+        {"use_cache": False},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_settings_that_come_with_a_model_do_not_change_its_answers(dataset, tmp_path, settings):
+    """Qwen2.5-0.5B-Instruct comes with a repetition_penalty of 1.1, and a path is nothing but repetitions."""
+    model, tokenizer = load_model("tiny")
+    prompts = [row["prompt"] for row in load_mazes(str(dataset), "test", 4)]
+    decodings = (GREEDY, Decoding(2, 1.0, 3))
+    plain = [generation.complete(model, tokenizer, prompts, 12, decoding) for decoding in decodings]
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    path = tmp_path / "generation_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
+    changed, _ = load_model(str(tmp_path))
+    assert [generation.complete(changed, tokenizer, prompts, 12, decoding) for decoding in decodings] == plain
+
+
+def test_a_model_whose_config_turns_the_cache_off_answers_alike(dataset, tmp_path):
+    """As one that was saved after training with gradient checkpointing."""
+    model, tokenizer = load_model("tiny")
+    prompts = [row["prompt"] for row in load_mazes(str(dataset), "test", 4)]
+    plain = generation.complete(model, tokenizer, prompts, 12, GREEDY)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "generation_config.json").unlink()
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "use_cache": False}))
+    changed, _ = load_model(str(tmp_path))
+    assert generation.complete(changed, tokenizer, prompts, 12, GREEDY) == plain

@@ -123,3 +123,35 @@ def test_a_tokenizer_without_chat_template_is_refused(tmp_path):
     tokenizer.save_pretrained(tmp_path)
     with pytest.raises(UsageError, match="has no chat template; give --chat-template plain"):
         load_tokenizer(str(tmp_path))
+
+
+@pytest.mark.parametrize("patterns", [{"rank_pattern": {"q_proj": 2, "v_proj": 3}}, {"alpha_pattern": {"q_proj": 64}}])
+def test_an_adapter_with_ranks_of_its_own_is_read_and_starts_a_reward_model(tmp_path, patterns):
+    """Also if no layer has the rank of the config."""
+    modules = [*patterns.get("rank_pattern", ["q_proj", "v_proj"])]
+    shape = {"r": 4, "lora_alpha": 8, "target_modules": modules, "task_type": "CAUSAL_LM", **patterns}
+    base = load_base(ModelConfig(model_name_or_path="tiny", dtype="float32"))
+    base.name_or_path = "tiny"
+    policy = get_peft_model(base, LoraConfig(init_lora_weights=False, **shape))
+    policy.peft_config["default"].base_model_name_or_path = "tiny"
+    policy.save_pretrained(tmp_path)
+    load_tokenizer("tiny").save_pretrained(tmp_path)
+    tokens = torch.arange(5, 25)[None]
+    loaded, _ = load_model(str(tmp_path))
+    torch.testing.assert_close(loaded(input_ids=tokens).logits, policy.eval()(input_ids=tokens).logits)
+    args = ModelConfig(
+        model_name_or_path="tiny",
+        dtype="float32",
+        use_peft=True,
+        lora_r=4,
+        lora_alpha=8,
+        lora_target_modules=modules,
+        lora_task_type="SEQ_CLS",
+    )
+    reward = load_model_to_train(args, str(tmp_path), seed=0)
+    layers = {name: layer for name, layer in reward.named_modules() if hasattr(layer, "lora_A")}
+    assert layers
+    for name, layer in layers.items():
+        of_policy = policy.get_submodule(name)
+        assert layer.scaling == of_policy.scaling
+        assert torch.equal(layer.lora_A["default"].weight, of_policy.lora_A["default"].weight)

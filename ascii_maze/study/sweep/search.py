@@ -9,6 +9,7 @@ settings.
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 SEARCH, STORAGE = "search", "trials.db"  # a folder, and in it Optuna's file
 RANDOM = 5  # trials before the estimator proposes
 OnProgress = Callable[[list[Progress]], None]
-SETTINGS = "settings"  # of the sweep, in Optuna's storage
+SETTINGS, JOBS = "settings", "jobs"  # of the sweep, in Optuna's storage
 
 
 @dataclass(frozen=True)
@@ -145,10 +146,9 @@ def _search(sweep: Sweep, out: Path, on_progress: OnProgress | None) -> SweepRec
         record = record_of(sweep, recipe, study)
         write_report(record, out)
         if ran and record["best"] is None:  # earlier failures have been reported already
-            failed = ran[0]
-            raise AsciiMazeError(
-                f"{failed.stage.name} failed: {failed.note}; see {out}/stages/{failed.stage.name}.log"
-            )
+            failed = record["trials"][numbers[stages.index(ran[0].stage)]]
+            name = ran[0].stage.name
+            raise AsciiMazeError(f"{name} failed: {failed['note']}; see {out}/stages/{name}.log")
     return record
 
 
@@ -197,7 +197,10 @@ def _open(sweep: Sweep, out: Path) -> "optuna.Study":
         raise AsciiMazeError(f"{file} cannot be used: {' '.join(str(error).split())[:120]}") from error
     if study.user_attrs.setdefault(SETTINGS, identity) != identity:
         raise UsageError(f"{out} holds a sweep of another recipe, space, budget, seed or dataset; give another --out")
+    if (jobs := study.user_attrs.setdefault(JOBS, sweep.jobs)) != sweep.jobs:
+        raise UsageError(f"{out} holds a sweep with --jobs {jobs}, by which trials are proposed; give --jobs {jobs}")
     study.set_user_attr(SETTINGS, identity)
+    study.set_user_attr(JOBS, sweep.jobs)
     if not study.trials and holds(sweep.space, recipe.values):
         study.enqueue_trial({key: recipe.values[key] for key in sweep.space})
     return study
@@ -233,10 +236,12 @@ def _tell(study: "optuna.Study", trial, mine: Progress, out: Path, outcome: str)
     if mine.finished:
         metrics = read_metrics(out / mine.stage.product.parent)
         value, tokens, note = last_outcome(metrics, outcome), spent(metrics).tokens, ""
+        if not math.isfinite(value):
+            value, note = None, f"its {outcome} is {value}"
     running = Trial(study, trial._trial_id)
     for key, figure in {"tokens": tokens, "seconds": round(mine.seconds, 3), "note": note}.items():
         running.set_user_attr(key, figure)
-    study.tell(trial.number, value, TrialState.COMPLETE if mine.finished else TrialState.FAIL)
+    study.tell(trial.number, value, TrialState.FAIL if value is None else TrialState.COMPLETE)
 
 
 def last_outcome(metrics: RunMetrics, outcome: str) -> float:

@@ -130,6 +130,30 @@ def test_a_sweep_whose_first_trial_failed_goes_on_with_the_second(trained, tmp_p
     assert record["best"] in (1, 2)
 
 
+@pytest.mark.parametrize("outcome", [float("nan"), float("inf")])
+def test_a_trial_whose_outcome_is_no_number_has_failed(trained, tmp_path, monkeypatch, outcome):
+    run = module.run_stages
+
+    def diverged(stages, out, on_progress=None, jobs=1):
+        done = run(stages, out, on_progress, jobs)
+        if stages[0].name == "trial-2":
+            write_metrics(out / "trial-2", metrics_of(outcome))
+        return done
+
+    monkeypatch.setattr(module, "run_stages", diverged)
+    record = search(a_sweep(trials=4), tmp_path / "out")
+    assert [trial["state"] for trial in record["trials"]].count("fail") >= 1
+    assert record["trials"][2]["note"] == f"its optimal is {outcome}"
+    assert record["best"] != 2
+    assert search(a_sweep(trials=4), tmp_path / "out") == record
+
+
+def test_a_sweep_goes_on_with_as_many_jobs_as_it_began_with(trained, tmp_path):
+    search(a_sweep(trials=3, jobs=3), tmp_path / "out")
+    with pytest.raises(UsageError, match="a sweep with --jobs 3, by which trials are proposed; give --jobs 3"):
+        search(a_sweep(trials=6, jobs=2), tmp_path / "out")
+
+
 def test_more_trials_go_on_and_fewer_are_a_part(trained, tmp_path):
     few = search(a_sweep(trials=3), tmp_path / "out")
     more = search(a_sweep(trials=5), tmp_path / "out")
