@@ -2,12 +2,12 @@
 
     python benchmarks/stepwise.py                                               # the embedded model, three seeds
     python benchmarks/stepwise.py --base HuggingFaceTB/SmolLM2-135M-Instruct    # another base and SFT, one seed
-    python benchmarks/stepwise.py --runs sft sft_steps sft_window --jobs 3      # some of the runs, such as on a GPU
+    python benchmarks/stepwise.py --runs sft sft_local sft_window --jobs 3      # some of the runs, such as on a GPU
     python benchmarks/stepwise.py --plan                                        # what remains, with estimates
 
 Writes benchmarks/STEPWISE.md, with a section for each base. Finished runs are skipped; interrupted runs and
-evaluations resume. Of the recipes only the seed, the folders and the observation are set; for bases other than the
-embedded one also the base and a budget. SFT is not evaluated during training, on which its weights do not depend.
+evaluations resume. Of the recipes only the seed, the folders and the observation are set; the budget, where a rollout
+is many turns; and for bases other than the embedded one also the base. SFT is not evaluated during training, on which its weights do not depend.
 With `--jobs 2` two runs or evaluations share the cores.
 """
 
@@ -78,7 +78,10 @@ def build(dataset: Path) -> None:
 def train(plan: Plan, seed: int, name: str, dataset: Path) -> None:
     """Run one training."""
     run, folder = plan.runs[name], plan.folder / f"seed-{seed}"
-    words = {"seed": seed, "dataset_name": dataset, "output_dir": folder / name, **plan.overrides}
+    words = {"seed": seed, "dataset_name": dataset, "output_dir": folder / name}
+    if run.budget:
+        words["budget"] = run.budget
+    words |= plan.overrides
     if run.seen:
         words["stepwise"] = run.seen
     if run.start:

@@ -87,7 +87,11 @@ def paired(one: dict[str, bool], other: dict[str, bool]) -> tuple[int, int, floa
 
 def pairs_of(plan: Plan) -> Iterator[str]:
     """Rows of the table of paired tests, seed by seed."""
-    compared = ((ONCE, "sft", "local", "sft_steps"), ("local", "sft_steps", "local", "grpo_steps"))
+    compared = (
+        (ONCE, "sft", "full", "sft_steps"),
+        (ONCE, "sft", "local", "sft_local"),
+        ("full", "sft_steps", "full", "grpo_steps"),
+    )
     for way, one, other_way, other in compared:
         for seed in plan.seeds if other in plan.runs else ():
             folders = [
@@ -180,9 +184,10 @@ HEAD = """# One-shot paths and step-by-step rollouts
 
 - With `at once` a model sees the whole map and writes its whole path; otherwise it moves, and receives the observation
   named in the row.
-- `sft` is trained on whole paths, `sft_steps` and `sft_window` on rollouts of a depth-first explorer with
-  observations `local` and `window:2`; `grpo_steps` continues from `sft_steps`. The others are not models: rule-based
-  baselines that receive the same observations, and the shortest path.
+- `sft` is trained on whole paths, `sft_steps` briefly on shortest paths as rollouts with observation `full`, and
+  `grpo_steps` continues from it; `sft_local` and `sft_window` are trained on rollouts of a depth-first explorer with
+  observations `local` and `window:2`. The others are not models: rule-based baselines that receive the same
+  observations, and the shortest path.
 - A rollout reaches the goal if it ends on G; wall hits are allowed. The loop rate is the share of moves that repeat
   an earlier move from the same place. All are scored by the same scorer, on the same mazes. The base, which may use
   up all its moves, is evaluated on the first of them.

@@ -17,6 +17,7 @@ class Run(NamedTuple):
     Attributes:
         seen: its observation.
         start: the run whose adapter it starts from.
+        budget: instead of the recipe's, for the embedded model.
         minutes: on two cores, for the embedded model and another base.
         once: whether only the first seed makes it.
     """
@@ -24,22 +25,24 @@ class Run(NamedTuple):
     recipe: str
     seen: str | None = None
     start: str | None = None
+    budget: str | None = None
     minutes: tuple[float, float] = (0, 0)
     once: bool = False
 
 
 RUNS = {
     "sft": Run("sft", minutes=(1.5, 30)),
-    "sft_steps": Run("sft_steps", "local", minutes=(10, 40)),
-    "sft_window": Run("sft_steps", "window:2", minutes=(10, 40), once=True),
-    "grpo_steps": Run("grpo_steps", "local", "sft_steps", minutes=(6, 0)),
+    "sft_steps": Run("sft_steps", "full", minutes=(1, 0)),
+    "sft_local": Run("sft_steps", "local", budget="tokens=1000000", minutes=(10, 40), once=True),
+    "sft_window": Run("sft_steps", "window:2", budget="tokens=1000000", minutes=(10, 0), once=True),
+    "grpo_steps": Run("grpo_steps", "full", "sft_steps", minutes=(4, 0)),
 }
 # Models evaluated per observation. Minutes for 100 mazes of each split, and for all mazes of a base.
 EVALUATED = {
     ONCE: ("base", "sft"),
-    "full": ("base",),
+    "full": ("base", "sft_steps", "grpo_steps"),
     "window:2": ("base", "sft_window"),
-    "local": ("base", "sft_steps", "grpo_steps"),
+    "local": ("base", "sft_local"),
     "none": ("base",),
 }
 MINUTES, BASE_MINUTES = (0.5, 20), (4, 30)
@@ -118,6 +121,6 @@ def plan_of(options: argparse.Namespace) -> Plan:
     if options.base == TINY:
         runs = {name: run for name, run in RUNS.items() if name in options.runs}
         return Plan(TINY, folder, runs, options.seeds or [0, 1, 2], options.limit or 500, 100, tuple(EVALUATED), {})
-    runs = {name: RUNS[name] for name in ("sft", "sft_steps") if name in options.runs}
+    runs = {name: RUNS[name] for name in ("sft", "sft_local") if name in options.runs}
     overrides = {"model_name_or_path": options.base, "budget": options.budget}
     return Plan(options.base, folder, runs, options.seeds or [0], options.limit or 100, 20, (ONCE, "local"), overrides)
