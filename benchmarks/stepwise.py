@@ -7,8 +7,8 @@
 
 Writes benchmarks/STEPWISE.md, with a section for each base. Finished runs are skipped; interrupted runs and
 evaluations resume. Of the recipes only the seed, the folders and the observation are set; the budget, where a rollout
-is many turns; and for bases other than the embedded one also the base. SFT is not evaluated during training, on which its weights do not depend.
-With `--jobs 2` two runs or evaluations share the cores.
+is many turns; and for bases other than the embedded one also the base. SFT is not evaluated during training, on which
+its weights do not depend. With `--jobs 2` two runs or evaluations share the cores.
 """
 
 import argparse
