@@ -102,7 +102,7 @@ def _wrong_values(values: dict[str, Any]):
     if not is_number(values.get("lora_alpha", 8)):
         yield "lora_alpha", "expected a number"
     # AdaLoRA's has lists of what it has pruned.
-    if values.get("peft_type") == "LORA" and not is_mapping(values.get("rank_pattern"), is_count):
+    if values.get("peft_type") != "ADALORA" and not is_mapping(values.get("rank_pattern"), is_count):
         yield "rank_pattern", "expected a mapping of modules to whole numbers above 0"
     if not is_mapping(values.get("alpha_pattern"), is_number):
         yield "alpha_pattern", "expected a mapping of modules to numbers"

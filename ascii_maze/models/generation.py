@@ -326,7 +326,6 @@ def generate_tokens(
             past_key_values=cache,
             max_new_tokens=stage,
             pad_token_id=tokenizer.pad_token_id,
-            use_cache=True,  # whatever the model was trained with
             return_dict_in_generate=True,
             **decoding,
         )
