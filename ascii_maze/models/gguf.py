@@ -58,7 +58,7 @@ def unpack(file: Path) -> Path:
         ModelError: the package gguf is missing, or the file cannot be read.
         AsciiMazeError: the cache cannot be written.
     """
-    folder = cache_folder() / "dequantised" / _sha256(file)
+    folder = _unpacked(file)
     if not (folder / SOURCE).is_file():
         with output_folder(folder, wait=True):
             if not (folder / SOURCE).is_file():  # another process made it while this one waited
@@ -66,14 +66,32 @@ def unpack(file: Path) -> Path:
     return folder
 
 
+def check_unpackable(name: str) -> None:
+    """Check that a model that is a GGUF file can be read here, before anything else is loaded.
+
+    Raises:
+        ModelError: the package gguf is missing, and the cache does not have the file.
+        UsageError: as `identify_gguf`.
+    """
+    file = find_gguf(name)
+    if file is None:
+        return
+    from transformers.utils import is_gguf_available
+
+    if not is_gguf_available() and not (_unpacked(file) / SOURCE).is_file():
+        raise ModelError(f"'{file}' is a GGUF file, and the package gguf is missing or too old: {INSTALL}")
+
+
+def _unpacked(file: Path) -> Path:
+    return cache_folder() / "dequantised" / _sha256(file)
+
+
 def _dequantise(file: Path, folder: Path) -> None:
     """Write config, weights and tokenizer of a GGUF file as transformers saves them."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-    from transformers.utils import is_gguf_available
 
-    if not is_gguf_available():
-        raise ModelError(f"'{file}' is a GGUF file, and the package gguf is missing or too old: {INSTALL}")
+    check_unpackable(str(file))
     print(printable(f"dequantising {file} into {folder}, once"), file=sys.stderr, flush=True)
     try:
         model = AutoModelForCausalLM.from_pretrained(

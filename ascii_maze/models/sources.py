@@ -10,7 +10,7 @@ from ..references import HUB_FORM, Reference, find_reference, hub_answers
 from .adapter_config import CONFIG, ModelError, fetch, read_config
 from .chat import AS_IT_IS, Chat, reading_of
 from .devices import precision_for, this_device
-from .gguf import find_gguf, identify_gguf, in_words, unpack
+from .gguf import check_unpackable, find_gguf, identify_gguf, in_words, unpack
 from .packaged import say_once, stand_in
 
 TINY = Path(__file__).resolve().parents[1] / "tiny"
@@ -98,6 +98,7 @@ def find_named(name: str) -> Reference:
 
     Raises:
         UsageError: the name is not of a valid form.
+        ModelError: it is a GGUF file, which cannot be read here.
     """
     name = settle_name(name)
     reference = Reference("tiny") if name == "tiny" else find_reference(name)
@@ -107,6 +108,7 @@ def find_named(name: str) -> Reference:
         raise UsageError(f"'{name}' is not a folder; a model is one, or a .gguf file, {HUB_FORM}, or 'tiny'")
     if not reference.is_local and name != "tiny":
         hub_answers()
+    check_unpackable(name)
     return reference
 
 

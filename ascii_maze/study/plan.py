@@ -16,6 +16,7 @@ from dataset_builder.config import load_config
 
 from ..configuration import parse_weights
 from ..errors import UsageError
+from ..models.sources import find_named
 from ..recipe import Recipe, check_recipe, find_recipe, load_recipe, override_words
 from ..recipe.methods import METHODS
 from .launchers import ACCELERATE, launch_words
@@ -128,7 +129,9 @@ def check_recipes(study: Study) -> None:
 
     Raises:
         UsageError: a key that a recipe's method does not have, or a value of the wrong type.
+        AsciiMazeError: the base cannot be read here.
     """
+    find_named(study.base)
     words = override_words(study.overrides)
     for name, path in study.recipes.items():
         try:

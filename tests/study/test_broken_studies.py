@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ascii_maze.errors import UsageError
+from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.recipe.methods import METHODS
 from ascii_maze.study.plan import Stage, check_recipes, plan
 from ascii_maze.study.runner import run_stages
@@ -154,6 +154,15 @@ def test_a_broken_recipe_of_a_study_is_found_before_anything_runs(tmp_path):
         UsageError, match=r"'hot' cannot be trained: mine.yaml: unknown key 'learning_rat'; did you mean"
     ):
         check_recipes(study)
+
+
+def test_a_base_that_cannot_be_read_here_is_found_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASCII_MAZE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("transformers.utils.is_gguf_available", lambda: False)
+    base = tmp_path / "base.gguf"
+    base.write_bytes(b"GGUF")
+    with pytest.raises(AsciiMazeError, match=r"base.gguf' is a GGUF file, and the package gguf is missing or too old"):
+        check_recipes(load_study(written(tmp_path, {**GOOD, "base": str(base)})))
 
 
 def test_every_shipped_recipe_can_be_in_a_study_on_whatever_machine_plans_it(tmp_path, monkeypatch):
