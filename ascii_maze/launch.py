@@ -111,6 +111,8 @@ def silence_libraries() -> None:
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # ORPO; TRL is pinned to a minor version for it
     # It warns that an optional kernel package is missing, which affects only speed.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    # It warns of batches longer than the model's context, and counts their padding (models/turns.py).
+    logging.getLogger("transformers.generation.stopping_criteria").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 

@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ..errors import AsciiMazeError
 from ..mazes.baselines import open_positions
 from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..mazes.reasoning import longest_thought, wrap
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import opened_thought
 from .chat import count_tokens, how_read, read_answers, render_prompt, turn_ends
+from .loading import context_of
 from .shared_prefix import sharing
 from .turns import Memory, can_keep
 
@@ -130,15 +132,21 @@ def answer_mazes(
     Args:
         rows: `prompt` and `maze` of each.
         on_progress: called with the number of rows done.
-        max_new_tokens: `budget_for` these rows by default.
+        max_new_tokens: `budget_for` these rows by default, or as many as the model can still read after the prompts.
 
     Returns:
         The `decoding.samples` completions of each row.
+
+    Raises:
+        AsciiMazeError: as `check_context`.
     """
     if not rows:
         return []
     prompts = [row["prompt"] for row in rows]
     budget = max_new_tokens or budget_for(tokenizer, (row["maze"] for row in rows), prompts)
+    if max_new_tokens is None and (most := context_of(model)):
+        longest = max(count_tokens(tokenizer, render_prompt(tokenizer, prompt)) for prompt in prompts)
+        budget = min(budget, most - longest) if longest < most else budget
     return complete(model, tokenizer, prompts, budget, decoding, on_progress)
 
 
@@ -172,6 +180,9 @@ def complete(
 
     Returns:
         The `decoding.samples` completions of each prompt.
+
+    Raises:
+        AsciiMazeError: as `check_context`.
     """
     import torch
 
@@ -223,7 +234,8 @@ def _complete(
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]), reverse=True)
     completions: list[list[str]] = [[] for _ in texts]
     decoding = {**decoding, "eos_token_id": ends}
-    rows = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    rows = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+    check_context(model, max(map(len, rows), default=0), max_new_tokens)
     with torch.inference_mode(), sharing(model, rows, decoding.get("num_return_sequences", 1)):
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
@@ -247,6 +259,26 @@ def _complete(
             if on_progress:
                 on_progress(start + len(indices))
     return completions
+
+
+def check_context(model, longest: int, max_new_tokens: int) -> None:
+    """Check that prompts and answers are no longer than what a model reads; rotary positions beyond it would only give
+    worse answers.
+
+    Args:
+        longest: tokens of the longest prompt.
+
+    Raises:
+        AsciiMazeError: they are longer.
+    """
+    most = context_of(model)
+    if most is None or longest + max_new_tokens <= most:
+        return
+    remedy = "give a smaller --max-new-tokens, or" if longest < most else "take"
+    raise AsciiMazeError(
+        f"the model reads {most:,} tokens at most, the longest prompt has {longest:,}, and its answer may have "
+        f"{max_new_tokens:,}; {remedy} smaller mazes, or a model of more positions"
+    )
 
 
 def next_turns(

@@ -4,6 +4,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from ascii_maze.errors import AsciiMazeError
 from ascii_maze.models import engines, generation
 from ascii_maze.models.chat import render_prompt
 from ascii_maze.models.engines import load_engine
@@ -233,12 +234,32 @@ def test_a_batch_size_of_0_is_as_many_as_fit(dataset, monkeypatch):
     assert asked == [longest + 50]
 
 
+def test_what_a_model_cannot_read_is_refused_and_an_answer_has_the_room_that_is_left(dataset, monkeypatch):
+    """Rotary positions beyond the context raise nothing, and give worse answers."""
+    model, tokenizer = load_model("tiny")
+    rows = load_mazes(str(dataset), "test", 3)
+    longest = max(len(tokenizer(render_prompt(tokenizer, row["prompt"]))["input_ids"]) for row in rows)
+    monkeypatch.setattr(model.config, "max_position_embeddings", longest + 4)
+    prompts = [row["prompt"] for row in rows]
+    generation.complete(model, tokenizer, prompts, 4)
+    message = (
+        rf"reads {longest + 4} tokens at most, the longest prompt has {longest}, and its answer may have 5; give a"
+    )
+    with pytest.raises(AsciiMazeError, match=message):
+        generation.complete(model, tokenizer, prompts, 5)
+    answers = generation.answer_mazes(model, tokenizer, rows)
+    assert max(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for (text,) in answers) <= 4
+    monkeypatch.setattr(model.config, "max_position_embeddings", longest)
+    with pytest.raises(AsciiMazeError, match="take smaller mazes, or a model of more positions"):
+        generation.answer_mazes(model, tokenizer, rows)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
         {"repetition_penalty": 1.3, "do_sample": True, "temperature": 0.2},
         {"no_repeat_ngram_size": 2, "min_p": 0.9, "typical_p": 0.1},
-        {"suppress_tokens": [6, 7, 8, 9], "max_length": 20},
+        {"suppress_tokens": [11, 12, 13, 14], "max_length": 20},  # U, D, L and R
         {"num_beams": 3, "length_penalty": 5.0},
         {"use_cache": False},
     ],
