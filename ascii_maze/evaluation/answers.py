@@ -15,9 +15,9 @@ from ..mazes.prompts import format_answer
 from ..mazes.reasoning import check_thought
 from ..metrics.path_validity.lenient import score_lenient
 from ..metrics.path_validity.scoring import parse_moves, read_maze, score_path
+from ..models.budgets import largest_budget
 from ..models.chat import how_read, render_prompt
 from ..models.engines import load_engine
-from ..models.generation import largest_budget
 from ..models.sources import Source
 from ..terminal import OnProgress
 from .external import Predictions

@@ -14,8 +14,8 @@ from dataset_builder.load import load_mazes
 
 from ..errors import UsageError
 from ..files import write_text
+from ..models.budgets import budget_for
 from ..models.chat import AS_IT_IS, Chat, render_prompt, turn_ends
-from ..models.generation import budget_for
 
 
 class Written(TypedDict):

@@ -20,9 +20,9 @@ from ..files import write_text
 from ..mazes.baselines import open_positions
 from ..mazes.prompts import Message
 from ..metrics.path_validity.scoring import read_maze
+from ..models.budgets import answer_budget
 from ..models.chat import how_read, render_prompt
 from ..models.engines import load_engine
-from ..models.generation import answer_budget
 from ..models.sources import Source
 from ..models.turns import within_context
 

@@ -17,6 +17,7 @@ def load_vllm(source) -> tuple:
     from vllm.lora.request import LoRARequest
 
     from .adapters import read_weights
+    from .budgets import check_context
     from .chat import read_answers, render_prompt, turn_ends
     from .loading import load_tokenizer_of
     from .sources import loadable
@@ -37,11 +38,12 @@ def load_vllm(source) -> tuple:
         seed=0,
     )
     tokenizer = load_tokenizer_of(source)
-    ends = turn_ends(tokenizer)
+    ends, context = turn_ends(tokenizer), engine.llm_engine.model_config.max_model_len
 
     def complete(prompts, max_new_tokens, decoding, on_progress) -> list[list[str]]:
         texts = [render_prompt(tokenizer, prompt) for prompt in prompts]
-        tokens = [{"prompt_token_ids": tokenizer(text, add_special_tokens=False)["input_ids"]} for text in texts]
+        rows = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+        check_context(context, max(map(len, rows), default=0), max_new_tokens)
         sampling = [
             SamplingParams(
                 n=decoding.samples,
@@ -51,8 +53,9 @@ def load_vllm(source) -> tuple:
                 stop_token_ids=ends,
                 detokenize=False,
             )
-            for place in range(len(tokens))
+            for place in range(len(rows))
         ]
+        tokens = [{"prompt_token_ids": row} for row in rows]
         outputs = engine.generate(tokens, sampling, lora_request=lora, use_tqdm=False)
         on_progress(len(prompts))
         # Not decoded by vLLM, which has the base's tokenizer: the adapter's may have other special tokens.
@@ -63,4 +66,4 @@ def load_vllm(source) -> tuple:
             for text, output in zip(texts, outputs)
         ]
 
-    return tokenizer, complete, engine.llm_engine.model_config.max_model_len
+    return tokenizer, complete, context

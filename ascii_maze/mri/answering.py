@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..models.budgets import budget_for
 from ..models.chat import read_answers, render_prompt
-from ..models.generation import Decoding, answer_mazes, budget_for, go_on
+from ..models.generation import Decoding, answer_mazes, go_on
 from .activations import states_at
 from .lens import read_out
 from .models import Models

@@ -15,7 +15,7 @@ from ..environment.observations import Observation
 from ..errors import AsciiMazeError, UsageError
 from ..mazes.prompts import PromptStyle, style_of
 from ..metrics.path_validity.maze import Maze, MazeError
-from ..models.generation import answer_budget, thought_budget
+from ..models.budgets import answer_budget, thought_budget
 from ..models.loading import context_of
 from ..recipe import Arguments
 from .mixture import mix

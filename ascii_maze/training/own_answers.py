@@ -23,7 +23,8 @@ from ..errors import AsciiMazeError, UsageError, printable
 from ..files import read_json, remove_inside, write_text
 from ..metrics.path_validity.maze import Maze
 from ..metrics.path_validity.scoring import score_path
-from ..models.generation import Decoding, answer_mazes, tokens_read
+from ..models.budgets import tokens_read
+from ..models.generation import Decoding, answer_mazes
 from ..models.loading import load_model_to_train
 from ..recipe import Arguments
 from ..recipe.methods import METHODS, methods_that

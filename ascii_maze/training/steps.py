@@ -20,8 +20,9 @@ from ..errors import UsageError
 from ..mazes.baselines import open_positions
 from ..mazes.prompts import Message
 from ..mazes.terms import Terms
+from ..models.budgets import answer_budget
 from ..models.chat import how_read
-from ..models.generation import GREEDY, answer_budget, conversing
+from ..models.generation import GREEDY, conversing
 from ..models.loading import context_of
 from ..models.turns import within_context
 

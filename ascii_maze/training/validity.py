@@ -16,7 +16,8 @@ def measure_validity(trainer, tasks: list[tuple[list[Message], str]], batch_size
     import torch
     from trl.models.utils import unwrap_model_for_generation
 
-    from ..models.generation import budget_for, generate
+    from ..models.budgets import budget_for
+    from ..models.generation import generate
 
     accelerator, tokenizer = trainer.accelerator, trainer.processing_class
     budget = budget_for(tokenizer, (maze for _, maze in tasks), (prompt for prompt, _ in tasks))

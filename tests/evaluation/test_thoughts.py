@@ -11,8 +11,8 @@ from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.mazes.prompts import PLAIN, PromptStyle, format_completion, prompt_messages
 from ascii_maze.mazes.reasoning import REASONING, think
+from ascii_maze.models.budgets import answer_budget, budget_for, thought_budget
 from ascii_maze.models.chat import Reading
-from ascii_maze.models.generation import answer_budget, budget_for, thought_budget
 from dataset_builder.load import load_mazes
 
 SOUND, CORRUPT = PromptStyle(reasoning="search_dfs"), PromptStyle(reasoning="corrupt")
@@ -95,7 +95,7 @@ def test_the_room_for_a_thought_holds_every_sound_one_of_its_size(reasoning, gen
 
 
 def test_the_budget_is_that_of_the_style_that_takes_most(monkeypatch):
-    monkeypatch.setattr("ascii_maze.models.generation.how_read", lambda tokenizer: Reading())
+    monkeypatch.setattr("ascii_maze.models.budgets.how_read", lambda tokenizer: Reading())
     maze = generate_mazes("depth_first", 4, 4, 1, 0)[0]
     plain, thinking = (prompt_messages(maze, style) for style in (PLAIN, SOUND))
     one, two = (budget_for(characters, [str(maze)], [prompt]) for prompt in (plain, thinking))

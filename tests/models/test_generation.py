@@ -6,9 +6,10 @@ import pytest
 
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.models import engines, generation
+from ascii_maze.models.budgets import rows_at_once
 from ascii_maze.models.chat import render_prompt
 from ascii_maze.models.engines import load_engine
-from ascii_maze.models.generation import GREEDY, Decoding, generate, rows_at_once
+from ascii_maze.models.generation import GREEDY, Decoding, generate
 from ascii_maze.models.loading import load_model
 from ascii_maze.models.sources import find_model
 from dataset_builder.load import load_mazes

@@ -3,7 +3,8 @@ import pytest
 
 from ascii_maze.mazes.baselines import open_positions
 from ascii_maze.metrics.path_validity.maze import Maze
-from ascii_maze.models.generation import answer_budget, generate
+from ascii_maze.models.budgets import answer_budget
+from ascii_maze.models.generation import generate
 from ascii_maze.mri import lens, patching
 from ascii_maze.mri.answering import reference_or_generated
 from ascii_maze.mri.labels import move_labels

@@ -14,7 +14,7 @@ MAZE = "#####\n#S G#\n#####"
 def test_every_process_scores_as_many_also_where_there_are_fewer_mazes_than_processes(monkeypatch, mazes, measured):
     """Every second completion is right; the processes are played one after the other, and their sums added here."""
     monkeypatch.setattr("trl.models.utils.unwrap_model_for_generation", lambda model, accelerator: nullcontext(model))
-    monkeypatch.setattr("ascii_maze.models.generation.budget_for", lambda *arguments: 8)
+    monkeypatch.setattr("ascii_maze.models.budgets.budget_for", lambda *arguments: 8)
     monkeypatch.setattr(
         "ascii_maze.models.generation.generate",
         lambda model, tokenizer, prompts, *rest: [p[0]["answer"] for p in prompts],

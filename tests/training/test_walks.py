@@ -280,7 +280,7 @@ def test_rollouts_turn_by_turn_are_what_whole_conversations_give(model, tmp_path
     from trl import GRPOConfig, GRPOTrainer
 
     from ascii_maze.environment.walks import TURN
-    from ascii_maze.models.generation import answer_budget
+    from ascii_maze.models.budgets import answer_budget
     from ascii_maze.training import rollouts
     from ascii_maze.training.steps import step_rows, walk_tool
 

@@ -8,66 +8,37 @@ nearly all of the cost. Answers and figures are kept in parts, and an interrupte
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, NamedTuple, cast
-
-import numpy as np
+from typing import Any, cast
 
 from ...errors import UsageError
-from ...files import UNFINISHED, is_ours, output_folder, read_json, replacing, sha256_of, write_text
-from ...metrics.path_validity.maze import Maze
-from ...metrics.path_validity.scoring import parse_moves, score_path
-from ...models.generation import Decoding, answer_mazes, tokens_read
+from ...files import UNFINISHED, is_ours, output_folder, read_json, replacing, write_text
+from ...metrics.path_validity.scoring import score_path
 from ...models.loading import load_source
 from ...models.pins import find_pinned, fingerprint, pin
-from ...models.plain_text import TEXTS, encode_texts, perplexity
 from ...models.sources import Source, match_bases
 from ...packages import versions
 from ...terminal import OnProgress
 from ..output import remove_work, work_folder
 from ..run import check_names
-from ..statistics import pass_at
-from .divergence import divergences, most_likely
-from .questions import Asked, Questions, Said, find_questions
+from .asking import PART, TEMPERATURE, Answers, Loaded, ask, once
+from .figures import apart, divergence_of, loop_walks_of, pass_at_of, said_before
+from .questions import Questions, find_questions
 from .schema import (
     ANSWERS,
     DIVERGENCES,
     NAME,
     AskedSettings,
-    AskingCost,
-    Divergence,
     Forgetting,
-    Habit,
-    LoopWalks,
     ModelForgetting,
-    PassAt,
-    PlainText,
     Settings,
     write_forgetting,
 )
 
-TEMPERATURE = 1.0
-PART = 16  # mazes
 COMPARED = 4  # answers per hard maze that are used to compare models with their starts
-
-
-class Loaded(NamedTuple):
-    """A model and its tokenizer."""
-
-    model: Any
-    tokenizer: Any
-
-
-class Answers(NamedTuple):
-    """What one model has answered to hard mazes and to those with loops: the samples of each."""
-
-    hard: list[list[str]]
-    loops: list[list[str]]
-    cost: AskingCost
 
 
 @dataclass(frozen=True)
@@ -222,119 +193,6 @@ def measure_all(
             cost=answers[name].cost,
         )
     return {"models": {name: models[name] for name in sources}, "settings": settings}
-
-
-def once(make: Callable[[], Loaded]) -> Callable[[], Loaded]:
-    """A model that is loaded at its first use."""
-    made: list[Loaded] = []
-
-    def opened() -> Loaded:
-        if not made:
-            made.append(make())
-        return made[0]
-
-    return opened
-
-
-def ask(
-    name: str,
-    opened: Callable[[], Loaded],
-    questions: Questions,
-    settings: Settings,
-    folder: Path,
-    on_progress: OnProgress,
-) -> Answers:
-    """A model's answers to all mazes; those already in the parts are not sampled again."""
-    cost = AskingCost(answers=0, tokens=0, seconds=0.0)
-    total, done = len(questions.hard) + len(questions.loops), 0
-    found: dict[str, list[list[str]]] = {"hard": [], "loops": []}
-    for kind, mazes in (("hard", questions.hard), ("loops", questions.loops)):
-        for start in range(0, len(mazes), PART):
-            file = folder / f"{kind}-{start:06}.json"
-            chunk = mazes[start : start + PART]
-            if not file.is_file():
-                write_text(file, json.dumps(asked_now(opened(), chunk, f"{kind}/{start}", settings)))
-            part = read_json(file)
-            found[kind] += part["answers"]
-            cost["answers"] += settings["samples"] * len(chunk)
-            cost["tokens"] += part["tokens"]
-            cost["seconds"] = round(cost["seconds"] + part["seconds"], 3)
-            done += len(chunk)
-            on_progress(name, done, total)
-    return Answers(found["hard"], found["loops"], cost)
-
-
-def asked_now(loaded: Loaded, mazes: Sequence[Asked], place: str, settings: Settings) -> dict[str, Any]:
-    """Sampled answers to some mazes, and the cost of sampling them."""
-    began = time.monotonic()
-    rows = [{"prompt": one.prompt, "maze": one.maze} for one in mazes]
-    decoding = Decoding(settings["samples"], TEMPERATURE, settings["seed"], settings["batch_size"])
-    answers = answer_mazes(*loaded, rows, decoding.for_part(place))
-    tokens = tokens_read(loaded.tokenizer, [one.prompt for one in mazes], answers)
-    return {"answers": answers, "tokens": tokens, "seconds": round(time.monotonic() - began, 3)}
-
-
-def said_before(loaded: Loaded, questions: Questions) -> dict[str, Any]:
-    """Perplexity of a plain text; for a tokenizer without words, agreement with walks by the old habit instead."""
-    habit: Habit | None = None
-    plain: PlainText | None = None
-    if texts := encode_texts(loaded.tokenizer):
-        tokens = sum(len(text) - 1 for text in texts)
-        plain = PlainText(tokens=tokens, perplexity=perplexity(loaded.model, texts), sha256=sha256_of(TEXTS))
-    elif questions.habits:
-        moves, right = most_likely(*loaded, questions.habits)
-        habit = Habit(moves=moves, right=right)
-    return {"plain_text": plain, "habit": habit}
-
-
-def apart(
-    mine: Loaded, start: Loaded, questions: Questions, answers: Answers, of_start: Answers, settings: Settings
-) -> dict[str, list[tuple[float, int]]]:
-    """The divergences of a model and its start: on the start's answers, `forward`, and on its own, `reverse`."""
-
-    def said(given: Sequence[Sequence[str]]) -> list[Said]:
-        compared = settings["compared"]
-        return [Said(one.prompt, text) for one, texts in zip(questions.hard, given) for text in texts[:compared]]
-
-    return {
-        "forward": divergences(start.model, mine.model, mine.tokenizer, said(of_start.hard)),
-        "reverse": divergences(mine.model, start.model, mine.tokenizer, said(answers.hard)),
-    }
-
-
-def pass_at_of(mazes: Sequence[Asked], answers: Sequence[Sequence[str]]) -> PassAt:
-    """How often one of k answers is right; see `evaluation.statistics.pass_at`."""
-    scores = [[score_path(one.maze, text) for text in texts] for one, texts in zip(mazes, answers)]
-    optimal, valid = (
-        np.array([[getattr(score, rate) for score in of_maze] for of_maze in scores]) for rate in ("optimal", "valid")
-    )
-    return {"mazes": len(mazes), "optimal": pass_at(optimal), "valid": pass_at(valid)}
-
-
-def loop_walks_of(mazes: Sequence[Asked], answers: Sequence[Sequence[str]]) -> LoopWalks | None:
-    """How many different shortest walks are among the answers; None without mazes that have several."""
-    if not mazes:
-        return None
-    found = [len(walks_found(one.maze, texts)) for one, texts in zip(mazes, answers)]
-    most = [min(one.walks, len(texts)) for one, texts in zip(mazes, answers)]
-    return {
-        "mazes": len(mazes),
-        "there": float(np.mean([one.walks for one in mazes])),
-        "found": float(np.mean(found)),
-        "share": float(np.mean(np.array(found) / np.array(most))),
-    }
-
-
-def walks_found(maze: str, answers: Sequence[str]) -> set[str]:
-    """The different shortest walks among some answers, in letters."""
-    start = Maze.from_ascii(maze).start
-    return {str(parse_moves(text, start)) for text in answers if score_path(maze, text).optimal}
-
-
-def divergence_of(start: str, found: Mapping[str, Sequence]) -> Divergence:
-    """Mean divergences of a model and its start, in nats per answer."""
-    forward, reverse = (float(np.mean([nats for nats, _ in found[way]])) for way in ("forward", "reverse"))
-    return {"start": start, "answers": len(found["reverse"]), "forward": forward, "reverse": reverse}
 
 
 def digest_of(questions: Questions) -> str:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.evaluation.forgetting import run
+from ascii_maze.evaluation.forgetting import asking
 from ascii_maze.evaluation.forgetting.divergence import divergences, most_likely
 from ascii_maze.evaluation.forgetting.questions import Said, are_choices, habits, mazes_with_loops, shortest_walks
 from ascii_maze.evaluation.forgetting.run import Options, measure_forgetting, starts_first
@@ -236,7 +236,7 @@ def test_an_interrupted_one_asks_what_is_missing_and_ends_with_the_same_figures(
     measured, hard, other, tmp_path, monkeypatch
 ):
     _, results, answers, _ = measured
-    asked, ask = [], run.asked_now
+    asked, ask = [], asking.asked_now
     words = ({"base": "tiny", "other": str(other)}, {}, str(hard), ["test"], tmp_path / "out")
     options = Options(LIMIT, SAMPLES, batch_size=256)
 
@@ -247,11 +247,11 @@ def test_an_interrupted_one_asks_what_is_missing_and_ends_with_the_same_figures(
         return ask(loaded, mazes, place, settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "asked_now", interrupted)
+        patch.setattr(asking, "asked_now", interrupted)
         with pytest.raises(KeyboardInterrupt):
             measure_forgetting(*words, options)
     assert not (tmp_path / "out" / "forgetting.json").exists()
-    monkeypatch.setattr(run, "asked_now", lambda *these: asked.append(these[2]) or ask(*these))
+    monkeypatch.setattr(asking, "asked_now", lambda *these: asked.append(these[2]) or ask(*these))
     again = measure_forgetting(*words, options)
     assert asked == ["hard/0", "loops/0"] * 2
     for name, found in again["models"].items():
