@@ -24,6 +24,16 @@ from .errors import AsciiMazeError, UsageError, printable, reason
 
 # In every output folder: locked while a command writes there, and records whether this program made the folder.
 MARK = ".ascii-maze"
+# Output folders by kind, each with a name in it that commands of other kinds do not write.
+KINDS = {
+    "dataset": "build.json",
+    "training run": "start.json",
+    "study": "stages",
+    "evaluation": "predictions.parquet",
+    "measurement of forgetting": "forgetting.json",
+    "MRI report": "mri.json",
+    "collection of preferences": "collection.json",
+}
 OURS, FOUND = "made by ascii-maze, inode {}\n", "found by ascii-maze, made by someone else\n"
 NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # errors of file systems without locks
 
@@ -57,6 +67,17 @@ def replacing(path: Path) -> Iterator[Path]:
         raise AsciiMazeError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_new(path: Path, text: str) -> None:
+    """`write_text` that replaces nothing but a file of the same text.
+
+    Raises:
+        UsageError: there is another.
+    """
+    if os.path.lexists(path) and not (path.is_file() and path.read_bytes() == text.encode()):
+        raise UsageError(f"{path} already exists and holds something else; give another name, or remove it")
+    write_text(path, text)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -188,7 +209,7 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Iterator[FileIO]:
+def output_folder(folder: Path, wait: bool = False, shared: bool = False, kind: str | None = None) -> Iterator[FileIO]:
     """Make an output folder if it is missing, and lock it while the block runs.
 
     A folder that is new or empty is marked as made by this program; see `remove_inside`. The lock is flock's: it is
@@ -198,14 +219,17 @@ def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Ite
     Args:
         wait: wait for a process that holds the folder, with a line on stderr, instead of raising.
         shared: take a shared lock, for the ranks of a distributed build.
+        kind: of what is written, one of `KINDS` or another; folders of other kinds are refused.
 
     Yields:
         The locked file. A process that inherits it holds the lock, too, until it ends.
 
     Raises:
-        UsageError: there is a file of that name, or the name is not UTF-8.
+        UsageError: there is a file of that name, the name is not UTF-8, or the folder is of another kind.
         AsciiMazeError: the folder cannot be written, or another process holds it.
     """
+    if kind is not None:
+        check_kind(folder, kind)
     if str(folder) != str(folder).encode(errors="replace").decode():  # it could not be written to records and reports
         raise UsageError(f"{folder} cannot be an output folder: its name is not UTF-8; give another")
     mark = folder / MARK
@@ -225,6 +249,17 @@ def output_folder(folder: Path, wait: bool = False, shared: bool = False) -> Ite
             if shared:
                 _flock(handle, wait=False, shared=True)
         yield handle
+
+
+def check_kind(folder: Path, kind: str) -> None:
+    """Check that a folder does not hold what a command of another kind has made, files of which would be replaced.
+
+    Raises:
+        UsageError: it does.
+    """
+    for other, name in KINDS.items():
+        if other != kind and (folder / name).exists():
+            raise UsageError(f"{folder} is the folder of a {other} ({name} is in it); name another folder")
 
 
 def _write_mark(handle, folder: Path) -> None:

@@ -89,7 +89,7 @@ def build(config: BuildConfig, out: Path, workers: int = 1, on_progress: OnProgr
         for step, _ in enumerate(mapped(function, jobs)):
             on_progress(stage, step + 1, len(jobs))
 
-    with output_folder(out):
+    with output_folder(out, kind="dataset"):
         record = begin(config, out)
         if record:
             return record

@@ -10,6 +10,7 @@ import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import (
+    KINDS,
     MARK,
     UNFINISHED,
     is_ours,
@@ -20,6 +21,7 @@ from ascii_maze.files import (
     remove_inside,
     set_aside,
     staged,
+    write_new,
 )
 
 HOLD = """
@@ -93,6 +95,27 @@ def test_what_lies_inside_is_removed_and_a_link_leaves_what_it_leads_to(tmp_path
             remove_inside(out / name, out)
     assert os.listdir(out) == [MARK]
     assert (other / "kept").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_of_another_kind_is_refused_and_left_alone(tmp_path, kind):
+    (tmp_path / KINDS[kind]).mkdir()
+    with output_folder(tmp_path, kind=kind):
+        pass
+    for other in (*KINDS, "tokenizer"):
+        if other != kind:
+            message = f"is the folder of a {kind} .*; name another folder"
+            with pytest.raises(UsageError, match=message), output_folder(tmp_path, kind=other):
+                pass
+
+
+def test_a_new_file_replaces_none_of_other_content(tmp_path):
+    write_new(tmp_path / "file", "prompts")
+    write_new(tmp_path / "file", "prompts")
+    (tmp_path / "file").write_text("answers")
+    with pytest.raises(UsageError, match="file already exists and holds something else"):
+        write_new(tmp_path / "file", "prompts")
+    assert (tmp_path / "file").read_text() == "answers"
 
 
 def test_a_file_in_the_place_of_a_folder_is_one_line(tmp_path):

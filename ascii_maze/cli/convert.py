@@ -37,6 +37,6 @@ def convert(
     if out is None:
         print(printable(text))
     else:
-        from ..files import write_text
+        from ..files import write_new
 
-        write_text(out, text + "\n")
+        write_new(out, text + "\n")

@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 from dataset_builder.load import load_mazes
 
 from ..errors import UsageError
-from ..files import write_text
+from ..files import write_new
 from ..models.budgets import budget_for
 from ..models.chat import AS_IT_IS, Chat, render_prompt, turn_ends
 
@@ -41,12 +41,12 @@ def write_prompts(
     Args:
         dataset: folder or Hub id of a dataset with a config `prompts`.
         limit: most mazes; see `dataset_builder.load.limited_rows`.
-        out: file of JSON lines, replaced if it is there.
+        out: file of JSON lines; one of other content, such as answers, is not replaced.
         model: whose tokenizer renders them, as `load_model` takes it; None for messages.
         chat: how it reads conversations; by default as its tokenizer says.
 
     Raises:
-        UsageError: the tokenizer has no chat template, or the file is of another kind.
+        UsageError: the tokenizer has no chat template, the file is of another kind, or there is one.
         AsciiMazeError: the dataset or the tokenizer cannot be loaded.
     """
     from ..models.loading import load_tokenizer_of
@@ -70,4 +70,4 @@ def write_prompts(
 
 def _write(out: Path, lines: list[dict[str, Any]]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_text(out, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    write_new(out, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))

@@ -73,12 +73,16 @@ def survey(dataset: str, splits: Mapping[str, tuple[Any, int]]) -> Survey:
     """Check every row that is asked.
 
     Raises:
-        AsciiMazeError: a row cannot be asked, or a fact in it is not true of its maze; the message names the row.
+        AsciiMazeError: a row cannot be asked, a fact in it is not true of its maze, or two mazes have one id; the
+            message names the row.
     """
     mazes, asked, longest = hashlib.sha256(), hashlib.sha256(), 0
-    largest, styles = None, set()
+    largest, styles, named = None, set(), dict[str, bytes]()
     for split, row, where in _rows(dataset, splits):
         maze = check_row(row, where)
+        drawn = hashlib.blake2b(row["maze"].encode(), digest_size=8).digest()
+        if named.setdefault(row["id"], drawn) != drawn:
+            raise AsciiMazeError(f"{where}: 'id' is {shown(row['id'])}, which is also the id of another maze")
         between = "\n" if longest else ""
         mazes.update(f"{between}{split}/{row['id']}/{row['maze']}".encode())
         asked.update(json.dumps([split, *(row.get(name) for name in (*COLUMNS, *FACTS))]).encode())

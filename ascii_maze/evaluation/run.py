@@ -60,7 +60,7 @@ def evaluate(
     decoding = options.decoding()
     steps = check_stepwise(options.stepwise, options.max_moves, list(models))
     on_progress = on_progress or (lambda name, done, total: None)
-    with output_folder(out):
+    with output_folder(out, kind="evaluation"):
         check_replaceable(out)
         questions, asked = ask(dataset, splits, options, decoding, steps)
         models, respondents = find_respondents(models, questions, options)

@@ -38,11 +38,13 @@ def prepare_adapter(folder: Path, contents: dict[str, Content], wishes: Wishes) 
     base = published_base(trained_on, wishes.base_model)
     values = read_yaml_mapping(folder / "recipe.yaml")
     metrics = check_metrics(read_json(contents, "metrics.json"), "metrics.json")
+    dataset = values.get("dataset_name")
     values, metrics = publishable_run(values, metrics, base, wishes.dataset)
     evidence = find_evidence(folder, trained_on, wishes.results)
     if evidence.results:
         settings = evidence.results["settings"]
-        named = wishes.dataset or _shareable(settings["dataset"])
+        same = wishes.dataset and _is_same_folder(settings["dataset"], dataset)  # `--dataset` is that of training
+        named = str(wishes.dataset) if same else _shareable(settings["dataset"])
         evidence = replace(evidence, results={**evidence.results, "settings": {**settings, "dataset": named}})
     license = wishes.license or (EMBEDDED_LICENSE if trained_on == "tiny" else None)
     text = read(contents["README.md"]).decode()
@@ -112,6 +114,10 @@ def publishable_run(
         if "dataset_mix" in named:
             measured["dataset"]["mix"] = named["dataset_mix"]
     return {**without_local_paths(kept), **named}, measured
+
+
+def _is_same_folder(one: str, other: str | None) -> bool:
+    return other is not None and (one == other or Path(one).resolve() == Path(other).resolve())
 
 
 def _shareable(name: str) -> str:

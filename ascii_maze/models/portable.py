@@ -40,7 +40,7 @@ def save_portable(tokenizer, folder: Path) -> list[Path]:
 
     if not tokenizer.is_fast:
         raise AsciiMazeError(f"the tokenizer of '{tokenizer.name_or_path}' is a slow one, and cannot be saved")
-    with output_folder(folder):
+    with output_folder(folder, kind="tokenizer"):
         if not is_ours(folder):
             raise UsageError(f"{folder} is not empty and was not made by ascii-maze; name another folder")
         for name, text in _contents(tokenizer).items():

@@ -68,7 +68,7 @@ def write_report(
     starts, unknown = find_starts(sources)
     first = next(iter(sources.values()))
     settings = settings_of(settle_name(base), first, adapters, dataset, split, options)
-    with output_folder(out):
+    with output_folder(out, kind="MRI report"):
         if not is_ours(out):
             raise UsageError(f"{out} is not empty and was not made by ascii-maze; name another folder with --out")
         with scratch_folder(out) as scratch:

@@ -44,7 +44,7 @@ def opened(folder: Path, wishes: Wishes, simulated: bool = False) -> Iterator[Op
         AsciiMazeError: the folder cannot be read or written, or another process holds it.
     """
     asked = asked_for(folder, wishes)
-    with output_folder(folder):
+    with output_folder(folder, kind="collection of preferences"):
         collection = open_collection(folder, wishes, asked)
         journals = read_journals(folder)
         check_kind(folder, journals.events, simulated)

@@ -9,6 +9,7 @@ from .source import find_questions
 
 GUIDELINES: dict[str, str] = {"compare": "guideline.md", "rate": "guideline_rate.md"}
 MOST_GUIDELINE = 100_000  # characters
+EXPORTED = ("README.md", "preferences.json", "preference", "annotations")  # see `export.export`
 DEFAULTS = {"mode": "compare", "per_item": 2, "gold_share": 0.05, "repeat_share": 0.05, "seed": 0}
 
 
@@ -53,12 +54,14 @@ def open_collection(folder: Path, wishes: Wishes, asked: Collection | None) -> C
         asked: from `asked_for`.
 
     Raises:
-        UsageError: the folder has a different collection.
+        UsageError: the folder has a different collection, or something that the export of a new one would replace.
         AsciiMazeError: the folder cannot be written.
     """
     there = read_collection(folder) if (folder / COLLECTION).is_file() else None
     if there is None:
         assert asked is not None
+        if found := next((name for name in EXPORTED if (folder / name).exists()), None):
+            raise UsageError(f"{folder / found} is not of a collection and would be lost; name another --out")
         write_collection(folder, asked)
         return asked
     if asked is not None and there.digest != asked.digest:

@@ -1,11 +1,13 @@
 """`ascii-maze agreement`: statistics of people's answers, as agreement.json and a self-contained page."""
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from ..files import output_folder, write_text
+from ..errors import UsageError
+from ..files import is_ours, output_folder, read_json, write_text
 from ..metrics.path_validity.scoring import parse_moves, read_maze
 from ..metrics.path_validity.svg import to_svg
 from ..templating import PAGES, render
@@ -39,10 +41,28 @@ def write_agreement(folder: Path, out: Path | None = None) -> Reported:
     collection, journals = read_collection(folder), read_journals(folder)
     figures = agree(collection, journals.events)
     out = out or folder / "agreement"
-    with output_folder(out):
+    with output_folder(out, kind="report on agreement"):
+        check_replaceable(out)
         write_text(out / "agreement.json", json.dumps(figures, indent=2))
         write_text(out / "agreement.html", render_page(collection, figures, judge(collection, journals.events)))
     return Reported(figures, journals.torn)
+
+
+def check_replaceable(out: Path) -> None:
+    """Check that only an earlier report is replaced.
+
+    Raises:
+        UsageError: a file of the same name is not from one.
+    """
+    found = next((name for name in ("agreement.json", "agreement.html") if os.path.lexists(out / name)), None)
+    if found is None or is_ours(out):
+        return
+    try:
+        earlier = "digest" in read_json(out / "agreement.json")
+    except UsageError:
+        earlier = False
+    if not earlier:
+        raise UsageError(f"{out / found} is not a report of ascii-maze, and would be lost; give another --out")
 
 
 def render_page(collection: Collection, figures: Agreement, judgements: list[Judgement]) -> str:

@@ -86,8 +86,8 @@ def write_report(results: StudyResults, study: Study, out: Path, language: str =
         "splits": ", ".join(said for split, said in SPLITS.items() if split in study.splits),
         "commands": [stage["command"] for stage in results["stages"]],
         "seconds": clock(sum(stage["seconds"] for stage in results["stages"])),
-        "failures": failure_rows(study, out),
-        "loading": loading_rows(evaluated) if (evaluated := _first_evaluation(study, out)) else [],
+        "failures": failure_rows(results, study, out),
+        "loading": loading_rows(evaluated) if (evaluated := _first_evaluation(results, study, out)) else [],
         "kinds": FAILURES,
     }
     write_text(out / "report.md", render(PAGES / "study.md.jinja", context))
@@ -102,7 +102,7 @@ def write_report(results: StudyResults, study: Study, out: Path, language: str =
         "walkers": [name for name, file in study.recipes.items() if not METHODS[load_recipe(file).method].scores],
         "splits": of_splits,
         **figures_of(results, study, out),
-        "mazes": mazes_of(study, out),
+        "mazes": mazes_of(results, study, out),
     }
     write_text(out / "report.html", render(PAGES / "study.html.jinja", page))
 
@@ -262,9 +262,9 @@ def _agreement(found: dict | None, what: str) -> str:
     return agreement_in_words(found[what][ALL])
 
 
-def failure_rows(study: Study, out: Path) -> list[tuple[str, str, str]]:
+def failure_rows(results: StudyResults, study: Study, out: Path) -> list[tuple[str, str, str]]:
     """Model, split and how often each kind of failure occurs, of the first seed."""
-    evaluated = _first_evaluation(study, out)
+    evaluated = _first_evaluation(results, study, out)
     return [
         (name, split, ", ".join(f"{kind} {count}" for kind, count in found["failures"].items()))
         for name, by_split in (evaluated["analysis"] if evaluated else {}).items()
@@ -282,10 +282,12 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
     histories: dict[str, Sequence[dict]] = {
         name: history_of(metrics)
         for name in study.recipes
-        if (metrics := metrics_of(study, out, study.seeds[0], name)) and not METHODS[metrics["method"]].scores
+        if any(cost["seed"] == study.seeds[0] for cost in results["training"].get(name, []))
+        and (metrics := metrics_of(study, out, study.seeds[0], name))
+        and not METHODS[metrics["method"]].scores
     }
     rewarded = {name: history for name, history in histories.items() if any("reward" in line for line in history)}
-    evaluated = _first_evaluation(study, out)
+    evaluated = _first_evaluation(results, study, out)
     drawn = {
         "rates": models and rates_figure(models, study.splits, colours),
         "contrast": any(one["planned"] for one in results["contrasts"])
@@ -299,14 +301,20 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
     return {name: Markup(svg) if svg else None for name, svg in drawn.items()}  # noqa: S704
 
 
-def mazes_of(study: Study, out: Path) -> list[list[dict]]:
+def mazes_of(results: StudyResults, study: Study, out: Path) -> list[list[dict]]:
     """Mazes on which the models differ, each with the walks of all models of the first seed."""
-    evaluated = _first_evaluation(study, out)
+    evaluated = _first_evaluation(results, study, out)
     predictions = seed_folder(study, out, study.seeds[0]) / "evaluation" / "predictions.parquet"
     if not evaluated or not predictions.is_file():
         return []
     return walks_side_by_side(predictions, list(evaluated["settings"]["models"]), MAZES)
 
 
-def _first_evaluation(study: Study, out: Path) -> Results | None:
-    return evaluation_of(study, out, study.seeds[0])
+def _first_evaluation(results: StudyResults, study: Study, out: Path) -> Results | None:
+    """The first seed's evaluation, unless it is outdated and so not among the results."""
+    cells = [cell for of_model in results["models"].values() for cell in of_model.values()]
+    return (
+        evaluation_of(study, out, study.seeds[0])
+        if any(str(study.seeds[0]) in one["seeds"] for one in cells)
+        else None
+    )

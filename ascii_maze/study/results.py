@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean
@@ -34,13 +34,14 @@ NUM_GENERATIONS = 8  # TRL's default, for a recipe that does not set it
 
 
 def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
-    """results.json of a study; the results of failed stages are absent."""
-    evaluations = [(seed, results) for seed in study.seeds if (results := evaluation_of(study, out, seed))]
+    """results.json of a study, without what stages have left that have failed or would have to be run again."""
+    outdated = {out / mine.stage.product for mine in progress if not mine.finished}
+    evaluations = [(seed, results) for seed in study.seeds if (results := evaluation_of(study, out, seed, outdated))]
     built = out / "dataset"
     record: dict[str, Any] = dict(read_record(built)) if (built / RECORD).is_file() else {}
     recipes = {name: load_recipe(path) for name, path in study.recipes.items()}
     starts = starts_of(study, recipes)
-    training = {name: costs_of(study, out, name, starts, recipes[name]) for name in recipes}
+    training = {name: costs_of(study, out, name, starts, recipes[name], outdated) for name in recipes}
     files = {seed: seed_folder(study, out, seed) / "evaluation" / "predictions.parquet" for seed, _ in evaluations}
     outcomes = read_outcomes(files, study.splits)
     pairs = planned_pairs(study, recipes, starts)
@@ -54,8 +55,8 @@ def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
         "unequal": unequal,
         "paired": {name: paired_against(name, start_of(starts[name]), evaluations) for name in study.recipes},
         "training": training,
-        "forgetting": forgotten(study, out),
-        "mri": dict(read_mri(mri)) if (mri := out / "mri" / "mri.json").is_file() else {},
+        "forgetting": forgotten(study, out, outdated),
+        "mri": dict(read_mri(mri)) if (mri := out / "mri" / "mri.json").is_file() and mri not in outdated else {},
         "stages": [
             {
                 "name": mine.stage.name,
@@ -81,16 +82,16 @@ def seed_folder(study: Study, out: Path, seed: int) -> Path:
     return out if len(study.seeds) == 1 else out / f"seed-{seed}"
 
 
-def evaluation_of(study: Study, out: Path, seed: int) -> Results | None:
-    """results.json of the evaluation of one seed; None where there is none."""
+def evaluation_of(study: Study, out: Path, seed: int, outdated: Set[Path] = frozenset()) -> Results | None:
+    """results.json of the evaluation of one seed; None where there is none, or an outdated one."""
     path = seed_folder(study, out, seed) / "evaluation" / "results.json"
-    return read_results(path) if path.is_file() else None
+    return read_results(path) if path.is_file() and path not in outdated else None
 
 
-def metrics_of(study: Study, out: Path, seed: int, name: str) -> RunMetrics | None:
-    """metrics.json of a recipe's run with one seed; None where there is none."""
-    folder = seed_folder(study, out, seed) / name
-    return read_metrics(folder) if (folder / "metrics.json").is_file() else None
+def metrics_of(study: Study, out: Path, seed: int, name: str, outdated: Set[Path] = frozenset()) -> RunMetrics | None:
+    """metrics.json of a recipe's run with one seed; None where there is none, or an outdated one."""
+    path = seed_folder(study, out, seed) / name / "metrics.json"
+    return read_metrics(path.parent) if path.is_file() and path not in outdated else None
 
 
 def over_seeds(evaluations: list[tuple[int, Results]], outcomes: Outcomes) -> dict[str, dict[str, MeanRates]]:
@@ -135,10 +136,14 @@ def over_seeds(evaluations: list[tuple[int, Results]], outcomes: Outcomes) -> di
     return models
 
 
-def forgotten(study: Study, out: Path) -> dict[str, Forgotten]:
+def forgotten(study: Study, out: Path, outdated: Set[Path] = frozenset()) -> dict[str, Forgotten]:
     """What each model has lost, over the seeds that have been measured."""
     files = {seed: seed_folder(study, out, seed) / "forgetting" / "forgetting.json" for seed in study.seeds}
-    found = {seed: read_forgetting(file)["models"] for seed, file in files.items() if file.is_file()}
+    found = {
+        seed: read_forgetting(file)["models"]
+        for seed, file in files.items()
+        if file.is_file() and file not in outdated
+    }
     names = dict.fromkeys(name for models in found.values() for name in models)
     results: dict[str, Forgotten] = {}
     for name in names:
@@ -214,17 +219,20 @@ def paired_against(
     return found
 
 
-def costs_of(study: Study, out: Path, name: str, starts: dict[str, dict[str, str]], recipe: Recipe) -> list[Cost]:
+def costs_of(
+    study: Study, out: Path, name: str, starts: dict[str, dict[str, str]], recipe: Recipe, outdated: Set[Path]
+) -> list[Cost]:
     """What the runs of one name cost, a row for each seed that has one.
 
     Args:
         starts: from `plan.starts_of`.
+        outdated: files that are not read.
     """
     rows = []
     chain, start, values = chain_of(name, starts), start_of(starts[name]), {**recipe.values, **study.overrides}
     tuning = tuning_of(replace(recipe, values=values))
     for seed in study.seeds:
-        found = [metrics_of(study, out, seed, other) for other in (name, *chain)]
+        found = [metrics_of(study, out, seed, other, outdated) for other in (name, *chain)]
         if found[0] is not None:
             rows.append(cost(seed, found[0], start, dict(zip(chain, found[1:])), values, tuning))
     return rows

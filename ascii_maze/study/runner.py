@@ -93,7 +93,7 @@ def run_stages(
         raise UsageError(f"--jobs is {jobs}; expected 1 or more")
     progress = {stage.name: Progress(stage) for stage in stages}
     unsettled, running = dict.fromkeys(names), dict[str, Generator[None, None, None]]()
-    with output_folder(out, wait=True) as lock:
+    with output_folder(out, wait=True, kind="study") as lock:
         os.set_inheritable(lock.fileno(), True)
         check_nothing_of_others(out)
         settle = partial(

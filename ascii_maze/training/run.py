@@ -106,7 +106,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         if first_process and not anew:
             print(printable(HOLDS_FINISHED.format(out=out) if finished else f"{out} holds this run, interrupted"))
         return out
-    with output_folder(out) if first_process else nullcontext():
+    with output_folder(out, kind="training run") if first_process else nullcontext():
         if first_process:
             if overwrite:
                 clear_run(out)
@@ -135,7 +135,7 @@ def answer_rows(recipe: Recipe, arguments: Arguments, rows, tokenizer, out: Path
     """Rows made of the model's own answers, their digest, and what sampling them took; see `own_answers.own_rows`."""
     from .own_answers import own_rows
 
-    with output_folder(out) if arguments.training.process_index == 0 else nullcontext():
+    with output_folder(out, kind="training run") if arguments.training.process_index == 0 else nullcontext():
         read = what_is_read(arguments, tokenizer)
         return own_rows(recipe.method, arguments, rows, tokenizer, read, out)
 

@@ -89,6 +89,7 @@ SPLITS = {
     "a generator that is a number": ([{**ROW, "generator": 7}], "'generator' is 7; expected a text", True),
     "an id that is a number": ([{**ROW, "id": 7}], "'id' is 7; expected a text", False),
     "a maze that is a list": ([{**ROW, "maze": [MAZE]}], "'maze' is .*; expected the text", True),
+    "two mazes of one id": ([ROW, {**CLOSED, "id": ROW["id"]}], "row 1 .*which is also the id of another maze", False),
     "no rows": ([], "split 'test'", True),
     "no column maze": ([without("maze")], "no column maze|'maze' is None", True),
     "no column prompt": ([without("prompt")], "no column prompt", False),

@@ -92,6 +92,18 @@ def test_no_path_of_this_machine_is_published(plan, trained, dataset):
     assert json.loads(text_of(plan, "metrics.json"))["dataset"]["name"] == MAZES
 
 
+def test_results_on_another_dataset_are_not_given_the_name_of_the_training_data(trained, tmp_path):
+    elsewhere = tmp_path / "evaluation"
+    shutil.copytree(trained / "evaluation", elsewhere)
+    results = json.loads((elsewhere / "results.json").read_text())
+    results["settings"]["dataset"] = "elsewhere/hard"
+    (elsewhere / "results.json").write_text(json.dumps(results))
+    plan = plan_push("adapter", trained / "sft", SFT, base_model=BASE, dataset=MAZES, results=[elsewhere])
+    head = ModelCard(text_of(plan, "README.md")).data
+    assert head.datasets == [MAZES]
+    assert MAZES not in {result.dataset_type for result in head.eval_results}
+
+
 def test_a_dataset_that_is_on_no_hub_is_named_by_its_folder(trained):
     plan = plan_push("adapter", trained / "sft", SFT, base_model=BASE)
     head = ModelCard(text_of(plan, "README.md")).data

@@ -189,3 +189,17 @@ def test_nobody_has_answered(tmp_path):
     figures = agree(plain_collection(), [])
     assert figures["people"] == []
     assert figures["seconds"] is None
+
+
+def test_a_report_replaces_nothing_but_a_report(tmp_path):
+    collection = plain_collection(4)
+    write_collection(tmp_path / "collection", collection)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "agreement.html").write_text("my own")
+    with pytest.raises(UsageError, match=r"agreement\.html is not a report of ascii-maze, and would be lost"):
+        write_agreement(tmp_path / "collection", mine)
+    assert (mine / "agreement.html").read_text() == "my own"
+    (mine / "agreement.html").unlink()
+    for _ in range(2):
+        write_agreement(tmp_path / "collection", mine)

@@ -4,13 +4,14 @@ import pyarrow.parquet
 import pytest
 from datasets import load_dataset
 
+from ascii_maze.errors import UsageError
 from ascii_maze.files import output_folder
 from ascii_maze.preferences.agreement import agree
 from ascii_maze.preferences.collection import write_collection
 from ascii_maze.preferences.collector import Collector
 from ascii_maze.preferences.export import export, export_folder
 from ascii_maze.preferences.journal import read_journals, withdraw
-from ascii_maze.preferences.opening import Wishes, new_collection
+from ascii_maze.preferences.opening import Wishes, new_collection, open_collection
 from ascii_maze.preferences.simulation import annotators, simulate
 
 
@@ -25,6 +26,14 @@ def folder(tmp_path, asked):
         collector.undo("simulated-1", collector.place("simulated-1").number)
         export_folder(out)
     return out
+
+
+@pytest.mark.parametrize("name", ["README.md", "preference", "annotations"])
+def test_a_new_collection_replaces_nothing_of_others(tmp_path, asked, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(UsageError, match=f"{name} is not of a collection and would be lost"):
+        open_collection(tmp_path, Wishes("dataset"), asked)
+    assert not (tmp_path / "collection.json").exists()
 
 
 def test_both_configs_load_and_hold_what_was_answered(folder, asked):

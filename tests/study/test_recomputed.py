@@ -7,8 +7,10 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from ascii_maze.study.plan import plan
 from ascii_maze.study.report import write_report
 from ascii_maze.study.results import gather
+from ascii_maze.study.runner import Progress
 
 from .answered import OWN_ANSWERS, SPLITS, STUDY, answer_study, lost
 
@@ -28,6 +30,23 @@ def studied(dataset, tmp_path_factory):
         file = out / f"seed-{seed}" / "evaluation" / "predictions.parquet"
         rows += [{**row, "seed": seed} for row in pyarrow.parquet.read_table(file).to_pylist()]
     return json.loads((out / "results.json").read_text()), rows, out
+
+
+@pytest.mark.parametrize("stage", ["evaluate-1", "train-sft-0"])
+def test_what_would_have_to_be_run_again_is_not_among_the_results(studied, stage):
+    results, _, out = studied
+    stages = plan(STUDY, out)
+    progress = [Progress(one, "waiting" if one.name == stage else "kept") for one in stages]
+    found = gather(STUDY, progress, out)
+    seeds = {seed for of in found["models"].values() for cell in of.values() for seed in cell["seeds"]}
+    costs = {(name, row["seed"]) for name, rows in found["training"].items() for row in rows}
+    before = {(name, row["seed"]) for name, rows in results["training"].items() for row in rows}
+    if stage == "evaluate-1":
+        assert seeds == {"0"}
+        assert costs == before
+    else:
+        assert before - costs == {("sft", 0)}
+        assert all(row["chain_tokens"] is None for row in found["training"]["dpo"] if row["seed"] == 0)
 
 
 def column(rows, name, split, seed, rate) -> np.ndarray:

@@ -87,7 +87,7 @@ def measure_forgetting(
     whole = {name: starts.get(name, base) for name in models if name != base}
     check_starts(whole, starts, models, options.samples)
     on_progress = on_progress or (lambda name, done, total: None)
-    with output_folder(out):
+    with output_folder(out, kind="measurement of forgetting"):
         check_ours(out)
         questions = find_questions(pin(dataset, "dataset"), splits, options.limit)
         sources = cast(dict[str, Source], match_bases({name: find_pinned(at) for name, at in models.items()}, False))
