@@ -229,7 +229,7 @@ def output_folder(folder: Path, wait: bool = False, shared: bool = False, kind: 
         AsciiMazeError: the folder cannot be written, or another process holds it.
     """
     if kind is not None:
-        check_kind(folder, kind)
+        check_folder_kind(folder, kind)
     if str(folder) != str(folder).encode(errors="replace").decode():  # it could not be written to records and reports
         raise UsageError(f"{folder} cannot be an output folder: its name is not UTF-8; give another")
     mark = folder / MARK
@@ -251,7 +251,7 @@ def output_folder(folder: Path, wait: bool = False, shared: bool = False, kind: 
         yield handle
 
 
-def check_kind(folder: Path, kind: str) -> None:
+def check_folder_kind(folder: Path, kind: str) -> None:
     """Check that a folder does not hold what a command of another kind has made, files of which would be replaced.
 
     Raises:
