@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ..errors import UsageError, reason
 from ..files import encoding_of, sha256_of
+from ..metrics.path_validity.maze import Maze, MazeError
 from ..metrics.path_validity.scoring import completion_text, opened_thought
 from ..models.gguf import find_gguf
 
@@ -59,25 +60,26 @@ def open_predictions(path: Path, asked: dict[str, tuple], samples: int) -> Predi
         samples: completions of each maze.
 
     Raises:
-        UsageError: the file cannot be read, lacks a column, names mazes that are in no split, or does not hold so
-            many completions of each maze that is asked.
+        UsageError: the file cannot be read, lacks a column, names mazes that are in no split, shows another maze than
+            the one that it names, or does not hold so many completions of each maze that is asked.
     """
     import pyarrow
 
     digest = sha256_of(path)
     database = sqlite3.connect("")  # a temporary file of SQLite's
-    database.execute("CREATE TABLE given (key TEXT, completion TEXT)")
-    database.execute("CREATE TABLE asked (key TEXT, wanted INTEGER)")
+    database.execute("CREATE TABLE given (key TEXT, completion TEXT, maze TEXT)")
+    database.execute("CREATE TABLE asked (key TEXT, wanted INTEGER, maze TEXT)")
     try:
-        key, pairs = _pairs(_read(path), path)
-        database.executemany("INSERT INTO given VALUES (?, ?)", pairs)
+        key, answered = _answered(_read(path), path)
+        database.executemany("INSERT INTO given VALUES (?, ?, ?)", answered)
     except (OSError, ValueError, RecursionError, sqlite3.Error, pyarrow.ArrowException) as error:
         hint = "; save it as UTF-8" if isinstance(error, UnicodeError) else ""
         raise UsageError(f"cannot read {path}: {reason(error)}{hint}") from error
     for rows, wanted in asked.values():
-        batches = rows.select_columns([key]).iter(batch_size=1000)
-        keys = (value for batch in batches for value in batch[key])
-        database.executemany("INSERT INTO asked VALUES (?, ?)", ((value, n < wanted) for n, value in enumerate(keys)))
+        batches = rows.select_columns(list({key, "maze"})).iter(batch_size=1000)
+        found = (pair for batch in batches for pair in zip(batch[key], batch["maze"]))
+        numbered = ((value, n < wanted, maze) for n, (value, maze) in enumerate(found))
+        database.executemany("INSERT INTO asked VALUES (?, ?, ?)", numbered)
     database.execute("CREATE INDEX given_keys ON given (key)")
     database.execute("CREATE INDEX asked_keys ON asked (key)")
     where = ", ".join(f"'{split}'" for split in asked)
@@ -92,6 +94,12 @@ def open_predictions(path: Path, asked: dict[str, tuple], samples: int) -> Predi
     fewer = "to answer fewer mazes, give `prompts` and `evaluate` the same --limit"
     expected = f"{path}: expected {samples} of each maze of split {where} ({fewer}); another number of completions:"
     _refuse(wrong_number, expected)
+    others = database.execute(
+        "SELECT given.key, given.maze, asked.maze FROM given JOIN asked ON asked.key = given.key "
+        "WHERE given.maze != asked.maze"
+    )
+    differing = ((name,) for name, given, maze in others if not _is_same(given, maze))
+    _refuse(differing, f"{path}: these answers are to other mazes than the dataset's of the same 'id':")
 
     def answers(rows: list[dict]) -> list[list[str]]:
         query = "SELECT completion FROM given WHERE key = ? ORDER BY rowid"
@@ -109,8 +117,16 @@ def _refuse(wrong: Iterable[tuple], message: str) -> None:
         raise UsageError(f"{message} {', '.join(first)}" + (f" and {more} more" if more else ""))
 
 
-def _pairs(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterator[tuple[str, str]]]:
-    """The column that identifies the mazes, and pairs of its value and a completion.
+def _is_same(given: str, maze: str) -> bool:
+    """Whether a text in a file of answers is this maze, in any style that can be told."""
+    try:
+        return Maze.from_text(given) == Maze.from_text(maze)
+    except MazeError:
+        return False
+
+
+def _answered(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterator[tuple[str, str, str | None]]]:
+    """The column that identifies the mazes; and of each row that column, the completion, and the maze if it has it.
 
     Args:
         rows: the position of each in the file, and the row.
@@ -124,7 +140,7 @@ def _pairs(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterator[t
         found = ", ".join(map(str, columns)) or "nothing of the kind"
         raise UsageError(f"{where}: expected 'id' or 'maze', and 'completion'; found {found}")
 
-    def pairs() -> Iterator[tuple[str, str]]:
+    def answered() -> Iterator[tuple[str, str, str | None]]:
         for place, row in chain([(where, first)], rows):
             if not isinstance(row, Mapping):
                 raise UsageError(f"{place}: expected an object with '{key}' and 'completion'")
@@ -134,9 +150,10 @@ def _pairs(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterator[t
                 raise UsageError(f"{place}: expected an object with a text as '{key}', found {str(row[key])[:40]}")
             # A value that is not text is not a path; lone surrogates cannot be written to a file.
             text = _with_thought(row.get("prompt"), completion_text(row["completion"]) or "")
-            yield row[key], text.encode(errors="replace").decode()
+            maze = row.get("maze")
+            yield row[key], text.encode(errors="replace").decode(), maze if isinstance(maze, str) else None
 
-    return key, pairs()
+    return key, answered()
 
 
 def _with_thought(prompt: Any, completion: str) -> str:

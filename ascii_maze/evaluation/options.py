@@ -56,3 +56,22 @@ class Options:
                 f"{self.samples} greedy answers are all the same; give --temperature above 0, or --samples 1"
             )
         return Decoding(self.samples, temperature, self.seed, self.batch_size)
+
+    def check_for_files(self) -> None:
+        """Check the options of an evaluation of nothing but files of answers, which were made elsewhere.
+
+        Raises:
+            UsageError: one of them says how answers are made.
+        """
+        set_here = {
+            "temperature": self.temperature is not None,
+            "seed": self.seed != 0,
+            "max-new-tokens": self.max_new_tokens is not None,
+            "base": self.base is not None,
+            "unquantised-base": self.unquantised_base,
+            "chat-template": self.chat.template is not None,
+            "thinking": self.chat.thinking is not None,
+            "thinking-tokens": self.chat.thinking_tokens is not None,
+        }
+        if wrong := next((name for name, is_set in set_here.items() if is_set), None):
+            raise UsageError(f"--{wrong} is for models that answer here, and only files of answers are named; omit it")

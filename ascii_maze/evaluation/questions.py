@@ -15,7 +15,7 @@ from ..environment.prompts import step_prompt
 from ..errors import AsciiMazeError
 from ..mazes.baselines import open_positions
 from ..mazes.prompts import PromptStyle, style_of
-from ..metrics.path_validity.maze import Maze
+from ..metrics.path_validity.maze import Maze, MazeError
 from ..metrics.path_validity.scoring import parse_moves
 from ..models.generation import Decoding
 from .stepwise import Stepwise
@@ -114,7 +114,26 @@ def check_row(row: Mapping[str, Any], where: str) -> Maze:
     if not isinstance(row["id"], str) or not row["id"]:
         raise AsciiMazeError(f"{where}: 'id' is {shown(row['id'])}; expected a text that names the maze")
     check_chat(row["prompt"], where)
-    return check_maze(row, where)
+    maze = check_maze(row, where)
+    check_shown(row, maze, where)
+    return maze
+
+
+def check_shown(row: Mapping[str, Any], maze: Maze, where: str) -> None:
+    """Check that a prompt whose last message is only a maze, as in the datasets of this package, shows the row's.
+
+    Raises:
+        AsciiMazeError: it shows another.
+    """
+    content = row["prompt"][-1]["content"]
+    if content == row["maze"]:
+        return
+    try:
+        seen = Maze.from_text(content, style_of(row["prompt"]).maze)
+    except MazeError:
+        return
+    if seen != maze:
+        raise AsciiMazeError(f"{where}: 'prompt' shows another maze than 'maze'")
 
 
 def size_of(row: Mapping[str, Any], maze: Maze) -> tuple[int, int]:

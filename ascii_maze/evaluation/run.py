@@ -54,7 +54,7 @@ def evaluate(
     Raises:
         AsciiMazeError: a model, the dataset or a split cannot be loaded, or another process writes to `out`.
         UsageError: several greedy samples, a split named twice, a baseline's name, predictions that do not go with
-            the mazes, or files in `out` that are not an evaluation's.
+            the mazes, options of decoding for nothing but files, or files in `out` that are not an evaluation's.
     """
     check_names(models, dataset, splits)
     decoding = options.decoding()
@@ -64,7 +64,10 @@ def evaluate(
         check_replaceable(out)
         questions, asked = ask(dataset, splits, options, decoding, steps)
         models, respondents = find_respondents(models, questions, options)
-        settings = {"models": models, **asked, **settings_of(questions, options)}
+        from_files = [isinstance(respondent, Predictions) for respondent in respondents.values()]
+        if all(from_files):
+            options.check_for_files()
+        settings = {"models": models, **asked, **settings_of(questions, options, from_files)}
         prints = {name: fingerprint_of(respondent) for name, respondent in respondents.items()}
         # The folders of the models' parts are numbered in their order.
         depends_on = [settings, list(models), options.max_new_tokens, options.baselines, prints]
@@ -116,13 +119,22 @@ def ask(
     return Questions(rows, known.largest, known.styles, decoding, options.max_new_tokens, steps), asked
 
 
-def settings_of(questions: Questions, options: Options) -> dict[str, Any]:
-    """How the models are asked, for results.json, with the versions of packages that can change an answer."""
+def settings_of(questions: Questions, options: Options, from_files: list[bool]) -> dict[str, Any]:
+    """How the models are asked, for results.json, with the versions of packages that can change an answer.
+
+    Args:
+        from_files: of each model, whether its answers are in a file; how these were drawn is not known.
+    """
+    decoding = questions.decoding
+    in_words = f"{decoding}; files of answers as they are" if any(from_files) else str(decoding)
+    if all(from_files):
+        in_words = f"{decoding.samples} answer{'s' * (decoding.samples > 1)} of each maze, from files"
     return {
         "splits": {split: count for split, (_, count) in questions.splits.items()},
         "limit": options.limit,
-        "decoding": str(questions.decoding),
-        **questions.decoding._asdict(),
+        "decoding": in_words,
+        **decoding._asdict(),
+        **({"temperature": None, "seed": None} if all(from_files) else {}),
         "chat": options.chat._asdict(),
         **({"stepwise": questions.stepwise._asdict()} if questions.stepwise else {}),
         "versions": {"python": platform.python_version(), **versions()},

@@ -201,6 +201,7 @@ class Settings(TypedDict):
         asked_sha256: of all that was asked: the same, prompts, and the facts that answers are scored by.
         splits: split -> mazes asked.
         decoding: in words, as `greedy`.
+        temperature, seed: None if all answers are from files.
         chat: how the models were told to read conversations; how each does is in `loaded`.
         versions: of Python and the packages that can change the numbers.
         system_prompt: of the first prompt; empty where that has none.
@@ -217,8 +218,8 @@ class Settings(TypedDict):
     limit: int | None
     decoding: str
     samples: int
-    temperature: float
-    seed: int
+    temperature: float | None
+    seed: int | None
     batch_size: int
     chat: dict[str, Any]
     versions: dict[str, str]

@@ -10,7 +10,7 @@ from .chat import AS_IT_IS, Chat, how_read, note_reading
 from .devices import this_device
 from .folding import fold_for_generation
 from .quantisation import keep_trainable_on_cpu, not_finite
-from .sources import Source, find_model, find_named, is_same_model, loadable, settle_name
+from .sources import Source, check_base_unchanged, find_model, find_named, is_same_model, loadable, settle_name
 from .templates import set_chat_template
 
 # Recipe key -> key of LoRA's configuration, of what an adapter keeps when it is trained further.
@@ -204,7 +204,7 @@ def find_start(adapter: str, model_args) -> Source:
 
     Raises:
         UsageError: its base or shape differs from the recipe's, or the recipe trains the whole model.
-        ModelError: there is no such adapter.
+        ModelError: there is no such adapter, or the weights of its base have changed.
     """
     if not model_args.use_peft:
         raise UsageError(
@@ -227,7 +227,9 @@ def find_start(adapter: str, model_args) -> Source:
         wanted, found = getattr(model_args, key), getattr(config, name, None)
         if wanted != found:
             raise UsageError(f"{key} is {wanted}, and '{adapter}', which this run starts from, has {found}")
-    return Source(reference.name, reference.revision, config, model_args)
+    start = Source(reference.name, reference.revision, config, model_args)
+    check_base_unchanged(start)
+    return start
 
 
 def load_base(model_args):

@@ -4,6 +4,7 @@ A branch or a tag of the Hub is resolved to its commit once, at the start. Local
 digests.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,24 @@ def digests_of(name: str | None) -> dict[str, str]:
 
     folder = Path(resolve_model(name or ""))
     if name and folder.is_file():
-        return {folder.name: sha256_of(folder)}
+        return {folder.name: _digest(folder)}
     if not name or not folder.is_dir():
         return {}
     files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
-    return {path.name: sha256_of(path) for path in files if path.suffix not in (".md", ".png", ".jsonl")}
+    return {path.name: _digest(path) for path in files if path.suffix not in (".md", ".png", ".jsonl")}
+
+
+def weights_of(name: str | None) -> dict[str, str]:
+    """sha256 of each weights file of a local model; empty for a GGUF file and a repository of the Hub."""
+    return {file: digest for file, digest in digests_of(name).items() if file.endswith(".safetensors")}
+
+
+def _digest(path: Path) -> str:
+    """The sha256 of a file, computed once while it is unchanged: a base is asked for with each of its adapters."""
+    found = path.stat()
+    return _digest_at(path, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _digest_at(path: Path, inode: int, size: int, modified: int) -> str:
+    return sha256_of(path)

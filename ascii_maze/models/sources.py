@@ -12,6 +12,7 @@ from .chat import AS_IT_IS, Chat, reading_of
 from .devices import precision_for, this_device
 from .gguf import check_unpackable, find_gguf, identify_gguf, in_words, unpack
 from .packaged import say_once, stand_in
+from .pins import weights_of
 
 TINY = Path(__file__).resolve().parents[1] / "tiny"
 # The fields of TRL's ModelConfig by which two bases of one name differ.
@@ -74,12 +75,12 @@ def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat
     """The source of a model by its name; see `loading.load_model`.
 
     Args:
-        base: the location of an adapter's base, if it is not that in its config.
+        base: the location of an adapter's base, if it is not that in its config; taken as it is.
         chat: how conversations are rendered; by default with the tokenizer's own settings.
 
     Raises:
         UsageError: the name is not of a valid form.
-        AsciiMazeError: it is a model for another task, or its config is invalid.
+        AsciiMazeError: it is a model for another task, its config is invalid, or the weights of its base have changed.
     """
     reference = find_named(name)
     name, revision = reference.name, reference.revision
@@ -90,7 +91,25 @@ def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat
             "it is a reward model, which writes no paths" if scores else "it writes paths, and is not a reward model"
         )
         raise ModelError(f"'{name}' cannot be used here: {is_a}")
-    return Source(name, revision, adapter, _model_args(name, revision, adapter, base), chat)
+    source = Source(name, revision, adapter, _model_args(name, revision, adapter, base), chat)
+    if adapter is not None and base is None:
+        check_base_unchanged(source)
+    return source
+
+
+def check_base_unchanged(adapter: Source) -> None:
+    """Check that a local base has the weights on which its adapter was trained, if metrics.json of the run has them.
+
+    Raises:
+        ModelError: it has others.
+    """
+    path, base = fetch(adapter.name, adapter.revision, "metrics.json"), adapter.model_args.model_name_or_path
+    before, now = read_json(path).get("base_weights") if path else None, weights_of(base)
+    if before and now and before != now:
+        raise ModelError(
+            f"the weights of '{base}' are not those on which '{adapter.name}' was trained: put them back, name where "
+            "they are with --base, or train again"
+        )
 
 
 def find_named(name: str) -> Reference:

@@ -44,6 +44,7 @@ class RunMetrics(TypedDict):
     Attributes:
         base_model: as the recipe names it; None if it names none.
         base_gguf: the GGUF file of the base; None if it is not from one.
+        base_weights: file -> sha256 of a local base's weights in safetensors; empty for any other.
         steps: optimizer steps.
         samples: rows read, or rollouts for a method that generates.
         tokens: prompts and completions that the trained model read, without padding, over all processes.
@@ -71,6 +72,7 @@ class RunMetrics(TypedDict):
     device: str
     history: list[dict[str, Any]]
     base_gguf: NotRequired[GGUFFile | None]
+    base_weights: NotRequired[dict[str, str]]
     tokens_computed: NotRequired[int]
     processes: NotRequired[int]
     started_from: NotRequired[str | None]

@@ -18,7 +18,7 @@ from .source import embedded_model_digest
 READ = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt", ".yaml", ".yml", ".parquet", ".gguf"})
 # Of a stage's files, those that later stages read, and that are reproduced exactly from the same inputs.
 HANDED_ON = (".safetensors", ".parquet")
-# A card may be edited by hand; all other files belong to the stage.
+# A card may be edited by hand; a stage with any other file changed is run again.
 OF_PEOPLE = ("README.md",)
 
 
@@ -65,14 +65,15 @@ def files_in(folder: Path) -> list[Path]:
 
 def made_in(folder: Path) -> dict[str, str]:
     """Path in a stage's folder -> sha256, for every file that it has made."""
-    made = [path for path in files_in(folder) if path.name not in OF_PEOPLE]
-    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in made}
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files_in(folder)}
 
 
 def spoiled(folder: Path, made: dict[str, str]) -> str:
     """Which of a stage's files are missing or changed since it finished, in words; empty if none."""
     for name, digest in made.items():
         path = folder / name
+        if path.name in OF_PEOPLE:
+            continue
         if not path.is_file():
             return f"{name} is gone"
         if sha256_of(path) != digest:

@@ -4,8 +4,8 @@ A stage is identified by the hash of what its outcome depends on: its command, w
 packages, the stages that it rests on, and the source that it runs; not where the study lies. `stages/NAME.json` under
 the study's folder holds that hash and those of the files that the stage made, `stages/NAME.log` what the command
 printed. A finished stage whose hashes are unchanged is kept. An interrupted one resumes, since every command does. One
-whose key or whose files have changed is run again from nothing, and so is a training that was interrupted in a folder
-that has another name now. The commands inherit the lock, so the next study waits for what a killed one left running.
+whose key or whose files have changed is run again from nothing (`anew`), and so is a training that was interrupted in
+a folder that has another name now. The commands inherit the lock, so the next study waits for what a killed one left running.
 """
 
 import contextlib
@@ -24,8 +24,9 @@ from functools import cache, partial
 from pathlib import Path
 
 from ..errors import AsciiMazeError, UsageError, one_line, printable
-from ..files import is_ours, output_folder, remove_inside, write_text
+from ..files import is_ours, output_folder, write_text
 from ..models.devices import JOBS
+from .anew import clear_stage
 from .inputs import digest_of, environment, handed_on, made_in, spoiled
 from .plan import Stage
 from .schema import StageRecord
@@ -141,7 +142,7 @@ def _settled(
             raise UsageError(f"'{only}' needs {', '.join(missing)}, which has not been run; run that first")
         mine.state, mine.note = "left out", f"needs {', '.join(missing)}"
     else:
-        yield from run_stage(mine, key, changed, finished, out, jobs)
+        yield from run_stage(mine, key, changed, record["made"] if record else {}, finished, out, jobs)
     outcomes[stage.name] = outcome_of(key, read_record(out, stage))
 
 
@@ -156,20 +157,24 @@ def check_nothing_of_others(out: Path) -> None:
         raise UsageError(f"{out / found[0]} exists and was not written by a study; give another --out")
 
 
-def run_stage(mine: Progress, key: str, changed: str, finished: set[str], out: Path, jobs: int = 1) -> Iterator[None]:
+def run_stage(
+    mine: Progress, key: str, changed: str, made: dict[str, str], finished: set[str], out: Path, jobs: int = 1
+) -> Iterator[None]:
     """Run one command to its end; a step each time that it is looked at, twice a second with all others.
 
     Args:
         changed: why what an earlier attempt made is removed first; empty where it is resumed.
+        made: what that was; see `anew.clear_stage`.
         jobs: how many commands run at once.
     """
-    stage, product = mine.stage, out / mine.stage.product
+    stage, product, kept = mine.stage, out / mine.stage.product, None
     if changed:
         try:
-            remove_inside(product.parent, out)
+            kept = clear_stage(product.parent, made, out, stage.name)
         except AsciiMazeError as error:
             mine.state, mine.note = "failed", one_line(error)
             return
+    aside = f"; files that may be yours were moved to {kept}" if kept else ""
     log = out / "stages" / f"{stage.name}.log"
     before, began = mine.seconds, time.monotonic()
 
@@ -188,7 +193,7 @@ def run_stage(mine: Progress, key: str, changed: str, finished: set[str], out: P
     mine.state = "running"
     remember(False)
     with log.open("wb", buffering=0) as sink:
-        sink.write(f"run again: {changed}\n".encode() if changed else b"")
+        sink.write(f"run again: {changed}{aside}\n".encode() if changed else b"")
         with started(stage, finished, sink, jobs) as process:
             while True:
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -197,7 +202,10 @@ def run_stage(mine: Progress, key: str, changed: str, finished: set[str], out: P
                 mine.seconds, mine.note = before + time.monotonic() - began, last_line(log)
                 yield
     failed = process.returncode != 0 or not product.is_file()
-    mine.state, mine.note = "failed" if failed else "done", why_failed(process.returncode, log) if failed else ""
+    mine.state, mine.note = (
+        "failed" if failed else "done",
+        why_failed(process.returncode, log) if failed else aside[2:],
+    )
     remember(not failed)
 
 

@@ -22,7 +22,7 @@ DEMO = "recipes/tiny/study.yaml"
 # Keys of a recipe that name the output folder of another.
 PREDECESSORS = ("adapter_name_or_path", "reward_model_name_or_path")
 # Names with another meaning in the folders and tables of a study, in any case: some file systems ignore case.
-FOLDERS = ("base", "dataset", "evaluation", "forgetting", "mri", "stages")
+FOLDERS = ("base", "dataset", "evaluation", "forgetting", "kept", "mri", "stages")
 RESERVED = frozenset({*FOLDERS, *(name.casefold() for name in BASELINES)})
 # Keys that cannot be set for all recipes of a study, and what to use instead.
 OF_THE_STUDY = {

@@ -8,6 +8,7 @@ from ..files import replacing, staged, write_text
 from ..hub.cards import render_card
 from ..models.chat import describe_reading, turn_ends
 from ..models.gguf import identify_gguf
+from ..models.pins import weights_of
 from ..packages import versions
 from ..plots import colours_of
 from ..recipe import Recipe
@@ -47,6 +48,7 @@ def collect_metrics(recipe: Recipe, trainer, dataset: dict, own: OwnAnswers | No
         "method": recipe.method,
         "base_model": recipe.values.get("model_name_or_path"),
         "base_gguf": identify_gguf(recipe.values.get("model_name_or_path")),
+        "base_weights": weights_of(recipe.values.get("model_name_or_path")),
         "started_from": recipe.values.get("adapter_name_or_path"),
         "dataset": dataset,
         "budget": recipe.values.get("budget"),

@@ -16,7 +16,9 @@ from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.show import draw, find_drawings, write_page
 
 MAZE, WALLED_IN = "#####\n#S G#\n#####", "#####\n#S#G#\n#####"
-PROMPT = [{"role": "system", "content": "Walk."}, {"role": "user", "content": MAZE}]
+PROMPT, PROMPT_OF_CLOSED = (
+    [{"role": "system", "content": "Walk."}, {"role": "user", "content": maze}] for maze in (MAZE, WALLED_IN)
+)
 ROW = {
     "id": "a",
     "maze": MAZE,
@@ -27,7 +29,7 @@ ROW = {
     "height": 1,
     "path_length": 2,
 }
-CLOSED = {**ROW, "maze": WALLED_IN, "solution": None, "path_length": None}
+CLOSED = {**ROW, "maze": WALLED_IN, "prompt": PROMPT_OF_CLOSED, "solution": None, "path_length": None}
 
 
 def dataset_of(folder, rows):
@@ -53,6 +55,16 @@ def without(*names):
 # A change of the second of two rows; what is said of it, or None where it is read all the same; whether `show`, which
 # needs no prompt, says the same.
 BROKEN = {
+    "a prompt of another maze": (
+        {"prompt": PROMPT_OF_CLOSED},
+        "row 1 .*'prompt' shows another maze than 'maze'",
+        False,
+    ),
+    "a prompt of the maze in words": (
+        {"prompt": [PROMPT[0], {"role": "user", "content": f"Walk:\n{MAZE}"}]},
+        None,
+        False,
+    ),
     "a plain prompt": ({"prompt": "Walk."}, "'prompt' is 'Walk.'; expected chat messages", False),
     "no prompt": ({"prompt": None}, "row 1 .*'prompt' is None; expected chat messages", False),
     "an empty prompt": ({"prompt": []}, r"row 1 .*'prompt' is \[\]; expected chat messages", False),
@@ -133,7 +145,7 @@ def check(folder, capsys, rows, message, shows):
 
 def test_a_path_length_that_a_dataset_lacks_is_that_of_the_maze(tmp_path):
     rows = [without("path_length", "width", "height"), {**without("path_length", "width", "height"), "id": "b"}]
-    rows[1]["maze"], rows[1]["solution"] = WALLED_IN, ""
+    rows[1] |= {"maze": WALLED_IN, "prompt": PROMPT_OF_CLOSED, "solution": ""}
     file = answers_of(tmp_path / "file.jsonl", rows)
     results = evaluate(
         {"file": file}, dataset_of(tmp_path / "data", rows), ["test"], tmp_path / "out", Options(pages=True)

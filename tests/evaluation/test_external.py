@@ -10,6 +10,8 @@ from ascii_maze.evaluation.external import is_predictions
 from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.view import print_results
+from ascii_maze.metrics.path_validity.maze import Maze
+from ascii_maze.models.chat import Chat
 from dataset_builder.load import load_mazes
 
 
@@ -147,6 +149,11 @@ def test_what_a_model_may_write_is_never_an_error(dataset, rows, tmp_path):
         (lambda rows: [rows[0], [1]], "line 2: expected an object"),
         (lambda rows: [rows[0], {"id": 7, "completion": ""}], "line 2: expected an object"),
         (lambda rows: [], "made.jsonl: no predictions in it"),
+        (
+            lambda rows: [{**row, "maze": "#####\n#S G#\n#####"} for row in rows],
+            r"to other mazes than the dataset's of the same 'id': '\w+', '\w+', '\w+' and \d+ more$",
+        ),
+        (lambda rows: [*rows[1:], {**rows[0], "maze": "of Crete"}], r"to other mazes .* of the same 'id': '\w+'$"),
     ],
 )
 def test_a_file_that_does_not_go_with_the_mazes_is_one_line(dataset, rows, tmp_path, change, message):
@@ -173,6 +180,51 @@ def test_a_file_that_cannot_be_read_is_one_line(dataset, tmp_path, name, content
     with pytest.raises(UsageError, match=message) as caught:
         evaluate({"made": str(tmp_path / name)}, str(dataset), ["test"], tmp_path / "out")
     assert "\n" not in str(caught.value)
+
+
+def test_the_maze_beside_an_id_may_be_drawn_in_another_style(dataset, rows, tmp_path):
+    drawn = [
+        {"id": row["id"], "completion": "U", "maze": Maze.from_ascii(row["maze"]).to_ascii("boxes")} for row in rows
+    ]
+    drawn[0]["maze"] = 7  # not a text, so it says nothing about the maze
+    results = evaluate({"made": write(tmp_path / "made.jsonl", drawn)}, str(dataset), ["test"], tmp_path / "out")
+    assert results["models"]["made"]["test"]["n"] == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ({"temperature": 0.7}, "temperature"),
+        ({"seed": 1}, "seed"),
+        ({"max_new_tokens": 5}, "max-new-tokens"),
+        ({"base": "tiny"}, "base"),
+        ({"unquantised_base": True}, "unquantised-base"),
+        ({"chat": Chat(template="plain")}, "chat-template"),
+        ({"chat": Chat(thinking=False)}, "thinking"),
+        ({"chat": Chat(thinking_tokens=9)}, "thinking-tokens"),
+    ],
+)
+def test_options_of_decoding_are_not_for_files_alone(dataset, rows, tmp_path, option, name):
+    file = write(tmp_path / "made.jsonl", [{"id": row["id"], "completion": "U"} for row in rows])
+    with pytest.raises(UsageError, match=f"^--{name} is for models that answer here"):
+        evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(**option))
+
+
+def test_how_answers_in_files_were_drawn_is_not_claimed(dataset, rows, tmp_path):
+    file = write(tmp_path / "made.jsonl", [{"id": row["id"], "completion": "U"} for row in rows[:2] for _ in range(3)])
+    alone = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "alone", Options(limit=2, samples=3))[
+        "settings"
+    ]
+    assert (alone["decoding"], alone["temperature"], alone["seed"]) == (
+        "3 answers of each maze, from files",
+        None,
+        None,
+    )
+    beside = evaluate(
+        {"made": file, "tiny": "tiny"}, str(dataset), ["test"], tmp_path / "beside", Options(limit=2, samples=3)
+    )["settings"]
+    assert beside["decoding"] == "3 samples at temperature 1; files of answers as they are"
+    assert beside["temperature"] == 1
 
 
 def test_a_pipe_of_answers_is_one_line_and_no_wait(tmp_path):

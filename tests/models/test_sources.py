@@ -1,15 +1,19 @@
 """How a model is loaded, by its name and by what stands beside it."""
 
-import pytest
+import hashlib
+import json
 
-from ascii_maze.errors import UsageError
+import pytest
+from trl import ModelConfig
+
+from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.models.loading import find_start
+from ascii_maze.models.pins import weights_of
 from ascii_maze.models.sources import describe, find_model, match_bases
 
 
 def write_adapter(folder, base="tiny", recipe="load_in_4bit: true\nuse_bnb_nested_quant: true\ndtype: float32\n"):
     """The files by which an adapter is found; it has no weights."""
-    import json
-
     folder.mkdir(parents=True)
     config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 4, "base_model_name_or_path": base}
     (folder / "adapter_config.json").write_text(json.dumps(config))
@@ -53,6 +57,41 @@ def test_a_base_that_moved_is_named(tmp_path):
     assert find_model(moved, base="ORG/NAME@v1").model_args.model_revision == "v1"
     with pytest.raises(UsageError, match="no model 'a b/c'"):
         find_model(moved, base="a b/c")
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A base in a folder, and the folder of an adapter that was trained on it."""
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "model.safetensors").write_bytes(b"weights")
+    adapter = write_adapter(tmp_path / "sft", base=str(base))
+    metrics = {"base_weights": weights_of(str(base))}
+    assert metrics["base_weights"]["model.safetensors"] == hashlib.sha256(b"weights").hexdigest()
+    (tmp_path / "sft" / "metrics.json").write_text(json.dumps(metrics))
+    return base, adapter
+
+
+def test_a_base_with_other_weights_than_in_training_is_refused(trained):
+    base, adapter = trained
+    (base / "config.json").write_text("{}")
+    assert find_model(adapter).model_args.model_name_or_path == str(base)
+    (base / "model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(
+        AsciiMazeError, match=f"the weights of '{base}' are not those on which '{adapter}' was trained"
+    ):
+        find_model(adapter)
+    with pytest.raises(AsciiMazeError, match="are not those on which"):
+        find_start(adapter, ModelConfig(model_name_or_path=str(base), use_peft=True, lora_r=4, lora_alpha=8))
+    assert find_model(adapter, base=str(base)).model_args.model_name_or_path == str(base)
+
+
+@pytest.mark.parametrize("metrics", [{}, {"base_weights": {}}, {"base_weights": None}])
+def test_a_base_whose_weights_were_not_recorded_is_taken_as_it_is(trained, tmp_path, metrics):
+    base, adapter = trained
+    (tmp_path / "sft" / "metrics.json").write_text(json.dumps(metrics))
+    (base / "model.safetensors").write_bytes(b"other weights")
+    assert find_model(adapter).model_args.model_name_or_path == str(base)
 
 
 def test_attention_is_that_of_this_machine(tmp_path):

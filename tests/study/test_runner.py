@@ -53,10 +53,9 @@ def test_stages_run_in_order_and_once(tmp_path):
 
 def test_what_has_changed_is_made_anew_with_all_that_rests_on_it(tmp_path):
     run_stages([stage(tmp_path, "a"), stage(tmp_path, "b"), stage(tmp_path, "c", "b")], tmp_path)
-    (tmp_path / "b" / "left over").touch()
     changed = [stage(tmp_path, "a"), stage(tmp_path, "b", inputs=("new",)), stage(tmp_path, "c", "b")]
     assert states(run_stages(changed, tmp_path)) == {"a": "kept", "b": "done", "c": "done"}
-    assert not (tmp_path / "b" / "left over").exists()
+    assert not (tmp_path / "kept").exists()
 
 
 def test_a_product_that_is_gone_is_made_again(tmp_path):
@@ -104,6 +103,31 @@ def test_what_a_stage_made_is_checked_before_it_is_kept(tmp_path, spoil, states_
     assert states(run_stages(stages, tmp_path)) == states_then
     assert (tmp_path / "a" / "model.safetensors").read_text() != NAN
     assert states(run_stages(stages, tmp_path)) == {"a": "kept", "b": "kept"}
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("notes.txt", "mine"), ("prompts/more.parquet", "mine"), ("README.md", "mine"), ("model.safetensors", NAN)],
+)
+def test_a_stage_made_anew_keeps_files_of_others_and_files_that_were_changed(tmp_path, path, text):
+    run_stages([stage(tmp_path, "a", program=MAKE)], tmp_path)
+    (tmp_path / "a" / path).write_text(text)
+    (tmp_path / "a" / "checkpoint-3").mkdir()
+    shutil.rmtree(tmp_path / "a" / ".cache")
+    for number in (1, 2):
+        again = [stage(tmp_path, "a", program=MAKE, inputs=(str(number),))]
+        assert states(run_stages(again, tmp_path)) == {"a": "done"}
+        shutil.rmtree(tmp_path / "a" / ".cache")
+    kept = [file for file in (tmp_path / "kept").rglob("*") if file.is_file()]
+    assert [(str(file.relative_to(tmp_path / "kept")), file.read_text()) for file in kept] == [(f"a-1/{path}", text)]
+
+
+def test_it_is_said_where_the_files_of_others_are(tmp_path):
+    run_stages([stage(tmp_path, "a")], tmp_path)
+    (tmp_path / "a" / "notes.txt").touch()
+    (done,) = run_stages([stage(tmp_path, "a", inputs=("new",))], tmp_path)
+    assert done.note == f"files that may be yours were moved to {tmp_path / 'kept' / 'a-1'}"
+    assert done.note in (tmp_path / "stages" / "a.log").read_text()
 
 
 def test_what_is_made_otherwise_the_second_time_is_read_again_by_what_rests_on_it(tmp_path):
@@ -405,4 +429,5 @@ def test_a_study_that_has_moved_keeps_what_is_finished_and_goes_on_with_the_rest
     assert (new / "free" / "product").read_text() == "old new "
     assert (new / "bound" / "product").read_text() == "new "
     told = (new / "stages" / "bound.log").read_text()
-    assert told == f"run again: it was begun as {old / 'bound'}, and interrupted there\n"
+    moved = f"files that may be yours were moved to {new / 'kept' / 'bound-1'}"  # what had been begun has no record
+    assert told == f"run again: it was begun as {old / 'bound'}, and interrupted there; {moved}\n"
