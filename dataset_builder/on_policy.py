@@ -89,6 +89,7 @@ def replace_preferences(
         walker = load_source(asked)
         tables = {split: _pairs(config, out, staging, split, walker, samples, on_progress) for split in config.splits}
         if not any(map(len, tables.values())):
+            remove_leftovers(out, ("preferences",))  # another attempt would end the same
             raise AsciiMazeError(
                 f"'{model}' gives no pairs: on no maze is one of its {samples} answers valid and another worse"
             )

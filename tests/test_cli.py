@@ -73,6 +73,8 @@ def test_nothing_imports_torch_before_a_model_is_needed(module):
         (["build", "demo", "--samples", "4"], "--samples is for --preferences-from MODEL"),
         (["build", "demo", "--thinking"], "--thinking is for --preferences-from MODEL"),
         (["build", "demo", "--preferences-from", "nothing"], "no model 'nothing'"),
+        (["build", "demo", "--preferences-from", "nothing", "--dry-run"], "no model 'nothing'"),
+        (["build", "demo", "--push", "a b", "--dry-run"], "'a b' is not a repository name"),
         (["train", "recipes/tiny/stf.yaml"], "did you mean 'recipes/tiny/sft.yaml'"),
         (["evaluate", "a=tiny", "a=tiny"], "the name 'a' is taken"),
         (["evaluate", "wall_follower=tiny"], "the name 'wall_follower' is taken"),
@@ -172,6 +174,19 @@ def test_build_dry_run_says_what_it_would_build_and_writes_nothing(tmp_path):
     assert not (tmp_path / "data").exists()
     done = run("build", "demo", "--out", tmp_path / "data", "--dry-run")
     assert done.stdout.splitlines()[-1].startswith("total: 8,000 mazes, a row of each in every config: train 6,000, ")
+    done = run("build", "demo", "--dry-run", "--preferences-from", "tiny", "--push", "ORG/mazes")
+    assert done.stdout.splitlines()[-2:] == [
+        "preference: pairs of answers of 'tiny', at most one of a maze",
+        "then to ORG/mazes on the Hub, private",
+    ]
+
+
+def test_build_says_whose_answers_the_pairs_of_a_dataset_are(tmp_path):
+    run("build", "demo", "--out", tmp_path, "--limit", "2")
+    record = json.loads((tmp_path / "build.json").read_text())
+    (tmp_path / "build.json").write_text(json.dumps({**record, "preferences_from": {"model": "sft", "samples": 8}}))
+    done = run("build", "demo", "--out", tmp_path, "--limit", "2")
+    assert done.stdout.splitlines()[0] == "preference holds pairs of 8 answers a maze of 'sft', made before"
 
 
 def test_build_as_json(tmp_path):

@@ -59,23 +59,31 @@ def build(
     if unused := [name for name, value in asking.items() if value is not None and not preferences_from]:
         raise UsageError(f"--{unused[0]} is for --preferences-from MODEL; give it, or leave --{unused[0]} out")
     chosen = load_config(config, seed, limit)
-    if dry_run:
-        plan = [{**quota._asdict(), "kind": quota.kind._asdict()} for quota in quotas(chosen)]
-        lines = [f"{quota.split:<12} {quota.count:>9,}  {quota}" for quota in quotas(chosen)]
-        head = f"{chosen.name}, seed {chosen.seed}, into {out}:"
-        print(json.dumps(plan) if as_json else printable("\n".join([head, *lines, total_line(quotas(chosen))])))
-        return
-    from dataset_builder.build import build as build_dataset
-
-    from ..hub import check_target, plan_push
-
-    if preferences_from:  # a wrong name is reported before the build, not after it
+    # Wrong names are reported before the build, not after it.
+    if preferences_from:
         from ..models.sources import find_named
 
         chat = chat_of(chat_template, thinking, thinking_tokens)
         find_named(preferences_from)
     if push:
-        check_target("dataset", push, public)  # fail on a missing login before the build, not after it
+        from ..hub import check_repo_name, check_target, plan_push
+
+        check_repo_name(push)
+    if dry_run:
+        plan = [{**quota._asdict(), "kind": quota.kind._asdict()} for quota in quotas(chosen)]
+        lines = [f"{quota.split:<12} {quota.count:>9,}  {quota}" for quota in quotas(chosen)]
+        head = f"{chosen.name}, seed {chosen.seed}, into {out}:"
+        then = []
+        if preferences_from:
+            then.append(f"preference: pairs of answers of '{preferences_from}', at most one of a maze")
+        if push:
+            then.append(f"then to {push} on the Hub, {'public' if public else 'private'}")
+        print(json.dumps(plan) if as_json else printable("\n".join([head, *lines, total_line(quotas(chosen)), *then])))
+        return
+    from dataset_builder.build import build as build_dataset
+
+    if push:
+        check_target("dataset", push, public)  # a missing login, too
     with progress(quiet=as_json) as on_progress, resumable():
         record = build_dataset(chosen, out, workers, on_progress)
         if preferences_from:
@@ -89,6 +97,9 @@ def build(
     if as_json:
         print(json.dumps({**record, **({"pushed": pushed} if push else {})}))
         return
+    if source := record.get("preferences_from"):
+        answers = f"{source['samples']} answers a maze of '{source['model']}'"
+        print(printable(f"preference holds pairs of {answers}" + ", made before" * (not preferences_from)))
     for name, rows in record["rows"].items():
         print(printable(f"{name:<24} {rows:>9,} rows"))
     shared = sum(record["shared_between_splits"].values())

@@ -11,6 +11,15 @@ cards.py        the card of an adapter; evidence.py, model_index.py: the results
 from .adapter import published_base
 from .kinds import shipped_folder
 from .push import Pushed, check_target, push
-from .shipment import Plan, plan_push
+from .shipment import Plan, check_repo_name, plan_push
 
-__all__ = ["Plan", "Pushed", "check_target", "plan_push", "published_base", "push", "shipped_folder"]
+__all__ = [
+    "Plan",
+    "Pushed",
+    "check_repo_name",
+    "check_target",
+    "plan_push",
+    "published_base",
+    "push",
+    "shipped_folder",
+]

@@ -167,7 +167,10 @@ def check_folder(kind: str, folder: Path, repo: str) -> None:
     if not folder.is_dir():
         raise UsageError(f"no folder {folder}; `{spec.made_by}` makes one")
     if (folder / UNFINISHED).exists():
-        raise UsageError(f"{folder} is not finished; run the `{spec.made_by}` that began it again")
+        raise UsageError(
+            f"{folder} is not finished; run the `{spec.made_by}` that began it again, or remove {folder / UNFINISHED} "
+            "to push what was there before"
+        )
     missing = _missing(spec, folder, repo)
     if missing:
         others = [name for name, other in KINDS.items() if other.needs and not _missing(other, folder, repo)]

@@ -5,7 +5,8 @@ packages, the stages that it rests on, and the source that it runs; not where th
 the study's folder holds that hash and those of the files that the stage made, `stages/NAME.log` what the command
 printed. A finished stage whose hashes are unchanged is kept. An interrupted one resumes, since every command does. One
 whose key or whose files have changed is run again from nothing (`anew`), and so is a training that was interrupted in
-a folder that has another name now. The commands inherit the lock, so the next study waits for what a killed one left running.
+a folder that has another name now. The commands inherit the lock, so the next study waits for what a killed one left
+running.
 """
 
 import contextlib

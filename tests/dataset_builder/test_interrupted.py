@@ -12,7 +12,7 @@ import pytest
 
 from ascii_maze import files
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.files import output_folder
+from ascii_maze.files import UNFINISHED, output_folder
 from ascii_maze.models.pins import digests_of
 from dataset_builder import on_policy
 from dataset_builder.build import build
@@ -129,6 +129,7 @@ def test_no_pairs_at_all_leave_the_dataset_as_it_was(tmp_path, monkeypatch):
     with pytest.raises(AsciiMazeError, match="'a model' gives no pairs"):
         prefer(tmp_path)
     assert read_record(tmp_path) == record == build(CONFIG, tmp_path)
+    assert not (tmp_path / UNFINISHED).exists()  # with which it could not be pushed
 
 
 def test_another_model_under_the_same_name_is_asked_anew(tmp_path, monkeypatch):
