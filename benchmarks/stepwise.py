@@ -25,7 +25,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
-from stepwise_page import write_page
+from stepwise_page import write_stepwise
 from stepwise_plan import BASE_MINUTES, MINUTES, ONCE, RUNS, SPLITS, TINY, Judged, Plan, evaluations, plan_of
 
 HERE = Path(__file__).parent
@@ -181,7 +181,7 @@ def main() -> None:
     for path in sorted(options.out.glob("*/plan.json")):
         known = json.loads(path.read_text())
         plans.append(plan_of(argparse.Namespace(**{**vars(options), **known})))
-    write_page(sorted(plans, key=lambda one: not one.is_tiny), options.page)
+    write_stepwise(sorted(plans, key=lambda one: not one.is_tiny), options.page)
     print(options.page)
 
 

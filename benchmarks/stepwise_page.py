@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
 
+from pages import write_page
 from stepwise_plan import EVALUATED, ONCE, SPLITS, Judged, Plan, evaluations
 
 COLUMNS = (
@@ -194,10 +195,8 @@ HEAD = """# One-shot paths and step-by-step rollouts
 """
 
 
-def write_page(plans: list[Plan], page: Path) -> None:
-    """STEPWISE.md."""
-    from ascii_maze.files import write_text
-
+def write_stepwise(plans: list[Plan], page: Path) -> None:
+    """STEPWISE.md; see `pages.write_page`."""
     head = HEAD.format(cores=os.cpu_count(), machine=platform.machine(), python=platform.python_version())
     sections = map(section, plans)
-    write_text(page, "\n\n".join([head.rstrip(), *filter(None, sections)]) + "\n")
+    write_page(page, "\n\n".join([head.rstrip(), *filter(None, sections)]))
