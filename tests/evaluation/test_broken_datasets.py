@@ -247,6 +247,11 @@ def test_a_split_named_twice_is_refused_before_anything_is_made(two, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_slices_of_one_split_that_share_rows_are_refused(two, tmp_path):
+    with pytest.raises(UsageError, match=r"splits 'test' and 'test\[:1\]' share rows of 'test'"):
+        evaluate({}, two, ["test", "test[:1]"], tmp_path / "out")
+
+
 def test_a_name_that_no_file_can_hold_is_refused_before_anything_is_made(two, tmp_path):
     with pytest.raises(UsageError, match="is not UTF-8; rename"):
         evaluate({"a": "\udcff.jsonl"}, two, ["test"], tmp_path / "out")

@@ -270,6 +270,8 @@ def test_what_cannot_be_measured_is_one_line(hard, dataset, tmp_path):
     models = {"base": "tiny", "sft": "tiny", "grpo": "tiny"}
     with pytest.raises(UsageError, match=r"--start: (sft|grpo) started from (sft|grpo) started from "):
         measure_forgetting(models, {"sft": "grpo", "grpo": "sft"}, str(hard), ["test"], tmp_path / "out")
+    with pytest.raises(UsageError, match=r"splits 'test' and .* share rows of 'test'"):
+        measure_forgetting({"base": "tiny"}, {}, str(hard), ["test", "test[:100%]"], tmp_path / "out")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "forgetting.json").write_text("{}")
     with pytest.raises(UsageError, match=r"forgetting\.json was not written by ascii-maze and would be lost"):
