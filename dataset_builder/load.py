@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -28,6 +29,7 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
         AsciiMazeError: there is no such config or split, or it is empty or lacks a column.
     """
     from datasets import load_dataset
+    from datasets.exceptions import SplitsVerificationError
 
     what = f"cannot load split '{split}' of dataset '{dataset}'"
     out = f"--out {dataset or 'FOLDER'}`"
@@ -44,6 +46,9 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
     try:
         cache = cache_of(Path(place)) if reference.is_local else None
         rows = load_dataset(place, config, split=split, revision=reference.revision, cache_dir=cache)
+    except SplitsVerificationError as error:
+        instead = "build it again elsewhere" if reference.is_local else "name another revision of it"
+        raise AsciiMazeError(f"{what}: config '{config}' is not as built: {changes(error)}; {instead}") from error
     except Exception as error:  # on untrusted files the parsers may raise anything
         raise AsciiMazeError(f"{what} ({reason(error)})" + f"; {build}" * reference.is_local) from error
     if not len(rows):
@@ -56,6 +61,13 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
         )
     check_apart({split: rows})
     return rows
+
+
+def changes(error: Exception) -> str:
+    """How the files of a dataset differ from what its card says of them; `datasets` prints its own objects."""
+    sizes = re.findall(r"'expected': \w+\(name='(\w+)'.*?num_examples=(\d+).*?num_examples=(\d+)", str(error))
+    told = [f"split '{split}' has {found} rows, and {card} according to README.md" for split, card, found in sizes]
+    return ", ".join(told) or f"of README.md and the files, one has no split {reason(error).strip('{}')}"
 
 
 def load_splits(dataset: str, splits: Sequence[str], columns: Sequence[str] = ()) -> dict[str, Any]:

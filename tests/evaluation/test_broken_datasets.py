@@ -106,6 +106,22 @@ def test_a_broken_split_is_one_line(tmp_path, capsys, rows, message, shows):
     check(tmp_path, capsys, rows, message, shows)
 
 
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [("test", "split 'test' has 2 rows, and 3 according to README.md"), ("more", "one has no split 'more'")],
+)
+def test_files_that_are_not_what_the_card_says_are_one_line(tmp_path, split, message):
+    dataset = dataset_of(tmp_path / "data", [ROW, {**ROW, "id": "b"}])
+    card = tmp_path / "data" / "README.md"
+    told = f"dataset_info:\n- config_name: prompts\n  splits:\n  - {{name: {split}, num_bytes: 1, num_examples: 3}}\n"
+    card.write_text(card.read_text().removesuffix("---\n") + told + "---\n")
+    with pytest.raises(
+        AsciiMazeError, match=f"cannot load split 'test' .*'prompts'.*: .*{message}; build it again"
+    ) as caught:
+        evaluate({}, dataset, ["test"], tmp_path / "out")
+    assert "SplitInfo" not in str(caught.value)
+
+
 def check(folder, capsys, rows, message, shows):
     """`evaluate` with a file of answers, and `show`, of a dataset of these rows."""
     dataset, out = dataset_of(folder / "data", rows), folder / "out"
