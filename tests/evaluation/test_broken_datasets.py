@@ -297,7 +297,10 @@ def test_names_are_shown_as_they_are(two, tmp_path):
     assert "\\x1b[2Jx" in done.stdout + done.stderr
     assert "[/x]" in done.stdout
     assert "[red]x" in done.stdout
-    assert "a\\|b.jsonl |" in (tmp_path / "out" / "report.md").read_text()
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "a\\|b.jsonl |" in report
+    assert "&lt;b>x.jsonl |" in report
+    assert "<b>" not in report
     svg = tmp_path / "out" / "figures" / "validity_by_size.svg"
     texts = {element.text for element in ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}text")}
     assert {f"{printable(name)}.jsonl" for name in NAMES} <= texts
