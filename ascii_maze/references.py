@@ -47,6 +47,12 @@ def is_hub_name(name: str) -> bool:
     return "--" not in name and ".." not in name and not name.endswith(".git")
 
 
+def is_revision(text: str) -> bool:
+    """Whether git takes a text as the name of a branch, tag or commit, and ORG/NAME@REVISION can name it."""
+    wrong_part = any(not part or part.startswith(".") or part.endswith((".", ".lock")) for part in text.split("/"))
+    return _REVISION.fullmatch(text) is not None and ".." not in text and not wrong_part
+
+
 def find_reference(text: str) -> Reference | None:
     """The file, folder or repository that a text names; None if it is neither an existing path nor a Hub name.
 
@@ -60,7 +66,7 @@ def find_reference(text: str) -> Reference | None:
     except (OSError, ValueError):  # too long for a path, or with a null character
         return None
     name, at, revision = text.partition("@")
-    if "/" not in name or not is_hub_name(name) or (at and not _REVISION.fullmatch(revision)):
+    if "/" not in name or not is_hub_name(name) or (at and not is_revision(revision)):
         return None
     return Reference(name, revision or None)
 

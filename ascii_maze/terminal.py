@@ -3,11 +3,28 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from .errors import Interrupted, printable
 
+if TYPE_CHECKING:
+    import typer
+
 # Called with a description, the number of steps done, and the total.
 OnProgress = Callable[[str, int, int], None]
+
+
+def plain_app(**options: Any) -> "typer.Typer":
+    """A command line that prints help and errors as plain text, without boxes; options as Typer takes them."""
+    import typer
+
+    return typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **options,
+    )
 
 
 @contextmanager

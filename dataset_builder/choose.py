@@ -20,12 +20,12 @@ import numpy as np
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.mazes import kernels
-from ascii_maze.mazes.generators import mazes_at, memory_bytes
+from ascii_maze.mazes.generators import characters, mazes_at, memory_bytes
 from ascii_maze.mazes.planning import decisions_along, rules_of
 from ascii_maze.mazes.splits import layouts_of, marks_of, split_range, whole_layouts
 
 from .config import ANY_DIFFICULTY, BuildConfig, Kind, Quota, quotas
-from .config_values import ANY_LENGTH, SPLIT_SOURCES, characters
+from .config_values import ANY_LENGTH, SPLIT_SOURCES
 from .strata import ANY, inside
 from .styled import check_styles, text_bytes
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ascii_maze.environment.demonstrations import FORMS, parse_kind
 from ascii_maze.errors import UsageError, did_you_mean
-from ascii_maze.mazes.generators import ENDPOINTS, GENERATORS
+from ascii_maze.mazes.generators import ENDPOINTS, GENERATORS, MOST_CHARACTERS, characters
 from ascii_maze.mazes.prompts import ANSWER_STYLES, LANGUAGES
 from ascii_maze.mazes.reasoning import REASONING
 from ascii_maze.mazes.rejected import KINDS
@@ -28,7 +28,6 @@ DIFFICULTIES = ("easy", "hard")
 STRATIFIED = ("path_length", "decisions")
 MOST_BINS = 8
 MOST_ROWS = 10**11  # in a split; the Hub's largest size category holds five times as many
-MOST_CHARACTERS = 2**24  # of a map: 2,047x2,047 cells
 LEAST_WEIGHT, MOST_WEIGHT = 1e-9, 10**9  # the product of five stays finite and above 0
 
 
@@ -200,11 +199,6 @@ def _is_share(text: str) -> bool:
         return 0 <= float(text) <= 1
     except ValueError:
         return False
-
-
-def characters(width: int, height: int) -> int:
-    """Characters of a map of `width` x `height` cells, without its line breaks."""
-    return (2 * width + 1) * (2 * height + 1)
 
 
 def parse_size(size: str, where: str = "size") -> tuple[int, int]:

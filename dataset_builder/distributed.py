@@ -27,6 +27,7 @@ from datatrove.pipeline.base import PipelineStep
 
 from ascii_maze.errors import AsciiMazeError, UsageError, one_line, printable
 from ascii_maze.files import output_folder, write_text
+from ascii_maze.terminal import plain_app
 
 from .build import begin, finish, hash_jobs, hash_mazes, plan, write_part
 from .choose import check_mazes, parts
@@ -155,6 +156,10 @@ def launch_jobs(words: list[str], machines: int, tasks: int, bucket: str, flavor
     return addresses
 
 
+app = plain_app()
+
+
+@app.command()
 def main(
     config: Annotated[str, typer.Argument(help="A name from dataset_builder/configs, or a YAML file.")],
     out: Annotated[Path, typer.Option(help="Folder to make, seen by every rank.")],
@@ -213,10 +218,10 @@ def _option(word: str) -> tuple[str, str | int]:
 
 if __name__ == "__main__":
     # Imported under its own name: objects of `__main__` are pickled without the module's globals.
-    from dataset_builder.distributed import main
+    from dataset_builder.distributed import app
 
     try:
-        typer.run(main)
+        app()
     except (AsciiMazeError, OSError) as error:
         print(f"dataset_builder.distributed: {one_line(error)}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 1))

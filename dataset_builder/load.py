@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,11 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
         columns: required columns.
 
     Raises:
-        UsageError: the name is neither a folder nor of the form of a Hub id.
+        UsageError: the name is neither a folder nor of the form of a Hub id, or the split repeats rows.
         AsciiMazeError: there is no such config or split, or it is empty or lacks a column.
     """
     from datasets import load_dataset
+    from datasets.exceptions import SplitsVerificationError
 
     what = f"cannot load split '{split}' of dataset '{dataset}'"
     out = f"--out {dataset or 'FOLDER'}`"
@@ -43,6 +46,9 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
     try:
         cache = cache_of(Path(place)) if reference.is_local else None
         rows = load_dataset(place, config, split=split, revision=reference.revision, cache_dir=cache)
+    except SplitsVerificationError as error:
+        instead = "build it again elsewhere" if reference.is_local else "name another revision of it"
+        raise AsciiMazeError(f"{what}: config '{config}' is not as built: {changes(error)}; {instead}") from error
     except Exception as error:  # on untrusted files the parsers may raise anything
         raise AsciiMazeError(f"{what} ({reason(error)})" + f"; {build}" * reference.is_local) from error
     if not len(rows):
@@ -53,7 +59,45 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
             f"dataset '{dataset}', config '{config}': no column {', '.join(missing)}; "
             f"it has {', '.join(rows.column_names)}"
         )
+    check_apart({split: rows})
     return rows
+
+
+def changes(error: Exception) -> str:
+    """How the files of a dataset differ from what its card says of them; `datasets` prints its own objects."""
+    sizes = re.findall(r"'expected': \w+\(name='(\w+)'.*?num_examples=(\d+).*?num_examples=(\d+)", str(error))
+    told = [f"split '{split}' has {found} rows, and {card} according to README.md" for split, card, found in sizes]
+    return ", ".join(told) or f"of README.md and the files, one has no split {reason(error).strip('{}')}"
+
+
+def load_splits(dataset: str, splits: Sequence[str], columns: Sequence[str] = ()) -> dict[str, Any]:
+    """Splits of config `prompts` by name, no row in two of them; see `load_split`.
+
+    Raises:
+        UsageError: also if two splits share rows.
+    """
+    loaded = {split: load_split(dataset, split, columns=columns) for split in splits}
+    check_apart(loaded)
+    return loaded
+
+
+def check_apart(loaded: Mapping[str, Any]) -> None:
+    """Refuse splits of one dataset that share rows: `test` and `test[:10%]`, or `test+test` alone.
+
+    Raises:
+        UsageError: a row is in two of them, or one repeats it.
+    """
+    from datasets import ReadInstruction
+
+    parts = []
+    for split, rows in loaded.items():
+        sizes = {name: info.num_examples for name, info in rows.info.splits.items()}
+        # `rows.split` is the name as given, with `all` spelt out.
+        parts += [(split, part) for part in ReadInstruction.from_spec(str(rows.split)).to_absolute(sizes)]
+    for (one, a), (other, b) in combinations(parts, 2):
+        if a.splitname == b.splitname and a.from_ < b.to and b.from_ < a.to:
+            said = f"split '{one}' repeats" if one == other else f"splits '{one}' and '{other}' share"
+            raise UsageError(f"{said} rows of '{a.splitname}'; name each row once")
 
 
 def cache_of(folder: Path) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from ascii_maze import __main__
 from ascii_maze.cli import app, main
-from ascii_maze.cli.options import named_path
+from ascii_maze.cli.options import finite, named_path
 from ascii_maze.mri.options import Options
 
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "numba", "numpy", "pyarrow")
@@ -148,6 +148,25 @@ def test_every_path_of_every_command_is_read_like_that():
             if "Path" in str(hint):
                 option = typing.get_args(hint)[1]
                 assert option.parser is named_path, f"{command.callback.__name__}: {name}"
+
+
+@pytest.mark.parametrize("words", [("annotate", "--bias"), ("evaluate", "tiny", "--temperature")])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_a_number_is_finite(words, number, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["ascii-maze", *words, number])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert f"Invalid value for '{words[-1]}'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_number_of_every_command_is_checked_like_that():
+    for command in app.registered_commands:
+        for name, hint in typing.get_type_hints(command.callback, include_extras=True).items():
+            if "float" in str(hint):
+                assert typing.get_args(hint)[1].callback is finite, f"{command.callback.__name__}: {name}"
 
 
 def test_debug_shows_the_traceback():

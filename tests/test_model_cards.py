@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from ascii_maze.hub.cards import render_card
+from ascii_maze.hub.evidence import Evidence
 from ascii_maze.hub.rules import broken_rules
 from ascii_maze.recipe.methods import METHODS
 
@@ -100,3 +101,16 @@ def test_a_card_says_how_to_train_the_run_again_from_where_it_is(facts):
     of_two = render_card(values, {**metrics, "processes": 2}, "org/run")
     launched = "accelerate launch --multi_gpu --num_processes 2 --module ascii_maze train recipe.yaml"
     assert f"\nhf download org/run recipe.yaml --local-dir .\n{launched}\n" in of_two
+
+
+def test_names_are_no_markup_of_a_card(facts):
+    values, metrics = facts["methods"]["sft"]["recipe"], facts["methods"]["sft"]["metrics"]
+    results = {"models": {"<b>x": {"test": facts["models"]["sft"]["test"]}}, "paired": []}
+    settings = {"dataset": "`<b>data", "limit": None, "decoding": "greedy", "dataset_sha256": "0", "system_prompt": ""}
+    evidence = Evidence("<b>x", {**results, "settings": settings})
+    values = {**values, "model_name_or_path": "models/`<b>x"}
+    card = render_card(values, metrics, "outputs/<b>run", published=False, evidence=evidence)
+    assert "# &lt;b>run: SFT" in card
+    assert "A LoRA adapter on `models/'<b>x` that" in card
+    assert "Evaluated on `'<b>data` (" in card
+    assert "| test | all | &lt;b>x |" in card

@@ -14,7 +14,7 @@ from jinja2.sandbox import SecurityError
 from ascii_maze.configuration import MOST_BYTES, read_yaml_mapping
 from ascii_maze.errors import UsageError, printable
 from ascii_maze.recipe import ENVIRONMENT, LAUNCHER_KEY, REFUSED_KEYS, load_recipe, load_resolved, shipped_recipes
-from ascii_maze.templating import PAGES, render
+from ascii_maze.templating import PAGES, literal, plain, render
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
@@ -104,6 +104,25 @@ def test_templates_of_pages_are_never_told_that_something_is_safe():
     for path in pages:
         assert path.name.endswith(".html.jinja"), "the name is what makes it a page, and escaped"
         assert not re.search(r"\|\s*safe\b|autoescape\s+false", path.read_text()), path
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sft, p < 0.05 & more", "sft, p < 0.05 & more"),
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
+        ("</td><!--", "&lt;/td>&lt;!--"),
+        ("![x](http://h)[y](javascript:z)", "![x]\\(http://h)[y]\\(javascript:z)"),
+        ("a|b\n# c\x1b[2J", "a\\|b # c\\x1b[2J"),
+    ],
+)
+def test_text_of_others_is_no_markup_of_markdown(text, shown):
+    from markdown_it import MarkdownIt
+
+    assert plain(text) == shown
+    for written in (shown, literal(text)):
+        page = MarkdownIt("commonmark", {"html": True}).render(written)
+        assert set(re.findall(r"</?(\w+)", page)) <= {"p", "code"}
 
 
 @pytest.fixture

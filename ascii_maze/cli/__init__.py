@@ -12,6 +12,7 @@ import typer
 from .. import __version__
 from ..errors import AsciiMazeError, Interrupted, complain, printable
 from ..metrics.path_validity.maze import MazeError
+from ..terminal import plain_app
 from . import (
     agreement,
     annotate,
@@ -38,14 +39,10 @@ COMMANDS = (
     *(study, show, convert, push, doctor),
 )
 
-app = typer.Typer(
+app = plain_app(
     help="Find out what each fine-tuning method teaches a language model that walks through ASCII mazes.\n\n"
     "Start with: ascii-maze study",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 

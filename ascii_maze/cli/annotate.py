@@ -9,7 +9,7 @@ import typer
 
 from ..errors import UsageError, printable
 from ..terminal import print_tables, progress
-from .options import Json, path_option
+from .options import Json, float_option, path_option
 
 app = typer.Typer()
 Source = Annotated[
@@ -18,10 +18,8 @@ Source = Annotated[
         help="Dataset with config `preference` (folder or Hub id), or predictions.parquet; left out to resume --out."
     ),
 ]
-Gold = Annotated[
-    float | None, typer.Option(min=0, max=0.5, help="Share of questions with a known answer; default: 0.05.")
-]
-Repeat = Annotated[float | None, typer.Option(min=0, max=0.5, help="Share of questions asked twice; default: 0.05.")]
+Gold = Annotated[float | None, float_option("Share of questions with a known answer; default: 0.05.", min=0, max=0.5)]
+Repeat = Annotated[float | None, float_option("Share of questions asked twice; default: 0.05.", min=0, max=0.5)]
 
 
 @app.command(
@@ -54,9 +52,7 @@ def annotate(
     simulate: Annotated[
         int | None, typer.Option(min=1, help="Serve no page: let this many simulated annotators answer, for tests.")
     ] = None,
-    bias: Annotated[
-        float, typer.Option(help="With --simulate: bias towards the left side, in points out of 4.")
-    ] = 0.0,
+    bias: Annotated[float, float_option("With --simulate: bias towards the left side, in points out of 4.")] = 0.0,
     careless: Annotated[int, typer.Option(min=0, help="With --simulate: how many of them answer at random.")] = 0,
     withdraw: Annotated[str | None, typer.Option(help="Remove the answers of this annotator, and stop.")] = None,
     plan: Annotated[

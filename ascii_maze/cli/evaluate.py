@@ -17,6 +17,7 @@ from .options import (
     Thinking,
     ThinkingTokens,
     chat_of,
+    float_option,
     name_models,
     path_option,
 )
@@ -35,7 +36,7 @@ Out = Annotated[
 Samples = Annotated[int, typer.Option(min=1, help="Answers per maze; more than one gives pass@k and majority vote.")]
 Temperature = Annotated[
     float | None,
-    typer.Option(min=0, help="Sampling temperature; 0 is greedy. Default: 0, or 1.0 with several samples."),
+    float_option("Sampling temperature; 0 is greedy. Default: 0, or 1.0 with several samples.", min=0),
 ]
 MaxNewTokens = Annotated[
     int | None,

@@ -8,7 +8,7 @@ import typer
 
 from ..errors import printable
 from ..terminal import progress
-from .options import ChatTemplate, Dataset, Json, Limit, MovedBase, chat_of, path_option
+from .options import ChatTemplate, Dataset, Json, Limit, MovedBase, chat_of, float_option, path_option
 
 app = typer.Typer()
 
@@ -21,7 +21,7 @@ def merge(
     split: Annotated[str, typer.Option(help="Split whose mazes the two are compared on.")] = "validation",
     limit: Limit = 200,
     margin: Annotated[
-        float, typer.Option(min=0, max=1, help="Largest acceptable loss in the share of valid paths, 0-1.")
+        float, float_option("Largest acceptable loss in the share of valid paths, 0-1.", min=0, max=1)
     ] = 0.02,
     base: MovedBase = None,
     chat_template: ChatTemplate = None,

@@ -111,13 +111,13 @@ def print_summary(results: "Results", out: Path) -> None:
 
 
 def number_seeds(words: Sequence[str]) -> list[str]:
-    """`sft=A`, `sft=B` -> `sft@0=A`, `sft@1=B`; a name that occurs once stays."""
+    """`sft=A`, `sft=B` -> `sft@0=A`, `sft@1=B`; a name that occurs once, has a seed or is part of a path stays."""
     parts = [word.partition("=") for word in words]
     names = [name for name, _, _ in parts]
     seen: dict[str, int] = {}
     found = []
     for word, (name, equals, location) in zip(words, parts):
-        if not equals or names.count(name) == 1:
+        if not equals or names.count(name) == 1 or set(name) & set("@/\\"):
             found.append(word)
             continue
         found.append(f"{name}@{seen.setdefault(name, 0)}={location}")

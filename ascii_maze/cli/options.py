@@ -1,5 +1,6 @@
 """Options shared by several commands, and the parsers of their values."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,6 +51,22 @@ def named_path(text: str) -> Path:
 def path_option(help: str) -> Any:
     """An option that takes a path, read by `named_path`."""
     return typer.Option(parser=named_path, metavar="<path>", help=help)
+
+
+def finite(value: float | None) -> float | None:
+    """A number as it was given; without two bounds `nan` or `inf` would be one.
+
+    Raises:
+        typer.BadParameter: it is not finite.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
+
+
+def float_option(help: str, min: float | None = None, max: float | None = None) -> Any:
+    """An option that takes a number, which is `finite`."""
+    return typer.Option(min=min, max=max, callback=finite, help=help)
 
 
 def name_models(models: list[str]) -> dict[str, str]:

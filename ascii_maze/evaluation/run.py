@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from dataset_builder.load import limited_first, load_split
+from dataset_builder.load import limited_first, load_splits
 
 from ..errors import UsageError
 from ..files import UNFINISHED, output_folder
@@ -53,8 +53,8 @@ def evaluate(
 
     Raises:
         AsciiMazeError: a model, the dataset or a split cannot be loaded, or another process writes to `out`.
-        UsageError: several greedy samples, a split named twice, a baseline's name, predictions that do not go with
-            the mazes, options of decoding for nothing but files, or files in `out` that are not an evaluation's.
+        UsageError: several greedy samples, splits that share rows, a baseline's name, predictions that do not go
+            with the mazes, options of decoding for nothing but files, or files in `out` that are not an evaluation's.
     """
     check_names(models, dataset, splits)
     decoding = options.decoding()
@@ -106,9 +106,11 @@ def ask(
 
     Raises:
         AsciiMazeError: a split cannot be loaded, or a row of it cannot be asked.
+        UsageError: two splits share rows.
     """
     pinned = pin(dataset, "dataset")
-    rows = {split: limited_first(load_split(pinned, split, columns=COLUMNS), options.limit) for split in splits}
+    loaded = load_splits(pinned, splits, COLUMNS)
+    rows = {split: limited_first(of_split, options.limit) for split, of_split in loaded.items()}
     known = survey(dataset, rows)
     asked = {
         "dataset": dataset,

@@ -1,8 +1,8 @@
 """The results of an evaluation as tables: for the terminal, a page, and report.md."""
 
-from ..errors import printable
 from ..mazes.failures import FAILURES
 from ..models.sources import loaded_in_words
+from ..templating import plain
 from .findings import findings
 from .schema import LengthCurve, PairedTest, Rate, Results
 
@@ -179,17 +179,12 @@ def exact_rates(results: Results) -> dict[str, dict[str, float]]:
 
 
 def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    return ["| " + " | ".join(map(_plain, row)) + " |" for row in (header, ["---"] * len(header), *rows)]
-
-
-def _plain(name: str) -> str:
-    """A name from a command line or a dataset, escaped for a cell of Markdown."""
-    return printable(name).replace("\n", " ").replace("|", "\\|")
+    return ["| " + " | ".join(map(plain, row)) + " |" for row in (header, ["---"] * len(header), *rows)]
 
 
 def render_markdown(results: Results) -> str:
     """The results as a Markdown report."""
-    lines = ["# Path validity", "", *(f"- {_plain(sentence)}" for sentence in findings(results)), ""]
+    lines = ["# Path validity", "", *(f"- {plain(sentence)}" for sentence in findings(results)), ""]
     lines += [*_markdown(TABLE_HEADER, table_rows(results)), ""]
     if sampled := sample_rows(results):
         lines += [
@@ -204,13 +199,13 @@ def render_markdown(results: Results) -> str:
         "Rates in per cent; 95 % intervals are Wilson's. `shortest`: as short as a path can be. `arrives`: ends on G, "
         "blocked moves ignored.",
     ]
-    lines += [f"- {_plain(names)}: loaded {words}" for names, words in loading_rows(results)]
+    lines += [f"- {plain(names)}: loaded {plain(words)}" for names, words in loading_rows(results)]
     for split, rates in exact_rates(results).items():
-        said = ", ".join(f"{_plain(name)} {100 * rate:.1f}" for name, rate in rates.items())
-        lines.append(f"- {_plain(split)}: equal to the reference solution, move for move: {said}")
+        said = ", ".join(f"{plain(name)} {100 * rate:.1f}" for name, rate in rates.items())
+        lines.append(f"- {plain(split)}: equal to the reference solution, move for move: {said}")
     for test in results["paired"]:
         lines.append(
-            f"- {_plain(test['split'])}: {_plain(test['a'])} alone solves {test['only_a']}, {_plain(test['b'])} alone "
+            f"- {plain(test['split'])}: {plain(test['a'])} alone solves {test['only_a']}, {plain(test['b'])} alone "
             f"{test['only_b']} "
             f"(exact McNemar, Holm-corrected p = {test['p_holm']:.2g}{_ratio_text(test)})"
         )
@@ -234,7 +229,7 @@ def render_markdown(results: Results) -> str:
     for name, by_split in results["analysis"].items():
         for split, analysis in by_split.items():
             failures = ", ".join(f"{kind} {count}" for kind, count in analysis["failures"].items())
-            lines.append(f"| {_plain(split)} | {_plain(name)} | {_half_text(analysis['length_curve'])} | {failures} |")
+            lines.append(f"| {plain(split)} | {plain(name)} | {_half_text(analysis['length_curve'])} | {failures} |")
     lines += ["", *(f"- `{kind}`: {text}" for kind, text in FAILURES.items())]
     return "\n".join(lines) + "\n"
 

@@ -14,7 +14,7 @@ import yaml
 
 from ..errors import AsciiMazeError, UsageError, did_you_mean, reason
 from ..files import MARK, UNFINISHED
-from ..references import is_hub_name
+from ..references import is_hub_name, is_revision
 from .content import Content, Wishes, parse_card, read, sha256, size
 from .kinds import KINDS, PREFERENCES, Kind
 from .rules import broken_results, broken_rules
@@ -108,7 +108,7 @@ def plan_push(
         results: for an adapter, folders of evaluations and MRIs for its card; default: those next to it.
 
     Raises:
-        UsageError: the folder is not finished or is something else, its card is invalid, the Hub rejects the name,
+        UsageError: the folder is not finished or is something else, its card is invalid, the Hub rejects a name,
             or a file seems to contain a credential.
         AsciiMazeError: a record of the run is malformed.
     """
@@ -116,6 +116,11 @@ def plan_push(
         kind = "preferences"
     spec = find_kind(kind)
     check_repo_name(repo)
+    for option, name in (("--revision", revision), ("--tag", tag)):
+        if name is not None and not is_revision(name):
+            raise UsageError(
+                f"{option} '{name}' is not a name for git; expected letters, digits and - _ . /, such as v1.0"
+            )
     said = {"--base-model": base_model, "--dataset": dataset, "--license": license, "--results": results}
     if kind != "adapter" and any(said.values()):
         raise UsageError(f"{next(option for option, value in said.items() if value)} is for adapters only")

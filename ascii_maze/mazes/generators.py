@@ -8,7 +8,9 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +39,8 @@ GENERATORS: MappingProxyType[str, Callable[[np.ndarray, int, int], np.ndarray]] 
 ENDPOINTS: MappingProxyType[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = MappingProxyType(
     {"random": placing.place_random, "far": placing.place_far, "corners": placing.place_corners}
 )
+
+MOST_CHARACTERS = 2**24  # of a map: 2,047x2,047 cells
 
 
 @dataclass(frozen=True)
@@ -125,9 +129,7 @@ def generate_mazes(
     Raises:
         ValueError: unknown generator or endpoints, a size, count or share out of range, or more than memory holds.
     """
-    if count < 0:
-        raise ValueError(f"count cannot be negative, got {count}")
-    _check_memory(width, height, count)
+    _check_size(width, height, count)
     return mazes_at(generator, width, height, np.arange(count), seed, braid, endpoints)
 
 
@@ -149,13 +151,13 @@ def mazes_at(
         ValueError: as `generate_mazes`.
     """
     for what, name, known in (("generator", generator, GENERATORS), ("endpoints", endpoints, ENDPOINTS)):
-        if name not in known:
-            raise ValueError(f"unknown {what} '{name}'; expected one of {', '.join(known)}{did_you_mean(name, known)}")
-    if width < 1 or height < 1 or width * height < 2:
-        raise ValueError(f"a maze needs at least two cells for its start and goal, not {width}x{height}")
-    if not 0 <= braid <= 1:
-        raise ValueError(f"braid is a share of dead ends, 0-1, not {braid}")
-    _check_memory(width, height, len(indices))
+        if not isinstance(name, str) or name not in known:
+            hint = did_you_mean(str(name), known)
+            raise ValueError(f"unknown {what} '{name}'; expected one of {', '.join(known)}{hint}")
+    _check_size(width, height, len(indices))
+    _check_whole("seed", seed)
+    if not isinstance(braid, Real) or not 0 <= braid <= 1:
+        raise ValueError(f"braid is a share of dead ends, 0-1, not {braid!r}")
     # These are part of the stream: else a maze and its twin with one wall less could be in different splits.
     plain = not braid and endpoints == "random"
     stream = generator if plain else f"{generator}/braid {braid:g}/{endpoints}"
@@ -174,9 +176,33 @@ def memory_bytes() -> float:
         return math.inf
 
 
-def _check_memory(width: int, height: int, count: int) -> None:
+def characters(width: int, height: int) -> int:
+    """Characters of a map of `width` x `height` cells, without its line breaks."""
+    return (2 * width + 1) * (2 * height + 1)
+
+
+def _check_whole(name: str, value: Any) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ValueError(f"{name} must be a whole number, not {value!r}")
+
+
+def _check_size(width: int, height: int, count: int) -> None:
+    """Refuse what the kernels cannot make, or not in memory.
+
+    Raises:
+        ValueError: a number is not whole or out of range, or there is no room for so many mazes.
+    """
+    for name, value in (("width", width), ("height", height), ("count", count)):
+        _check_whole(name, value)
+    width, height, count = int(width), int(height), int(count)  # NumPy's would overflow below
+    if count < 0:
+        raise ValueError(f"count cannot be negative, got {count}")
+    if width < 1 or height < 1 or width * height < 2:
+        raise ValueError(f"a maze needs at least two cells for its start and goal, not {width}x{height}")
+    if (size := characters(width, height)) > MOST_CHARACTERS:
+        raise ValueError(f"a map of {width}x{height} cells has {size:,} characters, more than {MOST_CHARACTERS:,}")
     # One byte per character for the map and the text of every maze; four each for one maze's distances and queue.
-    needed = (2 * width + 1) * (2 * height + 1) * (2 * count + 8)
+    needed = size * (2 * count + 8)
     if needed > memory_bytes():
         raise ValueError(
             f"{count:,} mazes of {width}x{height} cells take {needed / 2**30:,.0f} GiB, more than this machine has"

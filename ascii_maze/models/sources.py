@@ -189,7 +189,7 @@ def match_bases(sources: Mapping[str, Any], unquantised: bool = False) -> dict[s
         matched[name] = source
         if not isinstance(source, Source) or source.adapter is not None:
             continue
-        mine = {other: one for other, one in adapters.items() if _is_base(source, one)}
+        mine = {other: one for other, one in adapters.items() if is_base_of(source, one)}
         for (one, first), (other, second) in zip(mine.items(), list(mine.items())[1:]):
             for key, value in how_loaded(first).items():
                 if value != how_loaded(second)[key]:
@@ -234,7 +234,7 @@ def _chat_of(adapter: Source) -> Chat:
     return Chat(template, reading.thinking or None, reading.thinking_tokens or None)
 
 
-def _is_base(source: Source, adapter: Source) -> bool:
+def is_base_of(source: Source, adapter: Source) -> bool:
     """Whether a whole model is the one that an adapter was trained on."""
     args = adapter.model_args
     if not is_same_model(source.name, args.model_name_or_path):

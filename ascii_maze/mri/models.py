@@ -12,6 +12,7 @@ from ..models.folding import forget_folded
 from ..models.loading import context_of
 from ..models.sources import Source, how_loaded
 from ..references import Reference
+from .seeds import methods_of
 
 BASE = "base"
 # The name of an adapter, with its seed after @: used in file names, PEFT's names, and ids of the page.
@@ -93,7 +94,8 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
         chat: how they read conversations; always without reasoning, whose text would differ between models.
 
     Raises:
-        UsageError: no adapter, an unusable name, a whole model, or an adapter of another base or quantisation.
+        UsageError: no adapter, an unusable name, a whole model, an adapter of another base or quantisation, or one
+            adapter as two seeds.
         AsciiMazeError: a location cannot be read, or holds a reward model.
     """
     from ..models.sources import find_model, find_named
@@ -113,6 +115,9 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
     for name, source in sources.items():
         _check_adapter(name, source, wanted)
         _check_same_base(name, source, *next(iter(sources.items())))
+    for seeds in methods_of(list(sources)).values():
+        if len(seeds) > 1:
+            _check_seeds({name: sources[name] for name in seeds})
     return sources
 
 
@@ -230,6 +235,19 @@ def _check_same_base(name: str, source: Source, other_name: str, other: Source) 
             raise UsageError(
                 f"adapter '{name}' ({source.name}) was trained with {key} {value}, and '{other_name}' with "
                 f"{theirs[key]}: their bases differ; make a report for each"
+            )
+
+
+def _check_seeds(sources: dict[str, Source]) -> None:
+    """Check that no two seeds of a method are one adapter: seeds would seem not to differ, and so methods to do."""
+    from ..models.adapters import weights_digest
+
+    found: dict[str | None, str] = {}
+    for name, source in sources.items():
+        digest = weights_digest(source.name, source.revision)
+        if digest is not None and (other := found.setdefault(digest, name)) != name:
+            raise UsageError(
+                f"'{other}' and '{name}' ({source.name}) are the same adapter, not two seeds; name one only"
             )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from ..templating import PAGES, render
+from ..templating import PAGES, literal, render
 from .collection import Collection
 from .schema import Agreement, Share
 
@@ -52,12 +52,6 @@ def _head(name: str, figures: Agreement, record: dict[str, Any]) -> str:
         "configs": configs,
     }
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip()
-
-
-def literal(text: str) -> str:
-    """Untrusted text as inline code in Markdown, so that it is not parsed as markup."""
-    shown = "".join(sign if sign.isprintable() else "�" for sign in text).replace("`", "'").replace("|", "¦")
-    return f"`{shown}`"
 
 
 def in_words(share: Share) -> str:

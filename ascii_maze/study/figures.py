@@ -97,7 +97,7 @@ def learning_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str
     """Validity on held-out mazes over the tokens that each run had read.
 
     Args:
-        histories: `history` of metrics.json by name.
+        histories: `history` of metrics.json by name, of runs that evaluated.
     """
     from matplotlib import rc_context
 
@@ -105,8 +105,7 @@ def learning_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str
         figure, panel = _panel(5.6, 3.2)
         for name, history in histories.items():
             points = [(line["tokens"] / 1000, 100 * line["eval_valid"]) for line in history if "eval_valid" in line]
-            if points:
-                panel.plot(*zip(*points), marker=".", color=colours[name], label=name)
+            panel.plot(*zip(*points), marker=".", color=colours[name], label=name)
         panel.set(xlabel="tokens read, thousands", ylabel="valid on held-out mazes, per cent", ylim=(-3, 103))
         panel.set_xlim(left=0)
         panel.grid(alpha=0.25)
@@ -115,7 +114,7 @@ def learning_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str
 
 
 def reward_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str]) -> str:
-    """For runs that maximise a reward: the reward over the steps, and below it the true validity."""
+    """For runs that maximise a reward and evaluate: the reward over the steps, and below it the true validity."""
     from matplotlib import rc_context
 
     with rc_context(SETTINGS):
@@ -127,8 +126,7 @@ def reward_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str])
                 (panels[1], "eval_valid", 100, "truly valid, per cent"),
             ):
                 points = [(line["step"], scale * line[key]) for line in history if key in line]
-                if points:
-                    panel.plot(*zip(*points), marker="." if key == "eval_valid" else None, color=colours[name])
+                panel.plot(*zip(*points), marker="." if key == "eval_valid" else None, color=colours[name])
                 panel.set_ylabel(label)
                 panel.grid(alpha=0.25)
             panels[0].set_title(name)
@@ -146,10 +144,16 @@ def inside_figure(mri: dict, colours: dict[str, str]) -> str:
     with rc_context(SETTINGS):
         drawn = []
         for key, label in (("drift", "drift, share of the base's norm"), ("cka", "likeness to the base (CKA)")):
+            lines = {
+                name: points
+                for name, by_layer in mri[key].items()
+                if (points := [(layer, value) for layer, value in enumerate(by_layer) if value is not None])
+            }
+            if not lines:
+                continue
             figure, panel = _panel(4.8, 3.0)
-            for name, by_layer in mri[key].items():
-                points = [(layer, value) for layer, value in enumerate(by_layer) if value is not None]
-                first = name in first_seeds(list(mri[key]))
+            for name, points in lines.items():
+                first = name in first_seeds(list(lines))
                 style = {"marker": "."} if first else {"linestyle": ":", "linewidth": 1}
                 method = method_of(name)
                 panel.plot(*zip(*points), color=colours[method], label=method if first else None, **style)

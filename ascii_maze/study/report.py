@@ -286,14 +286,16 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
         and (metrics := metrics_of(study, out, study.seeds[0], name))
         and not METHODS[metrics["method"]].scores
     }
-    rewarded = {name: history for name, history in histories.items() if any("reward" in line for line in history)}
+    # A run whose recipe has `eval_strategy: no` has no curve.
+    watched = {name: history for name, history in histories.items() if any("eval_valid" in line for line in history)}
+    rewarded = {name: history for name, history in watched.items() if any("reward" in line for line in history)}
     evaluated = _first_evaluation(results, study, out)
     drawn = {
         "rates": models and rates_figure(models, study.splits, colours),
         "contrast": any(one["planned"] for one in results["contrasts"])
         and contrast_figure(results["contrasts"], study.margin),
         "by_length": evaluated and length_figure(evaluated["analysis"], study.splits, colours),
-        "learning": histories and learning_figure(histories, colours),
+        "learning": watched and learning_figure(watched, colours),
         "reward": rewarded and reward_figure(rewarded, colours),
         "inside_figure": results["mri"] and inside_figure(results["mri"], colours),
     }

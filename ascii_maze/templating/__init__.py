@@ -1,8 +1,15 @@
-"""Renders the templates in `pages/`, in the only Jinja2 environment here. `language` translates pages."""
+"""Renders the templates in `pages/`, in the only Jinja2 environment here. `language` translates pages.
 
+In Markdown nothing is escaped by itself, since templates also hold code: text of others goes through `plain` or
+`literal`.
+"""
+
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ..errors import printable
 
 PAGES = Path(__file__).resolve().parent / "pages"
 
@@ -28,4 +35,17 @@ def render(template: Path, context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"plain": plain, "literal": literal}
     return environment.get_template(template.name).render(context)
+
+
+def plain(text: Any) -> str:
+    """Untrusted text for a line or a cell of Markdown, in which it is no HTML, link, picture or border of a cell."""
+    shown = printable(str(text)).replace("\n", " ").replace("|", "\\|").replace("](", "]\\(")
+    return re.sub("<(?=[A-Za-z/!?])", "&lt;", shown)
+
+
+def literal(text: Any) -> str:
+    """Untrusted text as inline code in Markdown, so that it is not parsed as markup."""
+    shown = "".join(sign if sign.isprintable() else "�" for sign in str(text)).replace("`", "'").replace("|", "¦")
+    return f"`{shown}`"

@@ -22,7 +22,7 @@ from .test_build import contents
 IMPATIENT = (
     "import datatrove.executor.local as local, time, types\n"
     "local.time = types.SimpleNamespace(sleep=lambda seconds: time.sleep(0.2))\n"
-    "import typer, sys\nfrom dataset_builder.distributed import main\ntyper.run(main)\n"
+    "from dataset_builder.distributed import app\napp()\n"
 )
 
 
@@ -163,3 +163,9 @@ def test_slurm(plain, tmp_path):
 def test_bad_arguments(tmp_path, words, message):
     with pytest.raises(UsageError, match=message):
         distributed.main("demo", tmp_path / "data", **words)
+
+
+def test_a_wrong_value_is_plain_text_as_of_every_command(tmp_path):
+    done = run_module(tmp_path / "data", "--tasks", "0")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("Error: Invalid value for '--tasks': ")

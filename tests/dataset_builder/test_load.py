@@ -1,7 +1,8 @@
 import datasets
 import pytest
 
-from dataset_builder.load import first_rows, limited_first, limited_rows
+from ascii_maze.errors import UsageError
+from dataset_builder.load import first_rows, limited_first, limited_rows, load_split, load_splits
 
 
 def rows_of(kinds):
@@ -38,3 +39,24 @@ def test_without_strata_or_with_room_for_all_the_first_rows_are_taken():
     assert limited_rows(rows, 99).to_list() == rows.to_list()
     bare = rows.remove_columns("solved_by")
     assert limited_rows(bare, 4).to_list() == first_rows(bare, 4).to_list() == bare.to_list()[:4]
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        (["test", "test[:100%]"], r"splits 'test' and 'test\[:100%\]' share rows of 'test'"),
+        (["test[:3]", "validation", "test[2:4]"], r"splits 'test\[:3\]' and 'test\[2:4\]' share rows of 'test'"),
+        (["test[-1:]", "all"], r"splits 'test\[-1:\]' and 'all' share rows of 'test'"),
+        (["test+test[:1]"], r"split 'test\+test\[:1\]' repeats rows of 'test'"),
+    ],
+)
+def test_splits_that_share_rows_are_refused(dataset, splits, message):
+    with pytest.raises(UsageError, match=f"{message}; name each row once"):
+        load_splits(str(dataset), splits)
+
+
+def test_slices_that_share_no_row_are_loaded(dataset):
+    loaded = load_splits(str(dataset), ["test[:50%]", "test[50%:]", "validation+test_larger"])
+    assert list(map(len, loaded.values())) == [16, 16, 48]
+    halves = [name for rows in list(loaded.values())[:2] for name in rows["id"]]
+    assert halves == load_split(str(dataset), "test")["id"][:]

@@ -118,6 +118,22 @@ def test_a_broken_split_is_one_line(tmp_path, capsys, rows, message, shows):
     check(tmp_path, capsys, rows, message, shows)
 
 
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [("test", "split 'test' has 2 rows, and 3 according to README.md"), ("more", "one has no split 'more'")],
+)
+def test_files_that_are_not_what_the_card_says_are_one_line(tmp_path, split, message):
+    dataset = dataset_of(tmp_path / "data", [ROW, {**ROW, "id": "b"}])
+    card = tmp_path / "data" / "README.md"
+    told = f"dataset_info:\n- config_name: prompts\n  splits:\n  - {{name: {split}, num_bytes: 1, num_examples: 3}}\n"
+    card.write_text(card.read_text().removesuffix("---\n") + told + "---\n")
+    with pytest.raises(
+        AsciiMazeError, match=f"cannot load split 'test' .*'prompts'.*: .*{message}; build it again"
+    ) as caught:
+        evaluate({}, dataset, ["test"], tmp_path / "out")
+    assert "SplitInfo" not in str(caught.value)
+
+
 def check(folder, capsys, rows, message, shows):
     """`evaluate` with a file of answers, and `show`, of a dataset of these rows."""
     dataset, out = dataset_of(folder / "data", rows), folder / "out"
@@ -259,6 +275,11 @@ def test_a_split_named_twice_is_refused_before_anything_is_made(two, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_slices_of_one_split_that_share_rows_are_refused(two, tmp_path):
+    with pytest.raises(UsageError, match=r"splits 'test' and 'test\[:1\]' share rows of 'test'"):
+        evaluate({}, two, ["test", "test[:1]"], tmp_path / "out")
+
+
 def test_a_name_that_no_file_can_hold_is_refused_before_anything_is_made(two, tmp_path):
     with pytest.raises(UsageError, match="is not UTF-8; rename"):
         evaluate({"a": "\udcff.jsonl"}, two, ["test"], tmp_path / "out")
@@ -288,7 +309,10 @@ def test_names_are_shown_as_they_are(two, tmp_path):
     assert "\\x1b[2Jx" in done.stdout + done.stderr
     assert "[/x]" in done.stdout
     assert "[red]x" in done.stdout
-    assert "a\\|b.jsonl |" in (tmp_path / "out" / "report.md").read_text()
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "a\\|b.jsonl |" in report
+    assert "&lt;b>x.jsonl |" in report
+    assert "<b>" not in report
     svg = tmp_path / "out" / "figures" / "validity_by_size.svg"
     texts = {element.text for element in ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}text")}
     assert {f"{printable(name)}.jsonl" for name in NAMES} <= texts

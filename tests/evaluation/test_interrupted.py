@@ -18,7 +18,7 @@ from ascii_maze.evaluation.questions import survey
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.files import MARK, output_folder
 from ascii_maze.models.pins import find_pinned, fingerprint, pin
-from dataset_builder.load import load_mazes, load_split
+from dataset_builder.load import load_mazes, load_splits
 
 # Kills itself when so many files of a name have come to their place.
 KILLED = """
@@ -248,9 +248,7 @@ def test_a_dataset_of_the_hub_is_loaded_at_its_commit(commits, dataset, tmp_path
 
     commits["org/mazes", None] = "c" * 40
     asked = []
-    monkeypatch.setattr(
-        run, "load_split", lambda name, *rest, **_: asked.append(name) or load_split(str(dataset), *rest)
-    )
+    monkeypatch.setattr(run, "load_splits", lambda name, *rest: asked.append(name) or load_splits(str(dataset), *rest))
     results = evaluate({}, "org/mazes", ["test", "test_larger"], tmp_path, Options(limit=2))
-    assert asked == [f"org/mazes@{'c' * 40}"] * 2
+    assert asked == [f"org/mazes@{'c' * 40}"]
     assert (results["settings"]["dataset"], results["settings"]["dataset_revision"]) == ("org/mazes", "c" * 40)

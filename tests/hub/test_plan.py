@@ -163,6 +163,9 @@ def test_what_is_not_finished_or_not_right_is_refused_in_one_line(built, spoil, 
         ("dataset", "datasets/org/ascii-maze", {}, "is not a repository name"),
         ("dataset", "org/ascii maze", {}, "is not a repository name"),
         ("dataset", REPO, {"base_model": "org/x"}, "--base-model is for adapters only"),
+        ("dataset", REPO, {"tag": "a b"}, "--tag 'a b' is not a name for git"),
+        ("dataset", REPO, {"tag": ""}, "--tag '' is not a name for git"),
+        ("dataset", REPO, {"revision": "../x"}, r"--revision '\.\./x' is not a name for git"),
     ],
 )
 def test_wrong_words_are_refused_in_one_line(built, kind, repo, options, message):

@@ -112,6 +112,18 @@ def test_batch_is_a_sequence():
         (("depth_first", 3, 3, -1, 0), "count cannot be negative"),
         (("depth_first", 3, 3, 1, 0, 1.5), "braid is a share of dead ends, 0-1, not 1.5"),
         (("depth_first", 3, 3, 1, 0, 0.0, "corner"), "unknown endpoints 'corner'.*did you mean 'corners'"),
+        ((7, 3, 3, 1, 0), "unknown generator '7'"),
+        (("depth_first", 5.0, 3, 1, 0), "width must be a whole number, not 5.0"),
+        (("depth_first", 3, "3", 1, 0), "height must be a whole number, not '3'"),
+        (("depth_first", 3, True, 1, 0), "height must be a whole number, not True"),
+        (("depth_first", 3, 3, 1.0, 0), "count must be a whole number, not 1.0"),
+        (("depth_first", 3, 3, 1, None), "seed must be a whole number, not None"),
+        (("depth_first", 3, 3, 1, 0, "0.5"), "braid is a share of dead ends, 0-1, not '0.5'"),
+        (
+            ("depth_first", 10**8, 1, 1, 0),
+            "a map of 100000000x1 cells has 600,000,003 characters, more than 16,777,216",
+        ),
+        (("depth_first", np.int64(2**62), 3, 1, 0), "cells has .* characters, more than"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -62,7 +62,12 @@ def test_a_base_on_the_hub_is_the_revision_that_is_named(other_base):
         (["../x={random}"], "an adapter cannot be called '../x"),
         (["{random}"], "give --adapter NAME={random}"),
         ([f"{'x' * 65}={{random}}"], "an adapter cannot be called 'xxx"),
-        (["x@0={random}", "x@0={zero}"], "an adapter cannot be called 'x@0@0'"),
+        (["x@0={random}", "x@0={zero}"], "the name 'x@0' is taken; give this model another: NAME={zero}"),
+        (
+            ["x@0={random}", "y={random}", "x@1={random}"],
+            "'x@0' and 'x@1' ({random}) are the same adapter, not two seeds",
+        ),
+        (["x@0@0={random}"], "an adapter cannot be called 'x@0@0'; give --adapter NAME={random}"),
         (["x={random}", "X={zero}"], "an adapter cannot be called 'X'"),
         (["whole=tiny"], "'whole' (tiny) is not a LoRA adapter"),
         (["other={other}"], "adapter 'other' ({other}) was trained on 'ORG/other' and not on 'tiny'"),

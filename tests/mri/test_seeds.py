@@ -60,7 +60,12 @@ def test_a_layer_where_nothing_differs_says_nothing():
 
 def test_repeated_names_are_seeds():
     assert number_seeds(["sft=a", "dpo=b", "sft=c"]) == ["sft@0=a", "dpo=b", "sft@1=c"]
-    assert number_seeds(["sft@1=a", "sft@2=b", "ORG/x", "ORG/x"]) == ["sft@1=a", "sft@2=b", "ORG/x", "ORG/x"]
+    for words in (
+        ["sft@1=a", "sft@2=b", "ORG/x", "ORG/x"],
+        ["sft@0=a", "sft@0=b"],
+        ["runs/lr=1/sft", "runs/lr=2/sft"],
+    ):
+        assert number_seeds(words) == words
 
 
 def test_a_report_on_seeds_tests_methods_and_looks_into_one_adapter_of_each(adapters, dataset, tmp_path):

@@ -101,3 +101,11 @@ def test_a_layer_without_a_number_is_left_out_of_the_line():
     holed = {"drift": {"sft": [None, 0.5, 0.25]}, "cka": {"sft": [None, 0.9, 0.95]}}
     markers = [inside_figure(of, {"sft": "#123456"}).count("stroke: #123456") for of in (whole, holed)]
     assert markers[0] - markers[1] == 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_no_layer_has_a_number_there_is_no_panel():
+    mri = {"drift": {"sft@3": [None, None], "sft@4": [0.0, 0.5]}, "cka": {"sft@3": [None], "sft@4": [None]}}
+    drawn = inside_figure(mri, {"sft": "#123456"})
+    assert drawn.count("<svg") == 1
+    assert ">sft</text>" in drawn  # named by the seed that is drawn

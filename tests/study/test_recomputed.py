@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet
@@ -303,6 +305,32 @@ def test_the_report_says_what_the_results_say(studied):
     beside = f"<td>dpo</td><td>{100 * cell['optimal']:.1f} ({100 * low:.1f} - {100 * high:.1f})</td>"
     assert beside in page.partition("<details><summary>All rates")[0]
     assert page.count('class="plot"') == 4
+
+
+def test_names_and_notes_are_no_markup_of_the_report(studied, tmp_path):
+    _, _, out = studied
+    shutil.copytree(out, tmp_path / "out")
+    results = gather(STUDY, [], out)
+    stage = {"name": "train-sft-0", "state": "failed", "note": "`<i>x`", "seconds": 1.0, "command": "ascii-maze"}
+    write_report({**results, "stages": [stage]}, replace(STUDY, base="models/<b>x"), tmp_path / "out")
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "teach models/&lt;b>x, and" in text
+    assert "**train-sft-0** failed: `'<i>x'`" in text
+
+
+@pytest.mark.filterwarnings("error")
+def test_runs_that_never_evaluate_have_no_learning_curve(studied, tmp_path):
+    _, _, out = studied
+    shutil.copytree(out, tmp_path / "out")
+    for file in (tmp_path / "out").rglob("metrics.json"):
+        file.write_text(
+            json.dumps({**json.loads(file.read_text()), "history": [{"step": 10, "tokens": 9, "reward": 1}]})
+        )
+    write_report(gather(STUDY, [], tmp_path / "out"), STUDY, tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count('class="plot"') == 3
+    assert "Learning curves" not in page
+    assert "Reward and validity" not in page
 
 
 def test_the_page_in_portuguese_has_the_same_figures(studied):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dataset_builder.load import load_split
+from dataset_builder.load import load_splits
 
 from ...errors import AsciiMazeError
 from ...mazes import kernels
@@ -59,6 +59,7 @@ def find_questions(dataset: str, splits: Sequence[str], limit: int) -> Questions
 
     Raises:
         AsciiMazeError: a split cannot be loaded, or none of its mazes is hard.
+        UsageError: two splits share rows.
     """
     rows = list(hard_rows(dataset, splits, limit))
     if not rows:
@@ -77,8 +78,8 @@ def find_questions(dataset: str, splits: Sequence[str], limit: int) -> Questions
 def hard_rows(dataset: str, splits: Sequence[str], limit: int) -> Iterator[dict[str, Any]]:
     """Rows of mazes that no rule walks by a shortest path, the first `limit` in the order of the splits."""
     found = 0
-    for split in splits:
-        for row in load_split(dataset, split, columns=("id", "prompt", "maze")):
+    for rows in load_splits(dataset, splits, ("id", "prompt", "maze")).values():
+        for row in rows:
             rules = row.get("solved_by")
             if found < limit and (not solved_by(Maze.from_ascii(row["maze"])) if rules is None else rules == ""):
                 found += 1

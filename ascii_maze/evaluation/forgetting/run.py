@@ -19,7 +19,7 @@ from ...files import UNFINISHED, is_ours, output_folder, read_json, replacing, w
 from ...metrics.path_validity.scoring import score_path
 from ...models.loading import load_source
 from ...models.pins import find_pinned, fingerprint, pin
-from ...models.sources import Source, match_bases
+from ...models.sources import Source, is_base_of, match_bases
 from ...packages import versions
 from ...terminal import OnProgress
 from ..output import remove_work, work_folder
@@ -79,7 +79,8 @@ def measure_forgetting(
         on_progress: called with what is being done, steps done and steps in all.
 
     Raises:
-        UsageError: a start that is none of the models, too few samples, or `out` holds something else.
+        UsageError: a start that is none of the models, a base as a fine-tune of its adapter, too few samples, or `out`
+            holds something else.
         AsciiMazeError: a model or the dataset cannot be loaded, or another process writes to `out`.
     """
     check_names(dict(models), dataset, splits)
@@ -91,6 +92,7 @@ def measure_forgetting(
         check_ours(out)
         questions = find_questions(pin(dataset, "dataset"), splits, options.limit)
         sources = cast(dict[str, Source], match_bases({name: find_pinned(at) for name, at in models.items()}, False))
+        check_order(whole, sources)
         settings: Settings = {
             "models": dict(models),
             "starts": whole,
@@ -140,6 +142,19 @@ def check_starts(whole: Mapping[str, str], starts: Mapping[str, str], models: Ma
         raise UsageError(f"--start: {' started from '.join(error.args[1])}; leave one of these out") from error
     if samples < 1:
         raise UsageError(f"--samples is {samples}; expected 1 or more")
+
+
+def check_order(whole: Mapping[str, str], sources: Mapping[str, Source]) -> None:
+    """Check that no base is said to have started from an adapter of it, as where the adapter is named first.
+
+    Raises:
+        UsageError: one is.
+    """
+    for name, start in whole.items():
+        if sources[start].adapter is not None and is_base_of(sources[name], sources[start]):
+            raise UsageError(
+                f"'{name}' is the base of the adapter '{start}', not a fine-tune of it; name the base first"
+            )
 
 
 def starts_first(starts: Mapping[str, str]) -> list[str]:

@@ -7,9 +7,15 @@ from typing import Annotated
 
 import typer
 
+from ...terminal import plain_app
+
 RECIPE = Path(__file__).resolve().parent / "recipe.yaml"
 
 
+app = plain_app()
+
+
+@app.command()
 def main(
     recipe: Annotated[Path, typer.Argument(help="A recipe of this form.")] = RECIPE,
     work: Annotated[Path, typer.Option(help="Folder for checkpoints and logs.")] = Path("outputs/tiny-pretrain"),
@@ -44,6 +50,6 @@ def take_steps(recipe: Path, work: Path, decay: tuple[int, bool] | None, out: Pa
 
 if __name__ == "__main__":
     # Imported under its own name: objects of `__main__` are pickled without the module's globals.
-    from ascii_maze.tiny.pretraining.__main__ import main as command
+    from ascii_maze.tiny.pretraining.__main__ import app
 
-    typer.run(command)
+    app()

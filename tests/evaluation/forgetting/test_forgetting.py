@@ -263,6 +263,14 @@ def test_a_model_may_be_named_before_its_start():
     assert starts_first({"grpo": "sft", "sft": "base"}) == ["base", "sft", "grpo"]
 
 
+def test_an_adapter_that_is_named_before_its_base_is_refused(hard, tmp_path):
+    config = {"peft_type": "LORA", "base_model_name_or_path": "tiny", "r": 4, "task_type": "CAUSAL_LM"}
+    (tmp_path / "sft").mkdir()
+    (tmp_path / "sft" / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(UsageError, match=r"'tiny' is the base of the adapter 'sft', .*; name the base first"):
+        measure_forgetting({"sft": str(tmp_path / "sft"), "tiny": "tiny"}, {}, str(hard), ["test"], tmp_path / "out")
+
+
 def test_what_cannot_be_measured_is_one_line(hard, dataset, tmp_path):
     for starts in ({"sft": "nobody"}, {"sft": "sft"}, {"nobody": "base"}):
         with pytest.raises(UsageError, match="expected the names of two of the models"):
@@ -270,6 +278,8 @@ def test_what_cannot_be_measured_is_one_line(hard, dataset, tmp_path):
     models = {"base": "tiny", "sft": "tiny", "grpo": "tiny"}
     with pytest.raises(UsageError, match=r"--start: (sft|grpo) started from (sft|grpo) started from "):
         measure_forgetting(models, {"sft": "grpo", "grpo": "sft"}, str(hard), ["test"], tmp_path / "out")
+    with pytest.raises(UsageError, match=r"splits 'test' and .* share rows of 'test'"):
+        measure_forgetting({"base": "tiny"}, {}, str(hard), ["test", "test[:100%]"], tmp_path / "out")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "forgetting.json").write_text("{}")
     with pytest.raises(UsageError, match=r"forgetting\.json was not written by ascii-maze and would be lost"):
