@@ -8,23 +8,25 @@ from ..mazes.prompts import PLAIN, Message, PromptStyle, format_answer, style_of
 from ..mazes.reasoning import longest_thought, wrap
 from ..metrics.path_validity.maze import Maze
 from .chat import count_tokens, how_read, render_prompt
+from .turns import ROOM
 
 
 def rows_at_once(model, tokens: int) -> int:
     """How many completions to generate at once: on a GPU those whose keys and values take an eighth of its memory, so
-    that the number is the same whatever else runs on it; 64 elsewhere, where more are no faster.
+    that the number is the same whatever else runs on it; elsewhere those whose take `ROOM` bytes, and at most 64,
+    since more are no faster.
 
     Args:
         tokens: of the longest row, prompt and completion.
     """
-    if model.device.type != "cuda":
-        return 64
     import torch
 
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     kept = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize * tokens
+    if model.device.type != "cuda":
+        return min(64, max(1, ROOM // kept))
     return max(1, torch.cuda.get_device_properties(model.device).total_memory // 8 // kept)
 
 

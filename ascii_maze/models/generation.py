@@ -165,7 +165,10 @@ def _complete(
     completions: list[list[str]] = [[] for _ in texts]
     decoding = {**decoding, "eos_token_id": ends}
     rows = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-    check_context(context_of(model), max(map(len, rows), default=0), max_new_tokens)
+    longest = max(map(len, rows), default=0)
+    check_context(context_of(model), longest, max_new_tokens)
+    if memory:  # conversations grow up to the model's context
+        batch_size = min(batch_size, rows_at_once(model, longest + max_new_tokens))
     with torch.inference_mode(), sharing(model, rows, decoding.get("num_return_sequences", 1)):
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]

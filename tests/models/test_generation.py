@@ -221,7 +221,30 @@ def test_on_a_gpu_as_many_rows_as_an_eighth_of_its_memory_holds(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
     row = 30 * 2 * 3 * 64 * 2 * 500  # layers, keys and values, heads, their size, bytes, tokens
     assert rows_at_once(model, 500) * row <= 10 * 2**30 < (rows_at_once(model, 500) + 1) * row
-    assert rows_at_once(SimpleNamespace(device=torch.device("cpu")), 500) == 64
+
+
+def test_without_a_gpu_at_most_64_rows_and_two_gibibytes():
+    import torch
+    from transformers import LlamaConfig
+
+    config = LlamaConfig(num_hidden_layers=30, num_key_value_heads=3, num_attention_heads=9, hidden_size=576)
+    model = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32, config=config)
+    row = 30 * 2 * 3 * 64 * 4 * 2048
+    assert rows_at_once(model, 2048) * row <= 2 * 2**30 < (rows_at_once(model, 2048) + 1) * row
+    assert (rows_at_once(model, 500), rows_at_once(model, 10**6)) == (64, 1)
+
+
+def test_conversations_are_continued_in_batches_whose_caches_fit(dataset, monkeypatch):
+    model, tokenizer = load_model("tiny")
+    prompts = [row["prompt"] for row in load_mazes(str(dataset), "test", 5)]
+    whole = generation.conversing(model, tokenizer)("abcde", prompts, 8, GREEDY)
+    sizes, take = [], generation.Memory.take
+    monkeypatch.setattr(generation, "rows_at_once", lambda model, tokens: 2)
+    monkeypatch.setattr(
+        generation.Memory, "take", lambda self, names, *rest: sizes.append(len(names)) or take(self, names, *rest)
+    )
+    assert generation.conversing(model, tokenizer)("abcde", prompts, 8, GREEDY) == whole
+    assert sizes == [2, 2, 1]
 
 
 def test_a_batch_size_of_0_is_as_many_as_fit(dataset, monkeypatch):
