@@ -42,7 +42,8 @@ MaxNewTokens = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Maximum answer length; default: one move per open position of the map, with --stepwise 16 a turn.",
+        help="Maximum answer length in tokens; default: one move per open position of the map; with --stepwise at "
+        "most 16 moves a turn, unless the whole map is in view.",
     ),
 ]
 Stepwise = Annotated[

@@ -4,11 +4,11 @@
 |---|---|
 | `shortest_path` | a shortest path, regardless of the observation |
 | `wall_follower` | the right hand on the wall, from what it has seen |
-| `depth_first` | to unvisited places, else back, from what it has seen; to the goal once that is in sight |
+| `depth_first` | to unvisited places, else back, from what it has seen; to the goal once that has been in sight |
 
-A turn continues while all places around are known, since no observation on the way could change it. So a walk takes
-about one turn for each new cell, and one for the way back from a dead end. With tool calls a turn is one call, a
-straight line.
+A turn continues while the open directions are known all along. So a walk takes about one turn for each new cell, and
+one for the way back from a dead end; what a window would have shown on the way is not seen. With tool calls a turn is
+one call, a straight line.
 
 The messages are those of `MazeEnv`, and a walker's moves depend on them alone, except for the shortest path.
 """
@@ -34,12 +34,14 @@ class ShortestPath:
     """Walks a given path, and remembers what it has seen of the maze."""
 
     def __init__(self, path: str) -> None:
-        self.path, self.memory = iter(path), Memory()
+        self.path, self.made, self.memory = path, 0, Memory()
 
     def turn(self, text: str) -> str:
         """The next move of the path."""
+        before = self.memory.here
         self.memory.read(text)
-        return self.memory.go(next(self.path))
+        self.made += self.memory.here != before
+        return self.memory.go(self.path[self.made])
 
 
 # (maze, random generator) -> the walker.
@@ -81,23 +83,20 @@ class Strides:
 
     def __init__(self, explorer: Explorer, straight: bool) -> None:
         self.explorer, self.straight = explorer, straight
-        self.decided: str | None = None  # a move chosen but not made, which awaits no observation
 
     def turn(self, text: str) -> str:
         """The next turn, as moves separated by spaces, or `stop`."""
-        if self.decided is None:
-            self.decided = self.explorer.turn(_of_last_move(text))
-        else:
-            self.explorer.memory.look(text)
-        moves: list[str] = []
-        while self.decided in MOVES and not (self.straight and moves and self.decided != moves[0]):
-            moves.append(self.decided)
-            known = self.explorer.memory.knows(self.decided)
-            if not known or len(moves) == TURN:
-                self.decided = None
-                return " ".join(moves)
-            self.decided = self.explorer.turn("moved 1")
-        return " ".join(moves) or self.decided
+        memory, moves = self.explorer.memory, list[str]()
+        move = self.explorer.turn(_of_last_move(text))
+        while move in MOVES:
+            if self.straight and moves and move != moves[0]:
+                memory.take_back()  # it is chosen again, when the walker has looked around
+                break
+            moves.append(move)
+            if not memory.knows(move) or len(moves) == TURN:
+                break
+            move = self.explorer.turn("moved 1")
+        return " ".join(moves) or move
 
 
 def _of_last_move(text: str) -> str:

@@ -59,10 +59,10 @@ class MazeEnv:
 
         Raises:
             MazeError: a text that is not a maze.
-            UsageError: there is no such observation, or `max_moves` is below 1.
+            UsageError: there is no such observation, or `max_moves` is not a whole number of 1 or more.
         """
-        if max_moves is not None and max_moves < 1:
-            raise UsageError(f"max_moves is {max_moves}; expected 1 or more")
+        if max_moves is not None and (type(max_moves) is not int or max_moves < 1):
+            raise UsageError(f"max_moves is {max_moves!r}; expected a whole number, 1 or more")
         self.maze = read_maze(maze) if isinstance(maze, str) else maze
         self.observation = Observation.parse(observation) if isinstance(observation, str) else observation
         self.max_moves = max_moves or 2 * open_positions(self.maze)
@@ -117,7 +117,7 @@ class MazeEnv:
         if self.ended:
             return OVER
         written = completion_text(text) or ""
-        word = extract_answer(written).strip().casefold()
+        word = extract_answer(written).strip().lower()
         if word in ("look", "stop"):
             return self.look() if word == "look" else self.stop()
         moves = parse_moves(written, _NOWHERE)

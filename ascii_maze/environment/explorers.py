@@ -57,6 +57,10 @@ class Memory:
         self._tried = move
         return move
 
+    def take_back(self) -> None:
+        """Forget a recorded move, which is not made."""
+        self._tried = None
+
     def read(self, text: str) -> None:
         """Update from the environment's text: the outcome of the last move, and the observation."""
         if self._tried:
@@ -65,6 +69,7 @@ class Memory:
             if not wall:
                 self.here, self.last = there, self._tried
                 self.plain.add(there)
+            self._tried = None
         self.look(text)
 
     def look(self, text: str) -> None:

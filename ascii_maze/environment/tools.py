@@ -42,7 +42,12 @@ def environment_class(kind: type[Kind], observation: str, max_moves: int | None)
 
 
 class MazeTools(TrlEnvironment):
-    """A walk by tool calls."""
+    """A walk by tool calls.
+
+    TRL makes all calls of a turn, one after another, and answers calls of other tools or with other arguments itself,
+    with an error that the walk does not count. The recipes use `training.steps.WalkTool` instead, where every turn
+    counts.
+    """
 
     def get_reward(self) -> float:
         """The reward of the walk, 0 to 1.9."""

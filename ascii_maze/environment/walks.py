@@ -10,7 +10,7 @@ from .episode import Episode
 from .observations import Observation
 from .prompts import step_prompt
 
-TURN = 16  # most moves in a turn, unless the whole map is visible
+TURN = 16  # most moves in a turn of a demonstration, and of an evaluation unless the whole map is visible
 
 
 def moves_in_turn(observation: Observation, places: int) -> int:

@@ -26,6 +26,7 @@ from .questions import Questions, size_of, solution_of
 from .schema import Prediction
 from .stepwise import BATCHES_PER_PART as STEPWISE_BATCHES_PER_PART
 from .stepwise import open_walker, random_of
+from .walks import failure_of_walk
 
 BATCHES_PER_PART = 16
 
@@ -129,9 +130,14 @@ def score_walks(
         walks: the samples of each maze.
     """
     completions = [[walk.completion for walk in of] for of in walks]
-    columns = [walk.columns(observation) for of in walks for walk in of]
     scored = score_rows(name, split, rows, completions)
-    return [cast(Prediction, {**prediction, **known}) for prediction, known in zip(scored, columns)]
+    predictions = []
+    for prediction, walk in zip(scored, (walk for of in walks for walk in of)):
+        # As an answer, a walk fails at its first move against a wall.
+        failure = failure_of_walk(read_maze(prediction["maze"]), walk.episode)
+        judged = {"failure": failure, "failure_move": None, "failure_junction": None}
+        predictions.append(cast(Prediction, {**prediction, **walk.columns(observation), **judged}))
+    return predictions
 
 
 def score_answers(name: str, split: str, row: dict, completions: list[str]) -> Iterator[Prediction]:

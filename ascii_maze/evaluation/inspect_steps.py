@@ -6,23 +6,21 @@
 Needs `pip install "ascii-maze[evals]"`.
 """
 
-from collections.abc import Callable
-
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageTool, ChatMessageUser, GenerateConfig
 from inspect_ai.scorer import Score, mean, scorer, stderr
 from inspect_ai.solver import solver
-from inspect_ai.tool import ToolDef
+from inspect_ai.tool import Tool, ToolDef, ToolParams
 
 # Inspect may load this file by its path, outside of the package.
-from ascii_maze.environment.env import LONGEST_MOVE, MazeEnv
-from ascii_maze.environment.prompts import step_prompt
+from ascii_maze.environment.env import MazeEnv
+from ascii_maze.environment.prompts import TOOLS, step_prompt
 from dataset_builder.load import load_mazes
 
 # The figures of a walk in the log; all fields of its score are in the metadata.
 FIGURES = ("reward", "reaches_goal", "valid", "optimal", "spl", "loops", "wall_hits", "turns", "errors")
-ANSWER = "error: make a tool call"
+UNREADABLE = ()  # in place of arguments that are not JSON: an error, where None would be no arguments
 
 
 @task
@@ -71,10 +69,11 @@ def walk(observation: str, tools: bool, max_moves: int | None):
             if not tools:
                 state.messages.append(ChatMessageUser(content=env.turn(state.output.completion)))
             elif not calls:
-                env.calls([])
-                state.messages.append(ChatMessageUser(content=env.ended or ANSWER))
+                state.messages.append(ChatMessageUser(content=env.calls([])))
             else:
-                said = env.calls([(call.function, None if call.parse_error else call.arguments) for call in calls])
+                said = env.calls(
+                    [(call.function, UNREADABLE if call.parse_error else call.arguments) for call in calls]
+                )
                 state.messages += [
                     ChatMessageTool(content=said, tool_call_id=call.id, function=call.function) for call in calls
                 ]
@@ -85,27 +84,15 @@ def walk(observation: str, tools: bool, max_moves: int | None):
 
 
 def tools_of(env: MazeEnv) -> list:
-    """The three tools as Inspect describes them to a model; the solver executes the calls and refuses invalid ones."""
+    """The three tools as all models are told about them; the solver executes the calls and refuses invalid ones."""
 
-    async def move(direction: str, steps: int = 1) -> str:
-        return env.move(direction, steps)
+    def tool_of(name: str, description: str, parameters: dict) -> Tool:
+        async def execute(**arguments) -> str:
+            return env.call(name, arguments)
 
-    async def look() -> str:
-        return env.look()
+        return ToolDef(execute, name, description, ToolParams.model_validate(parameters)).as_tool()
 
-    async def stop() -> str:
-        return env.stop()
-
-    arguments = {"direction": "U, D, L or R", "steps": f"how many, 1 to {LONGEST_MOVE}"}
-    described: tuple[tuple[Callable, dict[str, str], str], ...] = (
-        (move, arguments, "Go so many steps, or as far as a wall lets you."),
-        (look, {}, "See again what is seen from here; it takes a turn."),
-        (stop, {}, "Give up."),
-    )
-    return [
-        ToolDef(tool, name=tool.__name__, description=said, parameters=parameters).as_tool()
-        for tool, parameters, said in described
-    ]
+    return [tool_of(**tool["function"]) for tool in TOOLS]
 
 
 @scorer(metrics={figure: [mean(), stderr()] for figure in FIGURES})

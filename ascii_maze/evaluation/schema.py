@@ -28,7 +28,10 @@ class StepRates(TypedDict):
         loop_rate: share of a walk's moves that it had already made from the same place.
         bumps: moves against a wall.
         moves: those among them.
-        errors: turns that were not a call.
+        turns: moves in one message or call, looks and errors.
+        looks: turns that only asked for the observation.
+        errors: turns that were neither moves nor `look` nor `stop`, or not one valid call.
+        reward: see `environment.episode.Episode`.
         ended: of `environment.episode.ENDS` -> share of the walks that ended so.
     """
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..environment.env import MazeEnv
-from ..environment.episode import GOAL_REACHED, OUT_OF_MOVES, OUT_OF_TURNS
+from ..environment.episode import GOAL_REACHED, OUT_OF_MOVES, OUT_OF_TURNS, Episode
+from ..mazes.failures import LOOPS, failure_of
+from ..mazes.prompts import format_answer
 from ..metrics.path_validity.maze import MOVES, Maze
 from ..metrics.path_validity.scoring import parse_moves, read_maze
 from ..metrics.path_validity.svg import to_svg
@@ -35,6 +37,16 @@ def without_bumps(maze: Maze, moves: str) -> tuple[str, list[Place]]:
         else:
             walls.append(there)
     return "".join(made), walls
+
+
+def failure_of_walk(maze: Maze, episode: Episode) -> str | None:
+    """Why a walk, in which moves against walls are allowed, is not optimal, of `FAILURES`; None if it is."""
+    if episode.score.optimal:
+        return None
+    if episode.ended == GOAL_REACHED:
+        return LOOPS
+    failure = failure_of(maze, format_answer(without_bumps(maze, episode.moves)[0]))
+    return failure.kind if failure else None
 
 
 def seen_in(maze: Maze, observation: str, turns: Sequence[str], max_moves: int | None = None) -> set[Place]:

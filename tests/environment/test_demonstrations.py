@@ -59,6 +59,39 @@ def test_a_turn_of_many_moves_is_what_single_moves_come_to(walker):
         assert "".join(turns_of(shown)) == env.result().moves
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_with_the_goal_in_sight_the_next_turn_leads_to_it(form):
+    """Along the way that the newest window shows, if it shows one."""
+    checked = 0
+    for number, maze in enumerate(generate_mazes("wilson", 4, 4, 300, 2)):
+        shown = demonstrate(maze, Observation("window", 3), "depth_first", random.Random(number), form)
+        answered = (shown.prompt[-1], *shown.completion[1::2])
+        for turn, message in zip(turns_of(shown), answered, strict=True):
+            lines = message["content"].split("\n")
+            first = first_moves([line for line in lines if line and set(line) <= set("# SG@")])
+            assert not first or turn[0] in first
+            checked += bool(first)
+    assert checked > 100
+
+
+def first_moves(picture: list[str]) -> set[str]:
+    """The moves with which the shortest ways from @ to G begin, of those that a window shows."""
+    open_ = {(row, column) for row, line in enumerate(picture) for column, sign in enumerate(line) if sign != "#"}
+    at = {sign: (row, column) for row, line in enumerate(picture) for column, sign in enumerate(line) if sign in "@G"}
+    if "G" not in at:
+        return set()
+    left, border = {at["G"]: 0}, [at["G"]]
+    for row, column in border:
+        for down, right in STEPS.values():
+            there = row + down, column + right
+            if there in open_ and there not in left:
+                left[there] = left[row, column] + 1
+                border.append(there)
+    row, column = at["@"]
+    near = {move: left.get((row + down, column + right)) for move, (down, right) in STEPS.items()}
+    return {move for move, far in near.items() if far is not None and far + 1 == left.get(at["@"])}
+
+
 def test_walkers_who_see_track_back_in_one_turn():
     shown = [demonstrate(maze, Observation("window", 2), "depth_first", random.Random(0)) for maze in MAZES]
     assert max(len(turn) for one in shown for turn in turns_of(one)) > 2

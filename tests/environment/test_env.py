@@ -267,8 +267,9 @@ def test_an_episode_ends_after_so_many_errors_in_a_row_moves_or_turns():
     assert [env.turn("look"), env.turn("look")] == ["nothing to see", "out of turns"]
     env = MazeEnv(MAP, "none", max_moves=8)
     assert env.turn("R R R R D D L L") == "moved 8, goal"  # with the last move, and not out of them
-    with pytest.raises(UsageError, match="max_moves is 0"):
-        MazeEnv(MAP, "none", max_moves=0)
+    for most in (0, 2.5, True, "3"):
+        with pytest.raises(UsageError, match=f"max_moves is {most!r}; expected a whole number"):
+            MazeEnv(MAP, "none", max_moves=most)
 
 
 def window(text: str, place: tuple[int, int], radius: int) -> str:

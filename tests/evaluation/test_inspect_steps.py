@@ -2,7 +2,8 @@
 
 import pytest
 
-from ascii_maze.environment.env import WRONG_COUNT, MazeEnv
+from ascii_maze.environment.env import WRONG_ARGUMENTS, WRONG_COUNT, MazeEnv
+from ascii_maze.environment.prompts import TOOLS
 from dataset_builder.load import load_mazes
 
 pytestmark = pytest.mark.slow  # to import it takes as long as anything here
@@ -72,6 +73,38 @@ def test_tool_calls_give_the_same_figures(dataset, tmp_path):
     check(log, dataset, lambda env: [env.calls(calls) for calls in CALLS])
     said = [message.text for message in log.samples[0].messages if message.role == "tool"]
     assert WRONG_COUNT in said
+
+
+def test_a_call_that_is_not_json_is_an_error_and_does_nothing(dataset, tmp_path):
+    pytest.importorskip("inspect_ai")
+    from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ModelOutput
+    from inspect_ai.tool import ToolCall
+
+    def output(name):
+        call = ToolCall(id="c", function=name, arguments={}, parse_error="not JSON")
+        message = ChatMessageAssistant(content="", tool_calls=[call])
+        return ModelOutput(model="mockllm", choices=[ChatCompletionChoice(message=message)])
+
+    log = evaluated(dataset, tmp_path, [lambda name=name: output(name) for name in ("stop", "look", "move")])
+    assert {sample.scores["walked"].metadata["ended"] for sample in log.samples} == {"errors"}
+    said = [message.text for message in log.samples[0].messages if message.role == "tool"]
+    assert said[:2] == [WRONG_ARGUMENTS, WRONG_ARGUMENTS]
+
+
+def test_a_model_is_told_of_the_same_tools_as_in_training(dataset):
+    pytest.importorskip("inspect_ai")
+    from inspect_ai.tool import ToolDef
+
+    from ascii_maze.evaluation.inspect_steps import tools_of
+
+    row = load_mazes(str(dataset), "test", 1)[0]
+    for tool, expected in zip(tools_of(MazeEnv(row["maze"])), TOOLS, strict=True):
+        told, wanted = ToolDef(tool), expected["function"]
+        assert (told.name, told.description) == (wanted["name"], wanted["description"])
+        found = told.parameters.model_dump(exclude_none=True)
+        assert {name: found[name] for name in ("properties", "required")} == {
+            name: wanted["parameters"][name] for name in ("properties", "required")
+        }
 
 
 def test_text_gives_the_same_figures(dataset, tmp_path):

@@ -24,7 +24,7 @@ from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import read_results
 from ascii_maze.evaluation.show import from_predictions
 from ascii_maze.evaluation.stepwise import STEP_BASELINES
-from ascii_maze.evaluation.walks import STEP_COLUMNS, seen_in, walk_svg, without_bumps
+from ascii_maze.evaluation.walks import STEP_COLUMNS, failure_of_walk, seen_in, walk_svg, without_bumps
 from ascii_maze.hub.evidence import find_evidence
 from ascii_maze.metrics.path_validity.scoring import FIELDS, parse_moves
 from ascii_maze.models.engines import Engine
@@ -155,6 +155,31 @@ def test_the_tables_and_the_page_show_them(walked):
     assert "errors after" in page
     drawings = from_predictions(out / "predictions.parquet", 3)
     assert [len(group) for group in drawings] == [1, 1, 1]  # of the model alone
+
+
+@pytest.mark.parametrize(
+    ("turns", "failure"),
+    [
+        (["R R R R D D L L"], None),
+        (["R R R D", "R D D L L"], "loops"),  # it arrives: what it hit on the way is allowed
+        (["R R", "L L", "R R R R D D L L"], "loops"),
+        (["D D", "stop"], "dead_end"),
+        (["R R U", "stop"], "stops_short"),
+        (["stop"], "garbage"),
+    ],
+)
+def test_a_walk_fails_by_what_it_does_beside_hitting_walls(turns, failure):
+    env = MazeEnv(MAP, "none")
+    for turn in turns:
+        env.turn(turn)
+    assert failure_of_walk(env.maze, env.result()) == failure
+
+
+def test_no_walk_that_arrives_is_among_those_that_run_into_a_wall(walked):
+    out, _, _ = walked
+    rows = rows_of(out)
+    assert {row["failure"] for row in rows if row["reaches_goal"]} == {None, "loops"}
+    assert "wall" not in {row["failure"] for row in rows}
 
 
 def test_a_row_that_lacks_something_is_shown_as_any_answer(walked, tmp_path):

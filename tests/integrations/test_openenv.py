@@ -18,6 +18,7 @@ from openenv.core.env_server.types import State  # noqa: E402
 from ascii_maze.environment.env import WRONG_STEPS, MazeEnv  # noqa: E402
 from ascii_maze.environment.observations import Observation  # noqa: E402
 from ascii_maze.environment.prompts import step_rules  # noqa: E402
+from ascii_maze.errors import UsageError  # noqa: E402
 from ascii_maze.integrations.openenv.client import AsciiMazeClient  # noqa: E402
 from ascii_maze.integrations.openenv.models import MazeAction  # noqa: E402
 from ascii_maze.integrations.openenv.server import AsciiMazeEnvironment, app  # noqa: E402
@@ -82,6 +83,31 @@ def test_tool_calls_and_junk_over_the_wire(url):
             assert shown.observation.text == env.call(tool, arguments)
         shown = client.step(MazeAction(tool="move", arguments={"direction": "U", "steps": 2.5}))
         assert shown.observation.text == WRONG_STEPS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"split": "test"}, "takes no 'split'"),
+        ({"wdith": 4}, "takes no 'wdith'"),
+        ({"width": 51}, "51x5 cells are too many"),
+        ({"width": 2.5}, "width"),
+        ({"maze": 5}, "maze is 5"),
+        ({"maze": "#" * 20_000}, "the maze has 20,000 characters"),
+        ({"observation": 5}, "observation is 5"),
+        ({"max_moves": 2.5}, "max_moves is 2.5"),
+    ],
+)
+def test_what_reset_does_not_take_is_refused(arguments, said):
+    with pytest.raises((UsageError, ValueError), match=said):
+        AsciiMazeEnvironment().reset(**arguments)
+
+
+def test_a_walk_that_is_over_earns_nothing_more():
+    environment = AsciiMazeEnvironment()
+    environment.reset(maze="#####\n#S G#\n#####", observation="full")
+    first, again = (environment.step(MazeAction(turn="R R")) for _ in range(2))
+    assert (first.done, first.reward > 1, again.done, again.reward) == (True, True, True, 0.0)
 
 
 def test_walks_at_the_same_time_do_not_meet(url):
