@@ -31,11 +31,11 @@ def clear_stage(folder: Path, made: Mapping[str, str], out: Path, name: str) -> 
         return None
     aside = next(path for number in count(1) if not (path := out / KEPT / f"{name}-{number}").exists())
     move_inside(folder, aside, out)
-    for path in (*(aside / name for name in OF_AN_ATTEMPT), *checkpoints(aside)):
+    for path in (*(aside / leftover for leftover in OF_AN_ATTEMPT), *checkpoints(aside)):
         remove_inside(path, out)
-    for path, digest in made.items():
-        if (aside / path).is_file() and sha256_of(aside / path) == digest:
-            remove_inside(aside / path, out)
+    for inside, digest in made.items():
+        if (aside / inside).is_file() and sha256_of(aside / inside) == digest:
+            remove_inside(aside / inside, out)
     for parent, _, _ in os.walk(aside, topdown=False):
         if not os.listdir(parent):
             remove_inside(Path(parent), out)
