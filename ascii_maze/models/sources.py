@@ -1,6 +1,7 @@
 """A name -> what to load: `tiny`, a folder or a Hub id, of a whole model or of an adapter with its base."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -104,7 +105,10 @@ def check_base_unchanged(adapter: Source) -> None:
         ModelError: it has others.
     """
     path, base = fetch(adapter.name, adapter.revision, "metrics.json"), adapter.model_args.model_name_or_path
-    before, now = read_json(path).get("base_weights") if path else None, weights_of(base)
+    before, now = None, weights_of(base)
+    if path:
+        with suppress(UsageError):  # an adapter of others may have any file of this name
+            before = read_json(path).get("base_weights")
     if before and now and before != now:
         raise ModelError(
             f"the weights of '{base}' are not those on which '{adapter.name}' was trained: put them back, name where "

@@ -86,7 +86,7 @@ def test_a_base_with_other_weights_than_in_training_is_refused(trained):
     assert find_model(adapter, base=str(base)).model_args.model_name_or_path == str(base)
 
 
-@pytest.mark.parametrize("metrics", [{}, {"base_weights": {}}, {"base_weights": None}])
+@pytest.mark.parametrize("metrics", [{}, {"base_weights": {}}, {"base_weights": None}, [], "{"])
 def test_a_base_whose_weights_were_not_recorded_is_taken_as_it_is(trained, tmp_path, metrics):
     base, adapter = trained
     (tmp_path / "sft" / "metrics.json").write_text(json.dumps(metrics))
