@@ -130,7 +130,7 @@ def settings_of(questions: Questions, options: Options, from_files: list[bool]) 
     decoding = questions.decoding
     in_words = f"{decoding}; files of answers as they are" if any(from_files) else str(decoding)
     if all(from_files):
-        in_words = f"{decoding.samples} answer{'s' * (decoding.samples > 1)} of each maze, from files"
+        in_words = "answers from files" if decoding.samples == 1 else f"{decoding.samples} answers a maze, from files"
     return {
         "splits": {split: count for split, (_, count) in questions.splits.items()},
         "limit": options.limit,

@@ -216,7 +216,7 @@ def test_how_answers_in_files_were_drawn_is_not_claimed(dataset, rows, tmp_path)
         "settings"
     ]
     assert (alone["decoding"], alone["temperature"], alone["seed"]) == (
-        "3 answers of each maze, from files",
+        "3 answers a maze, from files",
         None,
         None,
     )
