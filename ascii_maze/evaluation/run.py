@@ -65,7 +65,7 @@ def evaluate(
         questions, asked = ask(dataset, splits, options, decoding, steps)
         models, respondents = find_respondents(models, questions, options)
         from_files = [isinstance(respondent, Predictions) for respondent in respondents.values()]
-        if all(from_files):
+        if from_files and all(from_files):
             options.check_for_files()
         settings = {"models": models, **asked, **settings_of(questions, options, from_files)}
         prints = {name: fingerprint_of(respondent) for name, respondent in respondents.items()}
@@ -127,16 +127,16 @@ def settings_of(questions: Questions, options: Options, from_files: list[bool]) 
     Args:
         from_files: of each model, whether its answers are in a file; how these were drawn is not known.
     """
-    decoding = questions.decoding
+    decoding, only_files = questions.decoding, bool(from_files) and all(from_files)
     in_words = f"{decoding}; files of answers as they are" if any(from_files) else str(decoding)
-    if all(from_files):
+    if only_files:
         in_words = "answers from files" if decoding.samples == 1 else f"{decoding.samples} answers a maze, from files"
     return {
         "splits": {split: count for split, (_, count) in questions.splits.items()},
         "limit": options.limit,
         "decoding": in_words,
         **decoding._asdict(),
-        **({"temperature": None, "seed": None} if all(from_files) else {}),
+        **({"temperature": None, "seed": None} if only_files else {}),
         "chat": options.chat._asdict(),
         **({"stepwise": questions.stepwise._asdict()} if questions.stepwise else {}),
         "versions": {"python": platform.python_version(), **versions()},

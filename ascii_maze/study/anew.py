@@ -9,8 +9,8 @@ from ..files import MARK, UNFINISHED, move_inside, remove_inside, sha256_of
 from ..training.checkpoints import checkpoints
 
 KEPT = "kept"
-# What only an attempt that did not finish leaves without a record of its hash.
-OF_AN_ATTEMPT = (MARK, UNFINISHED, "start.json", "recipe.yaml", "log.jsonl")
+# What a training that did not finish leaves, besides its checkpoints, without a record of their hashes.
+BEGUN = ("start.json", "recipe.yaml", "log.jsonl")
 
 
 def clear_stage(folder: Path, made: Mapping[str, str], out: Path, name: str) -> Path | None:
@@ -31,7 +31,8 @@ def clear_stage(folder: Path, made: Mapping[str, str], out: Path, name: str) -> 
         return None
     aside = next(path for number in count(1) if not (path := out / KEPT / f"{name}-{number}").exists())
     move_inside(folder, aside, out)
-    for path in (*(aside / leftover for leftover in OF_AN_ATTEMPT), *checkpoints(aside)):
+    begun = BEGUN if not made and (aside / "start.json").is_file() else ()
+    for path in (*(aside / leftover for leftover in (MARK, UNFINISHED, *begun)), *checkpoints(aside)):
         remove_inside(path, out)
     for inside, digest in made.items():
         if (aside / inside).is_file() and sha256_of(aside / inside) == digest:

@@ -227,6 +227,11 @@ def test_how_answers_in_files_were_drawn_is_not_claimed(dataset, rows, tmp_path)
     assert beside["temperature"] == 1
 
 
+def test_baselines_alone_are_no_answers_from_files(dataset, tmp_path):
+    settings = evaluate({}, str(dataset), ["test"], tmp_path / "out", Options(limit=2, temperature=0.5))["settings"]
+    assert (settings["decoding"], settings["temperature"]) == ("1 sample at temperature 0.5", 0.5)
+
+
 def test_a_pipe_of_answers_is_one_line_and_no_wait(tmp_path):
     os.mkfifo(tmp_path / "made.jsonl")
     with pytest.raises(UsageError, match=r"made.jsonl is a pipe or a device, .* save them in a file"):

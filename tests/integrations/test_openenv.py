@@ -93,6 +93,7 @@ def test_tool_calls_and_junk_over_the_wire(url):
         ({"width": 51}, "51x5 cells are too many"),
         ({"width": 2.5}, "width"),
         ({"maze": 5}, "maze is 5"),
+        ({"maze": 0}, "maze is 0"),
         ({"maze": "#" * 20_000}, "the maze has 20,000 characters"),
         ({"observation": 5}, "observation is 5"),
         ({"max_moves": 2.5}, "max_moves is 2.5"),

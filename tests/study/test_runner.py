@@ -107,7 +107,10 @@ def test_what_a_stage_made_is_checked_before_it_is_kept(tmp_path, spoil, states_
 
 @pytest.mark.parametrize(
     ("path", "text"),
-    [("notes.txt", "mine"), ("prompts/more.parquet", "mine"), ("README.md", "mine"), ("model.safetensors", NAN)],
+    [
+        *(("notes.txt", "mine"), ("prompts/more.parquet", "mine"), ("README.md", "mine"), ("model.safetensors", NAN)),
+        ("recipe.yaml", "mine"),  # a training's, but this stage is finished and made none
+    ],
 )
 def test_a_stage_made_anew_keeps_files_of_others_and_files_that_were_changed(tmp_path, path, text):
     run_stages([stage(tmp_path, "a", program=MAKE)], tmp_path)

@@ -63,7 +63,7 @@ class AsciiMazeEnvironment(Environment[MazeAction, MazeObservation, State]):
         """
         if others:
             raise UsageError(f"reset takes no '{next(iter(others))}'")
-        for name, text in (("maze", maze or ""), ("observation", observation)):
+        for name, text in (("maze", "" if maze is None else maze), ("observation", observation)):
             if not isinstance(text, str):
                 raise UsageError(f"{name} is {text!r}; expected a text")
         limit = (2 * LARGEST + 1) * (2 * LARGEST + 2)
