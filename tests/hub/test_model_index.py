@@ -40,7 +40,7 @@ def test_eval_results_are_read_back_by_the_hub_client(results):
     ]
     first = entries[0]
     assert (first.dataset_revision, first.date, first.source_url) == ("0123abc", "2026-11-22", url)
-    assert "7 mazes, answers from files" in first.notes
+    assert "7 mazes, greedy" in first.notes
     assert first.notes.endswith("if a path in a longer text counts")
 
 
@@ -53,7 +53,7 @@ def test_results_of_an_earlier_version_have_one_reading(results):
     earlier = strict(results)
     _, entries = model_index_to_eval_results(model_index(earlier, "greedy", "walker", "org/ascii-maze"))
     assert {entry.metric_name for entry in entries} == set(RATES)
-    assert eval_results(earlier, "greedy", "org/ascii-maze")[0]["notes"].endswith("7 mazes, answers from files")
+    assert eval_results(earlier, "greedy", "org/ascii-maze")[0]["notes"].endswith("7 mazes, greedy")
 
 
 def test_a_model_that_was_not_evaluated_has_no_results(results):
