@@ -204,6 +204,7 @@ def next_turns(
         most: the largest number of new tokens of each.
         decoding: arguments of `model.generate`, including `eos_token_id`.
     """
+    memory.read_ahead(names, rows, tokenizer.pad_token_id)
     tokens, mask, cache = memory.take(names, rows, tokenizer.pad_token_id)
 
     def keep(row: int, ids, columns, cache, place: int) -> None:

@@ -19,6 +19,7 @@ from .chat import count_tokens, render_prompt
 from .shared_prefix import why_not
 
 ROOM = 2 * 2**30  # bytes of keys and values
+READ = 2**23  # attention scores per head of a pass: rows, times new tokens, times all tokens
 
 
 class Kept(NamedTuple):
@@ -70,6 +71,29 @@ class Memory:
         for name in self.kept.keys() - set(names):
             self._take(name)
 
+    def read_ahead(self, names: Sequence[Hashable], rows: Sequence[list[int]], padding: int) -> None:
+        """Read all but the last token of the conversations with most new tokens, until one pass over the whole batch
+        is small enough (`READ`).
+
+        A pass is padded to its longest row. A few conversations that are read anew would cost as much as if all were,
+        and many would take gigabytes of attention scores. Those of like length are read together; they are cached
+        whether there is room or not, since they are about to be taken.
+
+        Args:
+            rows: as in `take`.
+            padding: the padding token.
+        """
+        news = [
+            len(row) - (_common(self.kept[name].ids, row, len(row) - 1) if name in self.kept else 0)
+            for name, row in zip(names, rows)
+        ]
+        left, longest = sorted(range(len(rows)), key=lambda place: news[place], reverse=True), max(map(len, rows))
+        while left and news[left[0]] > 1 and len(rows) * news[left[0]] * longest > READ:
+            count = max(1, READ // (news[left[0]] * longest))
+            group, left = left[:count], left[count:]
+            group = [place for place in group if news[place] > 1]
+            self._read([names[place] for place in group], [rows[place][:-1] for place in group], padding)
+
     def take(self, names: Sequence[Hashable], rows: Sequence[list[int]], padding: int):
         """A batch of conversations, whose caches are removed from the memory.
 
@@ -105,11 +129,35 @@ class Memory:
             cache: of the batch.
             place: its row in the cache.
         """
-        read = columns[: cache.get_seq_length()]
-        one = Kept(ids[: int(read.sum())], [(x.keys[place][:, read], x.values[place][:, read]) for x in cache.layers])
+        one = _kept(ids, columns, cache, place)
         if self.used + one.bytes <= self.room:
-            self.used += one.bytes
-            self.kept[name] = one
+            self._put(name, one)
+
+    def _read(self, names: Sequence[Hashable], rows: Sequence[list[int]], padding: int) -> None:
+        """Read conversations to their end, and cache them."""
+        import torch
+
+        from .growing_cache import growing_cache
+
+        tokens, mask, cache = self.take(names, rows, padding)
+        cache = cache or growing_cache(self.model.config.get_text_config())
+        known = cache.get_seq_length()
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        with torch.inference_mode():
+            self.model(
+                input_ids=tokens[:, known:],
+                attention_mask=mask,
+                position_ids=positions[:, known:],
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        for place, (name, row) in enumerate(zip(names, rows)):
+            self._put(name, _kept(row, mask[place].bool(), cache, place))
+
+    def _put(self, name: Hashable, one: Kept) -> None:
+        self.used += one.bytes
+        self.kept[name] = one
 
     def _take(self, name: Hashable) -> Kept | None:
         one = self.kept.pop(name, None)
@@ -128,6 +176,12 @@ class Memory:
                         tensor[place, :, width - length :] = part[:, :length]
             cache.update(*whole, layer)
         return cache
+
+
+def _kept(ids: list[int], columns, cache, place: int) -> Kept:
+    """What a cache holds of the row `place`; see `Memory.keep`."""
+    read = columns[: cache.get_seq_length()]
+    return Kept(ids[: int(read.sum())], [(x.keys[place][:, read], x.values[place][:, read]) for x in cache.layers])
 
 
 def within_context(tokenizer, context: int | None, talk: list[Message], budget: int) -> list[Message]:

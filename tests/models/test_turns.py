@@ -1,5 +1,7 @@
 """Conversations turn by turn: only what is new is read, and the answers are those of the whole conversation."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
@@ -73,6 +75,33 @@ def test_without_room_everything_is_read_again_and_the_answers_stay(walker, monk
     for room in (0, 20_000):
         monkeypatch.setattr("ascii_maze.models.generation.Memory", lambda model, room=room: Memory(model, room))
         assert walks(walker, conversing(*walker)) == whole
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+@pytest.mark.parametrize("room", [0, 10**9])
+def test_no_pass_is_larger_than_its_limit_and_the_answers_stay(walker, monkeypatch, room, seed):
+    """With the least limit, conversations are read one by one; with a larger one, those of like length together."""
+    model, _ = walker
+    whole, forward, passes = walks(walker, anew(walker), seed), model.model.forward, []
+
+    def counted(input_ids, past_key_values, **kwargs):
+        rows, new = input_ids.shape
+        passes.append((rows, new, rows * new * (past_key_values.get_seq_length() + new)))
+        return forward(input_ids=input_ids, past_key_values=past_key_values, **kwargs)
+
+    monkeypatch.setattr("ascii_maze.models.generation.Memory", lambda model: Memory(model, room))
+    monkeypatch.setattr("ascii_maze.models.generation.sharing", lambda *_: nullcontext())
+    monkeypatch.setattr(model.model, "forward", counted)
+    assert walks(walker, conversing(*walker), seed) == whole
+    largest = max(size for *_, size in passes)
+    for limit in (1, largest // 3):
+        monkeypatch.setattr("ascii_maze.models.turns.READ", limit)
+        passes.clear()
+        assert walks(walker, conversing(*walker), seed) == whole
+        together = [(new, size) for rows, new, size in passes if rows > 1]
+        # What is cached and what is new are padded each on its own, to twice the longest row at most.
+        assert all(new == 1 or size <= 2 * limit for new, size in together)
+    assert max(new for new, _ in together) > 1
 
 
 def test_a_conversation_that_has_lost_its_beginning_is_read_from_there(walker):
