@@ -6,7 +6,7 @@ and the new part are each padded on the left:
     [padding | kept][padding | new]
 
 The mask hides the padding in the middle, and positions count tokens, so that the result is that of reading
-the whole conversation, up to rounding. The cache holds at most `ROOM` bytes; other conversations are read again.
+the whole conversation, up to rounding. What does not fit into the cache is read again.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from ..errors import AsciiMazeError
 from ..mazes.prompts import Message
+from .budgets import batch_bytes
 from .chat import count_tokens, render_prompt
 from .shared_prefix import why_not
 
-ROOM = 2 * 2**30  # bytes of keys and values
 READ = 2**23  # attention scores per head of a pass: rows, times new tokens, times all tokens
 
 
@@ -59,11 +59,12 @@ class Memory:
 
     Args:
         model: for which `can_keep` holds.
-        room: the most bytes to cache.
+        room: the most bytes to cache; by default those of two batches, so that one does not evict the other.
     """
 
-    def __init__(self, model, room: int = ROOM) -> None:
-        self.model, self.room, self.used = model, room, 0
+    def __init__(self, model, room: int | None = None) -> None:
+        self.model, self.used = model, 0
+        self.room = 2 * batch_bytes(model) if room is None else room
         self.kept: dict[Hashable, Kept] = {}
 
     def forget_others(self, names: Iterable[Hashable]) -> None:

@@ -131,6 +131,14 @@ def test_a_memory_keeps_to_its_room_and_forgets_what_it_gives(walker):
     assert mask.tolist() == [[1, 1, 0, 1], [1, 1, 1, 1], [0, 0, 0, 1]]
 
 
+def test_a_memory_holds_more_than_the_batch_that_is_continued(walker, monkeypatch):
+    """Otherwise two batches would take turns in evicting each other, and every turn would read half of them anew."""
+    model, _ = walker
+    monkeypatch.setattr("ascii_maze.models.budgets.ROOM", 1000)
+    assert Memory(model).room == 2000
+    assert Memory(model, 10).room == 10
+
+
 def test_models_of_other_caches_keep_nothing(walker):
     model, _ = walker
     assert can_keep(model)
