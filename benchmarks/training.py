@@ -29,7 +29,7 @@ from pathlib import Path
 from statistics import median
 
 from ascii_maze.launch import prepare_process
-from ascii_maze.models.sources import TINY
+from ascii_maze.tiny import TINY
 
 RECIPE = "recipes/tiny/sft.yaml"
 

@@ -269,7 +269,7 @@ def adapter(tmp_path_factory):
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from ascii_maze.models.sources import TINY
+    from ascii_maze.tiny import TINY
 
     folder = tmp_path_factory.mktemp("adapter")
     base = AutoModelForCausalLM.from_pretrained(TINY)

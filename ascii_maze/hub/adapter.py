@@ -13,6 +13,7 @@ from ..configuration import parse_weights, read_yaml_mapping
 from ..errors import UsageError
 from ..recipe.run_metrics import RunMetrics, check_metrics
 from ..references import Reference, find_reference, is_hub_name, is_on_hub
+from ..tiny import EMBEDDED
 from .cards import GENERATED, render_card
 from .content import Content, Wishes, parse_card, read, read_json, to_json
 from .evidence import Evidence, find_evidence
@@ -46,7 +47,7 @@ def prepare_adapter(folder: Path, contents: dict[str, Content], wishes: Wishes) 
         same = wishes.dataset and _is_same_folder(settings["dataset"], dataset)  # `--dataset` is that of training
         named = str(wishes.dataset) if same else _shareable(settings["dataset"])
         evidence = replace(evidence, results={**evidence.results, "settings": {**settings, "dataset": named}})
-    license = wishes.license or (EMBEDDED_LICENSE if trained_on == "tiny" else None)
+    license = wishes.license or (EMBEDDED_LICENSE if trained_on in EMBEDDED else None)
     text = read(contents["README.md"]).decode()
     if GENERATED in text:
         text = render_card(values, metrics, wishes.repo, license, evidence)
@@ -79,7 +80,7 @@ def published_base(trained_on: str, base_model: str | None, option: str = "--bas
     if reference and not reference.is_local:
         return reference.name
     # The Hub is asked about the user's name before anything is sent; a name from training may be a folder.
-    if base == "tiny" or not is_hub_name(base) or (not base_model and Path(base).exists()):
+    if base in EMBEDDED or not is_hub_name(base) or (not base_model and Path(base).exists()):
         said = f"'{base}' is not a model on the Hub" if base_model else f"its base model is '{base}' on this machine"
         raise UsageError(f"{said}; publish that and name it: {option} ORG/NAME")
     return base

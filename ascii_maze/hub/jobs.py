@@ -20,6 +20,7 @@ from ..configuration import parse_weights
 from ..errors import AsciiMazeError, UsageError, did_you_mean
 from ..recipe import Recipe
 from ..references import is_on_hub
+from ..tiny import EMBEDDED
 from .adapter import published_base
 from .retry import effective_token, in_one_line
 from .shipment import check_repo_name
@@ -98,7 +99,7 @@ def _what_is_local(recipe: Recipe) -> Iterator[str]:
     """The key of everything local that a recipe names, with the command that publishes it."""
     values = recipe.values
     base = values.get("model_name_or_path")
-    if base != "tiny" and not is_on_hub(str(base or "")):  # tiny is part of the package
+    if base not in EMBEDDED and not is_on_hub(str(base or "")):  # those are part of the package
         yield _push_first("model_name_or_path", str(base), "model")
     for key, kind in _NAMES.items():
         if values.get(key) and not is_on_hub(str(values[key])):

@@ -1,4 +1,4 @@
-"""A name -> what to load: `tiny`, a folder or a Hub id, of a whole model or of an adapter with its base."""
+"""A name -> what to load: an embedded model, a folder or a Hub id, of a whole model or of an adapter with its base."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ..errors import UsageError
 from ..files import read_json
 from ..references import HUB_FORM, Reference, find_reference, hub_answers
+from ..tiny import EMBEDDED
 from .adapter_config import CONFIG, ModelError, fetch, read_config
 from .chat import AS_IT_IS, Chat, reading_of
 from .devices import precision_for, this_device
@@ -15,7 +16,6 @@ from .gguf import check_unpackable, find_gguf, identify_gguf, in_words, unpack
 from .packaged import say_once, stand_in
 from .pins import weights_of
 
-TINY = Path(__file__).resolve().parents[1] / "tiny"
 # The fields of TRL's ModelConfig by which two bases of one name differ.
 HOW_LOADED = ("load_in_4bit", "load_in_8bit", "bnb_4bit_quant_type", "use_bnb_nested_quant", "dtype")
 
@@ -24,7 +24,7 @@ class Source(NamedTuple):
     """The location of a model, and how to load it.
 
     Attributes:
-        name: folder, Hub id or `tiny`.
+        name: folder, Hub id, or name of an embedded model.
         revision: of the Hub's repository; None for the newest.
         adapter: PEFT's config, if the model is an adapter.
         model_args: TRL's ModelConfig of the base, or of the model itself.
@@ -39,12 +39,12 @@ class Source(NamedTuple):
 
 
 def resolve_model(name: str) -> str:
-    """`tiny` -> the folder of the embedded model; a folder with a GGUF file -> that file; other names stay the same.
+    """The name of an embedded model -> its folder; a folder with a GGUF file -> that file; other names stay the same.
 
     Raises:
         UsageError: a folder has several GGUF files.
     """
-    return str(TINY) if name == "tiny" else str(find_gguf(name) or name)
+    return str(EMBEDDED.get(name) or find_gguf(name) or name)
 
 
 def is_same_model(one: str, other: str) -> bool:
@@ -85,7 +85,7 @@ def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat
     """
     reference = find_named(name)
     name, revision = reference.name, reference.revision
-    adapter = None if name == "tiny" else read_config(name, revision)
+    adapter = None if name in EMBEDDED else read_config(name, revision)
     scores = adapter is not None and adapter.task_type == "SEQ_CLS"
     if scores != (task == "SEQ_CLS"):
         is_a = (
@@ -124,12 +124,12 @@ def find_named(name: str) -> Reference:
         ModelError: it is a GGUF file, which cannot be read here.
     """
     name = settle_name(name)
-    reference = Reference("tiny") if name == "tiny" else find_reference(name)
+    reference = Reference(name) if name in EMBEDDED else find_reference(name)
     if reference is None:
         raise UsageError(f"no model '{name}': there is no such folder, nor is it {HUB_FORM}, or 'tiny'")
     if reference.is_local and not Path(name).is_dir() and not name.lower().endswith(".gguf"):
         raise UsageError(f"'{name}' is not a folder; a model is one, or a .gguf file, {HUB_FORM}, or 'tiny'")
-    if not reference.is_local and name != "tiny":
+    if not reference.is_local and name not in EMBEDDED:
         hub_answers()
     check_unpackable(name)
     return reference
@@ -161,7 +161,7 @@ def _model_args(name: str, revision: str | None, adapter, base: str | None):
         args.model_name_or_path = settle_name(args.model_name_or_path or "")
     if not args.model_name_or_path:
         raise ModelError(f"{CONFIG} of '{name}' names no base model; name it with --base")
-    if args.model_name_or_path != "tiny" and find_reference(args.model_name_or_path) is None:
+    if args.model_name_or_path not in EMBEDDED and find_reference(args.model_name_or_path) is None:
         raise ModelError(
             f"the base of '{name}', '{args.model_name_or_path}', is not here, and not of the form {HUB_FORM}; "
             "name where it is now with --base"

@@ -12,6 +12,7 @@ from ..models.pins import pin
 from ..models.sources import settle_name
 from ..packages import versions
 from ..references import find_reference
+from ..tiny import EMBEDDED
 from .source import embedded_model_digest
 
 # The files of a model, an adapter or a dataset; cards, logs and checkpoints are not read.
@@ -30,8 +31,8 @@ def digest_of(name: str) -> str:
     Raises:
         AsciiMazeError: the Hub has neither a model nor a dataset of that name.
     """
-    if name == "tiny":
-        return embedded_model_digest()
+    if name in EMBEDDED:
+        return embedded_model_digest(name)
     name = settle_name(name)
     reference = find_reference(name)
     if reference is None:

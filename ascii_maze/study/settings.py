@@ -17,6 +17,7 @@ from ..models.sources import settle_name
 from ..mri.rows import LEAST_MAZES
 from ..recipe import find_recipe
 from ..references import find_reference
+from ..tiny import EMBEDDED
 
 DEMO = "recipes/tiny/study.yaml"
 # Keys of a recipe that name the output folder of another.
@@ -130,7 +131,7 @@ def problems(study: Study):
     for key, split in [*wanted, *([("mri_split", study.mri_split)] if study.mri_limit else [])]:
         if split not in splits:
             yield f"'{key}': {study.dataset} has no split '{split}'; expected one of {', '.join(splits)}"
-    if study.base != "tiny" and find_reference(study.base) is None:
+    if study.base not in EMBEDDED and find_reference(study.base) is None:
         yield f"'base': there is no folder '{study.base}', and a model on the Hub is ORG/NAME or ORG/NAME@REVISION"
     contrasts = study.contrasts or []
     for pair in contrasts:

@@ -11,6 +11,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from ..tiny import EMBEDDED
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ascii_maze", "dataset_builder")
 # Imported to push a finished training, or to draw an evaluation; neither changes an outcome.
@@ -87,10 +89,10 @@ def _source_of_command(command: str) -> str:
 
 
 @cache
-def embedded_model_digest() -> str:
-    """sha256 over weights, tokenizer and chat template of `tiny`."""
+def embedded_model_digest(name: str) -> str:
+    """sha256 over weights, tokenizer and chat template of an embedded model."""
     digest = hashlib.sha256()
-    for path in sorted((ROOT / "ascii_maze" / "tiny").iterdir()):
+    for path in sorted(EMBEDDED[name].iterdir()):
         if path.suffix in (".safetensors", ".json", ".jinja"):
             digest.update(f"{path.name}\n".encode() + path.read_bytes())
     return digest.hexdigest()

@@ -9,8 +9,8 @@ from ascii_maze.evaluation.run import evaluate
 from ascii_maze.evaluation.schema import LENIENT_RATES, RATES
 from ascii_maze.models.chat import Chat
 from ascii_maze.models.portable import save_portable
-from ascii_maze.models.sources import TINY
 from ascii_maze.models.templates import set_chat_template
+from ascii_maze.tiny import TINY
 
 from ..training.families import save_model, tokenizer_of
 

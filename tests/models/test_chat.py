@@ -8,7 +8,7 @@ import pytest
 from ascii_maze.models.chat import count_tokens, turn_ends
 from ascii_maze.models.generation import generate
 from ascii_maze.models.loading import load_model, load_tokenizer
-from ascii_maze.models.sources import TINY
+from ascii_maze.tiny import TINY
 
 PROMPT = [{"role": "user", "content": "#####\n#S G#\n#####"}]
 

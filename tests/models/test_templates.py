@@ -12,8 +12,8 @@ from ascii_maze.mazes.reasoning import thought_of
 from ascii_maze.metrics.path_validity.scoring import parse_moves
 from ascii_maze.models import templates
 from ascii_maze.models.chat import Chat, Reading, how_read, read_answers, reading_of, render_prompt, turn_ends
-from ascii_maze.models.sources import TINY
 from ascii_maze.models.templates import read_template, set_chat_template
+from ascii_maze.tiny import TINY
 
 from ..training.families import BAR, FAMILIES, tokenizer_of
 

@@ -202,7 +202,7 @@ def test_the_weights_of_the_embedded_model_are_part_of_the_key(tmp_path, monkeyp
     study = Study("demo", "tiny", {"sft": CHAIN["sft"]}, ["test"])
     other = dataclasses.replace(study, base="ORG/other")
     before, of_other = keys(study, tmp_path, workers=1), keys(other, tmp_path, workers=1)
-    monkeypatch.setattr("ascii_maze.study.inputs.embedded_model_digest", lambda: "other weights")
+    monkeypatch.setattr("ascii_maze.study.inputs.embedded_model_digest", lambda name: "other weights")
     after = keys(study, tmp_path, workers=1)
     assert {name for name in before if before[name] != after[name]} == {"train-sft", "evaluate", "mri"}
     assert of_other == keys(other, tmp_path, workers=1)

@@ -4,7 +4,7 @@ import yaml
 
 from ascii_maze.mazes.prompts import prompt_messages
 from ascii_maze.models.loading import load_tokenizer
-from ascii_maze.models.sources import TINY
+from ascii_maze.tiny import TINY
 from ascii_maze.tiny.pretraining.__main__ import RECIPE
 from ascii_maze.tiny.pretraining.vocabulary import BOS, CHAT_TEMPLATE, VOCABULARY
 

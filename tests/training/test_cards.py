@@ -8,8 +8,8 @@ import yaml
 
 from ascii_maze.hub.cards import render_card
 from ascii_maze.models.loading import load_model
-from ascii_maze.models.sources import TINY
 from ascii_maze.recipe.methods import METHODS
+from ascii_maze.tiny import TINY
 
 from .conftest import METHODS_AFTER_SFT
 

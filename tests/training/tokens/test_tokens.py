@@ -10,8 +10,8 @@ from ascii_maze import Maze, prompt_messages
 from ascii_maze.cli import app
 from ascii_maze.models.chat import Chat
 from ascii_maze.models.loading import load_tokenizer
-from ascii_maze.models.sources import TINY
 from ascii_maze.models.templates import set_chat_template
+from ascii_maze.tiny import TINY
 from ascii_maze.training.tokens.facts import aligned_columns, cut, look
 from ascii_maze.training.tokens.view import show
 
