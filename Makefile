@@ -56,9 +56,9 @@ quality: setup
 coverage: setup
 	$(PYTEST) --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
-# The cards of what is released, from model_cards/released.json; RUNS=outputs/methods/seed-0 measures first.
+# The cards of what is released, from model_cards/released.json; STUDY=outputs/paper reads that study first.
 cards: setup
-	$(BIN)/python model_cards/make.py $(if $(RUNS),--runs $(RUNS))
+	$(BIN)/python model_cards/make.py $(if $(STUDY),--study $(STUDY))
 
 # The wheel and the source archive in dist/, as a stranger gets them: looked at, installed into empty environments, tried
 # from outside of this checkout, also by uvx; with a software bill of materials. Ten minutes, and the package registry.

@@ -1,6 +1,6 @@
 """Effect on results of the defaults that save time or memory, each against a reference, with the embedded model.
 
-    python benchmarks/defaults.py --dataset outputs/demo/dataset --adapter outputs/demo/sft       # a minute
+    python benchmarks/defaults.py --dataset outputs/demo/dataset --adapter outputs/demo/seed-0/sft       # a minute
     python benchmarks/defaults.py --dataset outputs/demo/dataset --train tokens=200000            # half an hour
 
 Defaults that should change nothing are compared number by number: loss and gradient of the first step of SFT, or an

@@ -1,7 +1,7 @@
 """The cards of what is released, from `released.json`: of each method, and the tables in those of base and metric.
 
-    make cards                               # generates them; a test compares them with what this would write
-    make cards RUNS=outputs/methods/seed-0   # measures first: runs of `python benchmarks/methods.py --seeds 0`
+    make cards                        # generates them; a test compares them with what this would write
+    make cards STUDY=outputs/paper    # first reads the first seed of a study of recipes/tiny/paper.yaml
 
 `released.json` is what was measured, nothing of it by hand: each run's recipe and metrics, the rates of all models on
 the same mazes, and a few walks. The cards name the organisation as ORG, like all examples here.
@@ -20,6 +20,7 @@ from ascii_maze.files import write_text
 from ascii_maze.hub.adapter import publishable_run, with_figures
 from ascii_maze.hub.cards import render_card
 from ascii_maze.hub.evidence import Evidence, Example, about, pick_walks
+from ascii_maze.mazes.baselines import BASELINES
 from ascii_maze.recipe import load_recipe
 from ascii_maze.recipe.methods import METHODS
 from ascii_maze.recipe.run_metrics import read_metrics
@@ -30,26 +31,19 @@ ROOT = HERE.parent
 FACTS = HERE / "released.json"
 TINY, METRIC = ROOT / "ascii_maze" / "tiny", ROOT / "ascii_maze" / "metrics" / "path_validity"
 BASE, DATASET = "ORG/ascii-maze-tiny", "ORG/ascii-maze-demo"
-# What a run of the benchmark sets beside its recipe, or finds on its machine.
-OF_THE_RUN = ("seed", "dataset_name", "output_dir", "adapter_name_or_path", "reward_model_name_or_path", "report_to")
+# What a run of the study sets beside its recipe, or finds on its machine.
+OF_THE_RUN = (
+    *("seed", "dataset_name", "output_dir", "adapter_name_or_path", "reward_model_name_or_path", "report_to"),
+    *("eval_steps", "eval_limit", "eval_on_start"),
+)
 RATES = ("n", "valid", "valid_ci", "optimal", "legal", "reaches_goal", "parsed")
 LOGGED = ("step", "loss", "reward", "rewards/validity/mean")
 
 
-def measure(runs: Path) -> dict:
-    """The content of released.json, from a folder with a run of each method and `evaluation`, and the dataset beside.
-
-    Raises:
-        ValueError: the evaluation is not of the mazes that the trivial walkers walk here.
-    """
-    from ascii_maze.evaluation.run import evaluate
-
-    dataset = runs.parent / "ascii-maze"
+def measure(study: Path) -> dict:
+    """The content of released.json, from the folder of a study of several seeds: its dataset and its first seed."""
+    runs = study / "seed-0"
     results = json.loads((runs / "evaluation" / "results.json").read_bytes())
-    with tempfile.TemporaryDirectory() as folder:
-        walkers = evaluate({}, str(dataset), ["test"], Path(folder))
-    if walkers["settings"]["dataset_sha256"] != results["settings"]["dataset_sha256"]:
-        raise ValueError(f"{runs / 'evaluation'} is not of the test split of {dataset}; evaluate again")
     methods = {}
     for name in METHODS:
         values = {"method": name, **load_recipe(runs / name / "recipe.yaml").values}
@@ -60,16 +54,16 @@ def measure(runs: Path) -> dict:
         walks = {"solved": [asdict(walk) for walk in solved], "failed": [asdict(walk) for walk in failed]}
         published, metrics = publishable_run(values, metrics, BASE, DATASET)
         methods[name] = {"recipe": published, "metrics": metrics, **walks}
-    models = {name: results["models"][name] for name in ("base", *METHODS) if name in results["models"]}
-    models |= walkers["models"]
+    measured = results["models"]
+    models = {name: measured[name] for name in ("base", *METHODS, *BASELINES) if name in measured}
     return {
         "weights_sha256": hashlib.sha256((TINY / "model.safetensors").read_bytes()).hexdigest(),
-        "dataset": read_record(dataset)["versions"],
+        "dataset": read_record(study / "dataset")["versions"],
         "decoding": results["settings"]["decoding"],
         "dataset_sha256": results["settings"]["dataset_sha256"],
         "system_prompt": results["settings"]["system_prompt"],
-        "models": {name: {split: _rates(cell) for split, cell in of.items()} for name, of in models.items()},
-        "paired": [test for test in results["paired"] if "base" in (test["a"], test["b"])],
+        "models": {name: {"test": _rates(of["test"])} for name, of in models.items()},
+        "paired": [test for test in results["paired"] if "base" in (test["a"], test["b"]) and test["split"] == "test"],
         "methods": methods,
     }
 
@@ -154,10 +148,10 @@ def main() -> None:
     from ascii_maze.training.outcome import draw_curves
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, help="measure again, from the runs in this folder")
+    parser.add_argument("--study", type=Path, help="read again, from the study in this folder")
     arguments = parser.parse_args()
-    if arguments.runs:
-        write_text(FACTS, json.dumps(measure(arguments.runs), indent=1, ensure_ascii=False) + "\n")
+    if arguments.study:
+        write_text(FACTS, json.dumps(measure(arguments.study), indent=1, ensure_ascii=False) + "\n")
     facts = json.loads(FACTS.read_bytes())
     for path, text in render(facts):
         write_text(path, text)

@@ -15,7 +15,7 @@ app = typer.Typer()
 
 @app.command(
     epilog="Example: ascii-maze sweep recipes/tiny/dpo.yaml --out outputs/sweep-dpo --trials 12 "
-    "--dataset_name outputs/demo/dataset --adapter_name_or_path outputs/demo/sft",
+    "--dataset_name outputs/demo/dataset --adapter_name_or_path outputs/demo/seed-0/sft",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def sweep(

@@ -188,8 +188,7 @@ def contrast_rows(results: StudyResults) -> list[dict]:
                 f"{one['p'] if one['p_holm'] is None else one['p_holm']:.2g}",
                 f"{one['p_equivalent'] if one['p_equivalent_holm'] is None else one['p_equivalent_holm']:.2g}",
                 per_cent(one["smallest"]),
-                one["verdict"]
-                + ", within the margin" * (one["verdict"] in ("more", "fewer") and is_within_margin(one)),
+                shown(one),
             ),
         }
         for one in results["contrasts"]

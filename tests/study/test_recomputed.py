@@ -2,8 +2,12 @@
 
 import json
 import math
+import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
@@ -14,7 +18,7 @@ from ascii_maze.study.report import write_report
 from ascii_maze.study.results import gather
 from ascii_maze.study.runner import Progress
 
-from .answered import OWN_ANSWERS, SPLITS, STUDY, answer_study, lost
+from .answered import OWN_ANSWERS, SKILL, SPLITS, STUDY, answer_study, lost
 
 PAIRS = [("sft", "base"), ("dpo", "sft"), ("grpo", "sft"), ("grpo", "dpo")]
 RATES = ("valid", "optimal", "reaches_goal", "legal", "parsed", "parsed_lenient", "valid_lenient")
@@ -345,3 +349,25 @@ def test_the_page_in_portuguese_has_the_same_figures(studied):
     assert "Findings" not in other
     assert other.count("<svg") == page.count("<svg")
     assert other.count("<td") == page.count("<td")
+
+
+def test_the_page_of_the_benchmark_has_these_figures_and_keeps_what_was_written_by_hand(studied, tmp_path):
+    """`benchmarks/methods.py`, which is run as a program."""
+    results, _, out = studied
+    page = tmp_path / "METHODS.md"
+    page.write_text("# Of old\n\n## Interpretation\n\n- By hand.\n")
+    program = Path(__file__).resolve().parents[2] / "benchmarks" / "methods.py"
+    subprocess.run([sys.executable, str(program), str(out), "--page", str(page)], check=True, timeout=120)
+    text = page.read_text()
+    assert "Of old" not in text
+    assert text.endswith("## Interpretation\n\n- By hand.\n")
+    for name in SKILL:
+        seeds = results["models"][name]["test"]["seeds"]
+        cells = " | ".join(f"{100 * seeds[seed]['optimal']:.1f}" for seed in ("0", "1"))
+        assert f"\n| {name} | {cells} |\n" in text
+    planned = [f"{one['a']} - {one['b']}" for one in results["contrasts"] if one["planned"]]
+    shown = re.findall(r"^\| (\w+ - \w+) \|", text, re.MULTILINE)
+    assert shown == planned
+    record = json.loads((tmp_path / "methods.json").read_text())
+    assert record["models"] == results["models"]
+    assert len(record["contrasts"]) == len(planned) < len(results["contrasts"])
