@@ -35,8 +35,10 @@ def page(results: StudyResults) -> Iterator[str]:
     yield ""
     yield "`ascii-maze study recipes/tiny/paper.yaml --out outputs/paper`, and `benchmarks/methods.py outputs/paper`:"
     yield f"seeds {', '.join(map(str, study['seeds']))}; {machine}."
-    if unfinished := [stage["name"] for stage in results["stages"] if stage["state"] not in ("done", "kept")]:
-        yield f"Not finished: {', '.join(unfinished)}."
+    stages = results["stages"]
+    if unfinished := [stage for stage in stages if stage["state"] not in ("done", "kept")]:
+        measured = sorted({seed for of in models.values() for cell in of.values() for seed in cell["seeds"]}, key=int)
+        yield f"{len(unfinished)} of {len(stages)} stages are not finished; rates are of seed {', '.join(measured)}."
     yield from ("", "## Findings", "", *(f"- {sentence}" for sentence in results["findings"]))
     yield from ("", "## Rates", "", *markdown(HEADER, (row["cells"] for row in table_of(results))), "")
     yield "See [how to compare methods](../docs/howto/compare.md) for the columns. Tokens and time include those of"
