@@ -37,8 +37,9 @@ def page(results: StudyResults) -> Iterator[str]:
     yield f"seeds {', '.join(map(str, study['seeds']))}; {machine}."
     stages = results["stages"]
     if unfinished := [stage for stage in stages if stage["state"] not in ("done", "kept")]:
-        measured = sorted({seed for of in models.values() for cell in of.values() for seed in cell["seeds"]}, key=int)
-        yield f"{len(unfinished)} of {len(stages)} stages are not finished; rates are of seed {', '.join(measured)}."
+        measured = {seed for of in models.values() for cell in of.values() for seed in cell["seeds"]}
+        of_seeds = ", ".join(sorted(measured, key=int)) or "none"
+        yield f"{len(unfinished)} of {len(stages)} stages are not finished; there are rates of seeds: {of_seeds}."
     yield from ("", "## Findings", "", *(f"- {sentence}" for sentence in results["findings"]))
     yield from ("", "## Rates", "", *markdown(HEADER, (row["cells"] for row in table_of(results))), "")
     yield "See [how to compare methods](../docs/howto/compare.md) for the columns. Tokens and time include those of"

@@ -13,29 +13,22 @@ ROOM = 2 * 2**30  # bytes of keys and values of a batch without a GPU
 
 
 def rows_at_once(model, tokens: int) -> int:
-    """How many completions to generate at once: those whose keys and values take `batch_bytes`; without a GPU at most
-    64, since more are no faster.
+    """How many completions to generate at once: on a GPU those whose keys and values take an eighth of its memory, so
+    that the number is the same whatever else runs on it; elsewhere those whose take `ROOM` bytes, and at most 64,
+    since more are no faster.
 
     Args:
         tokens: of the longest row, prompt and completion.
     """
+    import torch
+
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     kept = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize * tokens
-    rows = max(1, batch_bytes(model) // kept)
-    return rows if model.device.type == "cuda" else min(64, rows)
-
-
-def batch_bytes(model) -> int:
-    """The most bytes of keys and values of a batch: `ROOM`; on a GPU an eighth of its memory, so that the number is
-    the same whatever else runs on it.
-    """
-    import torch
-
     if model.device.type != "cuda":
-        return ROOM
-    return torch.cuda.get_device_properties(model.device).total_memory // 8
+        return min(64, max(1, ROOM // kept))
+    return max(1, torch.cuda.get_device_properties(model.device).total_memory // 8 // kept)
 
 
 def answer_budget(tokenizer, moves: int, style: PromptStyle = PLAIN) -> int:

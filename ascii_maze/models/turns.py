@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 
 from ..errors import AsciiMazeError
 from ..mazes.prompts import Message
-from .budgets import batch_bytes
+from .budgets import ROOM
 from .chat import count_tokens, render_prompt
 from .shared_prefix import why_not
 
-READ = 2**23  # attention scores per head of a pass: rows, times new tokens, times all tokens
+# Attention scores per head of a pass: rows, times new tokens, times all tokens; twice that if the row with most cached
+# tokens has the fewest new ones, since the two parts are padded on their own.
+READ = 2**23
 
 
 class Kept(NamedTuple):
@@ -59,12 +61,13 @@ class Memory:
 
     Args:
         model: for which `can_keep` holds.
-        room: the most bytes to cache; by default those of two batches, so that one does not evict the other.
+        room: the most bytes to cache; by default twice `ROOM`, so that on a CPU two batches do not evict each other,
+            and `ROOM` on a GPU, which has less memory to spare and reads faster.
     """
 
     def __init__(self, model, room: int | None = None) -> None:
         self.model, self.used = model, 0
-        self.room = 2 * batch_bytes(model) if room is None else room
+        self.room = (ROOM if model.device.type == "cuda" else 2 * ROOM) if room is None else room
         self.kept: dict[Hashable, Kept] = {}
 
     def forget_others(self, names: Iterable[Hashable]) -> None:
@@ -157,6 +160,7 @@ class Memory:
             self._put(name, _kept(row, mask[place].bool(), cache, place))
 
     def _put(self, name: Hashable, one: Kept) -> None:
+        self._take(name)
         self.used += one.bytes
         self.kept[name] = one
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# The demo's methods and their starts; a seed's effect adds to that of its start.
+# A study's methods and their starts; a seed's effect adds to that of its start.
 STARTS = {
     **{"sft": "base", "orpo": "base"},
     **dict.fromkeys(("sft_twice", "dpo", "kto", "rlhf", "grpo"), "sft"),

@@ -134,7 +134,7 @@ def test_a_memory_keeps_to_its_room_and_forgets_what_it_gives(walker):
 def test_a_memory_holds_more_than_the_batch_that_is_continued(walker, monkeypatch):
     """Otherwise two batches would take turns in evicting each other, and every turn would read half of them anew."""
     model, _ = walker
-    monkeypatch.setattr("ascii_maze.models.budgets.ROOM", 1000)
+    monkeypatch.setattr("ascii_maze.models.turns.ROOM", 1000)
     assert Memory(model).room == 2000
     assert Memory(model, 10).room == 10
 
