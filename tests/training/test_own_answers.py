@@ -4,10 +4,13 @@ import json
 
 import pytest
 
+from ascii_maze import generate_mazes
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.mazes.prompts import format_answer
+from ascii_maze.mazes.prompts import format_answer, prompt_messages
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.metrics.path_validity.scoring import score_path
+from ascii_maze.models.budgets import tokens_read
+from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.recipe import Budget, load_recipe
 from ascii_maze.training import own_answers
 from ascii_maze.training.own_answers import check_own_answers, made_rows, with_answers
@@ -52,6 +55,18 @@ def test_pairs_are_of_the_best_walk_and_a_worse_one(dataset):
     changed = with_answers(rows, made)
     assert changed[0]["rejected"] == [{"role": "assistant", "content": roundabout(one)}]
     assert changed["rejected_kind"][:] == [row.kind for row in made]
+
+
+@pytest.mark.parametrize("recipe", [RFT, ON_POLICY])
+def test_sampling_takes_about_half_of_the_budget_of_the_shipped_recipes(recipe):
+    values = load_recipe(recipe).values
+    mazes = [
+        str(maze) for size in (5, 6) for maze in generate_mazes("wilson", size, size, 20, 0)
+    ]  # the sizes of `demo`
+    asked = [prompt_messages(maze) for maze in mazes]
+    said = [[right(maze)] * values["own_answers"] for maze in mazes]
+    tokens = tokens_read(load_tokenizer("tiny"), asked, said) / len(mazes) * values["train_limit"]
+    assert 0.3 < tokens / Budget.parse(values["budget"]).amount < 0.7
 
 
 @pytest.fixture
