@@ -192,7 +192,7 @@ def test_build_dry_run_says_what_it_would_build_and_writes_nothing(tmp_path):
     assert sum(quota["count"] for quota in plan if quota["split"] == "train") == 10
     assert not (tmp_path / "data").exists()
     done = run("build", "demo", "--out", tmp_path / "data", "--dry-run")
-    assert done.stdout.splitlines()[-1].startswith("total: 8,000 mazes, a row of each in every config: train 6,000, ")
+    assert done.stdout.splitlines()[-1].startswith("total: 9,500 mazes, a row of each in every config: train 6,000, ")
     done = run("build", "demo", "--dry-run", "--preferences-from", "tiny", "--push", "ORG/mazes")
     assert done.stdout.splitlines()[-2:] == [
         "preference: pairs of answers of 'tiny', at most one of a maze",

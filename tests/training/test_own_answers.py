@@ -193,5 +193,5 @@ def test_the_recipes_learn_from_their_start_and_ask_alike():
     rft, pairs = load_recipe(RFT), load_recipe(ON_POLICY)
     for recipe in (rft, pairs):
         assert recipe.values["adapter_name_or_path"] == "outputs/tiny/sft"
-        assert (recipe.values["own_answers"], recipe.values["train_limit"]) == (4, 200)
+        assert (recipe.values["own_answers"], recipe.values["train_limit"]) == (4, 80)
     assert (rft.method, pairs.method) == ("sft", "dpo")

@@ -18,6 +18,7 @@ from ascii_maze.study.sweep.report import command_of
 from ascii_maze.study.sweep.search import Sweep, check_sweep, last_outcome, outcome_of, search
 from ascii_maze.study.sweep.spaces import Range, find_spaces, holds, read_space
 
+RATE = load_recipe("recipes/tiny/sft.yaml").values["learning_rate"]
 SPACE = {"learning_rate": Range(1e-4, 1e-1, True), "lora_r": (8, 16, 32)}
 
 
@@ -66,7 +67,7 @@ def trained(monkeypatch):
 
 def test_the_recipe_is_the_first_trial_and_the_best_is_the_largest_outcome(trained, tmp_path):
     record = search(a_sweep(), tmp_path / "out")
-    assert trained[0] == {"name": "trial-0", "learning_rate": 1e-3, "lora_r": 32}
+    assert trained[0] == {"name": "trial-0", "learning_rate": RATE, "lora_r": 32}
     assert [trial["number"] for trial in record["trials"]] == list(range(8))
     assert {trial["state"] for trial in record["trials"]} <= {"complete", "fail"}
     best = record["trials"][record["best"]]
@@ -242,7 +243,7 @@ def test_an_outcome_that_was_not_logged():
 @pytest.mark.slow
 def test_two_real_trials(dataset, tmp_path):
     space = tmp_path / "spaces.yaml"
-    space.write_text("sft: {learning_rate: [1.0e-3, 2.0e-3], lora_r: [8, 32]}")
+    space.write_text(f"sft: {{learning_rate: [{RATE}, 2.0e-3], lora_r: [8, 32]}}")
     words = ["--out", tmp_path / "out", "--trials", "2", "--budget", "steps=1", "--space", space, "--json"]
     words += ["--dataset_name", dataset, "--eval_limit", "2", "--per_device_train_batch_size", "4"]
     command = [sys.executable, "-m", "ascii_maze", "sweep", "recipes/tiny/sft.yaml", *map(str, words)]
@@ -251,7 +252,7 @@ def test_two_real_trials(dataset, tmp_path):
     record = json.loads(done.stdout)
     assert [trial["state"] for trial in record["trials"]] == ["complete", "complete"]
     assert all(trial["tokens"] > 0 and 0 <= trial["outcome"] <= 1 for trial in record["trials"])
-    assert record["trials"][0]["settings"] == {"learning_rate": 1e-3, "lora_r": 32}
+    assert record["trials"][0]["settings"] == {"learning_rate": RATE, "lora_r": 32}
     for number, trial in enumerate(record["trials"]):
         assert (tmp_path / "out" / f"trial-{number}" / "adapter_model.safetensors").is_file()
         resolved = (tmp_path / "out" / f"trial-{number}" / "recipe.yaml").read_text()
