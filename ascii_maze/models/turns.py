@@ -238,5 +238,7 @@ def _tokens(tokenizer, talk: list[Message]) -> int:
 
 def _common(one: Sequence[int], other: Sequence[int], most: int) -> int:
     """Length of the common prefix of two rows, at most `most` tokens."""
-    pairs = zip(one[:most], other)
-    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), most))
+    most = min(most, len(one))
+    if one[:most] == other[:most]:  # the usual case, many times as fast as a loop
+        return most
+    return next(place for place, (a, b) in enumerate(zip(one, other)) if a != b)

@@ -104,6 +104,25 @@ def test_no_pass_is_larger_than_its_limit_and_the_answers_stay(walker, monkeypat
     assert max(new for new, _ in together) > 1
 
 
+def test_what_is_read_ahead_is_cached_as_if_it_were_read_alone(walker, monkeypatch):
+    """Some conversations go on from what is cached, others begin; keys and values depend on the positions."""
+    model, _ = walker
+    monkeypatch.setattr("ascii_maze.models.turns.READ", 60)
+    memory, rows = Memory(model), [[1, 2, 3, 4, 5, 6], [7, 8, 9], [5, 4, 3, 2]]
+    memory.read_ahead("abc", rows, 0)
+    assert {name: one.ids for name, one in memory.kept.items()} == {"a": [1, 2, 3, 4, 5], "b": [7, 8], "c": [5, 4, 3]}
+    rows = [[*row, *range(10, 16)] for row in rows] + [[3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]]
+    monkeypatch.setattr("ascii_maze.models.turns.READ", 300)  # d with one that is cached, then the others
+    memory.read_ahead("abcd", rows, 0)
+    assert memory.kept.keys() == set("abcd")
+    for name, row in zip("abcd", rows):
+        assert memory.kept[name].ids == row[:-1]
+        alone = model(torch.tensor([row[:-1]]), use_cache=True).past_key_values
+        for (key, value), layer in zip(memory.kept[name].layers, alone.layers):
+            torch.testing.assert_close(key, layer.keys[0])
+            torch.testing.assert_close(value, layer.values[0])
+
+
 def test_a_conversation_that_has_lost_its_beginning_is_read_from_there(walker):
     """What is forgotten for lack of context, or written in other tokens than it was answered in."""
     converse = conversing(*walker)
