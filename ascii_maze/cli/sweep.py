@@ -53,7 +53,8 @@ def sweep(
     budget = budget or resolved.values.get("budget")
     if not budget:
         raise UsageError("trials must cost the same: set --budget, as tokens=200000")
-    allowed = read_space(space or find_spaces(find_recipe(recipe)), resolved.method)
+    file = find_recipe(recipe)
+    allowed = read_space(space or find_spaces(file), resolved.method, file.stem)
     asked = Sweep(
         recipe=recipe,
         words=tuple(context.args),

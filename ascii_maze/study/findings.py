@@ -15,10 +15,9 @@ from .schema import Contrast, Cost
 
 WORDS = {"optimal": "solves by a shortest path", "valid": "solves by any path"}
 # Key of a sweep's record -> what it is, in words.
-TUNED: dict[Literal["trials", "settings", "budget", "selected_on"], str] = {
+TUNED: dict[Literal["trials", "settings", "selected_on"], str] = {
     "trials": "the trials of their settings",
     "settings": "how many settings were searched",
-    "budget": "the budget of a trial",
     "selected_on": "the split on which trials were compared",
 }
 # Costs that differ by less are called the same.
@@ -119,22 +118,30 @@ def unequal_terms(contrasts: Sequence[Contrast], training: dict[str, list[Cost]]
     """Which planned contrasts compare two fine-tunes trained on unequal terms, a sentence each.
 
     The cost may differ if one run starts from the other, since the contrast then measures what the second run adds.
-    Budgets, the split that settings were validated on, and the number of trials that found them must be equal.
+    Tokens are compared with those of all runs that a run builds on. Other budgets, the split that settings were
+    validated on, and the number of trials that found them must be equal, and a trial must cost what the run does.
     """
+    runs = {name: costs[0] for name, costs in training.items() if costs}
+    tuned = {name: (run, tuning) for name, run in runs.items() if (tuning := run.get("tuning"))}
     sentences = [
         say("{name} does not have the settings that its sweep found best.").format(name=name)
-        for name, costs in training.items()
-        if costs and (tuning := costs[0].get("tuning")) and not tuning["holds"]
+        for name, (_, tuning) in tuned.items()
+        if not tuning["holds"]
     ]
+    if others := [name for name, (run, tuning) in tuned.items() if run.get("budget") != tuning["budget"]]:
+        words = say("The settings of {names} were searched with another budget than they are trained with.")
+        sentences.append(words.format(names=", ".join(others)))
     for contrast in contrasts:
         one, two = training.get(contrast["a"], []), training.get(contrast["b"], [])
         if not contrast["planned"] or not one or not two:
             continue
         a, b = contrast["a"], contrast["b"]
         for key, what in (("budget", "budget"), ("selected_on", "split to choose settings on")):
-            if one[0].get(key) != two[0].get(key):
+            given = [costs[0].get(key) for costs in (one, two)]
+            in_tokens = key == "budget" and all(str(of).startswith("tokens=") for of in given)
+            if given[0] != given[1] and not in_tokens:
                 differ = say("{a} and {b} differ in their {what}: {one} and {two}.")
-                sentences.append(differ.format(a=a, b=b, what=say(what), one=one[0].get(key), two=two[0].get(key)))
+                sentences.append(differ.format(a=a, b=b, what=say(what), one=given[0], two=given[1]))
         for key, what in TUNED.items():
             of = [tuning[key] if (tuning := costs[0].get("tuning")) else say("none") for costs in (one, two)]
             if of[0] != of[1]:

@@ -2,7 +2,7 @@
 
 `ascii-maze sweep recipes/tiny/dpo.yaml --out FOLDER` leaves FOLDER/sweep.json; as recipes/tiny/sweeps/dpo.json it is
 the record of that recipe. A recipe without a record inherits that of a recipe it extends, if it has the settings that
-were chosen there.
+were chosen there and starts from the same model.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,8 @@ from typing import Any, TypedDict
 from ..configuration import read_yaml_mapping
 from ..errors import UsageError
 from ..files import read_json
-from ..recipe import Recipe
+from ..recipe import Recipe, load_recipe
+from .settings import PREDECESSORS
 
 FOLDER = "sweeps"
 
@@ -38,7 +39,7 @@ class Tuning(TypedDict):
 
 
 def tuning_of(recipe: Recipe) -> Tuning | None:
-    """The record of a recipe's settings; None if there is none, or if the recipe's settings differ from its parent's.
+    """The record of a recipe's settings; None if there is none, or if its settings or start differ from its parent's.
 
     Raises:
         UsageError: a record is not that of a sweep.
@@ -48,7 +49,11 @@ def tuning_of(recipe: Recipe) -> Tuning | None:
         if not file.is_file():
             continue
         found = parse_record(file, path.stem, recipe.values)
-        return found if path == recipe.path or found["holds"] else None
+        if path == recipe.path:
+            return found
+        parent = load_recipe(str(path)).values
+        alike = all(parent.get(key) == recipe.values.get(key) for key in PREDECESSORS)
+        return found if found["holds"] and alike else None
     return None
 
 

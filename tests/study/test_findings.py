@@ -134,19 +134,22 @@ def test_runs_that_had_unlike_means_are_named():
     assert unequal_terms(contrasts, dear) == [
         "grpo and dpo differ in the tokens of all their training together: 400 and 200."
     ]
-    loose = {**fair, "grpo": cost(205, ["sft"], budget="tokens=9", selected_on="test")}
+    alike_in_all = {**fair, "grpo": cost(205, ["sft"], budget="tokens=9")}
+    assert unequal_terms(contrasts, alike_in_all) == []
+    loose = {**fair, "grpo": cost(205, ["sft"], budget="steps=9", selected_on="test")}
     assert unequal_terms(contrasts, loose) == [
-        "grpo and dpo differ in their budget: tokens=9 and tokens=1.",
+        "grpo and dpo differ in their budget: steps=9 and tokens=1.",
         "grpo and dpo differ in their split to choose settings on: test and validation.",
     ]
     record = {"trials": 12, "settings": 2, "budget": "tokens=1", "selected_on": "validation", "holds": True}
     swept = {
         "sft": cost(100, tuning=record),
         "dpo": cost(200, ["sft"], tuning={**record, "trials": 30}),
-        "grpo": cost(205, ["sft"], tuning={**record, "holds": False}),
+        "grpo": cost(205, ["sft"], tuning={**record, "holds": False, "budget": "tokens=2"}),
     }
     assert unequal_terms(contrasts, swept) == [
         "grpo does not have the settings that its sweep found best.",
+        "The settings of grpo were searched with another budget than they are trained with.",
         "dpo and sft differ in the trials of their settings: 30 and 12.",
         "grpo and dpo differ in the trials of their settings: 12 and 30.",
     ]

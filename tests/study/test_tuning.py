@@ -22,10 +22,11 @@ RECORD = {
 
 @pytest.fixture
 def recipes(tmp_path):
-    """A recipe as its sweep chose it, two that extend it, and a record that can be changed."""
+    """A recipe as its sweep chose it, three that extend it, and a record that can be changed."""
     (tmp_path / "dpo.yaml").write_text("method: dpo\nlearning_rate: 2.0e-3\nbeta: 0.3\noutput_dir: out\n")
     (tmp_path / "like.yaml").write_text("extends: [dpo.yaml]\noutput_dir: other\n")
     (tmp_path / "unlike.yaml").write_text("extends: like.yaml\nbeta: 0.1\n")
+    (tmp_path / "again.yaml").write_text("extends: dpo.yaml\nadapter_name_or_path: out\n")
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps" / "dpo.json").write_text(json.dumps(RECORD))
     return tmp_path
@@ -45,11 +46,12 @@ def test_a_recipe_has_the_settings_of_the_best_trial(recipes):
     assert not changed["holds"]
 
 
-def test_what_extends_it_rests_on_it_while_it_has_the_same_settings(recipes):
+def test_what_extends_it_rests_on_it_while_it_has_the_same_settings_and_start(recipes):
     found = tuning_of(load_recipe(recipes / "like.yaml"))
     assert found is not None
     assert found["recipe"] == "dpo"
     assert tuning_of(load_recipe(recipes / "unlike.yaml")) is None
+    assert tuning_of(load_recipe(recipes / "again.yaml")) is None
 
 
 def test_without_a_record_nothing_is_said_and_a_broken_one_is_one_line(recipes):

@@ -1,4 +1,4 @@
-"""The settings that a sweep may vary: a file beside the recipes, with a space for each method.
+"""The settings that a sweep may vary: a file beside the recipes, with a space for each method or recipe.
 
 sft:
   learning_rate: {from: 3.0e-4, to: 1.0e-2, log: true}
@@ -44,17 +44,21 @@ def find_spaces(recipe: Path) -> Path:
     return found
 
 
-def read_space(path: Path, method: str) -> Space:
-    """The space of a method in a file of spaces.
+def read_space(path: Path, method: str, recipe: str | None = None) -> Space:
+    """The space of a recipe in a file of spaces, or of its method if the file has none of the recipe's own.
+
+    Args:
+        recipe: its name, as `sft_twice`.
 
     Raises:
         UsageError: the file does not hold spaces, or has none for this method.
     """
     values = read_yaml_mapping(path)
     for name in values:
-        if name not in METHODS:
-            raise UsageError(f"{path.name}: '{name}' is not a method{did_you_mean(name, METHODS)}")
-    given = values.get(method)
+        if name not in METHODS and not (path.parent / f"{name}.yaml").is_file():
+            hint = did_you_mean(name, METHODS)
+            raise UsageError(f"{path.name}: '{name}' is not a method or a recipe beside it{hint}")
+    given = values.get(recipe, values.get(method))
     if not isinstance(given, dict) or not given:
         raise UsageError(
             f"{path.name}: nothing to vary for {method}; expected KEY: [VALUES], or KEY: {{from: , to: }}"

@@ -21,6 +21,14 @@ def test_every_method_has_a_space_of_as_many_settings_that_holds_its_recipe(fold
         assert holds({"learning_rate": space["learning_rate"]}, recipe.values), name
 
 
+def test_a_recipe_may_have_a_space_of_its_own(tmp_path):
+    (tmp_path / "again.yaml").write_text("method: sft\n")
+    file = tmp_path / "spaces.yaml"
+    file.write_text("sft:\n  lora_r: [4, 8]\nagain:\n  seed: [1, 2]")
+    assert read_space(file, "sft", "again") == {"seed": (1, 2)}
+    assert read_space(file, "sft", "sft") == read_space(file, "sft", "other") == {"lora_r": (4, 8)}
+
+
 def test_lists_and_ranges_are_read(tmp_path):
     file = tmp_path / "spaces.yaml"
     file.write_text(
