@@ -44,7 +44,7 @@ def find_spaces(recipe: Path) -> Path:
     return found
 
 
-def read_space(path: Path, method: str, recipe: str | None = None) -> Space:
+def read_space(path: Path, method: str, recipe: str = "") -> Space:
     """The space of a recipe in a file of spaces, or of its method if the file has none of the recipe's own.
 
     Args:
