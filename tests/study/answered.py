@@ -8,6 +8,7 @@ from ascii_maze.evaluation.run import evaluate
 from ascii_maze.mazes.baselines import BASELINES
 from ascii_maze.mazes.prompts import format_answer
 from ascii_maze.metrics.path_validity.maze import Maze
+from ascii_maze.recipe import load_recipe
 from ascii_maze.study.settings import Study
 from dataset_builder.load import load_mazes
 
@@ -54,7 +55,7 @@ def run_metrics(name: str, seed: int) -> dict:
         "seconds": 2.5 + seed,
         "peak_memory_bytes": 7,
         "device": "cpu",
-        "budget": "tokens=200000",
+        "budget": load_recipe(STUDY.recipes[name]).values["budget"],
         "dataset": {"rows": 500},
         **({"own_answers": OWN_ANSWERS} if name == "dpo" else {}),
         "history": [{"step": 0, "tokens": 0, "eval_valid": 0.1}, {"step": 10, "tokens": 900, "eval_valid": 0.8}],

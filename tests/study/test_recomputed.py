@@ -1,5 +1,6 @@
 """Every figure of a study's results.json, once more from predictions.parquet and metrics.json, by NumPy alone."""
 
+import itertools
 import json
 import math
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -212,14 +214,84 @@ def test_contrasts(studied):
                 assert one["verdict"] == expected_verdict(expected) if planned else "exploratory"
 
 
+def test_the_smallest_effect_is_shown_by_four_of_five_such_studies(studied):
+    """By differences of every seed and maze, drawn with the variances of the results."""
+    results, _, _ = studied
+    tests = {True: len(PAIRS), False: 1}
+    checked = 0
+    for one in results["contrasts"]:
+        if one["smallest"] is not None and one["outcome"] == "optimal":
+            checked += 1
+            assert share_shown(one, one["smallest"], tests[one["planned"]]) == pytest.approx(0.8, abs=0.03)
+        elif one["outcome"] == "optimal":
+            assert share_shown(one, 1.0, tests[one["planned"]]) < 0.83
+    assert checked
+
+
+def share_shown(one: dict, effect: float, tests: int, studies: int = 4000) -> float:
+    """How many simulated studies show a true difference."""
+    rng = np.random.default_rng(1)
+    seeds, mazes, variance = len(one["seeds"]), one["mazes"], one["variance"]
+    of_seeds = max(variance["seeds"], variance["pooled"])
+    names = sorted({name for pair in PAIRS for name in pair})
+    signs = np.array([[(name == a) - (name == b) for name in names] for a, b in PAIRS]) / math.sqrt(2)
+    in_effect = len(PAIRS) ** 2 / float(((signs @ signs.T) ** 2).sum())
+    shown = 0
+    for _ in range(studies):
+        d = effect + math.sqrt(of_seeds) * rng.standard_normal((seeds, 1))
+        d = d + math.sqrt(variance["mazes"]) * rng.standard_normal(mazes)
+        d = d + math.sqrt(variance["both"]) * rng.standard_normal((seeds, mazes))
+        s, m, e = squares(d)
+        # The pairs that it is pooled with, as so many independent ones.
+        df = (seeds - 1) * (in_effect - 1)
+        others = (variance["both"] + mazes * variance["pooled"]) * rng.chisquare(df) / df
+        pooled = (s + (in_effect - 1) * others) / in_effect
+        own = error_and_df(s, m, e, seeds, mazes, seeds - 1)
+        shared = error_and_df(max(s, pooled), m, e, seeds, mazes, (seeds - 1) * in_effect)
+        mean = abs(float(d.mean()))
+        shown += mean > critical(0.975, own[1]) * own[0] and mean > critical(1 - 0.025 / tests, shared[1]) * shared[0]
+    return shown / studies
+
+
+@cache
+def critical_at(share: float, place: int) -> float:
+    return math.log(quantile(share, math.exp(place / 50)))
+
+
+def critical(share: float, df: float) -> float:
+    """`quantile`, interpolated between degrees of freedom 2 % apart."""
+    place = math.floor(50 * math.log(df))
+    left = 50 * math.log(df) - place
+    return math.exp((1 - left) * critical_at(share, place) + left * critical_at(share, place + 1))
+
+
 def expected_verdict(one: dict) -> str:
     if one["p_holm"] >= 0.05:
         return "equivalent" if one["p_equivalent_holm"] < 0.05 else "not shown"
     return "more" if one["difference"] > 0 else "fewer"
 
 
+def sign_test(won: int, lost: int) -> float:
+    n, k = won + lost, min(won, lost)
+    return min(1.0, 2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n)
+
+
+def corrected_of(rows, seed) -> dict:
+    """Holm's p values of all pairs of models on all splits, of one seed."""
+    found = {}
+    for split in SPLITS:
+        for one, two in itertools.combinations(("base", "sft", "dpo", "grpo"), 2):
+            d = column(rows, one, split, seed, "valid") - column(rows, two, split, seed, "valid")
+            found[split, frozenset((one, two))] = sign_test(int(np.sum(d > 0)), int(np.sum(d < 0)))
+    least, corrected = 0.0, {}
+    for place, key in enumerate(sorted(found, key=lambda key: found[key])):
+        corrected[key] = least = max(least, min(1.0, found[key] * (len(found) - place)))
+    return corrected
+
+
 def test_tests_of_each_seed(studied):
     results, rows, _ = studied
+    corrected = {seed: corrected_of(rows, seed) for seed in STUDY.seeds}
     for name in ("sft", "dpo", "grpo"):
         for other, by_split in results["paired"][name].items():
             for split, tests in by_split.items():
@@ -227,9 +299,8 @@ def test_tests_of_each_seed(studied):
                     mine, theirs = (column(rows, model, split, test["seed"], "valid") for model in (name, other))
                     won, lost = int(np.sum(mine > theirs)), int(np.sum(theirs > mine))
                     assert (test["won"], test["lost"]) == (won, lost)
-                    n, k = won + lost, min(won, lost)
-                    tail = sum(math.comb(n, i) for i in range(k + 1)) / 2**n
-                    assert test["p"] == pytest.approx(min(1.0, 2 * tail))
+                    assert test["p"] == pytest.approx(sign_test(won, lost))
+                    assert test["p_holm"] == pytest.approx(corrected[test["seed"]][split, frozenset((name, other))])
 
 
 def test_costs_along_the_chain(studied):
@@ -256,14 +327,13 @@ def test_costs_along_the_chain(studied):
 
 
 def test_no_method_gains_from_its_place(studied):
-    """The same budget, the same trials, the same selection for every method: by what the study itself has recorded."""
+    """The same trials, of what a run costs, and the same selection: by what the study itself has recorded."""
     results, _, _ = studied
     walkers = {name: costs for name, costs in results["training"].items() if costs[0]["method"] != "reward"}
     assert set(walkers) == {"sft", "dpo", "grpo"}
-    for key in ("budget", "selected_on"):
-        assert len({cost[key] for costs in walkers.values() for cost in costs}) == 1
+    assert {cost["selected_on"] for costs in walkers.values() for cost in costs} == {"validation"}
     tunings = [cost["tuning"] or {} for costs in walkers.values() for cost in costs]
-    for key in ("trials", "settings", "budget", "selected_on"):
+    for key in ("trials", "settings", "selected_on"):
         assert len({tuning.get(key) for tuning in tunings}) == 1
     assert all(tuning.get("holds", True) for tuning in tunings)
     tokens = ("tokens of all their training", "Tokens read in all their training")  # unequal by design
