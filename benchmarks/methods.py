@@ -22,8 +22,10 @@ from ascii_maze.files import write_text
 from ascii_maze.mazes.baselines import BASELINES
 from ascii_maze.study.report import CONTRASTS, HEADER, contrast_rows, per_cent, table_of
 from ascii_maze.study.schema import StudyResults, read_results
+from ascii_maze.study.tuning import Tuning
 
 HERE = Path(__file__).parent
+SETTINGS = ("run", "swept recipe", "settings", "trials", "budget of each", "best, %")
 
 
 def page(results: StudyResults) -> Iterator[str]:
@@ -59,18 +61,22 @@ def page(results: StudyResults) -> Iterator[str]:
         yield from markdown(LOST, (lost_cells(name, found["mean"]) for name, found in lost.items()))
         yield from ("", "Means over the seeds. " + LOST_WORDS)
     yield from ("", "## Settings", "")
-    for name, costs in results["training"].items():
-        tuning = costs[0]["tuning"] if costs else None
-        if tuning:
-            of = "" if tuning["recipe"] == name else f"those of `{tuning['recipe']}`: "
-            yield (
-                f"- {name}: {of}{tuning['settings']} settings by {tuning['trials']} trials of {tuning['budget']} each "
-                f"on {tuning['selected_on']}{'' if tuning['holds'] else ', since changed'}"
-            )
-        else:
-            yield f"- {name}: by hand"
+    tuned = {name: costs[0]["tuning"] for name, costs in results["training"].items() if costs}
+    yield from markdown(SETTINGS, (settings_of(name, tuning) for name, tuning in tuned.items()))
+    yield ""
+    yield "By `benchmarks/sweeps.py`; every trial is in `recipes/tiny/sweeps`. The best of several is partly lucky;"
+    yield "the tables are of another split."
     versions = ", ".join(f"{name} {version}" for name, version in results["settings"]["versions"].items())
     yield from ("", f"Versions: {versions}.")
+
+
+def settings_of(name: str, tuning: Tuning | None) -> tuple[str, ...]:
+    """A row of `SETTINGS`."""
+    if tuning is None:
+        return (name, "by hand", "", "", "", "")
+    of = tuning["recipe"] + ("" if tuning["holds"] else ", since changed")
+    best = f"{per_cent(tuning['reached'])} on {tuning['selected_on']}"
+    return (name, of, str(tuning["settings"]), str(tuning["trials"]), tuning["budget"], best)
 
 
 def main() -> None:

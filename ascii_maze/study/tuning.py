@@ -27,6 +27,7 @@ class Tuning(TypedDict):
         settings: how many of them were varied.
         budget: of each trial, as `tokens=200000`.
         selected_on: the split on which the best trial was chosen.
+        reached: the best trial's rate there, 0-1.
         holds: whether the recipe has the settings of the best trial.
     """
 
@@ -35,6 +36,7 @@ class Tuning(TypedDict):
     settings: int
     budget: str
     selected_on: str
+    reached: float | None
     holds: bool
 
 
@@ -73,14 +75,15 @@ def parse_record(file: Path, name: str, values: dict[str, Any]) -> Tuning:
     """
     record = read_json(file)
     try:
-        best = next(trial["settings"] for trial in record["trials"] if trial["number"] == record["best"])
+        best = next(trial for trial in record["trials"] if trial["number"] == record["best"])
         return Tuning(
             recipe=name,
             trials=len(record["trials"]),
             settings=len(record["space"]),
             budget=record["budget"],
             selected_on=record["split"],
-            holds=all(values.get(key) == value for key, value in best.items()),
+            reached=best["outcome"],
+            holds=all(values.get(key) == value for key, value in best["settings"].items()),
         )
     except (KeyError, TypeError, StopIteration) as error:
         raise UsageError(f"{file} is not the sweep.json of a sweep that has found settings; copy it again") from error

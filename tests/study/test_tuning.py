@@ -13,8 +13,8 @@ RECORD = {
     "budget": "tokens=9000",
     "split": "validation",
     "trials": [
-        {"number": 0, "settings": {"learning_rate": 1e-3, "beta": 0.1}},
-        {"number": 1, "settings": {"learning_rate": 2e-3, "beta": 0.3}},
+        {"number": 0, "settings": {"learning_rate": 1e-3, "beta": 0.1}, "outcome": 0.5},
+        {"number": 1, "settings": {"learning_rate": 2e-3, "beta": 0.3}, "outcome": 0.75},
     ],
     "best": 1,
 }
@@ -39,6 +39,7 @@ def test_a_recipe_has_the_settings_of_the_best_trial(recipes):
         "settings": 2,
         "budget": "tokens=9000",
         "selected_on": "validation",
+        "reached": 0.75,
         "holds": True,
     }
     changed = tuning_of(load_recipe(recipes / "dpo.yaml", ["--beta", "0.1"]))
