@@ -1,5 +1,6 @@
 """Checks rows of untrusted datasets before use: the facts a row states about its maze must be true."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,16 +48,31 @@ def check_maze(row: Mapping[str, Any], where: str) -> Maze:
     return maze
 
 
-def check_chat(prompt: object, where: str) -> None:
-    """Check that a prompt is a list of chat messages of text.
+def check_chat(messages: object, where: str, column: str = "prompt") -> None:
+    """Check that a prompt or an answer is a list of chat messages of text.
 
     Raises:
         AsciiMazeError: it is something else.
     """
-    if not isinstance(prompt, list) or not prompt or not all(_is_message(message) for message in prompt):
+    if not isinstance(messages, list) or not messages or not all(_is_message(message) for message in messages):
+        role = "user" if column == "prompt" else "assistant"
         raise AsciiMazeError(
-            f"{where}: 'prompt' is {shown(prompt)}; expected chat messages: [{{'role': 'user', 'content': ...}}]"
+            f"{where}: '{column}' is {shown(messages)}; expected chat messages: [{{'role': '{role}', 'content': ...}}]"
         )
+
+
+def check_tools(text: object, where: str) -> None:
+    """Check that the tools of a row, if there are any, are a JSON list of descriptions.
+
+    Raises:
+        AsciiMazeError: they are something else.
+    """
+    try:
+        tools = json.loads(text) if isinstance(text, str) and text else text or []
+    except (ValueError, RecursionError):
+        tools = None
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise AsciiMazeError(f"{where}: 'tools' is {shown(text)}; expected a JSON list of tools, or no such column")
 
 
 def shown(value: object) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
+from ..errors import AsciiMazeError, reason
 from ..mazes.prompts import Message
 from ..metrics.path_validity.scoring import THOUGHTS, opened_thought
 
@@ -77,13 +78,28 @@ def note_reading(tokenizer, reading: Reading) -> None:
     tokenizer.init_kwargs[NOTE] = reading._asdict()
 
 
+def apply_template(tokenizer, talk, **options: Any) -> Any:
+    """`tokenizer.apply_chat_template`, of a template that may be anyone's.
+
+    Raises:
+        AsciiMazeError: the template fails, as one that refuses these messages does.
+    """
+    try:
+        return tokenizer.apply_chat_template(talk, **options)
+    except Exception as error:  # what a template calls may raise anything
+        raise AsciiMazeError(f"the chat template of '{tokenizer.name_or_path}' fails: {reason(error)}") from error
+
+
 def render_prompt(tokenizer, prompt: list[Message], **options: Any) -> str:
     """The text that the model is given to complete.
 
     Args:
         options: variables of the template, such as `enable_thinking`.
+
+    Raises:
+        AsciiMazeError: the template fails.
     """
-    return tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True, **options)
+    return apply_template(tokenizer, prompt, tokenize=False, add_generation_prompt=True, **options)
 
 
 def count_tokens(tokenizer, text: str) -> int:
@@ -161,8 +177,8 @@ def written_after_a_turn(tokenizer) -> int | None:
     """The special token that the chat template writes after an answer; None if it writes none."""
     talk = [{"role": "user", "content": "S G"}, {"role": "assistant", "content": _PROBE}]
     try:
-        text = tokenizer.apply_chat_template(talk, tokenize=False)
-    except Exception:  # a template may reject any conversation, with any exception
+        text = apply_template(tokenizer, talk, tokenize=False)
+    except AsciiMazeError:  # a template may reject any conversation
         return None
     _, _, after = text.rpartition(_PROBE)
     tokens = tokenizer(after.lstrip(), add_special_tokens=False)["input_ids"]

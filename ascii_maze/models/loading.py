@@ -145,6 +145,11 @@ def _read_tokenizer(name: str, revision: str | None):
         raise _cannot_load("tokenizer", name, error) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.pad_token is None:
+        raise ModelError(
+            f"the tokenizer of '{name}' has no end of text and no padding; name one as 'eos_token' in its "
+            "tokenizer_config.json"
+        )
     tokenizer.name_or_path = name  # for messages; not the folder where a GGUF file was unpacked
     return tokenizer
 

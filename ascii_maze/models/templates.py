@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from ..errors import AsciiMazeError, UsageError, reason
 from ..metrics.path_validity.scoring import opened_thought
-from .chat import AS_IT_IS, THINKING_TOKENS, Chat, Reading, how_read, note_reading
+from .chat import AS_IT_IS, THINKING_TOKENS, Chat, Reading, apply_template, how_read, note_reading
 
 # The date given to templates that write one; also the fallback of Llama's own template.
 PINNED_DATE = datetime.datetime(2024, 7, 26)
@@ -128,16 +128,11 @@ def render(tokenizer, messages: list[dict[str, str]], **options) -> str:
     """The messages rendered by the family's template, with a fixed date.
 
     Raises:
-        AsciiMazeError: the template refuses the messages.
+        AsciiMazeError: the template fails, as one that refuses the messages does.
     """
-    from jinja2 import TemplateError
-
     # Templates call for the date with their own format, and transformers does not let callers replace that function.
     pinned = _DATE_CALL.sub(lambda call: _literal(PINNED_DATE.strftime(call[2])), tokenizer.get_chat_template())
-    try:
-        return tokenizer.apply_chat_template(messages, chat_template=pinned, tokenize=False, **options)
-    except (TemplateError, ValueError, TypeError, KeyError) as error:
-        raise AsciiMazeError(f"the chat template of '{tokenizer.name_or_path}' fails: {reason(error)}") from error
+    return apply_template(tokenizer, messages, chat_template=pinned, tokenize=False, **options)
 
 
 def take_apart(tokenizer) -> Pieces:
@@ -194,9 +189,7 @@ def marked_template(tokenizer) -> str:
     for talk in ([rules, *asked], [rules, *asked, _say("assistant", "Zlast0Z")]):
         asks = len(talk) == 4
         whole = render(tokenizer, talk, add_generation_prompt=asks)
-        if whole != tokenizer.apply_chat_template(
-            talk, chat_template=marked, tokenize=False, add_generation_prompt=asks
-        ):
+        if whole != apply_template(tokenizer, talk, chat_template=marked, tokenize=False, add_generation_prompt=asks):
             raise UsageError(
                 f"the chat template of '{tokenizer.name_or_path}' does not say which tokens of several turns are the "
                 "model's; give --chat-template plain, or the path of a Jinja file with {% generation %}"

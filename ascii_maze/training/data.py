@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from dataset_builder.checks import check_chat, check_maze, check_tools, where_of
 from dataset_builder.load import first_rows, load_split
 from dataset_builder.schema import RECORD, read_record
 
@@ -16,6 +17,7 @@ from ..errors import AsciiMazeError, UsageError
 from ..mazes.prompts import PromptStyle, style_of
 from ..metrics.path_validity.maze import Maze, MazeError
 from ..models.budgets import answer_budget, thought_budget
+from ..models.chat import apply_template
 from ..models.loading import context_of
 from ..recipe import Arguments
 from .mixture import mix
@@ -41,10 +43,12 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
         parts = {part: rows_in_sight(load_split(part, train, config, columns), seen) for part in weights}
         train_rows = mix(parts, weights, columns, arguments.training.seed)
     train_rows = first_rows(train_rows, run.train_limit)
+    check_content(train_rows, name, train)
     if arguments.training.eval_strategy == "no":
         return train_rows, None
     eval_rows = rows_in_sight(load_split(name, script.dataset_test_split, config, columns), seen)
     eval_rows = first_rows(eval_rows, run.eval_limit)
+    check_content(eval_rows, name, script.dataset_test_split)
     shared = overlap(train_rows, eval_rows)
     if shared:
         raise AsciiMazeError(
@@ -52,6 +56,26 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
             "or mirrored; the figures would be meaningless: choose another --dataset_test_split"
         )
     return train_rows, eval_rows
+
+
+def check_content(rows, dataset: str, split: str) -> None:
+    """Check what is trained on, row by row: chat messages, tools, and what is stated of a maze.
+
+    Raises:
+        AsciiMazeError: a row has something else, or states what is false.
+    """
+    chats = [name for name in ("prompt", *ANSWERS) if name in rows.column_names]
+    number = 0
+    for part in rows.with_format("arrow").iter(1000):
+        for row in part.to_pylist():
+            where = where_of(dataset, split, number)
+            for name in chats:
+                check_chat(row[name], where, name)
+            if "tools" in row:
+                check_tools(row["tools"], where)
+            if "maze" in row:
+                check_maze(row, where)
+            number += 1
 
 
 def rows_in_sight(rows, observation: str | None):
@@ -85,7 +109,7 @@ def identify_rows(script, rows, dataset_mix: str | None = None) -> dict:
     """
     digest = hashlib.sha256()
     for row in rows:
-        digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+        digest.update(json.dumps(row, sort_keys=True, default=repr).encode() + b"\n")  # such as dates
     # `datasets` reads files of the Hub under addresses like hf://datasets/ORG/NAME@COMMIT/PATH.
     sources = rows.info.download_checksums or {}
     revisions = {found[1] for source in sources if (found := re.search(r"@([0-9a-f]{40})/", source))}
@@ -184,7 +208,7 @@ def measure_lengths(rows, tokenizer, sample: int = 512) -> Lengths:
 
     def tokens(indices) -> list[list[int]]:
         def length(talk: list[dict], row: dict) -> int:
-            return len(tokenizer.apply_chat_template(talk, return_dict=False, **tools_of(row)))
+            return len(apply_template(tokenizer, talk, return_dict=False, **tools_of(row)))
 
         return [[length(talk, row) for talk in conversations(row)] for row in kept.select(indices)]
 
@@ -216,7 +240,8 @@ def check_lengths(rows, lengths: Lengths, tokenizer, training, generates: bool) 
             f"set --max_length {most}"
         )
     if generates and "path_length" in rows.column_names:
-        needed = max(answer_budget(tokenizer, max(rows["path_length"]), style) for style in styles_in(rows))
+        longest = max((moves for moves in rows["path_length"] if moves is not None), default=0)
+        needed = max(answer_budget(tokenizer, longest, style) for style in styles_in(rows))
         if training.max_completion_length < needed:
             raise UsageError(
                 f"max_completion_length is {training.max_completion_length} and the longest right answer needs "

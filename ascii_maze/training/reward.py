@@ -5,6 +5,8 @@ how the reward ranks completions compared with the verifiable one.
 
 import math
 
+from ..models.chat import apply_template
+
 
 def make_trainer(trainer_class: type, run, measure, **arguments):
     """Make TRL's trainer of this method; see `sft`. `measure` is replaced: a reward model answers no maze."""
@@ -54,7 +56,7 @@ def score_conversations(trainer, conversations: list[list[dict]], batch_size: in
 
     tokenizer, rewards = trainer.processing_class, []
     for start in range(0, len(conversations), batch_size):
-        texts = tokenizer.apply_chat_template(conversations[start : start + batch_size], tokenize=False)
+        texts = apply_template(tokenizer, conversations[start : start + batch_size], tokenize=False)
         batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right", add_special_tokens=False)
         batch = {key: batch[key].to(trainer.args.device) for key in ("input_ids", "attention_mask")}
         with torch.no_grad(), trainer.compute_loss_context_manager():

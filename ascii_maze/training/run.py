@@ -87,6 +87,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
             keep_finished(out, destination)
         return out
     tokenizer = load_tokenizer_to_train(arguments.model, arguments.run.adapter_name_or_path, chat_of(arguments.run))
+    if ends := getattr(training, "eos_token", None):  # TRL sets it too, but not always on the tokenizer that is saved
+        tokenizer.eos_token = ends
     own: OwnAnswers | None = None
     answered: dict[str, str] = {}
     if arguments.run.own_answers and not dry_run:

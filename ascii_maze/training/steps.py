@@ -21,7 +21,7 @@ from ..mazes.baselines import open_positions
 from ..mazes.prompts import Message
 from ..mazes.terms import Terms
 from ..models.budgets import answer_budget
-from ..models.chat import how_read
+from ..models.chat import apply_template, how_read
 from ..models.generation import GREEDY, conversing
 from ..models.loading import context_of
 from ..models.turns import within_context
@@ -99,7 +99,7 @@ def _ending(tokenizer, words: str) -> str:
     """The decoded end of a conversation whose last message says that the walk is over."""
     talk = [{"role": "user", "content": "S"}, {"role": "assistant", "content": "R"}]
     said = {"role": "user", "content": f"moved 1, {words}"}
-    whole = tokenizer.apply_chat_template([*talk, said], add_generation_prompt=True, return_dict=False)
+    whole = apply_template(tokenizer, [*talk, said], add_generation_prompt=True, return_dict=False)
     last = tokenizer.decode(whole[-_SHOWN_OF_PREFIX:])
     # The text before these words differs in every walk.
     return last[last.rfind(tokenizer.decode(tokenizer(words, add_special_tokens=False)["input_ids"])) :]

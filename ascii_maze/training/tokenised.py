@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ..errors import UsageError
 from ..mazes.prompts import format_answer, style_of
 from ..metrics.path_validity.maze import Maze
+from ..models.chat import apply_template
 from ..models.round_trip import Taught
 from ..recipe.methods import METHODS
 from .sft import marking_turns
@@ -102,7 +103,7 @@ def _conversations(method: str, args, tokenizer, rows) -> Iterator[Taught]:
         for part in parts_of(row):
             prompt_ids, answer_ids = part.prompt_ids, part.answer_ids
             if prompt_ids is None:
-                asked = tokenizer.apply_chat_template(talk["prompt"], add_generation_prompt=True, return_dict=False)
+                asked = apply_template(tokenizer, talk["prompt"], add_generation_prompt=True, return_dict=False)
                 prompt_ids, answer_ids = _parted(asked, answer_ids)
             yield Taught(talk["prompt"], talk[part.side][-1]["content"], prompt_ids, answer_ids)
 
@@ -182,7 +183,7 @@ def _rollouts(trainer_class: type, tokenizer, rows) -> Iterator[Taught]:
         maze = Maze.from_ascii(row["maze"])
         answer = format_answer(maze.solve() or "R", style_of(row["prompt"]), maze.start)
         talk = [*row["prompt"], {"role": "assistant", "content": answer}]
-        whole = tokenizer.apply_chat_template(talk, return_dict=False)
+        whole = apply_template(tokenizer, talk, return_dict=False)
         yield Taught(row["prompt"], answer, *_parted(prompt_ids, whole))
 
 
