@@ -86,6 +86,22 @@ def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int) -> int:
     return math.ceil(1.02 * tokens / (per_row * rows_per_step(trainer.args)))
 
 
+def try_optimizer(trainer) -> None:
+    """Make the optimizer of a run and its schedule for a single number; they raise what they would in the run, whose
+    own are made only when it begins.
+    """
+    import torch
+    from transformers import Trainer, get_scheduler
+
+    args, number = trainer.args, torch.nn.Parameter(torch.zeros(1))
+    kind, options = torch.optim.SGD, {}
+    if "layerwise" not in str(args.optim):  # these are tied to the model's weights as soon as they are made
+        kind, options = Trainer.get_optimizer_cls_and_kwargs(args, trainer.model)
+    plain = isinstance(kind, type) and not {"params", "model", "optimizer_dict"} & options.keys()
+    optimizer = kind([number], **options) if plain else torch.optim.SGD([number])
+    get_scheduler(args.lr_scheduler_type, optimizer, 1, 10, scheduler_specific_kwargs=args.lr_scheduler_kwargs)
+
+
 def prove_round_trip(method: str, args, tokenizer, rows, seed: int = 0) -> int:
     """Check that rows survive the round trip: rendered, tokenised, masked, decoded and parsed, they are unchanged.
 

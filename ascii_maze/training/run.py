@@ -44,7 +44,7 @@ from .folder import (
     what_is_read,
 )
 from .outcome import check_disk, collect_metrics, gather_weights, save
-from .preflight import describe, prove_round_trip, rows_per_step
+from .preflight import describe, prove_round_trip, rows_per_step, try_optimizer
 from .publish import Destination, check_destination, publish, take_destination
 from .trainer import make_trainer
 from .watch import LossError
@@ -98,6 +98,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     given = first_rows(train_rows, PLANNED) if dry_run else train_rows
     with refusals(recipe), nothing_made(out):
         trainer = make_trainer(recipe, arguments, given, eval_rows, tokenizer, lengths, own)
+        try_optimizer(trainer)
     check_disk(out, trained_bytes(trainer.model), training.save_total_limit or 3)
     if first_process:
         rows = len(trainer.train_dataset) * len(train_rows) // len(given)  # KTO makes two of each

@@ -31,9 +31,8 @@ def dataset_of(folder, config, rows):
     """A folder with one config, whose split `train` holds these rows."""
     (folder / config).mkdir(parents=True)
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), folder / config / "train.parquet")
-    (folder / "README.md").write_text(
-        f"---\nconfigs:\n- config_name: {config}\n  data_files:\n  - {{split: train, path: {config}/train.parquet}}\n---\n"
-    )
+    files = f"{{split: train, path: {config}/train.parquet}}"
+    (folder / "README.md").write_text(f"---\nconfigs:\n- config_name: {config}\n  data_files:\n  - {files}\n---\n")
     return str(folder)
 
 

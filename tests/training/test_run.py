@@ -285,6 +285,20 @@ def test_dry_run_shows_everything_and_writes_nothing(dataset, train, tmp_path, c
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("optim_args", "x", "not enough values to unpack"),
+        ("lr_scheduler_kwargs", '{"nope": 1}', "unexpected keyword argument 'nope'"),
+        ("lr_scheduler_kwargs", '"[1]"', "must be a mapping"),
+    ],
+)
+def test_an_optimizer_that_cannot_be_made_is_refused_before_the_run(dataset, train, tmp_path, key, value, message):
+    with pytest.raises(AsciiMazeError, match=rf"sft\.yaml cannot be trained: .*{message}"):
+        train(TINY, settings(dataset, tmp_path / "run", **{key: value}))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_repository_named_for_the_result_is_asked_before_training(dataset, train, tmp_path, capsys, monkeypatch):
     asked = []
     monkeypatch.setattr("ascii_maze.hub.check_target", lambda *words, **options: asked.append((words, options)))

@@ -33,6 +33,19 @@ if TYPE_CHECKING:
 
 SEARCH, STORAGE = "search", "trials.db"  # a folder, and in it Optuna's file
 RANDOM = 5  # trials before the estimator proposes
+# Keys that no trial may change, and why.
+FIXED = {
+    "output_dir": "each trial has a folder of its own",
+    "push_to_hub": "a sweep publishes nothing",
+    "hub_model_id": "a sweep publishes nothing",
+    "method": "a sweep is of one method",
+    "budget": "trials must cost the same",
+    "dataset_test_split": "trials are compared on one split",
+    "eval_limit": "trials are compared on the same mazes",
+    "eval_strategy": "trials are compared by their evaluations",
+    "stepwise": "trials are compared by the same task",
+    "random_reward": "it is another experiment, not a setting",
+}
 OnProgress = Callable[[list[Progress]], None]
 SETTINGS, JOBS = "settings", "jobs"  # of the sweep, in Optuna's storage
 
@@ -75,14 +88,19 @@ def check_sweep(sweep: Sweep) -> None:
     """Check that all trials can run, before the first one does.
 
     Raises:
-        UsageError: no budget, too few trials, a setting that the recipe does not have, that all trials are given, or
-            that the adapter keeps which the recipe starts from; no evaluation in training, or one on a test split.
+        UsageError: no budget, too few trials, a setting that the recipe does not have, that all trials are given, that
+            the adapter keeps which the recipe starts from, or that must be the same for all; something to publish; no
+            evaluation in training, or one on a test split.
     """
     recipe = sweep.load()
     try:
         Budget.parse(sweep.budget)
     except ValueError as error:
         raise UsageError(f"--budget: {error}") from error
+    if fixed := sorted(sweep.space.keys() & FIXED.keys()):
+        raise UsageError(f"'{fixed[0]}' cannot be varied: {FIXED[fixed[0]]}")
+    if str(recipe.values.get("push_to_hub", False)).lower() not in ("false", "no", "f", "n", "0"):
+        raise UsageError("a sweep publishes nothing; leave out --push_to_hub, and push the trial that you choose")
     if sweep.jobs < 1:
         raise UsageError(f"--jobs is {sweep.jobs}; expected 1 or more")
     if sweep.trials < 2:

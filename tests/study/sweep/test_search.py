@@ -206,6 +206,19 @@ def test_two_at_once_in_a_folder(trained, tmp_path):
 # Each line: what is asked, and what its error says.
 REFUSED = [
     ({"trials": 1}, "two or more"),
+    ({"words": ("--push_to_hub", "true")}, "publishes nothing"),
+    *(
+        ({"space": {key: ("a", "b")}}, f"'{key}' cannot be varied")
+        for key in (
+            "push_to_hub",
+            "hub_model_id",
+            "dataset_test_split",
+            "budget",
+            "output_dir",
+            "eval_limit",
+            "method",
+        )
+    ),
     ({"words": ("--lora_r", "8")}, "'lora_r' is varied"),
     ({"recipe": "recipes/tiny/reward.yaml"}, "'lora_r' cannot be varied"),
     ({"words": ("--dataset_test_split", "test")}, "not chosen on 'test'"),
