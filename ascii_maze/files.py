@@ -126,21 +126,25 @@ def staged(out: Path) -> Iterator[Path]:
     folder.
 
     Raises:
-        AsciiMazeError: a file cannot be written, or the folder is a link.
+        AsciiMazeError: a file cannot be written, or the folder is a link or holds what this program has not put there.
     """
     stage = out / UNFINISHED
     if stage.is_symlink():  # files outside `out` would be moved
         raise AsciiMazeError(f"{stage} is a link; remove it, or name another output folder")
-    try:
-        stage.mkdir(exist_ok=True)
-        yield stage
-        for path in sorted(path for path in stage.rglob("*") if path.is_file()):
-            to = out / path.relative_to(stage)
-            to.parent.mkdir(exist_ok=True)
-            os.replace(path, to)
-        shutil.rmtree(stage)
-    except OSError as error:
-        raise AsciiMazeError(f"cannot write {out}: {error.strerror or error}") from error
+    with output_folder(stage):
+        if not is_ours(stage):  # its files would be moved over those of `out`
+            raise AsciiMazeError(
+                f"{stage} was not made by ascii-maze; move it elsewhere, or name another output folder"
+            )
+        try:
+            yield stage
+            for path in sorted(path for path in stage.rglob("*") if path.is_file() and path != stage / MARK):
+                to = out / path.relative_to(stage)
+                to.parent.mkdir(exist_ok=True)
+                os.replace(path, to)
+            shutil.rmtree(stage)
+        except OSError as error:
+            raise AsciiMazeError(f"cannot write {out}: {error.strerror or error}") from error
 
 
 def cache_folder() -> Path:

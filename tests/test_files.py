@@ -275,6 +275,16 @@ def test_files_are_not_staged_where_a_link_leads(tmp_path):
     assert (tmp_path / "theirs" / "notes.txt").exists()
 
 
+def test_files_of_others_are_not_taken_for_staged_ones(tmp_path):
+    (tmp_path / UNFINISHED).mkdir()
+    for folder in (tmp_path, tmp_path / UNFINISHED):
+        (folder / "notes.txt").write_text(folder.name)
+    with pytest.raises(AsciiMazeError, match="was not made by ascii-maze; move it"), staged(tmp_path) as stage:
+        (stage / "notes.txt").write_text("ours")
+    assert (tmp_path / "notes.txt").read_text() == tmp_path.name
+    assert (tmp_path / UNFINISHED / "notes.txt").read_text() == UNFINISHED
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_text_is_read_once_so_it_may_be_a_pipe(tmp_path, encoding):
     """As `ascii-maze show <(cat maze.txt)` gives one."""

@@ -18,6 +18,10 @@ REFUSED_KEYS = MappingProxyType(
         "dataset_streaming": "rows are counted and checked before a run, so they are not streamed; leave it out",
         "chat_template_path": "give 'chat_template', which every method reads, in place of 'chat_template_path'",
         "chat_template_kwargs": "give 'thinking', which every method reads, in place of 'chat_template_kwargs'",
+        "save_only_model": "a run resumes from its checkpoints, which need the optimizer; leave 'save_only_model' out",
+        "ignore_data_skip": "a resumed run goes on with the rows that are left; leave 'ignore_data_skip' out",
+        "auto_find_batch_size": "a run and its budget count on the rows of a step; set 'per_device_train_batch_size'",
+        "model_init_kwargs": "a model is loaded by 'model_name_or_path', 'dtype' and their like; leave it out",
         "log_completions_hub_repo": "nothing is published on the way; leave 'log_completions_hub_repo' out",
     }
 )

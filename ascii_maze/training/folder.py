@@ -16,8 +16,10 @@ from .machine import processes_in_words
 
 # Patterns of the files that a run writes besides its checkpoints; one with metrics.json is finished.
 WRITTEN = (
-    *("metrics.json", "recipe.yaml", "start.json", "log.jsonl", "README.md", UNFINISHED),
+    *("metrics.json", "recipe.yaml", "start.json", "log.jsonl", "README.md", "learning_curve.png", UNFINISHED),
     *("adapter_config.json", "adapter_model*.safetensors", "model*.safetensors", "*.safetensors.index.json"),
+    *("config.json", "generation_config.json", "chat_template.jinja", "tokenizer*", "special_tokens_map.json"),
+    *("added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "spiece.model", "sentencepiece*.model"),
 )
 
 
@@ -38,7 +40,12 @@ class RunStart(NamedTuple):
 
 
 def what_is_read(arguments: Arguments, tokenizer) -> dict[str, str]:
-    """Digests of the models and adapters that a run reads, by the key of the recipe, and of the chat template.
+    """`models_read`, and the digest of the chat template."""
+    return {**models_read(arguments), "chat_template": _sha256(str(tokenizer.chat_template))}
+
+
+def models_read(arguments: Arguments) -> dict[str, str]:
+    """Digests of the models and adapters that a run reads, by the key of the recipe.
 
     For a repository on the Hub it is the digest of the commit.
     """
@@ -49,9 +56,11 @@ def what_is_read(arguments: Arguments, tokenizer) -> dict[str, str]:
         "adapter_name_or_path": run.adapter_name_or_path,
         "reward_model_name_or_path": run.reward_model_name_or_path,
     }
-    found = {key: json.dumps([pin(name), digests_of(name)]) for key, name in names.items() if name}
-    found["chat_template"] = str(tokenizer.chat_template)
-    return {key: hashlib.sha256(text.encode()).hexdigest() for key, text in found.items()}
+    return {key: _sha256(json.dumps([pin(name), digests_of(name)])) for key, name in names.items() if name}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_place(name: str) -> Path:
@@ -91,7 +100,7 @@ def is_finished(out: Path, recipe: Recipe) -> bool:
         if other := next((path for pattern in (*WRITTEN, "checkpoint-*") for path in out.glob(pattern)), None):
             raise UsageError(f"{other} exists, but {out} holds no run; give another --output_dir, or --overwrite")
         return False
-    if (out / "recipe.yaml").read_text(encoding="utf-8") != recipe.to_yaml():
+    if (out / "recipe.yaml").read_bytes() != recipe.to_yaml().encode():
         raise UsageError(f"{out} holds a run of another recipe; give another --output_dir, or --overwrite")
     return (out / "metrics.json").exists()
 
@@ -129,20 +138,13 @@ def check_resumed(out: Path, start: RunStart, planned: bool = False) -> bool:
     Raises:
         UsageError: rows, model or adapter have changed since, or the number of rows per step differs.
     """
-    path = out / "start.json"
-    if newest_intact(out) is None or not path.is_file():
+    before = read_start(out)
+    if newest_intact(out) is None or before is None:
         return False
-    try:
-        before = RunStart(**json.loads(path.read_bytes()))
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{path} is damaged; give another --output_dir, or --overwrite") from error
     check_same_rows(out, before.dataset, start.dataset)
     for key, digest in before.reads.items():
         if start.reads.get(key, digest if planned else None) != digest:
-            raise UsageError(
-                f"the run in {out} was started with another '{key}': what that names has changed since; give another "
-                "--output_dir, or --overwrite"
-            )
+            raise _changed(out, key)
     if before.rows_per_step != start.rows_per_step:
         raise UsageError(
             f"the run in {out} read {before.rows_per_step} rows a step on {processes_in_words(before.processes)}, and "
@@ -150,6 +152,45 @@ def check_resumed(out: Path, start: RunStart, planned: bool = False) -> bool:
             "or --overwrite"
         )
     return True
+
+
+def check_finished(out: Path, before: dict | None, now: dict, arguments: Arguments) -> None:
+    """Check that a finished run is of the rows and models that the recipe names now.
+
+    Args:
+        before: the rows of its metrics.json; see `check_same_rows`.
+
+    Raises:
+        UsageError: they have changed since.
+    """
+    check_same_rows(out, before, now)
+    start = read_start(out)
+    reads = start.reads if start else {}
+    for key, digest in models_read(arguments).items():
+        if reads.get(key, digest) != digest:
+            raise _changed(out, key)
+
+
+def read_start(out: Path) -> RunStart | None:
+    """start.json of a folder; None without one.
+
+    Raises:
+        UsageError: it is damaged.
+    """
+    path = out / "start.json"
+    if not path.is_file():
+        return None
+    try:
+        return RunStart(**json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{path} is damaged; give another --output_dir, or --overwrite") from error
+
+
+def _changed(out: Path, key: str) -> UsageError:
+    return UsageError(
+        f"the run in {out} was started with another '{key}': what that names has changed since; give another "
+        "--output_dir, or --overwrite"
+    )
 
 
 def check_same_rows(out: Path, before: dict | None, now: dict) -> None:

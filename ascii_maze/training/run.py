@@ -34,9 +34,9 @@ from .data import (
 )
 from .folder import (
     RunStart,
+    check_finished,
     check_place,
     check_resumed,
-    check_same_rows,
     check_start,
     clear_run,
     is_finished,
@@ -81,7 +81,7 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
     identified = {} if anew else identify_rows(arguments.script, train_rows, arguments.run.dataset_mix)
     start = RunStart(identified, rows_per_step(training), training.world_size)
     if finished:
-        check_same_rows(out, read_metrics(out).get("dataset"), start.dataset)
+        check_finished(out, read_metrics(out).get("dataset"), start.dataset, arguments)
     if finished and not dry_run:
         if first_process:
             keep_finished(out, destination)
@@ -113,6 +113,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
         if first_process:
             if overwrite:
                 clear_run(out)
+            elif is_finished(out, recipe):
+                raise AsciiMazeError(f"another process has finished this run in {out} meanwhile")
             check_start(out, start._replace(reads={**what_is_read(arguments, tokenizer), **answered}))
         trainer.accelerator.wait_for_everyone()
         train(trainer, recipe, out, train_rows)

@@ -4,7 +4,8 @@ import pytest
 
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.files import MARK, output_folder
-from ascii_maze.training.folder import RunStart, check_resumed, check_start, clear_run
+from ascii_maze.recipe import load_recipe
+from ascii_maze.training.folder import RunStart, check_resumed, check_start, clear_run, is_finished
 
 OF_A_RUN = ("metrics.json", "recipe.yaml", "start.json", "log.jsonl", "README.md", "adapter_model.safetensors")
 
@@ -32,6 +33,19 @@ def test_overwriting_removes_nothing_in_a_folder_that_this_program_did_not_make(
     ):
         clear_run(tmp_path)
     assert sorted(path for path in tmp_path.rglob("*") if path.name != MARK) == before
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "chat_template.jinja", "learning_curve.png"])
+def test_a_file_that_a_run_would_replace_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UsageError, match=f"{name} exists, but .* holds no run"):
+        is_finished(tmp_path, load_recipe("recipes/tiny/sft.yaml"))
+
+
+def test_a_recipe_beside_it_that_is_not_text_is_another_run(tmp_path):
+    (tmp_path / "recipe.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="holds a run of another recipe"):
+        is_finished(tmp_path, load_recipe("recipes/tiny/sft.yaml"))
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{}", '{"dataset": {}, "steps": 1}'])

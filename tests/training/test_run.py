@@ -8,6 +8,7 @@ import sys
 import time
 from collections import namedtuple
 from contextlib import contextmanager
+from fnmatch import fnmatch
 
 import pyarrow.parquet
 import pytest
@@ -17,11 +18,12 @@ from safetensors import safe_open
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
-from ascii_maze.files import UNFINISHED, output_folder, staged
+from ascii_maze.files import MARK, UNFINISHED, output_folder, staged
 from ascii_maze.models.loading import load_model
 from ascii_maze.recipe import load_recipe
 from ascii_maze.recipe.run_metrics import read_metrics
 from ascii_maze.training.callbacks import JsonLog
+from ascii_maze.training.folder import WRITTEN
 
 from .conftest import ROOT, history, interrupt_at, launch, losses, settings
 
@@ -317,6 +319,12 @@ def test_a_run_is_alone_in_its_folder_and_resumes_what_it_started(dataset, train
     start, metrics = (json.loads((out / name).read_text()) for name in ("start.json", "metrics.json"))
     assert (start["rows_per_step"], start["processes"]) == (8, 1)
     assert start["dataset"] == metrics["dataset"]
+    made = {path.name for path in out.iterdir()} - {MARK}
+    assert {name for name in made if not any(fnmatch(name, pattern) for pattern in WRITTEN)} == set()
+    (out / "start.json").write_text(json.dumps({**start, "reads": {**start["reads"], "model_name_or_path": "0"}}))
+    with pytest.raises(UsageError, match="was started with another 'model_name_or_path'"):
+        train(TINY, words)
+    (out / "start.json").write_text(json.dumps(start))
     metrics["dataset"]["sha256"] = "0"
     (out / "metrics.json").write_text(json.dumps(metrics))
     with pytest.raises(UsageError, match=r"was started on other rows: .* has changed since"):
