@@ -125,10 +125,13 @@ def _wrong_values(values: dict[str, Any]):
         )
 
 
-def resolve_patterns(config, modules: list[str], name: str) -> None:
+def resolve_patterns(config, modules: list[str], source: str) -> None:
     """Replace the patterns in an adapter's config with the modules they match.
 
     PEFT matches them with Python's `re`, which has no time limit, and a malicious pattern can run for years.
+
+    Args:
+        source: of the config, for errors.
 
     Raises:
         ModelError: a pattern is invalid, fits no module, or takes too long.
@@ -138,7 +141,7 @@ def resolve_patterns(config, modules: list[str], name: str) -> None:
     end = time.monotonic() + PATTERN_SECONDS
 
     def matching(key: str, pattern: str) -> list[str]:
-        where = f"{CONFIG} of '{name}': {key} {_short(pattern)}"
+        where = f"{source}: {key} {_short(pattern)}"
         try:
             compiled = regex.compile(pattern)
             found = [at for at in modules if compiled.fullmatch(at, timeout=max(0.01, end - time.monotonic()))]
@@ -153,7 +156,7 @@ def resolve_patterns(config, modules: list[str], name: str) -> None:
         if isinstance(pattern, str) and pattern not in ("all-linear", "dummy-target-modules"):
             found = matching(key, pattern)
             if not found and key == "target_modules":
-                raise ModelError(f"{CONFIG} of '{name}': {key} {_short(pattern)} fits no module of the base")
+                raise ModelError(f"{source}: {key} {_short(pattern)} fits no module of the base")
             setattr(config, key, set(found) or None)
     for key in ("rank_pattern", "alpha_pattern"):
         given: dict = getattr(config, key, None) or {}

@@ -67,7 +67,7 @@ def put_adapter(model, source, name: str = "default", trainable: bool = False):
     if config.peft_type == "LORA" and not config.rank_pattern and config.r > max(ranks, default=0):
         raise ModelError(f"{what}: r is {config.r} in {CONFIG}, and its weights are of rank {max(ranks, default=0)}")
     before = model.get_base_model() if isinstance(model, PeftModel) else model
-    resolve_patterns(config, [key for key, _ in before.named_modules() if key], source.name)
+    resolve_patterns(config, [key for key, _ in before.named_modules() if key], f"{CONFIG} of '{source.name}'")
     grow_vocabulary(before, weights, shared=before is not model)
     config.inference_mode = not trainable
     try:

@@ -176,7 +176,9 @@ def load_model_to_train(model_args, adapter: str | None, seed: int):
     if not model_args.use_peft:
         return model
     if start is None:
-        return get_peft_model(model, get_peft_config(model_args))
+        config = get_peft_config(model_args)
+        resolve_patterns(config, [key for key, _ in model.named_modules() if key], "the recipe's adapter")
+        return get_peft_model(model, config)
     if model_args.lora_task_type == "CAUSAL_LM":
         rows = vocabulary_of(model)
         policy = put_adapter(model, start, trainable=True)
@@ -190,7 +192,8 @@ def load_model_to_train(model_args, adapter: str | None, seed: int):
         return policy
     # A reward model: training continues from the policy's adapter, under a scalar head (Ouyang et al., 2022).
     config, modules = get_peft_config(model_args), [name for name, _ in model.named_modules() if name]
-    resolve_patterns(start.adapter, modules, start.name)
+    resolve_patterns(config, modules, "the recipe's adapter")
+    resolve_patterns(start.adapter, modules, f"{CONFIG} of '{start.name}'")
     config.rank_pattern, config.alpha_pattern = start.adapter.rank_pattern, start.adapter.alpha_pattern
     model = get_peft_model(model, config)
     heads = {name: weight for name, weight in get_peft_model_state_dict(model).items() if "lora_" not in name}

@@ -3,7 +3,9 @@ file cannot run a program of its choice. They start `ascii_maze train RECIPE`, w
 """
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from ..configuration import read_yaml_mapping
@@ -70,6 +72,14 @@ main_training_function mixed_precision gpu_ids rdzv_backend same_network use_cpu
 enable_cpu_affinity fsdp_config deepspeed_config dynamo_config parallelism_config
 """
 DEEPSPEED_KEYS = frozenset({"deepspeed_config_file", "deepspeed_hostfile", "deepspeed_multinode_launcher"})
+
+
+def usual_config(words: Sequence[str]) -> Path | None:
+    """The config that `accelerate launch` reads if it is given none; None if `accelerate config` wrote none."""
+    from accelerate.commands.config.config_args import default_config_file
+
+    accelerates = ("accelerate", "launch") in pairwise(words) and CONFIG_FILE not in words
+    return Path(default_config_file) if accelerates and Path(default_config_file).is_file() else None
 
 
 def launch_words(launcher: str, anything: bool = False) -> tuple[tuple[str, ...], Path | None]:

@@ -19,7 +19,7 @@ from ..errors import UsageError
 from ..models.sources import find_named
 from ..recipe import Recipe, check_recipe, find_recipe, load_recipe, override_words
 from ..recipe.methods import METHODS
-from .launchers import ACCELERATE, launch_words
+from .launchers import ACCELERATE, launch_words, usual_config
 from .pairs import BASE_NAME, planned_pairs, start_of
 from .settings import PREDECESSORS, Study
 
@@ -27,6 +27,8 @@ from .settings import PREDECESSORS, Study
 # files of the dataset's config and of a recipe (their content is in the stage's key), the number of processes that
 # build.
 OUT, BASE, CONFIG, RECIPE, WORKERS = "{out}", "{base}", "{config}", "{recipe}", "{workers}"
+# Keys of a recipe that may name a file or a dataset, besides those that end in `_path`.
+FILES = ("dataset_name", "deepspeed", "fsdp_config", "accelerator_config", "chat_template")
 
 
 @dataclass(frozen=True)
@@ -260,6 +262,7 @@ def _train(
         **{key: f"{OUT}/{seed.folder / other}" for key, other in starts.items()},
     }
     launcher, config = launch_words(study.launcher, any_launcher) if study.launcher else ((), None)
+    read = config or usual_config(launcher)
     runs_file = any_launcher and study.launcher is not None
     file = study.recipes[name]
     return Stage(
@@ -273,7 +276,7 @@ def _train(
         names={**here, RECIPE: str(find_recipe(file)) if runs_file else file, ACCELERATE: str(config)},
         needs=("build", *(f"train-{other}{seed.mark}" for other in starts.values())),
         inputs=(recipe.to_yaml(),),
-        reads=(study.base, *outside({**recipe.values, **values}), *([str(config)] if config else [])),
+        reads=(study.base, *outside({**recipe.values, **values}), *([str(read)] if read else [])),
         launcher=launcher,
         modules=("ascii_maze.launch", f"ascii_maze.training.{recipe.method}"),
         follows=not launcher,
@@ -285,11 +288,7 @@ def _train(
 
 def outside(values: dict[str, Any]) -> list[str]:
     """Files, models, adapters and datasets that a recipe names and no stage of the study makes."""
-    named = [
-        value
-        for key, value in sorted(values.items())
-        if key.endswith("_path") or key in ("dataset_name", "deepspeed", "chat_template")
-    ]
+    named = [value for key, value in sorted(values.items()) if key.endswith("_path") or key in FILES]
     if values.get("dataset_mix"):
         named += parse_weights("dataset_mix", values["dataset_mix"])
     return [value for value in named if isinstance(value, str) and not value.startswith((OUT, BASE))]

@@ -10,7 +10,7 @@ from ascii_maze.errors import UsageError
 from ascii_maze.models.packaged import HUB_ID, packaged_model
 from ascii_maze.packages import versions
 from ascii_maze.recipe import find_recipe, shipped_recipes
-from ascii_maze.study.launchers import launch_words
+from ascii_maze.study.launchers import launch_words, usual_config
 from ascii_maze.study.pairs import start_of
 from ascii_maze.study.plan import Stage, expectation, plan
 from ascii_maze.study.results import gather, paired_against
@@ -344,3 +344,14 @@ def test_any_launcher_runs_the_recipe_s_file_where_the_user_allows_it():
     words = plan(study, Path("out"), any_launcher=True)[1].words(set())
     assert words[:3] == ["my-cluster", "--queue", "long"]
     assert Path(words[3]).is_file()
+
+
+def test_the_config_that_accelerate_reads_unasked_is_among_what_a_training_reads(tmp_path, monkeypatch):
+    file = tmp_path / "default_config.yaml"
+    monkeypatch.setattr("accelerate.commands.config.config_args.default_config_file", str(file))
+    words = ("accelerate", "launch", "--num_processes", "2")
+    assert usual_config(words) is None
+    file.write_text("num_processes: 2\n")
+    assert usual_config(words) == file
+    assert usual_config((*words, "--config_file", "mine.yaml")) is None
+    assert usual_config(("torchrun", "--nproc_per_node", "2")) is None

@@ -301,6 +301,13 @@ def test_an_optimizer_that_cannot_be_made_is_refused_before_the_run(dataset, tra
     assert not list(tmp_path.iterdir())
 
 
+def test_modules_that_take_too_long_to_find_are_refused(dataset, train, tmp_path, monkeypatch):
+    monkeypatch.setattr("ascii_maze.models.adapter_config.PATTERN_SECONDS", 0.05)
+    slow = r"(\w|\w\w|\w\w\w|\.)+" * 5 + "[0-9]{2}"  # matches no name, and takes hours to see it
+    with pytest.raises(AsciiMazeError, match=r"the recipe's adapter: target_modules .* takes too long"):
+        train(TINY, settings(dataset, tmp_path / "run", lora_target_modules=slow), dry_run=True)
+
+
 def test_a_repository_named_for_the_result_is_asked_before_training(dataset, train, tmp_path, capsys, monkeypatch):
     asked = []
     monkeypatch.setattr("ascii_maze.hub.check_target", lambda *words, **options: asked.append((words, options)))
