@@ -208,6 +208,13 @@ def test_build_says_whose_answers_the_pairs_of_a_dataset_are(tmp_path):
     assert done.stdout.splitlines()[0] == "preference holds pairs of 8 answers a maze of 'sft', made before"
 
 
+def test_a_plan_of_a_study_refuses_the_folder_that_the_study_would(tmp_path):
+    (tmp_path / "build.json").write_text("{}")
+    done = run("study", "--dry-run", "--out", tmp_path)
+    assert done.returncode == 2
+    assert "is the folder of a dataset (build.json is in it); name another folder" in done.stderr
+
+
 def test_build_as_json(tmp_path):
     done = run("build", "demo", "--out", tmp_path / "data", "--limit", "8", "--json")
     assert json.loads(done.stdout)["rows"]["sft/train"] == 8

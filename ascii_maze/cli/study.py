@@ -59,6 +59,7 @@ def study(
 
     Finished stages are kept while nothing they depend on changes. Run it again to resume.
     """
+    from ..files import check_folder_kind
     from ..launch import silence_libraries
     from ..study.plan import check_recipes, plan
     from ..study.settings import load_study
@@ -74,6 +75,7 @@ def study(
     with waiting("checking the recipes"):
         check_recipes(chosen)
     if dry_run:
+        check_folder_kind(out, "study")
         print_stages(stages, as_json)
         return
     if allow_launcher:

@@ -7,14 +7,16 @@ replaced.
 
 import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 # A character of an unquoted path. In quotes, as used in a shell for paths with spaces, any character may follow.
 _SIGN = r"[^\s/'\"`<>|,;()\[\]{}]"
 _LOCAL_PATH = re.compile(
     rf"(?<=')(?:~|\.{{1,2}})?/[^'\n]+(?=')"
-    rf"|(?<![\w.:/<~-])(?:file://)?(?:(?:~|\.{{1,2}})(?:/{_SIGN}+)+|(?:/{_SIGN}+){{2,}})/?"
+    rf'|(?<=")(?:~|\.{{1,2}})?/[^"\n]+(?=")'
+    r"|\b[A-Za-z]:\\(?:[^\s\\'\"`<>|,;()]+\\)*[^\s\\'\"`<>|,;()]+"
+    rf"|(?<![\w./<~-])(?:file://)?(?:(?:~|\.{{1,2}})(?:/{_SIGN}+)+|(?:/{_SIGN}+){{2,}})/?"
 )
 
 
@@ -41,15 +43,20 @@ def cut(text: str, folder: Path | None = None) -> str:
     for root in roots(folder):
         text = text.replace(root, root.rpartition("/")[2])
     if "\n" not in text and " -" not in text and text.startswith(("/", "~", "./", "../", "file:")):
-        return PurePosixPath(text).name
-    return _LOCAL_PATH.sub(lambda found: PurePosixPath(found[0]).name, text)
+        return last_part(text)
+    return _LOCAL_PATH.sub(lambda found: last_part(found[0]), text)
+
+
+def last_part(path: str) -> str:
+    """The last part of a path of any system."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
 def cut_page(page: str, texts: Iterable[str], folder: Path) -> str:
     """An HTML page without the local paths found in `texts`, plain or HTML-escaped."""
     from markupsafe import escape
 
-    found = {path: PurePosixPath(path).name for text in texts for path in paths_in(text)}
+    found = {path: last_part(path) for text in texts for path in paths_in(text)}
     known = {**found, **{root: root.rpartition("/")[2] for root in roots(folder)}}
     for path in sorted(known, key=len, reverse=True):
         if path not in roots(folder):

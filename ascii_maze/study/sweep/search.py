@@ -136,6 +136,8 @@ def search(sweep: Sweep, out: Path, on_progress: OnProgress | None = None) -> Sw
     if find_spec("optuna") is None:
         raise AsciiMazeError("optuna must be installed for a sweep: pip install 'ascii-maze[sweep]'")
     check_sweep(sweep)
+    if (out / "sweep.json").exists() and not (out / SEARCH / STORAGE).is_file():
+        raise UsageError(f"{out / 'sweep.json'} is of no sweep in that folder and would be lost; give another --out")
     with output_folder(out):  # marks the folder as this program's
         pass
     with output_folder(out / SEARCH):  # one search at a time; the trials lock the whole folder

@@ -203,6 +203,14 @@ def test_two_at_once_in_a_folder(trained, tmp_path):
     assert not trained
 
 
+def test_a_file_of_others_is_not_replaced(trained, tmp_path):
+    (tmp_path / "sweep.json").write_text("mine")
+    with pytest.raises(UsageError, match=r"sweep\.json is of no sweep in that folder"):
+        search(a_sweep(), tmp_path)
+    assert (tmp_path / "sweep.json").read_text() == "mine"
+    assert not trained
+
+
 # Each line: what is asked, and what its error says.
 REFUSED = [
     ({"trials": 1}, "two or more"),
