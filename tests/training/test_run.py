@@ -19,7 +19,7 @@ from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.files import MARK, UNFINISHED, output_folder, staged
-from ascii_maze.models.loading import load_model
+from ascii_maze.models.loading import load_model, load_tokenizer
 from ascii_maze.recipe import load_recipe
 from ascii_maze.recipe.run_metrics import read_metrics
 from ascii_maze.training.callbacks import JsonLog
@@ -306,6 +306,14 @@ def test_modules_that_take_too_long_to_find_are_refused(dataset, train, tmp_path
     slow = r"(\w|\w\w|\w\w\w|\.)+" * 5 + "[0-9]{2}"  # matches no name, and takes hours to see it
     with pytest.raises(AsciiMazeError, match=r"the recipe's adapter: target_modules .* takes too long"):
         train(TINY, settings(dataset, tmp_path / "run", lora_target_modules=slow), dry_run=True)
+
+
+@pytest.mark.parametrize("marked", ["false", "true"])
+def test_the_end_of_text_that_a_recipe_names_is_saved(dataset, train, tmp_path, marked):
+    """Also where TRL sets it on the copy whose template marks the turns."""
+    words = settings(dataset, tmp_path / "run", max_steps=1, eos_token="<mark0>", assistant_only_loss=marked)
+    train(TINY, words)
+    assert load_tokenizer(str(tmp_path / "run")).eos_token == "<mark0>"
 
 
 def test_a_repository_named_for_the_result_is_asked_before_training(dataset, train, tmp_path, capsys, monkeypatch):
