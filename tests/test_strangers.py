@@ -26,7 +26,13 @@ from ascii_maze.errors import AsciiMazeError
 from ascii_maze.evaluation.gallery import write_gallery
 from ascii_maze.evaluation.run import evaluate
 from ascii_maze.metrics.path_validity.maze import MazeError
+from ascii_maze.models.chat import render_prompt
+from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.recipe import load_recipe, parse_recipe
+from ascii_maze.recipe.methods import METHODS
+from ascii_maze.tiny import TINY
+from ascii_maze.training.data import identify_rows, load_rows
+from ascii_maze.training.run import check_rows
 
 PROFILE = settings().max_examples
 # What people and programs write where something else is meant.
@@ -263,13 +269,59 @@ def test_a_dataset(run, data):
     shutil.rmtree(folder)
 
 
+TAUGHT = [{**row, "completion": [{"role": "assistant", "content": row["solution"]}]} for row in ROWS]
+
+
+def read_to_train(dataset: Path, out: Path) -> None:
+    """What `ascii-maze train` does with its rows before it loads a model."""
+    words = [f"--dataset_name={dataset}", "--dataset_config=prompts", "--dataset_train_split=test"]
+    recipe = load_recipe("recipes/tiny/sft.yaml", [*words, "--eval_strategy=no", f"--output_dir={out}"])
+    arguments = parse_recipe(recipe)
+    rows, _ = load_rows(arguments, METHODS["sft"].columns)
+    identify_rows(arguments.script, rows)
+    check_rows(recipe, arguments, rows, load_tokenizer("tiny"))
+
+
+@given(data=st.data())
+@settings(max_examples=PROFILE // 4)
+def test_a_dataset_to_train_on(run, data):
+    rows = data.draw(damaged(TAUGHT))
+    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    folder = dataset_of(run.root / "files" / digest, rows)
+    run(read_to_train, folder, run.out)
+    shutil.rmtree(folder)
+
+
+TEMPLATE = (TINY / "chat_template.jinja").read_text()
+SCRAPS = ("{{", "}}", "{%", "%}", "{{ 1 / 0 }}", "messages", "[0]", ".content", " | tojson", "* 9", "<eos>", "'", "")
+
+
+@st.composite
+def damaged_template(draw):
+    """The embedded model's template with one to three scraps in place of some of its characters."""
+    text = TEMPLATE
+    for _ in range(draw(st.integers(1, 3))):
+        at, length = draw(st.integers(0, len(text))), draw(st.integers(0, 12))
+        text = text[:at] + draw(st.sampled_from(SCRAPS)) + text[at + length :]
+    return text
+
+
+@given(template=damaged_template())
+@settings(max_examples=PROFILE // 2)
+def test_a_chat_template(run, template):
+    folder = run.root / "files" / "tokenizer"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
+        shutil.copy(TINY / name, folder)
+    (folder / "chat_template.jinja").write_text(template)
+    run(lambda: render_prompt(load_tokenizer(str(folder)), ROWS[0]["prompt"]))
+
+
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory):
     """An adapter of the embedded model, as training leaves it."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
-
-    from ascii_maze.tiny import TINY
 
     folder = tmp_path_factory.mktemp("adapter")
     base = AutoModelForCausalLM.from_pretrained(TINY)
