@@ -44,10 +44,13 @@ def what_is_read(arguments: Arguments, tokenizer) -> dict[str, str]:
     return {**models_read(arguments), "chat_template": _sha256(str(tokenizer.chat_template))}
 
 
-def models_read(arguments: Arguments) -> dict[str, str]:
+def models_read(arguments: Arguments, local: bool = False) -> dict[str, str]:
     """Digests of the models and adapters that a run reads, by the key of the recipe.
 
     For a repository on the Hub it is the digest of the commit.
+
+    Args:
+        local: leave those on the Hub out.
     """
     model, run = arguments.model, arguments.run
     revision = f"@{model.model_revision}" if model.model_revision and model.model_revision != "main" else ""
@@ -56,7 +59,8 @@ def models_read(arguments: Arguments) -> dict[str, str]:
         "adapter_name_or_path": run.adapter_name_or_path,
         "reward_model_name_or_path": run.reward_model_name_or_path,
     }
-    return {key: _sha256(json.dumps([pin(name), digests_of(name)])) for key, name in names.items() if name}
+    found = {key: (name, digests_of(name)) for key, name in names.items() if name}
+    return {key: _sha256(json.dumps([pin(name), files])) for key, (name, files) in found.items() if files or not local}
 
 
 def _sha256(text: str) -> str:
@@ -155,7 +159,9 @@ def check_resumed(out: Path, start: RunStart, planned: bool = False) -> bool:
 
 
 def check_finished(out: Path, before: dict | None, now: dict, arguments: Arguments) -> None:
-    """Check that a finished run is of the rows and models that the recipe names now.
+    """Check that a finished run is of the rows and the local models that the recipe names now.
+
+    A new commit on the Hub does not count: most are of a card.
 
     Args:
         before: the rows of its metrics.json; see `check_same_rows`.
@@ -166,7 +172,7 @@ def check_finished(out: Path, before: dict | None, now: dict, arguments: Argumen
     check_same_rows(out, before, now)
     start = read_start(out)
     reads = start.reads if start else {}
-    for key, digest in models_read(arguments).items():
+    for key, digest in models_read(arguments, local=True).items():
         if reads.get(key, digest) != digest:
             raise _changed(out, key)
 
