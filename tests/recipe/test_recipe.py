@@ -181,7 +181,7 @@ def test_a_name_that_looks_like_a_number_stays_as_it_is(write, text):
         ("method: [sft]", "'method' must be one of"),
         ("method: {sft: 1}", "'method' must be one of"),
         ("lr_scheduler_kwargs: 5", "lr_scheduler_kwargs is 5; expected a mapping"),
-        ("model_init_kwargs: [1]", r"model_init_kwargs is \[1\]; expected a mapping"),
+        ("gradient_checkpointing_kwargs: [1]", r"gradient_checkpointing_kwargs is \[1\]; expected a mapping"),
         ("accelerator_config: 5", "bad.yaml: "),
         ("dataset_streaming: true", "rows are counted and checked before a run, so they are not streamed"),
         ("resume_from_checkpoint: x", "a run resumes by itself"),
