@@ -76,10 +76,11 @@ DEEPSPEED_KEYS = frozenset({"deepspeed_config_file", "deepspeed_hostfile", "deep
 
 def usual_config(words: Sequence[str]) -> Path | None:
     """The config that `accelerate launch` reads if it is given none; None if `accelerate config` wrote none."""
+    if ("accelerate", "launch") not in pairwise(words) or CONFIG_FILE in words:
+        return None
     from accelerate.commands.config.config_args import default_config_file
 
-    accelerates = ("accelerate", "launch") in pairwise(words) and CONFIG_FILE not in words
-    return Path(default_config_file) if accelerates and Path(default_config_file).is_file() else None
+    return Path(default_config_file) if Path(default_config_file).is_file() else None
 
 
 def launch_words(launcher: str, anything: bool = False) -> tuple[tuple[str, ...], Path | None]:

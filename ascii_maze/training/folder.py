@@ -18,7 +18,8 @@ from .machine import processes_in_words
 WRITTEN = (
     *("metrics.json", "recipe.yaml", "start.json", "log.jsonl", "README.md", "learning_curve.png", UNFINISHED),
     *("adapter_config.json", "adapter_model*.safetensors", "model*.safetensors", "*.safetensors.index.json"),
-    *("config.json", "generation_config.json", "chat_template.jinja", "tokenizer*", "special_tokens_map.json"),
+    *("config.json", "generation_config.json", "chat_template.jinja", "special_tokens_map.json"),
+    *("tokenizer.json", "tokenizer_config.json", "tokenizer.model"),
     *("added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "spiece.model", "sentencepiece*.model"),
 )
 
