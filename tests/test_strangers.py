@@ -11,6 +11,7 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow
@@ -257,16 +258,19 @@ def test_answers_made_elsewhere(run, answers):
     run(evaluate_and_draw, write_lines(run.root / "files" / "answers.jsonl", answers), rows, run.out)
 
 
-@given(data=st.data())
-@settings(max_examples=PROFILE // 4)
-def test_a_dataset(run, data):
-    # Another folder each time: `datasets` caches by the name of a folder and what its card says.
-    rows = data.draw(damaged(ROWS))
-    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
-    folder = dataset_of(run.root / "files" / digest, rows)
-    answers = write_lines(run.root / "files" / "answers.jsonl", ANSWERS)
-    run(evaluate_and_draw, answers, folder, run.out)
+@contextlib.contextmanager
+def dataset_at(root: Path, rows: list) -> Iterator[Path]:
+    """`dataset_of` in another folder each time: `datasets` caches by the name of a folder and what its card says."""
+    folder = dataset_of(root / "files" / hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16], rows)
+    yield folder
     shutil.rmtree(folder)
+
+
+@given(rows=damaged(ROWS))
+@settings(max_examples=PROFILE // 4)
+def test_a_dataset(run, rows):
+    with dataset_at(run.root, rows) as folder:
+        run(evaluate_and_draw, write_lines(run.root / "files" / "answers.jsonl", ANSWERS), folder, run.out)
 
 
 TAUGHT = [{**row, "completion": [{"role": "assistant", "content": row["solution"]}]} for row in ROWS]
@@ -282,14 +286,11 @@ def read_to_train(dataset: Path, out: Path) -> None:
     check_rows(recipe, arguments, rows, load_tokenizer("tiny"))
 
 
-@given(data=st.data())
+@given(rows=damaged(TAUGHT))
 @settings(max_examples=PROFILE // 4)
-def test_a_dataset_to_train_on(run, data):
-    rows = data.draw(damaged(TAUGHT))
-    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
-    folder = dataset_of(run.root / "files" / digest, rows)
-    run(read_to_train, folder, run.out)
-    shutil.rmtree(folder)
+def test_a_dataset_to_train_on(run, rows):
+    with dataset_at(run.root, rows) as folder:
+        run(read_to_train, folder, run.out)
 
 
 TEMPLATE = (TINY / "chat_template.jinja").read_text()
