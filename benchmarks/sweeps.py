@@ -4,10 +4,10 @@
     python benchmarks/sweeps.py --together 3 --jobs 4        # on a GPU or many cores: twelve runs at once
     python benchmarks/sweeps.py --methods sft dpo --trials 4 --out outputs/try --records outputs/try/records
 
-Each method starts from the best trial of the method that its recipe builds on: SFT and ORPO from the base; the reward
-model, DPO, KTO and GRPO from SFT; RLHF from SFT and the reward model. Rerun the command to resume. The record of each
-sweep is saved with the recipe (`recipes/tiny/sweeps/METHOD.json`). The recipe is then edited by hand to the printed
-settings; for all but the reward model a test compares the two.
+Each recipe starts from the best trial of the one that it builds on: SFT, with and without an adapter, and ORPO from
+the base; the reward model and all others from SFT, RLHF from the reward model too. Rerun the command to resume. The
+record of each sweep and its figure are saved with the recipe (`recipes/tiny/sweeps/METHOD.json`, `.svg`). The recipe is
+then edited by hand to the printed settings; a test compares the two.
 """
 
 import argparse
@@ -23,14 +23,17 @@ from pathlib import Path
 STARTS = {
     "sft": {},
     "orpo": {},
+    "sft_full": {},
+    "sft_twice": {"adapter_name_or_path": "sft"},
+    "rft": {"adapter_name_or_path": "sft"},
     "reward": {"adapter_name_or_path": "sft"},
     "dpo": {"adapter_name_or_path": "sft"},
     "kto": {"adapter_name_or_path": "sft"},
     "grpo": {"adapter_name_or_path": "sft"},
     "rlhf": {"adapter_name_or_path": "sft", "reward_model_name_or_path": "reward"},
 }
-# Every trial is evaluated halfway and at its end, on more mazes than a learning curve needs.
-JUDGED = {"eval_limit": 300, "eval_steps": 0.5}
+# Every trial is evaluated at its end alone (the last step is the first of the last hundredth), on all of validation.
+JUDGED = {"eval_limit": 500, "eval_steps": 0.99}
 
 
 def call(*words: object) -> None:
@@ -57,7 +60,8 @@ def sweep(name: str, needs: list[Future], options: argparse.Namespace) -> None:
     limits = ["--trials", options.trials, "--jobs", options.jobs]
     call("sweep", f"recipes/tiny/{name}.yaml", "--out", options.out / name, *limits, *spelled)
     options.records.mkdir(parents=True, exist_ok=True)
-    shutil.copy(options.out / name / "sweep.json", options.records / f"{name}.json")
+    for kind in ("json", "svg"):
+        shutil.copy(options.out / name / f"sweep.{kind}", options.records / f"{name}.{kind}")
     kept = {"lora_r": words["lora_r"]} if "lora_r" in words else {}
     print(f"{name}: {best_of(name, options.out)[1] | kept}", flush=True)
 
