@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ascii_maze.errors import UsageError
 from ascii_maze.evaluation.findings import best_rule
-from ascii_maze.recipe import find_recipe, load_recipe
+from ascii_maze.recipe import Budget, find_recipe, load_recipe
 from ascii_maze.recipe.methods import METHODS
 from ascii_maze.study.pairs import chain_of, default_pairs, planned_pairs, start_of
 from ascii_maze.study.plan import Stage, plan, starts_of
@@ -148,15 +148,26 @@ def test_clock(seconds, text):
 
 
 @pytest.mark.parametrize("file", ["recipes/tiny/study.yaml", "recipes/tiny/paper.yaml"])
-def test_no_walker_of_a_study_that_ships_has_another_budget_or_chooses_on_another_split(file):
+def test_every_method_of_a_study_that_ships_has_the_same_tokens_trials_and_selection(file):
     study = load_study(find_recipe(file))
     recipes = {name: load_recipe(path) for name, path in study.recipes.items()}
     assert plan(study, Path("out"))
-    walkers = [{**one.values, **study.overrides} for one in recipes.values() if not METHODS[one.method].scores]
-    for key in ("budget", "dataset_test_split", "eval_limit", "eval_steps"):
+    starts = starts_of(study, recipes)
+    tokens = {}
+    for name, recipe in recipes.items():
+        budgets = [Budget.parse(recipes[run].values["budget"]) for run in (name, *chain_of(name, starts))]
+        assert {budget.unit for budget in budgets} == {"tokens"}
+        if not METHODS[recipe.method].scores:
+            tokens[name] = sum(budget.amount for budget in budgets)
+    begin = {name for name in tokens if recipes[name].method == "sft" and start_of(starts[name]) == "base"}
+    assert {tokens.pop(name) for name in begin} == {60_000}
+    assert set(tokens.values()) == {180_000}
+    walkers = [{**recipes[name].values, **study.overrides} for name in (*begin, *tokens)]
+    for key in ("dataset_test_split", "eval_limit", "eval_steps"):
         assert len({values.get(key) for values in walkers}) == 1, key
-    assert walkers[0]["budget"].startswith("tokens=")
     assert walkers[0]["dataset_test_split"] == "validation"
-    swept = [found for one in recipes.values() if not METHODS[one.method].scores and (found := tuning_of(one))]
-    assert len({(found["trials"], found["settings"], found["budget"], found["selected_on"]) for found in swept}) <= 1
-    assert all(found["holds"] for found in swept)
+    for recipe in recipes.values():
+        found = tuning_of(recipe)
+        assert found is not None
+        assert (found["trials"], found["settings"], found["selected_on"], found["holds"]) == (12, 2, "validation", True)
+        assert found["budget"] == recipe.values["budget"]
