@@ -75,15 +75,22 @@ def planned_steps(args, rows: int, generates: bool) -> int:
     return math.ceil(math.ceil(read / rows_per_step(args)) * args.num_train_epochs)
 
 
-def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int) -> int:
+def steps_for_tokens(trainer, tokens: int, lengths: Lengths, rows: int, generates: bool) -> int:
     """Steps that use up a budget of tokens, plus 2 %: the count of tokens ends the run, near the end of its schedule.
+
+    The last step of an epoch reads fewer rows than the others if the rows do not divide by a step's.
 
     Args:
         lengths: of the dataset's rows.
         rows: how many there are; KTO makes two of each.
+        generates: the method makes its completions, and so fills every step.
     """
-    per_row = lengths.mean * rows / len(trainer.train_dataset)
-    return math.ceil(1.02 * tokens / (per_row * rows_per_step(trainer.args)))
+    args, in_epoch = trainer.args, len(trainer.train_dataset)
+    each, needed = rows_per_step(args), 1.02 * tokens * in_epoch / (lengths.mean * rows)
+    if generates or args.dataloader_drop_last:
+        return math.ceil(needed / each)
+    epochs, rest = divmod(needed, in_epoch)
+    return int(epochs) * math.ceil(in_epoch / each) + math.ceil(rest / each)
 
 
 def try_optimizer(trainer) -> None:

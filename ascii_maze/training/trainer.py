@@ -73,7 +73,7 @@ def make_trainer(
     project_labelled_alone(without_adapter(trainer.model))
     trainer.sharing = share_prefixes(trainer, extra.shared_prefix, longest + rollout)
     if budget and budget.unit == "tokens":
-        cap_steps(training, steps_for_tokens(trainer, budget.amount, lengths, len(train_rows)))
+        cap_steps(training, steps_for_tokens(trainer, budget.amount, lengths, len(train_rows), method.generates))
     if budget:
         trainer.add_callback(StopAtBudget(budget, trainer))
     if extra.early_stopping_patience is not None:

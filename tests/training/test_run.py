@@ -237,6 +237,13 @@ def test_a_budget_ends_the_run(dataset, train, tmp_path, budget, holds):
     assert holds(metrics), metrics
 
 
+def test_a_budget_of_tokens_is_used_up_by_rows_that_do_not_fill_a_batch(dataset, train, tmp_path):
+    """Of nine rows in batches of eight, every second step reads one."""
+    words = settings(dataset, tmp_path / "run", max_steps=-1, train_limit=9)
+    train(TINY, [*words, "--budget", "tokens=8000"])
+    assert 8000 <= read_metrics(tmp_path / "run")["tokens"] < 9500
+
+
 def test_a_budget_of_tokens_fits_the_learning_rate_to_itself(dataset, train, tmp_path):
     """The cosine is spent when the tokens are, however long the recipe would have been."""
     train(TINY, [*settings(dataset, tmp_path / "run", max_steps=-1, warmup_steps=0), "--budget", "tokens=8000"])
