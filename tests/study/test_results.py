@@ -1,4 +1,5 @@
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,3 +172,23 @@ def test_every_method_of_a_study_that_ships_has_the_same_tokens_trials_and_selec
         assert found is not None
         assert (found["trials"], found["settings"], found["selected_on"], found["holds"]) == (12, 2, "validation", True)
         assert found["budget"] == recipe.values["budget"]
+
+
+def test_no_method_of_the_published_study_had_more_tokens_trials_or_choice_than_another():
+    record = json.loads((Path(__file__).parents[2] / "benchmarks" / "methods.json").read_text(encoding="utf-8"))
+    tokens: dict[int, dict[str, int]] = {}
+    for name, runs in record["training"].items():
+        for run in runs:
+            tuning = run["tuning"]
+            assert (tuning["trials"], tuning["settings"], tuning["holds"]) == (12, 2, True), name
+            assert {run["selected_on"], tuning["selected_on"]} == {"validation"}, name
+            assert run["budget"] == tuning["budget"], name
+            if not METHODS[run["method"]].scores:
+                tokens.setdefault(run["seed"], {})[name] = run["chain_tokens"]
+    assert tokens
+    for read in tokens.values():
+        first = {read.pop(name) for name in ("sft", "sft_full")}
+        # A run ends with the step that uses up its tokens, of at most 12,000.
+        assert all(60_000 <= of < 66_000 for of in first), first
+        assert all(180_000 <= of < 193_000 for of in read.values()), read
+    assert not [sentence for sentence in record["findings"] if "differ in" in sentence]

@@ -1,4 +1,8 @@
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -57,3 +61,37 @@ def test_a_merged_model_that_lost_more_than_the_margin_is_not_saved(sft_run, dat
     ):
         merge_adapter(str(sft_run[0]), tmp_path / "merged", HeldOut(str(dataset), "validation", 8), 0.02, quiet)
     assert not (tmp_path / "merged").exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from transformers import PreTrainedTokenizerBase
+from ascii_maze.training.merge import HeldOut, merge_adapter
+
+def killed(*arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+adapter, dataset, out, step = sys.argv[1:]
+kind, name = {"tokenizer": (PreTrainedTokenizerBase, "save_pretrained"), "rename": (Path, "rename")}[step]
+setattr(kind, name, killed)
+merge_adapter(adapter, Path(out), HeldOut(dataset, "validation", 2), 1.0, lambda *progress: None)
+"""
+
+
+@pytest.mark.parametrize("step", ["tokenizer", "rename"])
+def test_a_merge_that_was_killed_leaves_nothing_under_its_name_and_the_next_is_whole(
+    sft_run, dataset, tmp_path, step
+):
+    """Killed when the weights are written and the tokenizer is not, and when only the name is missing."""
+    adapter, out = str(sft_run[0]), tmp_path / "out" / "merged"
+    out.parent.mkdir()
+    done = subprocess.run([sys.executable, "-c", KILLED, adapter, str(dataset), str(out), step], capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert list(out.parent.rglob("model.safetensors"))
+    assert not out.exists()
+    for folder in (out, tmp_path / "whole"):
+        merge_adapter(adapter, folder, HeldOut(str(dataset), "validation", 2), 1.0, quiet)
+    assert os.listdir(out.parent) == ["merged"]
+    made, whole = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in (out, tmp_path / "whole"))
+    assert made == whole
