@@ -6,8 +6,8 @@
 
 Each recipe starts from the best trial of the one that it builds on: SFT, with and without an adapter, and ORPO from
 the base; the reward model and all others from SFT, RLHF from the reward model too. Rerun the command to resume. The
-record of each sweep and its figure are saved with the recipe (`recipes/tiny/sweeps/METHOD.json`, `.svg`). The recipe is
-then edited by hand to the printed settings; a test compares the two.
+record of each sweep and its figure are saved with the recipe (`recipes/tiny/sweeps/METHOD.json`, `.svg`). The recipe
+is then edited by hand to the printed settings; a test compares the two.
 """
 
 import argparse

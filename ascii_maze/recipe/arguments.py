@@ -61,7 +61,7 @@ class RunArguments:
     )
     eval_limit: int | None = field(
         default=None,
-        metadata={"help": "Evaluate on this many rows and mazes, the first of the split; by default on all."},
+        metadata={"help": "Evaluate on this many rows and mazes, of all kinds in proportion; by default on all."},
     )
     early_stopping_patience: int | None = field(
         default=None, metadata={"help": "Stop after this many evaluations without a better eval_valid."}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dataset_builder.checks import check_chat, check_maze, check_tools, where_of
-from dataset_builder.load import first_rows, load_split
+from dataset_builder.load import first_rows, limited_rows, load_split
 from dataset_builder.schema import RECORD, read_record
 
 from ..configuration import parse_weights
@@ -47,7 +47,7 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
     if arguments.training.eval_strategy == "no":
         return train_rows, None
     eval_rows = rows_in_sight(load_split(name, script.dataset_test_split, config, columns), seen)
-    eval_rows = first_rows(eval_rows, run.eval_limit)
+    eval_rows = limited_rows(eval_rows, run.eval_limit)
     check_content(eval_rows, name, script.dataset_test_split)
     shared = overlap(train_rows, eval_rows)
     if shared:

@@ -10,6 +10,9 @@ from ascii_maze.errors import AsciiMazeError
 from ascii_maze.recipe import load_recipe, parse_recipe
 from ascii_maze.recipe.methods import METHODS
 from ascii_maze.training.data import identify_rows, load_rows
+from dataset_builder.build import build
+from dataset_builder.config import BuildConfig
+from dataset_builder.load import load_split
 
 MAZE = "#####\n#S G#\n#####"
 PROMPT = [{"role": "system", "content": "Walk."}, {"role": "user", "content": MAZE}]
@@ -80,3 +83,15 @@ def test_a_broken_row_is_one_line_that_names_it(tmp_path, method, change, messag
     with pytest.raises(AsciiMazeError, match=message) as caught:
         rows_of(tmp_path, method, rows)
     assert "\n" not in str(caught.value)
+
+
+def test_rows_to_evaluate_on_are_of_all_kinds_in_proportion(tmp_path):
+    """Of a split with one generator and size, three in ten are solved by a rule."""
+    data, splits = str(tmp_path / "data"), {"train": 40, "validation": 40}
+    kinds = {"sizes": {"5x5": 1}, "generators": {"wilson": 1}, "difficulty": {"easy": 0.3, "hard": 0.7}}
+    build(BuildConfig(name="kinds", split_by="layout", splits=splits, **kinds), tmp_path / "data")
+    words = ["--dataset_name", data, "--eval_limit", "10", "--output_dir", str(tmp_path / "run")]
+    arguments = parse_recipe(load_recipe("recipes/tiny/sft.yaml", words))
+    _, rows = load_rows(arguments, METHODS["sft"].columns)
+    assert [solved != "" for solved in rows["solved_by"]].count(True) == 3
+    assert list(rows["id"]) != list(load_split(data, "validation", "sft", ())["id"])[:10]

@@ -80,9 +80,7 @@ merge_adapter(adapter, Path(out), HeldOut(dataset, "validation", 2), 1.0, lambda
 
 
 @pytest.mark.parametrize("step", ["tokenizer", "rename"])
-def test_a_merge_that_was_killed_leaves_nothing_under_its_name_and_the_next_is_whole(
-    sft_run, dataset, tmp_path, step
-):
+def test_a_merge_that_was_killed_leaves_nothing_under_its_name_and_the_next_is_whole(sft_run, dataset, tmp_path, step):
     """Killed when the weights are written and the tokenizer is not, and when only the name is missing."""
     adapter, out = str(sft_run[0]), tmp_path / "out" / "merged"
     out.parent.mkdir()
