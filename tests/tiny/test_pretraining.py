@@ -9,6 +9,7 @@ import yaml
 
 from ascii_maze import Maze, generate_mazes
 from ascii_maze.environment.env import MazeEnv
+from ascii_maze.files import output_folder
 from ascii_maze.mazes.prompts import format_answer, prompt_messages
 from ascii_maze.mazes.splits import mark_of, split_of
 from ascii_maze.metrics.path_validity.styles import STYLES
@@ -263,6 +264,15 @@ def test_what_is_trained_on_has_layouts_of_train_alone(config, habits):
         begin = batch.tokens[0].tolist().index(WALK)
         mazes = [Maze.from_ascii("".join(TOKENS[token] for token in tokens[1:begin])) for tokens in batch.tokens]
         assert {split_of(mark_of(maze, "layout"), "layout") for maze in mazes} == {"train"}
+
+
+def test_two_runs_do_not_write_to_one_folder(tmp_path):
+    command = [sys.executable, "-m", "ascii_maze.tiny.pretraining", "--work", str(tmp_path)]
+    with output_folder(tmp_path):
+        done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ascii_maze.tiny.pretraining: ") and done.stderr.count("\n") == 1, done.stderr
+    assert str(tmp_path) in done.stderr
 
 
 def test_processes_that_take_steps_together_come_to_what_one_comes_to(config, tmp_path):

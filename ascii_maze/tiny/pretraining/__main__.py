@@ -1,12 +1,15 @@
 """The command line of `run`."""
 
 import json
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ...errors import AsciiMazeError, one_line
+from ...files import output_folder
 from ...terminal import plain_app
 
 RECIPE = Path(__file__).resolve().parent / "recipe.yaml"
@@ -27,11 +30,12 @@ def main(
 ) -> None:
     """Pre-train the embedded model, from the last checkpoint on."""
     steps = partial(take_steps, recipe, work, (decay, plain) if decay else None, out, workers)
-    if processes == 1:
-        return steps()
-    from .together import call_together
+    with output_folder(work):
+        if processes == 1:
+            return steps()
+        from .together import call_together
 
-    call_together(processes, steps)
+        call_together(processes, steps)
 
 
 def take_steps(recipe: Path, work: Path, decay: tuple[int, bool] | None, out: Path | None, workers: int) -> None:
@@ -52,4 +56,8 @@ if __name__ == "__main__":
     # Imported under its own name: objects of `__main__` are pickled without the module's globals.
     from ascii_maze.tiny.pretraining.__main__ import app
 
-    app()
+    try:
+        app()
+    except (AsciiMazeError, OSError) as error:
+        print(f"ascii_maze.tiny.pretraining: {one_line(error)}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 1))
