@@ -4,7 +4,10 @@ Greedy answers can differ from those of transformers in a few tokens, since its 
 therefore names the engine. vLLM quantises a 4-bit base by itself, to NF4 as bitsandbytes does.
 """
 
+from ..errors import reason
+from ..files import read_json
 from ..metrics.path_validity.scoring import opened_thought
+from .adapter_config import ModelError, fetch
 
 
 def load_vllm(source) -> tuple:
@@ -26,8 +29,10 @@ def load_vllm(source) -> tuple:
     if adapter is not None:
         folder, _ = read_weights(source.name, source.revision)
         lora = LoRARequest("adapter", 1, str(folder))
+    base = loadable(args.model_name_or_path)
+    check_numbers(base, args.model_revision)
     engine = LLM(
-        model=loadable(args.model_name_or_path),
+        model=base,
         revision=args.model_revision,
         dtype=args.dtype or "auto",
         quantization="bitsandbytes" if args.load_in_4bit else None,
@@ -67,3 +72,28 @@ def load_vllm(source) -> tuple:
         ]
 
     return tokenizer, complete, context
+
+
+def check_numbers(name: str, revision: str | None) -> None:
+    """Check the weights of a model on disk, which vLLM loads without a look at their numbers.
+
+    Args:
+        name: folder or Hub id. Files that are not safetensors are left to vLLM.
+
+    Raises:
+        ModelError: a file cannot be read, or a number in it is not finite.
+    """
+    import torch
+    from safetensors import safe_open
+
+    index = fetch(name, revision, "model.safetensors.index.json")
+    files = sorted(set(read_json(index)["weight_map"].values())) if index else ["model.safetensors"]
+    for path in filter(None, (fetch(name, revision, file) for file in files)):
+        try:
+            with safe_open(path, "pt") as weights:
+                names = weights.keys()  # it cannot be iterated over itself
+                bad = [key for key in names if not torch.isfinite(weights.get_tensor(key).float()).all()]
+        except Exception as error:  # safetensors' own error class derives from Exception
+            raise ModelError(f"cannot load the model of '{name}': {path.name}: {reason(error)}") from error
+        if bad:
+            raise ModelError(f"cannot load the model of '{name}': not all numbers of {bad[0]} are finite")

@@ -1,17 +1,22 @@
+import importlib.util
 import json
+import shutil
 import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.models import engines, generation
+from ascii_maze.models.adapter_config import ModelError
 from ascii_maze.models.budgets import rows_at_once
 from ascii_maze.models.chat import render_prompt
 from ascii_maze.models.engines import load_engine
 from ascii_maze.models.generation import GREEDY, Decoding, generate
 from ascii_maze.models.loading import load_model
 from ascii_maze.models.sources import find_model
+from ascii_maze.tiny import EMBEDDED
 from dataset_builder.load import load_mazes
 
 from ..training.families import save_model
@@ -137,12 +142,15 @@ def vllm(monkeypatch):
     """A machine with a GPU and vLLM, as far as the code can see."""
     import torch
 
+    importlib.import_module("trl.trainer.utils")  # before there is a vLLM, whose version it asks for
+
     package, lora, request = ModuleType("vllm"), ModuleType("vllm.lora"), ModuleType("vllm.lora.request")
     package.LLM, package.SamplingParams = Engine, lambda **settings: settings
     request.LoRARequest = lambda *arguments: arguments
     for module in (package, lora, request):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: name == "vllm" or None)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: name == "vllm" or find(name, *rest))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
@@ -198,6 +206,26 @@ def test_vllm_of_a_whole_model_has_no_adapter(vllm):
     assert engine.facts["quantisation"] is None
     assert not Engine.last.settings["enable_lora"]
     assert Engine.last.settings["quantization"] is None
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_vllm_is_not_given_weights_that_are_not_finite(vllm, tmp_path, shards):
+    from transformers import AutoModelForCausalLM
+
+    shutil.copytree(EMBEDDED["tiny"], tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.safetensors"))
+    model = AutoModelForCausalLM.from_pretrained(EMBEDDED["tiny"])
+    model.save_pretrained(tmp_path, max_shard_size=2_000_000 * (3 - shards))
+    assert len(list(tmp_path.glob("*.safetensors"))) == shards
+    load_engine(str(tmp_path))
+    file = sorted(tmp_path.glob("*.safetensors"))[-1]
+    weights = load_file(file)
+    weights[name := sorted(weights)[0]][0] = float("nan")
+    save_file(weights, file, {"format": "pt"})
+    with pytest.raises(ModelError, match=rf"not all numbers of {name} are finite"):
+        load_engine(str(tmp_path))
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(ModelError, match=rf"{file.name}: "):
+        load_engine(str(tmp_path))
 
 
 def test_a_thought_that_the_template_opens_belongs_to_the_completion(dataset):

@@ -271,7 +271,8 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path):
     with output_folder(tmp_path):
         done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith("ascii_maze.tiny.pretraining: ") and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("ascii_maze.tiny.pretraining: ")
+    assert done.stderr.count("\n") == 1, done.stderr
     assert str(tmp_path) in done.stderr
 
 
