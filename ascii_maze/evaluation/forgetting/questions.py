@@ -1,6 +1,6 @@
 """What is asked: hard mazes of a dataset, mazes with several shortest walks, and walks by habit.
 
-All but the first are the same for every dataset whose mazes have one size; none is of a training split.
+All but the first are the same for all datasets whose mazes have the same sizes; none is of a training split.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,6 +57,8 @@ class Questions(NamedTuple):
 def find_questions(dataset: str, splits: Sequence[str], limit: int) -> Questions:
     """The first `limit` hard mazes of some splits, a quarter as many mazes with loops, and walks by habit.
 
+    The latter two have the sizes of the hard mazes, equally often.
+
     Raises:
         AsciiMazeError: a split cannot be loaded, or none of its mazes is hard.
         UsageError: two splits share rows.
@@ -68,11 +70,22 @@ def find_questions(dataset: str, splits: Sequence[str], limit: int) -> Questions
             "shortest path; name other splits, or build a dataset with `difficulty` in its config, as `hard` has it"
         )
     hard = [Asked(row["id"], row["maze"], row["prompt"]) for row in rows]
-    width, height = rows[0].get("width"), rows[0].get("height")
-    if not width or not height:
+    sizes = sorted({(row["width"], row["height"]) for row in rows if row.get("width") and row.get("height")})
+    if not sizes:
         return Questions(hard, [], [])
     style = style_of(rows[0]["prompt"])
-    return Questions(hard, mazes_with_loops(width, height, max(1, limit // 4), style), habits(width, height, style))
+    loops = zip(sizes, even_shares(max(1, limit // 4), len(sizes)))
+    walks = zip(sizes, even_shares(HABITS, len(sizes)))
+    return Questions(
+        hard,
+        [one for size, count in loops for one in mazes_with_loops(*size, count, style)],
+        [one for size, count in walks for one in habits(*size, count, style)],
+    )
+
+
+def even_shares(total: int, parts: int) -> list[int]:
+    """A total in parts that differ by one at most, the larger ones first."""
+    return [total // parts + (part < total % parts) for part in range(parts)]
 
 
 def hard_rows(dataset: str, splits: Sequence[str], limit: int) -> Iterator[dict[str, Any]]:
@@ -116,8 +129,8 @@ def shortest_walks(maze: Maze) -> int:
     return walks.get(maze.start, 0)
 
 
-def habits(width: int, height: int, style: PromptStyle) -> list[Said]:
-    """Walks by the embedded model's habit: straight ahead, else right, else left, else back, giving up early."""
+def habits(width: int, height: int, limit: int, style: PromptStyle) -> list[Said]:
+    """At most `limit` walks by the embedded model's habit: straight on, else right, left or back, giving up early."""
     said: list[Said] = []
     for block in range(BLOCKS):
         mazes, indices = held_out(width, height, block * BLOCK)
@@ -127,9 +140,9 @@ def habits(width: int, height: int, style: PromptStyle) -> list[Said]:
             letters = "".join(LETTERS[move] for move in walk if move >= 0)
             answer = format_answer(letters, style, maze.start)
             said.append(Said(prompt_messages(maze, style), answer, tuple(are_choices(maze, letters))))
-        if len(said) >= HABITS:
+        if len(said) >= limit:
             break
-    return said[:HABITS]
+    return said[:limit]
 
 
 def are_choices(maze: Maze, walk: str) -> Iterator[bool]:

@@ -14,10 +14,19 @@ import torch
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.evaluation.forgetting import asking
 from ascii_maze.evaluation.forgetting.divergence import divergences, most_likely
-from ascii_maze.evaluation.forgetting.questions import Said, are_choices, habits, mazes_with_loops, shortest_walks
+from ascii_maze.evaluation.forgetting.questions import (
+    HABITS,
+    Said,
+    are_choices,
+    even_shares,
+    find_questions,
+    habits,
+    mazes_with_loops,
+    shortest_walks,
+)
 from ascii_maze.evaluation.forgetting.run import Options, measure_forgetting, starts_first
 from ascii_maze.evaluation.forgetting.tables import HEADER, cells
-from ascii_maze.mazes.prompts import PLAIN, prompt_messages
+from ascii_maze.mazes.prompts import PLAIN, prompt_messages, style_of
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.models.loading import load_model
 from dataset_builder.build import build
@@ -186,7 +195,7 @@ def test_a_model_is_no_way_from_itself():
 
 
 def test_the_habit_goes_straight_on_else_right_left_and_back():
-    said = habits(4, 4, PLAIN)
+    said = habits(4, 4, HABITS, PLAIN)
     assert len({one.prompt[1]["content"] for one in said}) > 50
     clockwise = "URDL"
     for one in said:
@@ -206,16 +215,16 @@ def test_what_the_embedded_model_still_does_by_habit(measured):
     _, results, _, _ = measured
     model, tokenizer = load_model("tiny")
     right = []
-    for one in habits(4, 4, PLAIN)[:12]:
+    for one in habits(4, 4, 12, PLAIN):
         prompt = tokenizer.apply_chat_template(one.prompt, tokenize=False, add_generation_prompt=True)
         begin, whole = len(tokenizer(prompt)["input_ids"]), tokenizer(prompt + one.answer)["input_ids"]
         with torch.no_grad():
             likely = model(input_ids=torch.tensor([whole])).logits[0, begin - 1 : -1].argmax(-1).tolist()
         right += [a == b for a, b, chosen in zip(likely, whole[begin:], one.chosen) if chosen]
-    assert most_likely(model, tokenizer, habits(4, 4, PLAIN)[:12]) == (len(right), pytest.approx(np.mean(right)))
+    assert most_likely(model, tokenizer, habits(4, 4, 12, PLAIN)) == (len(right), pytest.approx(np.mean(right)))
     for found in results["models"].values():
         assert found["plain_text"] is None
-        assert found["habit"]["moves"] == sum(sum(one.chosen) for one in habits(4, 4, PLAIN))
+        assert found["habit"]["moves"] == sum(sum(one.chosen) for one in habits(4, 4, HABITS, PLAIN))
 
 
 def test_mazes_with_loops_have_several_shortest_walks():
@@ -224,6 +233,17 @@ def test_mazes_with_loops_have_several_shortest_walks():
     assert [one.walks for one in found] == [len(all_shortest(one.maze)) for one in found]
     assert shortest_walks(Maze.from_ascii("#####\n#S#G#\n#####")) == 0
     assert mazes_with_loops(2, 1, 10, PLAIN) == []
+
+
+def test_loops_and_habits_have_the_sizes_of_the_hard_mazes(tmp_path):
+    kinds = {"sizes": {"4x4": 1, "5x5": 1}, "generators": {"wilson": 1}, "splits": {"train": 4, "test": 12}}
+    build(BuildConfig(name="sizes", split_by="layout", difficulty={"hard": 1}, **kinds), tmp_path / "data")
+    asked = find_questions(str(tmp_path / "data"), ["test"], 12)
+    assert [one.id.split("-")[1] for one in asked.loops] == ["4x4", "4x4", "5x5"]
+    assert [one.prompt for one in asked.habits] == [
+        one.prompt for size in (4, 5) for one in habits(size, size, HABITS // 2, style_of(asked.hard[0].prompt))
+    ]
+    assert even_shares(11, 3) == [4, 4, 3]
 
 
 def test_choices_are_where_two_ways_do_not_turn_back():
