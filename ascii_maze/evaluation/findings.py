@@ -24,7 +24,9 @@ def findings(results: Results) -> list[str]:
         others = [_not_shown(test, results) for test in tests if test["p_holm"] >= LEVEL]
         said.append(_rates(results, split))
         if shown:
-            verb = "reached the goal more often" if "stepwise" in results["settings"] else "solved more mazes"
+            verb = (
+                "reached the goal more often" if "stepwise" in results["settings"] else "walked more by a valid path"
+            )
             said.append(f"{split}: {verb}, p < {LEVEL} after Holm's correction: {', '.join(shown)}.")
         if others:
             wanted = f"in brackets the difference that would have been shown {100 * POWER:.0f} % of the time"
@@ -33,15 +35,17 @@ def findings(results: Results) -> list[str]:
 
 
 def _rates(results: Results, split: str) -> str:
-    """Shortest paths of every model, and of the best rule."""
+    """Shortest and valid paths of every model, and of the best rule."""
     cells = {name: by_split[split] for name, by_split in results["models"].items() if split in by_split}
     models = [
-        f"{printable(name)} {100 * cell['optimal']:.1f} %" for name, cell in cells.items() if name not in ALL_BASELINES
+        f"{printable(name)} {100 * cell['optimal']:.1f} % ({100 * cell['valid']:.1f})"
+        for name, cell in cells.items()
+        if name not in ALL_BASELINES
     ]
     count = max(cell["n"] for cell in cells.values())
     best = best_rule(results["models"], split)
     rule = f"; the best rule that does not plan, {best}, {100 * cells[best]['optimal']:.1f} %" if best else ""
-    return f"{split}, {count:,} mazes: walked by a shortest path {', '.join(models)}{rule}."
+    return f"{split}, {count:,} mazes: walked by a shortest path (by any valid one) {', '.join(models)}{rule}."
 
 
 def best_rule(models: Mapping[str, Mapping[str, Any]], split: str) -> str | None:

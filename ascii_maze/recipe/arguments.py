@@ -53,7 +53,7 @@ class RunArguments:
         default=None,
         metadata={
             "help": "Train on the model's own answers, this many sampled for each row before the run: SFT on "
-            "those that are right, DPO, KTO and ORPO on a right one and a worse one. The budget counts them."
+            "those that are right, DPO, KTO and ORPO on a right one and a worse one. A budget in seconds counts them."
         },
     )
     train_limit: int | None = field(
@@ -61,7 +61,10 @@ class RunArguments:
     )
     eval_limit: int | None = field(
         default=None,
-        metadata={"help": "Evaluate on this many rows and mazes, of all kinds in proportion; by default on all."},
+        metadata={
+            "help": "Evaluate on this many rows and mazes, easy and hard ones of each kind in proportion; by default "
+            "on all."
+        },
     )
     early_stopping_patience: int | None = field(
         default=None, metadata={"help": "Stop after this many evaluations without a better eval_valid."}

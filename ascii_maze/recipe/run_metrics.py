@@ -5,7 +5,7 @@ The file is written last, so a run whose folder has it is finished.
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from ..errors import UsageError
 from ..files import read_json, write_text
@@ -58,7 +58,7 @@ class RunMetrics(TypedDict):
         dataset: from `training.data.identify_rows`.
         budget: as in the recipe, `tokens=300000`.
         chat: how conversations are rendered, see `models.chat.Reading`, and the tokens that end answers, `ends`.
-        own_answers: of a run on the model's own answers; not included in `tokens` and `seconds`, see `spent`.
+        own_answers: of a run on the model's own answers; not included in `tokens` and `seconds`.
         versions: of the packages.
     """
 
@@ -83,18 +83,10 @@ class RunMetrics(TypedDict):
     versions: NotRequired[dict[str, str]]
 
 
-class Spent(NamedTuple):
-    """The tokens and seconds of a run, including sampling before its training."""
-
-    tokens: int
-    seconds: float
-
-
-def spent(metrics: RunMetrics) -> Spent:
-    """The cost of a run, for comparisons with other runs."""
+def seconds_spent(metrics: RunMetrics) -> float:
+    """The seconds of a run, including those in which it sampled answers of its own."""
     own = metrics.get("own_answers")
-    before = Spent(own["tokens"], own["seconds"]) if own else Spent(0, 0.0)
-    return Spent(metrics["tokens"] + before.tokens, metrics["seconds"] + before.seconds)
+    return metrics["seconds"] + (own["seconds"] if own else 0.0)
 
 
 def read_metrics(folder: Path) -> RunMetrics:

@@ -31,7 +31,7 @@ from .figures import (
     reward_figure,
 )
 from .findings import findings, more_training, unequal_terms
-from .results import evaluation_of, history_of, metrics_of, seed_folder
+from .results import evaluation_of, metrics_of, seed_folder
 from .schema import Contrast, MeanRates, StudyResults, write_results
 from .settings import Study, to_yaml
 from .view import clock
@@ -279,7 +279,7 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
     models = results["models"]
     colours = colours_of([*models, *(name for name in study.recipes if name not in models)], {"base", *BASELINES})
     histories: dict[str, Sequence[dict]] = {
-        name: history_of(metrics)
+        name: metrics["history"]
         for name in study.recipes
         if any(cost["seed"] == study.seeds[0] for cost in results["training"].get(name, []))
         and (metrics := metrics_of(study, out, study.seeds[0], name))

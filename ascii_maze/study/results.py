@@ -20,7 +20,7 @@ from ..mri.schema import read_results as read_mri
 from ..packages import versions
 from ..recipe import Recipe, load_recipe
 from ..recipe.methods import METHODS
-from ..recipe.run_metrics import RunMetrics, read_metrics, spent
+from ..recipe.run_metrics import RunMetrics, read_metrics, seconds_spent
 from .contrasts import Outcomes, read_outcomes, study_contrasts
 from .findings import findings, more_training, unequal_terms
 from .pairs import chain_of, planned_pairs, start_of
@@ -254,17 +254,17 @@ def cost(
         values: of its recipe.
         tuning: how these were chosen.
     """
-    mine = spent(metrics)
-    known = [mine, *(spent(run) for run in chain.values() if run is not None)]
+    known = [metrics, *(run for run in chain.values() if run is not None)]
+    own = metrics.get("own_answers")
     whole = None not in chain.values()
     return Cost(
         seed=seed,
         method=metrics["method"],
         steps=metrics["steps"],
         samples=metrics["samples"],
-        tokens=mine.tokens,
-        sampled_tokens=mine.tokens - metrics["tokens"],
-        seconds=round(mine.seconds, 3),
+        tokens=metrics["tokens"],
+        sampled_tokens=own["tokens"] if own else 0,
+        seconds=round(seconds_spent(metrics), 3),
         peak_memory_bytes=metrics["peak_memory_bytes"],
         device=metrics["device"],
         mazes=mazes_seen(metrics, values.get("num_generations", NUM_GENERATIONS)),
@@ -273,15 +273,9 @@ def cost(
         tuning=tuning,
         start=start,
         chain=list(chain),
-        chain_tokens=sum(run.tokens for run in known) if whole else None,
-        chain_seconds=round(sum(run.seconds for run in known), 3) if whole else None,
+        chain_tokens=sum(run["tokens"] for run in known) if whole else None,
+        chain_seconds=round(sum(map(seconds_spent, known)), 3) if whole else None,
     )
-
-
-def history_of(metrics: RunMetrics) -> list[dict[str, Any]]:
-    """What a run logged, with tokens that count those of its own answers, which were sampled before."""
-    before = spent(metrics).tokens - metrics["tokens"]
-    return [{**line, "tokens": line["tokens"] + before} if "tokens" in line else line for line in metrics["history"]]
 
 
 def mazes_seen(metrics: RunMetrics, generations: int) -> int | None:

@@ -124,7 +124,9 @@ class Cost(TypedDict):
     """The cost of a run; None where its metrics.json lacks a figure.
 
     Attributes:
-        tokens: read in training and in sampling its own answers (`sampled_tokens`); `seconds` counts both too.
+        tokens: that it was trained on, rollouts among them.
+        sampled_tokens: of answers that it sampled before, to be trained on some of them; see `training.own_answers`.
+        seconds: of training and of sampling these answers.
         mazes: distinct ones that it trained on, at most.
         budget: of the recipe, `tokens=200000`.
         selected_on: the split that its recipe validates on.

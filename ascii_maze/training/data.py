@@ -47,8 +47,8 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
     if arguments.training.eval_strategy == "no":
         return train_rows, None
     eval_rows = rows_in_sight(load_split(name, script.dataset_test_split, config, columns), seen)
-    eval_rows = limited_rows(eval_rows, run.eval_limit)
     check_content(eval_rows, name, script.dataset_test_split)
+    eval_rows = limited_rows(eval_rows, run.eval_limit)
     shared = overlap(train_rows, eval_rows)
     if shared:
         raise AsciiMazeError(

@@ -5,9 +5,9 @@ distinct shortest walks (rejection sampling fine-tuning, RFT: Yuan et al.,
 arXiv:2308.01825); methods of pairs learn the best walk against a worse one, as `build --preferences-from` makes them.
 A maze without such a walk is left out.
 
-Sampling counts towards the cost: a budget of tokens or seconds covers sampling and training, and `train_limit` says
-how many mazes are asked. Answers are kept in parts in the run's folder, so an interrupted run asks only what is
-missing. The processes of a run share the parts and need a common disk.
+A budget of tokens is one of tokens trained on, as for the methods that train on every rollout; one of seconds covers
+sampling, too. `train_limit` says how many mazes are asked. Answers are kept in parts in the run's folder, so an
+interrupted run asks only what is missing. The processes of a run share the parts and need a common disk.
 """
 
 import gc

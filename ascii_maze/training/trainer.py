@@ -121,18 +121,18 @@ def end_at_turns(model, tokenizer, training) -> None:
 
 
 def what_is_left(budget: Budget, own: OwnAnswers | None) -> Budget:
-    """The part of a budget left for training after the model's own answers are sampled.
+    """What is left of a budget of seconds after the model's own answers are sampled; others are of training alone.
 
     Raises:
         UsageError: nothing is left.
     """
-    if own is None or budget.unit == "steps":
+    if own is None or budget.unit != "seconds":
         return budget
-    used = own["tokens"] if budget.unit == "tokens" else math.ceil(own["seconds"])
+    used = math.ceil(own["seconds"])
     if used >= budget.amount:
         raise UsageError(
-            f"sampling {own['answers']:,} own answers took {used:,} of the budget of {budget.amount:,} {budget.unit} "
-            "and leaves nothing to train with; lower train_limit or own_answers, or raise the budget"
+            f"sampling {own['answers']:,} own answers took {used:,} of the budget of {budget.amount:,} seconds and "
+            "leaves nothing to train with; lower train_limit or own_answers, or raise the budget"
         )
     return Budget(budget.unit, budget.amount - used)
 

@@ -21,7 +21,7 @@ from ...files import output_folder
 from ...models.loading import SHAPE
 from ...recipe import Budget, Recipe, check_recipe, load_recipe, override_words
 from ...recipe.methods import METHODS
-from ...recipe.run_metrics import RunMetrics, read_metrics, spent
+from ...recipe.run_metrics import RunMetrics, read_metrics
 from ..inputs import digest_of
 from ..plan import OUT, RECIPE, Stage, outside
 from ..runner import Progress, run_stages
@@ -255,7 +255,7 @@ def _tell(study: "optuna.Study", trial, mine: Progress, out: Path, outcome: str)
     value, tokens, note = None, 0, mine.note
     if mine.finished:
         metrics = read_metrics(out / mine.stage.product.parent)
-        value, tokens, note = last_outcome(metrics, outcome), spent(metrics).tokens, ""
+        value, tokens, note = last_outcome(metrics, outcome), metrics["tokens"], ""
         if not math.isfinite(value):
             value, note = None, f"its {outcome} is {value}"
     running = Trial(study, trial._trial_id)
