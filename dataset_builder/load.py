@@ -125,21 +125,28 @@ def limited_rows(rows, limit: int | None):
     Strata are generator, size and whether a rule solves the maze. Where rows lack the last, as in datasets
     that are split by maze, the first `limit` rows are taken.
     """
-    rows, count = limited_first(rows, limit)
-    return first_rows(rows, count)
+    places = limited_places(rows, limit)
+    return rows if len(places) == len(rows) else rows.select(places)
 
 
 def limited_first(rows, limit: int | None) -> tuple[Any, int]:
     """All rows of a split, with those of `limited_rows` first, and the number of these."""
+    places = limited_places(rows, limit)
+    if isinstance(places, range):
+        return rows, len(places)
+    others = sorted(set(range(len(rows))) - set(places))
+    return rows.select([*places, *others]), len(places)
+
+
+def limited_places(rows, limit: int | None) -> Sequence[int]:
+    """The places in a split of `limited_rows`, ascending."""
     if limit is None or limit >= len(rows) or not set(STRATA) <= set(rows.column_names):
-        return rows, min(limit or len(rows), len(rows))
+        return range(min(limit or len(rows), len(rows)))
     strata: dict[tuple, list[int]] = {}
     for place, values in enumerate(zip(*(rows[name] for name in STRATA))):
         *kind, solved_by = values
         strata.setdefault((*kind, solved_by == ""), []).append(place)
-    chosen = sorted(place for places in _shares(list(strata.values()), limit) for place in places)
-    others = sorted(set(range(len(rows))) - set(chosen))
-    return rows.select([*chosen, *others]), len(chosen)
+    return sorted(place for places in _shares(list(strata.values()), limit) for place in places)
 
 
 def _shares(strata: list[list[int]], limit: int) -> list[list[int]]:
@@ -159,7 +166,9 @@ def load_mazes(dataset: str, split: str, limit: int | None = None) -> list[dict]
     Raises:
         AsciiMazeError: also if a row has no maze, or states something false about it.
     """
-    rows = limited_rows(load_split(dataset, split), limit).to_list()
-    for number, row in enumerate(rows):
-        check_maze(row, where_of(dataset, split, number))
+    whole = load_split(dataset, split)
+    places = limited_places(whole, limit)
+    rows = whole.select(places).to_list()
+    for place, row in zip(places, rows, strict=True):
+        check_maze(row, where_of(dataset, split, place))
     return rows

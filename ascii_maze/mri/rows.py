@@ -6,7 +6,7 @@ A wrong solution would shift every position and every label of a move, without a
 from typing import Any
 
 from dataset_builder.checks import check_chat, check_maze, shown, where_of
-from dataset_builder.load import limited_rows, load_split
+from dataset_builder.load import limited_places, load_split
 
 from ..errors import AsciiMazeError, UsageError
 from ..metrics.path_validity.maze import Maze
@@ -24,11 +24,13 @@ def load_rows(dataset: str, split: str, limit: int | None) -> list[dict[str, Any
         UsageError: there are too few of them.
         AsciiMazeError: they cannot be loaded, a column is not there, or a row cannot be used.
     """
-    rows = limited_rows(load_split(dataset, split, columns=COLUMNS), limit).to_list()
+    whole = load_split(dataset, split, columns=COLUMNS)
+    places = limited_places(whole, limit)
+    rows = whole.select(places).to_list()
     if len(rows) < LEAST_MAZES:
         raise UsageError(f"{len(rows)} mazes are too few; give at least {LEAST_MAZES}")
-    for number, row in enumerate(rows):
-        check_row(row, where_of(dataset, split, number))
+    for place, row in zip(places, rows, strict=True):
+        check_row(row, where_of(dataset, split, place))
     return rows
 
 

@@ -4,11 +4,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from dataset_builder.checks import check_chat, check_maze, check_tools, where_of
-from dataset_builder.load import first_rows, limited_rows, load_split
+from dataset_builder.load import first_rows, limited_places, load_split
 from dataset_builder.schema import RECORD, read_record
 
 from ..configuration import parse_weights
@@ -47,8 +48,9 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
     if arguments.training.eval_strategy == "no":
         return train_rows, None
     eval_rows = rows_in_sight(load_split(name, script.dataset_test_split, config, columns), seen)
-    check_content(eval_rows, name, script.dataset_test_split)
-    eval_rows = limited_rows(eval_rows, run.eval_limit)
+    places = limited_places(eval_rows, run.eval_limit)
+    eval_rows = eval_rows.select(places)
+    check_content(eval_rows, name, script.dataset_test_split, places)
     shared = overlap(train_rows, eval_rows)
     if shared:
         raise AsciiMazeError(
@@ -58,16 +60,19 @@ def load_rows(arguments: Arguments, columns: tuple[str, ...]):
     return train_rows, eval_rows
 
 
-def check_content(rows, dataset: str, split: str) -> None:
+def check_content(rows, dataset: str, split: str, places: Iterable[int] | None = None) -> None:
     """Check what is trained on, row by row: chat messages, tools, and what is stated of a maze.
+
+    Args:
+        places: of the rows in the split; by default they are its first.
 
     Raises:
         AsciiMazeError: a row has something else, or states what is false.
     """
     chats = [name for name in ("prompt", *ANSWERS) if name in rows.column_names]
-    number = 0
+    numbers = iter(places) if places is not None else count()
     for part in rows.with_format("arrow").iter(1000):
-        for row in part.to_pylist():
+        for row, number in zip(part.to_pylist(), numbers):
             where = where_of(dataset, split, number)
             for name in chats:
                 check_chat(row[name], where, name)
@@ -75,7 +80,6 @@ def check_content(rows, dataset: str, split: str) -> None:
                 check_tools(row["tools"], where)
             if "maze" in row:
                 check_maze(row, where)
-            number += 1
 
 
 def rows_in_sight(rows, observation: str | None):

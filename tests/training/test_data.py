@@ -95,3 +95,19 @@ def test_rows_to_evaluate_on_are_of_all_kinds_in_proportion(tmp_path):
     _, rows = load_rows(arguments, METHODS["sft"].columns)
     assert [solved != "" for solved in rows["solved_by"]].count(True) == 3
     assert list(rows["id"]) != list(load_split(data, "validation", "sft", ())["id"])[:10]
+
+
+def test_a_broken_row_is_named_by_its_place_in_the_split(tmp_path):
+    """Also if the rows before it are not evaluated on."""
+    kinds = [
+        {"generator": "wilson", "width": 2, "height": 1, "solved_by": rules} for rules in ["greedy"] * 3 + [""] * 3
+    ]
+    rows = [{**ROWS["sft"], **kind, "path_length": 2 + (place == 3)} for place, kind in enumerate(kinds)]
+    arguments, _ = rows_of(tmp_path, "sft", [ROWS["sft"]])
+    data = dataset_of(tmp_path / "other", "sft", rows)
+    arguments.training.eval_strategy, arguments.run.eval_limit = "steps", 2
+    arguments.script.dataset_test_split = "train"
+    arguments.script.dataset_name = data
+    arguments.run.train_limit = 1
+    with pytest.raises(AsciiMazeError, match=r"row 3 .*'path_length' is 3"):
+        load_rows(arguments, METHODS["sft"].columns)
