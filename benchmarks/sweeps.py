@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-# Method -> recipe key -> the method whose best trial it starts from.
+# Recipe -> key -> the recipe whose best trial it starts from.
 STARTS = {
     "sft": {},
     "orpo": {},
@@ -32,7 +32,7 @@ STARTS = {
     "grpo": {"adapter_name_or_path": "sft"},
     "rlhf": {"adapter_name_or_path": "sft", "reward_model_name_or_path": "reward"},
 }
-# Every trial is evaluated at its end alone (the last step is the first of the last hundredth), on all of validation.
+# All of validation, once, at the end: the runs have fewer than 100 steps.
 JUDGED = {"eval_limit": 500, "eval_steps": 0.99}
 
 
@@ -57,7 +57,7 @@ def sweep(name: str, needs: list[Future], options: argparse.Namespace) -> None:
         words[key], settings = best_of(start, options.out)
         words |= {"lora_r": settings["lora_r"]} if "lora_r" in settings else {}  # an adapter's rank is kept
     spelled = [word for key, value in words.items() for word in (f"--{key}", value)]
-    limits = ["--trials", options.trials, "--jobs", options.jobs]
+    limits = ["--trials", options.trials, "--jobs", options.jobs, "--search-seed", options.search_seed]
     call("sweep", f"recipes/tiny/{name}.yaml", "--out", options.out / name, *limits, *spelled)
     options.records.mkdir(parents=True, exist_ok=True)
     for kind in ("json", "svg"):
@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=list(STARTS), choices=list(STARTS))
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--jobs", type=int, default=1, help="parallel trials per method")
+    parser.add_argument("--search-seed", type=int, default=0, help="another, to propose other settings than before")
     parser.add_argument("--together", type=int, default=1, help="methods swept in parallel")
     parser.add_argument("--out", type=Path, default=Path("outputs/sweeps"))
     parser.add_argument("--records", type=Path, default=Path("recipes/tiny/sweeps"))
