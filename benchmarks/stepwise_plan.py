@@ -31,7 +31,7 @@ class Run(NamedTuple):
 
 
 RUNS = {
-    "sft": Run("sft", minutes=(1.5, 30)),
+    "sft": Run("sft", budget="tokens=120000", minutes=(1.5, 30)),
     "sft_steps": Run("sft_steps", "full", minutes=(1, 0)),
     "sft_local": Run("sft_steps", "local", budget="tokens=1000000", minutes=(10, 40), once=True),
     "sft_window": Run("sft_steps", "window:2", budget="tokens=1000000", minutes=(10, 0), once=True),

@@ -4,7 +4,7 @@ Greedy answers can differ from those of transformers in a few tokens, since its 
 therefore names the engine. vLLM quantises a 4-bit base by itself, to NF4 as bitsandbytes does.
 """
 
-from ..errors import reason
+from ..errors import AsciiMazeError, reason
 from ..files import read_json
 from ..metrics.path_validity.scoring import opened_thought
 from .adapter_config import ModelError, fetch
@@ -86,12 +86,16 @@ def check_numbers(name: str, revision: str | None) -> None:
     import torch
     from safetensors import safe_open
 
-    index = fetch(name, revision, "model.safetensors.index.json")
-    files = sorted(set(read_json(index)["weight_map"].values())) if index else ["model.safetensors"]
+    files = ["model.safetensors"]
+    if index := fetch(name, revision, "model.safetensors.index.json"):
+        try:
+            files = sorted({str(file) for file in read_json(index)["weight_map"].values()})
+        except (AsciiMazeError, LookupError, AttributeError) as error:
+            raise ModelError(f"cannot load the model of '{name}': {index.name} has no map of weights") from error
     for path in filter(None, (fetch(name, revision, file) for file in files)):
         try:
             with safe_open(path, "pt") as weights:
-                names = weights.keys()  # it cannot be iterated over itself
+                names = weights.keys()  # `safe_open` itself cannot be iterated over
                 bad = [key for key in names if not torch.isfinite(weights.get_tensor(key).float()).all()]
         except Exception as error:  # safetensors' own error class derives from Exception
             raise ModelError(f"cannot load the model of '{name}': {path.name}: {reason(error)}") from error

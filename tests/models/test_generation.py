@@ -226,6 +226,9 @@ def test_vllm_is_not_given_weights_that_are_not_finite(vllm, tmp_path, shards):
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(ModelError, match=rf"{file.name}: "):
         load_engine(str(tmp_path))
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(ModelError, match="has no map of weights"):
+        load_engine(str(tmp_path))
 
 
 def test_a_thought_that_the_template_opens_belongs_to_the_completion(dataset):

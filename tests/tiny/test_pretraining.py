@@ -269,7 +269,7 @@ def test_what_is_trained_on_has_layouts_of_train_alone(config, habits):
 def test_two_runs_do_not_write_to_one_folder(tmp_path):
     command = [sys.executable, "-m", "ascii_maze.tiny.pretraining", "--work", str(tmp_path)]
     with output_folder(tmp_path):
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert done.stderr.startswith("ascii_maze.tiny.pretraining: ")
     assert done.stderr.count("\n") == 1, done.stderr

@@ -21,7 +21,7 @@ app = plain_app()
 @app.command()
 def main(
     recipe: Annotated[Path, typer.Argument(help="A recipe of this form.")] = RECIPE,
-    work: Annotated[Path, typer.Option(help="Folder for checkpoints and logs.")] = Path("outputs/tiny-pretrain"),
+    work: Annotated[Path, typer.Option(help="For checkpoints and logs of one run.")] = Path("outputs/tiny-pretrain"),
     decay: Annotated[int | None, typer.Option(min=1, help="Let the learning rate fall in so many steps.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="With --decay: leave the habit out.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for model and tokenizer, when it is over.")] = None,
