@@ -2,9 +2,10 @@
 
 The proposals are by the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) after `RANDOM` random ones;
 the unchanged recipe is the first. The search's random numbers are derived for each trial from the seed and its number,
-so an interrupted sweep proposes what an uninterrupted one would have, and trials that run at once are proposed in
-rounds. Trials are kept in Optuna's SQLite file; an interrupted or killed one resumes from its checkpoint with the same
-settings.
+so an interrupted or killed sweep proposes what an uninterrupted one would have, and trials that run at once are
+proposed in rounds. No settings are tried twice. Trials are kept in Optuna's SQLite file; one that was running resumes
+from its checkpoint with the same settings. One whose own process was ended by a signal, as when memory runs out, has
+failed.
 """
 
 import hashlib
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SEARCH, STORAGE = "search", "trials.db"  # a folder, and in it Optuna's file
 RANDOM = 5  # trials before the estimator proposes
+ATTEMPTS = 20  # at settings that have not been tried
 # Keys that no trial may change, and why.
 FIXED = {
     "output_dir": "each trial has a folder of its own",
@@ -227,15 +229,41 @@ def _open(sweep: Sweep, out: Path) -> "optuna.Study":
 
 
 def _settings_of(study: "optuna.Study", sweep: Sweep, number: int) -> dict[str, Any]:
-    """The settings of a trial: those it started with, else newly proposed ones."""
+    """The settings of a trial: those it started with, else newly proposed ones.
+
+    A proposal is stored whole, as one to be tried; Optuna then stores its settings one by one, and goes on with the
+    missing ones if it was killed between two of them.
+    """
+    from optuna.trial import Trial, TrialState
+
+    space = {key: _distribution(allowed) for key, allowed in sweep.space.items()}
+    if number == len(study.trials):
+        study.enqueue_trial(_proposed(study.trials, sweep, number, space))
+    if study.trials[number].state == TrialState.WAITING:
+        study.ask(space)
+    known = study.trials[number]
+    if not known.state.is_finished() and (missing := space.keys() - known.params.keys()):
+        begun = Trial(study, known._trial_id)
+        for key in sorted(missing):
+            begun._suggest(key, space[key])
+    return dict(study.trials[number].params)
+
+
+def _proposed(trials: list, sweep: Sweep, number: int, space: dict[str, Any]) -> dict[str, Any]:
+    """New settings, which none of the trials has, if the space has more."""
     import optuna
 
-    trials = study.trials
-    if number < len(trials) and trials[number].state != optuna.trial.TrialState.WAITING:
-        return dict(trials[number].params)
-    derived = int.from_bytes(hashlib.sha256(f"{sweep.seed}:{number}".encode()).digest()[:4])
-    study.sampler = optuna.samplers.TPESampler(seed=derived, n_startup_trials=RANDOM, constant_liar=sweep.jobs > 1)
-    return dict(study.ask({key: _distribution(allowed) for key, allowed in sweep.space.items()}).params)
+    tried = [trial.params for trial in trials]
+    for attempt in range(ATTEMPTS):
+        words = f"{sweep.seed}:{number}" + f":{attempt}" * (attempt > 0)
+        derived = int.from_bytes(hashlib.sha256(words.encode()).digest()[:4])
+        sampler = optuna.samplers.TPESampler(seed=derived, n_startup_trials=RANDOM, constant_liar=sweep.jobs > 1)
+        aside = optuna.create_study(sampler=sampler, direction="maximize")
+        aside.add_trials(trials)
+        settings = dict(aside.ask(space).params)
+        if settings not in tried:
+            break
+    return settings
 
 
 def _distribution(allowed: Range | tuple) -> "optuna.distributions.BaseDistribution":

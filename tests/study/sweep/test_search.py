@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,43 @@ def test_an_interrupted_sweep_proposes_what_an_uninterrupted_one_does(trained, t
     assert calls[:5] == ["trial-0", "trial-0", "trial-1", "trial-2", "trial-2"]
     assert [trial["settings"] for trial in record["trials"]] == [trial["settings"] for trial in whole["trials"]]
     assert record["trials"] == whole["trials"]
+
+
+@pytest.mark.parametrize("call", range(1, 12))
+def test_a_sweep_killed_while_it_stores_a_proposal_goes_on_with_the_same(trained, tmp_path, monkeypatch, call):
+    from optuna.storages._cached_storage import _CachedStorage as Storage
+
+    whole = search(a_sweep(trials=3), tmp_path / "whole")
+    calls = count(1)
+
+    def killed(write):
+        def stored(*arguments, **options):
+            if next(calls) == call:
+                raise KeyboardInterrupt
+            return write(*arguments, **options)
+
+        return stored
+
+    with monkeypatch.context() as patch:
+        for name in ("create_new_trial", "set_trial_param", "set_trial_state_values"):
+            patch.setattr(Storage, name, killed(getattr(Storage, name)))
+        with pytest.raises(KeyboardInterrupt):
+            search(a_sweep(trials=3), tmp_path / "parts")
+    assert search(a_sweep(trials=3), tmp_path / "parts")["trials"] == whole["trials"]
+
+
+def test_no_settings_are_tried_twice(trained, tmp_path):
+    """Also where the recipe has settings that the search would propose; a space that is used up is no hindrance."""
+    first = search(a_sweep(), tmp_path / "first")["trials"][2]["settings"]
+    words = [word for key, value in first.items() for word in (f"--{key}", str(value))]
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(load_recipe("recipes/tiny/sft.yaml", words).to_yaml())
+    tried = [str(trial["settings"]) for trial in search(a_sweep(recipe=str(recipe)), tmp_path / "again")["trials"]]
+    assert tried[0] == str(first)
+    assert len(set(tried)) == 8
+    few = {"learning_rate": (0.001, 0.01), "lora_r": (8, 16)}
+    found = search(a_sweep(recipe=str(recipe), space=few, trials=6), tmp_path / "few")["trials"]
+    assert len({str(trial["settings"]) for trial in found}) == 4
 
 
 def test_trials_that_run_at_once_are_proposed_in_rounds(trained, tmp_path, monkeypatch):
