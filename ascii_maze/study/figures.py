@@ -64,7 +64,7 @@ def contrast_figure(contrasts: Sequence[Contrast], margin: float) -> str:
 
 
 def length_figure(analysis: dict[str, dict[str, Analysis]], splits: Sequence[str], colours: dict[str, str]) -> str:
-    """Validity over the length of the shortest path, from each power of two to the next.
+    """Share of shortest paths over their length, from each power of two to the next.
 
     Args:
         analysis: of an evaluation's results.json: model -> split -> breakdowns.
@@ -79,12 +79,12 @@ def length_figure(analysis: dict[str, dict[str, Analysis]], splits: Sequence[str
             lows = {cell["low"]: tick for of_model in cells.values() for tick, cell in of_model.items()}
             places = {low: place for place, low in enumerate(sorted(lows))}
             for name, of_model in cells.items():
-                points = [(places[cell["low"]], 100 * cell["valid"]) for cell in of_model.values()]
+                points = [(places[cell["low"]], 100 * cell["optimal"]) for cell in of_model.values()]
                 baseline = {"linestyle": ":", "linewidth": 1, "marker": ""} if name in BASELINES else {"marker": "o"}
                 panel.plot(
                     *zip(*points) if points else ((), ()), markersize=4, color=colours[name], label=name, **baseline
                 )
-            panel.set(title=split, xlabel="moves of the shortest path", ylabel="valid, per cent", ylim=(-3, 103))
+            panel.set(title=split, xlabel="moves of the shortest path", ylabel="shortest, per cent", ylim=(-3, 103))
             panel.set_xticks(range(len(lows)), [lows[low] for low in places])
             panel.grid(axis="y", alpha=0.25)
             shown = [line for line in panel.get_lines() if line.get_label() not in BASELINES]
@@ -93,20 +93,22 @@ def length_figure(analysis: dict[str, dict[str, Analysis]], splits: Sequence[str
         return "".join(drawn)
 
 
-def learning_figure(histories: dict[str, Sequence[dict]], colours: dict[str, str]) -> str:
-    """Validity on held-out mazes over the tokens that each run had read.
+def learning_figure(histories: dict[str, Sequence[dict]], before: dict[str, int], colours: dict[str, str]) -> str:
+    """Shortest paths on held-out mazes over the tokens that each run had read.
 
     Args:
         histories: `history` of metrics.json by name, of runs that evaluated.
+        before: tokens that the runs read on which a run builds.
     """
     from matplotlib import rc_context
 
     with rc_context(SETTINGS):
         figure, panel = _panel(5.6, 3.2)
         for name, history in histories.items():
-            points = [(line["tokens"] / 1000, 100 * line["eval_valid"]) for line in history if "eval_valid" in line]
+            evaluated = [line for line in history if "eval_optimal" in line]
+            points = [((before[name] + line["tokens"]) / 1000, 100 * line["eval_optimal"]) for line in evaluated]
             panel.plot(*zip(*points), marker=".", color=colours[name], label=name)
-        panel.set(xlabel="tokens read, thousands", ylabel="valid on held-out mazes, per cent", ylim=(-3, 103))
+        panel.set(xlabel="tokens read, thousands", ylabel="shortest, per cent", ylim=(-3, 103))
         panel.set_xlim(left=0)
         panel.grid(alpha=0.25)
         figure.legend(loc="outside right center", frameon=False)

@@ -286,7 +286,9 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
         and not METHODS[metrics["method"]].scores
     }
     # A run whose recipe has `eval_strategy: no` has no curve.
-    watched = {name: history for name, history in histories.items() if any("eval_valid" in line for line in history)}
+    watched = {name: history for name, history in histories.items() if any("eval_optimal" in line for line in history)}
+    first = {name: results["training"][name][0] for name in watched}
+    before = {name: (cost["chain_tokens"] or 0) - (cost["tokens"] or 0) for name, cost in first.items()}
     rewarded = {name: history for name, history in watched.items() if any("reward" in line for line in history)}
     evaluated = _first_evaluation(results, study, out)
     drawn = {
@@ -294,7 +296,7 @@ def figures_of(results: StudyResults, study: Study, out: Path) -> dict:
         "contrast": any(one["planned"] for one in results["contrasts"])
         and contrast_figure(results["contrasts"], study.margin),
         "by_length": evaluated and length_figure(evaluated["analysis"], study.splits, colours),
-        "learning": watched and learning_figure(watched, colours),
+        "learning": watched and learning_figure(watched, before, colours),
         "reward": rewarded and reward_figure(rewarded, colours),
         "inside_figure": results["mri"] and inside_figure(results["mri"], colours),
     }

@@ -31,6 +31,7 @@ from .settings import Study
 from .tuning import Tuning, tuning_of
 
 NUM_GENERATIONS = 8  # TRL's default, for a recipe that does not set it
+OF_DATASET = ("config", "seed", "rows", "shared_between_splits", "layouts_shared_between_splits")
 
 
 def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
@@ -69,7 +70,7 @@ def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
         ],
         "settings": {
             "study": asdict(study),
-            "dataset": {key: record.get(key) for key in ("config", "seed", "rows", "shared_between_splits")},
+            "dataset": {key: record.get(key) for key in OF_DATASET},
             "dataset_sha256": evaluations[0][1]["settings"]["dataset_sha256"] if evaluations else None,
             "versions": versions(),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",

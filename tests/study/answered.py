@@ -58,7 +58,10 @@ def run_metrics(name: str, seed: int) -> dict:
         "budget": load_recipe(STUDY.recipes[name]).values["budget"],
         "dataset": {"rows": 500},
         **({"own_answers": OWN_ANSWERS} if name == "dpo" else {}),
-        "history": [{"step": 0, "tokens": 0, "eval_valid": 0.1}, {"step": 10, "tokens": 900, "eval_valid": 0.8}],
+        "history": [
+            {"step": step, "tokens": 90 * step, "eval_valid": valid, "eval_optimal": valid / 2}
+            for step, valid in ((0, 0.1), (10, 0.8))
+        ],
     }
 
 

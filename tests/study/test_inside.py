@@ -74,8 +74,14 @@ def test_a_study_without_an_mri_says_nothing_of_the_inside():
 
 
 def histories() -> dict[str, list[dict]]:
-    walked = [{"step": step, "tokens": 1000 * step, "eval_valid": step / 10} for step in (0, 5, 10)]
+    rates = {step: {"eval_valid": step / 10, "eval_optimal": step / 20} for step in (0, 5, 10)}
+    walked = [{"step": step, "tokens": 1000 * step, **of_step} for step, of_step in rates.items()]
     return {"rlhf": [*walked, *({"step": step, "reward": step / 5} for step in range(10))], "grpo": walked[:2]}
+
+
+def curves(values, colours):
+    """Learning curves; `rlhf` builds on runs of 200,000 tokens."""
+    return learning_figure(values, {"rlhf": 200_000, "grpo": 0}, colours)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def histories() -> dict[str, list[dict]]:
         (inside_figure, dict.fromkeys(("drift", "cka"), MRI["drift"]), 2,
          {"sft", "dpo", "layer (0: embedding)", "likeness to the base (CKA)"}),
         (reward_figure, histories(), 2, {"rlhf", "grpo", "reward", "truly valid, per cent", "step"}),
-        (learning_figure, histories(), 1, {"rlhf", "grpo", "tokens read, thousands"}),
+        (curves, histories(), 1, {"rlhf", "grpo", "tokens read, thousands", "200"}),
     ],
 )  # fmt: skip
 def test_figures_name_what_they_draw_and_are_the_same_every_time(draw, values, panels, said):
