@@ -51,6 +51,18 @@ def test_an_effect_of_ten_points_is_shown_as_often_as_stated(seeds):
     assert shown / studies == pytest.approx(design.power(of["mean"]), abs=0.05)
 
 
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_methods_that_differ_by_the_margin_are_called_equivalent_in_one_study_of_twenty_at_most(seeds):
+    rng, studies = np.random.default_rng(seeds), 300
+    false = sum(
+        one["verdict"] == "equivalent"
+        for _ in range(studies)
+        for one in studied(rng, seeds, 1000, {"dpo": effect_of(0.05)})
+        if (one["a"], one["b"]) == ("dpo", "sft")
+    )
+    assert false / studies < 0.05 + 1.645 * np.sqrt(0.05 * 0.95 / studies)
+
+
 CONTRAST = {
     **{"a": "dpo", "b": "sft", "split": "test", "outcome": "optimal", "planned": True, "seeds": [0, 1], "mazes": 1500},
     **{"difference": 0.1234, "ci": [0.05, 0.2], "ci90": [0.06, 0.19], "p": 0.001, "p_holm": 0.004},

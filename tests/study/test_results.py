@@ -168,6 +168,8 @@ def test_every_method_of_a_study_that_ships_has_the_same_tokens_trials_and_selec
     for key in ("dataset_test_split", "eval_limit", "eval_steps"):
         assert len({values.get(key) for values in walkers}) == 1, key
     assert walkers[0]["dataset_test_split"] == "validation"
+    assert study.overrides["eval_on_start"]  # curves begin at step 0
+    assert study.overrides["eval_limit"] >= 100
     for recipe in recipes.values():
         found = tuning_of(recipe)
         assert found is not None
