@@ -44,9 +44,9 @@ def page(results: StudyResults) -> Iterator[str]:
         yield f"{len(unfinished)} of {len(stages)} stages are not finished; there are rates of seeds: {of_seeds}."
     yield from ("", "## Findings", "", *(f"- {sentence}" for sentence in results["findings"]))
     yield from ("", "## Rates", "", *markdown(HEADER, (row["cells"] for row in table_of(results))), "")
-    yield "Tokens, those that a model is trained on, and time include those of the runs that a run starts from, and of its"
-    yield "reward model; mazes are the distinct ones of its own training. [How to compare methods](../docs/howto/compare.md)"
-    yield "explains the findings."
+    yield "Tokens are those that a model is trained on. They and the time include those of the runs that a run starts"
+    yield "from, and of its reward model; mazes are the distinct ones of its own training."
+    yield "[How to compare methods](../docs/howto/compare.md) explains the findings."
     yield from ("", f"Shortest paths of each seed on {split}, in per cent:", "")
     seeds = [str(seed) for seed in study["seeds"]]
     by_seed = (

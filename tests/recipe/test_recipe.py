@@ -75,8 +75,7 @@ def test_methods_differ_in_nothing_that_would_make_the_comparison_unfair():
         "lora_alpha",
         "lora_target_modules",
         "load_in_4bit",
-        "budget",
-    )
+    )  # and in tokens, over each chain of runs: tests/study/test_results.py
     for where in ("recipes", "recipes/tiny"):
         recipes = [load_recipe(f"{where}/{method}.yaml") for method in METHODS if method != "reward"]
         recipes += [load_recipe(name) for name in CONTROLS if where in name and "tiny" in where]

@@ -69,7 +69,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 from ascii_maze.training.merge import HeldOut, merge_adapter
 
-def killed(*arguments):
+def killed(*arguments, **options):
     os.kill(os.getpid(), signal.SIGKILL)
 
 adapter, dataset, out, step = sys.argv[1:]
