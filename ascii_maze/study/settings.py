@@ -15,7 +15,7 @@ from ..errors import UsageError, did_you_mean
 from ..mazes.baselines import BASELINES
 from ..models.sources import settle_name
 from ..mri.rows import LEAST_MAZES
-from ..recipe import find_recipe
+from ..recipe import RecipeError, find_recipe
 from ..references import find_reference
 from ..tiny import EMBEDDED
 
@@ -90,15 +90,16 @@ class Study:
 
 
 def load_study(path: Path | None) -> Study:
-    """Read a study file, or the demo's where there is none.
+    """Read a study file, or one that ships with the package by its name; by default the demo's.
 
     Raises:
         UsageError: no such file, unknown or missing keys, a value of the wrong type, an unusable name, or a dataset,
             model, recipe or split that does not exist.
     """
-    path = find_recipe(DEMO) if path is None else path
-    if not path.is_file():
-        raise UsageError(f"{path}: no such study file")
+    try:
+        path = find_recipe(path or DEMO)
+    except RecipeError:
+        raise UsageError(f"{path}: no such study file") from None
     values = read_yaml_mapping(path)
     check_keys(values, Study, path.name)
     for key, value in values.items():

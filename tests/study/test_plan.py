@@ -355,3 +355,10 @@ def test_the_config_that_accelerate_reads_unasked_is_among_what_a_training_reads
     assert usual_config(words) == file
     assert usual_config((*words, "--config_file", "mine.yaml")) is None
     assert usual_config(("torchrun", "--nproc_per_node", "2")) is None
+
+
+def test_a_study_that_ships_is_found_by_its_name_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_study(Path("recipes/tiny/paper.yaml")).seeds == [0, 1, 2, 3, 4]
+    with pytest.raises(UsageError, match=r"^recipes/tiny/papers.yaml: no such study file$"):
+        load_study(Path("recipes/tiny/papers.yaml"))
