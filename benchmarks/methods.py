@@ -44,8 +44,8 @@ def page(results: StudyResults) -> Iterator[str]:
         yield f"{len(unfinished)} of {len(stages)} stages are not finished; there are rates of seeds: {of_seeds}."
     yield from ("", "## Findings", "", *(f"- {sentence}" for sentence in results["findings"]))
     yield from ("", "## Rates", "", *markdown(HEADER, (row["cells"] for row in table_of(results))), "")
-    yield "Tokens are those that a model is trained on. They and the time include those of the runs that a run starts"
-    yield "from, and of its reward model; mazes are the distinct ones of its own training."
+    yield "Tokens are those that a model is trained on, and the time is that of training, without evaluations. Both"
+    yield "include those of the runs that a run starts from, and of its reward model; mazes are its own, distinct."
     yield "[How to compare methods](../docs/howto/compare.md) explains the findings."
     yield from ("", f"Shortest paths of each seed on {split}, in per cent:", "")
     seeds = [str(seed) for seed in study["seeds"]]

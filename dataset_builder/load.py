@@ -119,18 +119,8 @@ def first_rows(rows, limit: int | None):
     return rows.select(range(min(limit or len(rows), len(rows))))
 
 
-def limited_rows(rows, limit: int | None):
-    """At most `limit` rows of a split, in their order: the first rows of every stratum, in proportion to its size.
-
-    Strata are generator, size and whether a rule solves the maze. Where rows lack the last, as in datasets
-    that are split by maze, the first `limit` rows are taken.
-    """
-    places = limited_places(rows, limit)
-    return rows if len(places) == len(rows) else rows.select(places)
-
-
 def limited_first(rows, limit: int | None) -> tuple[Any, int]:
-    """All rows of a split, with those of `limited_rows` first, and the number of these."""
+    """All rows of a split, with those of `limited_places` first, and the number of these."""
     places = limited_places(rows, limit)
     if isinstance(places, range):
         return rows, len(places)
@@ -139,7 +129,11 @@ def limited_first(rows, limit: int | None) -> tuple[Any, int]:
 
 
 def limited_places(rows, limit: int | None) -> Sequence[int]:
-    """The places in a split of `limited_rows`, ascending."""
+    """The places of at most `limit` rows of a split, ascending: the first of every stratum, in proportion to its size.
+
+    Strata are generator, size and whether a rule solves the maze. Where rows lack the last, as in datasets
+    that are split by maze, the first `limit` rows are taken.
+    """
     if limit is None or limit >= len(rows) or not set(STRATA) <= set(rows.column_names):
         return range(min(limit or len(rows), len(rows)))
     strata: dict[tuple, list[int]] = {}
@@ -161,7 +155,7 @@ def _shares(strata: list[list[int]], limit: int) -> list[list[int]]:
 
 
 def load_mazes(dataset: str, split: str, limit: int | None = None) -> list[dict]:
-    """At most `limit` rows of a split of config `prompts`, in memory; see `load_split` and `limited_rows`.
+    """At most `limit` rows of a split of config `prompts`, in memory; see `load_split` and `limited_places`.
 
     Raises:
         AsciiMazeError: also if a row has no maze, or states something false about it.

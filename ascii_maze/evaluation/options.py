@@ -12,7 +12,7 @@ class Options:
     """How models are asked, and which files are written.
 
     Attributes:
-        limit: most mazes of each split; see `dataset_builder.load.limited_rows`.
+        limit: most mazes of each split; see `dataset_builder.load.limited_places`.
         batch_size: answers generated at once.
         baselines: whether the baselines (rules, not models) answer too.
         samples: completions of each maze; more than one gives pass@k and a majority vote.

@@ -40,7 +40,7 @@ def write_prompts(
 
     Args:
         dataset: folder or Hub id of a dataset with a config `prompts`.
-        limit: most mazes; see `dataset_builder.load.limited_rows`.
+        limit: most mazes; see `dataset_builder.load.limited_places`.
         out: file of JSON lines; one of other content, such as answers, is not replaced.
         model: whose tokenizer renders them, as `load_model` takes it; None for messages.
         chat: how it reads conversations; by default as its tokenizer says.

@@ -11,7 +11,7 @@ class Options:
     """Which mazes are read, and on how many of them models are changed to measure the effects.
 
     Attributes:
-        limit: most mazes of the split; see `dataset_builder.load.limited_rows`.
+        limit: most mazes of the split; see `dataset_builder.load.limited_places`.
         seed: of the probes' splits, the chosen cells and the regions.
         chat: how the models read conversations; by default as their tokenizers say.
         layers: that are patched; see `layers.wanted_layers`.

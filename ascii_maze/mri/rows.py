@@ -18,7 +18,7 @@ LEAST_MAZES = 20
 
 
 def load_rows(dataset: str, split: str, limit: int | None) -> list[dict[str, Any]]:
-    """The rows of a split, checked, at most `limit` of them; see `dataset_builder.load.limited_rows`.
+    """The rows of a split, checked, at most `limit` of them; see `dataset_builder.load.limited_places`.
 
     Raises:
         UsageError: there are too few of them.

@@ -49,7 +49,7 @@ class RunMetrics(TypedDict):
         samples: rows read, or rollouts for a method that generates.
         tokens: prompts and completions that the trained model read, without padding, over all processes.
         tokens_computed: those of `tokens` that were computed if shared prefixes are read once; absent otherwise.
-        seconds: of training and evaluation, including those before an interruption.
+        seconds: of training without its evaluations, including those before an interruption.
         peak_memory_bytes: of the GPU, or resident memory of the first process on a CPU.
         device: name of the GPU, or `cpu`.
         history: the trainer's log, each line with its `step`.

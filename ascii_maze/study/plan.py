@@ -134,10 +134,10 @@ def check_recipes(study: Study) -> None:
         AsciiMazeError: the base cannot be read here.
     """
     find_named(study.base)
-    words = override_words(study.overrides)
     for name, path in study.recipes.items():
         try:
-            check_recipe(load_recipe(path, words))
+            for seed in study.seeds[:2]:  # what replaces keys may differ between the first and the others
+                check_recipe(load_recipe(path, override_words(overrides_of(study, seed))))
         except UsageError as error:
             raise UsageError(f"'{name}' cannot be trained: {error}") from error
 
@@ -256,7 +256,7 @@ def _train(
     values: dict[str, Any] = {
         "dataset_name": f"{OUT}/dataset",
         "model_name_or_path": BASE,
-        **study.overrides,
+        **overrides_of(study, seed.number),
         "seed": seed.number,
         "output_dir": f"{OUT}/{seed.folder / name}",
         **{key: f"{OUT}/{seed.folder / other}" for key, other in starts.items()},
@@ -284,6 +284,12 @@ def _train(
         minutes=study.minutes.get(name),
         note=expectation(file),
     )
+
+
+def overrides_of(study: Study, seed: int) -> dict[str, Any]:
+    """What replaces keys of every recipe in the runs with a seed."""
+    unwatched = study.curves == "first" and seed != study.seeds[0]
+    return {**study.overrides, **({"eval_strategy": "no", "eval_on_start": False} if unwatched else {})}
 
 
 def outside(values: dict[str, Any]) -> list[str]:

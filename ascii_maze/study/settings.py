@@ -57,6 +57,8 @@ class Study:
         mri_limit: how many of them, at least `LEAST_MAZES`; 0 for no MRI.
         forgetting_limit: hard mazes that each model answers 64 times to measure forgetting; 0 to leave it out.
         overrides: keys that replace those of every recipe.
+        curves: whether runs with `all` seeds are evaluated while they train, or those with the `first` seed, whose
+            curves the report draws; the evaluations can take longer than the training, and change nothing of it.
         starts_from: name -> key of its recipe -> the run of this study that it starts from. Needed only where the
             recipe names an output folder that several of the study's recipes write to.
         contrasts: pairs of models to compare, each a name and the one it is compared with; by default every method
@@ -81,6 +83,7 @@ class Study:
     mri_limit: int = 300
     forgetting_limit: int = 0
     overrides: dict[str, Any] = field(default_factory=dict)
+    curves: str = "all"
     starts_from: dict[str, dict[str, str]] = field(default_factory=dict)
     contrasts: list[list[str]] | None = None
     margin: float = 0.05
@@ -227,6 +230,7 @@ EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
                   lambda value: _is_whole(0)(value) and (value == 0 or value >= LEAST_MAZES)),
     "forgetting_limit": ("a whole number, 0 to measure nothing", _is_whole(0)),
     "overrides": ("a mapping of a recipe's keys to numbers, texts or lists of them", _is_mapping(_is_setting, KEY)),
+    "curves": ("all or first", lambda value: value in ("all", "first")),
     "starts_from": ("a mapping of names to mappings of a recipe's keys to names", _is_mapping(_is_mapping(_is_text))),
     "contrasts": ("a list of pairs of names", lambda value: value is None or _is_list(_is_list(_is_text))(value)),
     "margin": ("a number above 0 and below 1", lambda value: _is_minutes(value) and 0 < value < 1),

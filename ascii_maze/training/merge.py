@@ -27,7 +27,7 @@ class HeldOut(NamedTuple):
 
     Attributes:
         dataset: folder or Hub id.
-        limit: most mazes of the split; see `dataset_builder.load.limited_rows`.
+        limit: most mazes of the split; see `dataset_builder.load.limited_places`.
     """
 
     dataset: str

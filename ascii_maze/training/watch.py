@@ -37,8 +37,8 @@ def watched(trainer_class: type) -> type:
     """Extend a trainer class; its new argument `measure` is a function (trainer) -> figures by name, or None.
 
     Every log line gets `tokens` (that the trained model read in training: prompts and completions, both sides of a
-    pair, generated ones too) and `seconds`; where rows share prefixes also `tokens_computed`, those left after reading
-    what rows share once. A resumed run continues all counts.
+    pair, generated ones too) and `seconds`, of training without the evaluations in between; where rows share prefixes
+    also `tokens_computed`, those left after reading what rows share once. A resumed run continues all counts.
 
     Raises:
         LossError: by the trainer, in a step whose loss is not a number.
@@ -99,12 +99,16 @@ class _Watched(_Trainer):
         super()._save_checkpoint(*args, **kwargs)
 
     def evaluation_loop(self, *args, **kwargs):
+        began = time.monotonic()
         output = super().evaluation_loop(*args, **kwargs)
         if self.measure:
             output.metrics.update({f"eval_{name}": value for name, value in self.measure(self).items()})
+        if self.began is not None:  # methods differ in what their evaluation computes, not in what is bought with it
+            self.began += time.monotonic() - began
         return output
 
     def elapsed(self) -> float:
+        """Seconds of training since the first step."""
         return 0.0 if self.began is None else time.monotonic() - self.began
 
     def slowest_elapsed(self) -> float:

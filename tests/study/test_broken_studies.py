@@ -66,6 +66,7 @@ MAPPING = "expected a mapping"
         ({"margin": 0}, "'margin' is 0; expected a number above 0"),
         ({"margin": "small"}, "'margin' is 'small'"),
         ({"margin": 5}, "'margin' is 5; expected a number above 0 and below 1"),
+        ({"curves": "some"}, "'curves' is 'some'; expected all or first"),
         ({"overrides": [1]}, r"'overrides' is \[1\]; expected a mapping"),
         ({"overrides": {"seed --push_to_hub": 1}}, "'overrides' is"),
         ({"overrides": {"run_name": "--overwrite"}}, "'overrides' is"),

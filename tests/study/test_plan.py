@@ -9,7 +9,7 @@ import yaml
 from ascii_maze.errors import UsageError
 from ascii_maze.models.packaged import HUB_ID, packaged_model
 from ascii_maze.packages import versions
-from ascii_maze.recipe import find_recipe, shipped_recipes
+from ascii_maze.recipe import find_recipe, parse_overrides, shipped_recipes
 from ascii_maze.study.launchers import launch_words, usual_config
 from ascii_maze.study.pairs import start_of
 from ascii_maze.study.plan import Stage, expectation, plan
@@ -131,6 +131,20 @@ def test_overrides_reach_every_recipe_and_none_of_its_places():
     words = plan(study, Path("out"))[1].words(set())
     assert words[words.index("--bf16") + 1] == "true"
     assert "elsewhere" not in words
+
+
+def test_with_curves_of_the_first_seed_the_others_are_not_evaluated_while_they_train():
+    watching = {"eval_steps": 0.5, "eval_on_start": True}
+    study = Study("demo", "tiny", {"sft": CHAIN["sft"]}, ["test"], seeds=[3, 1, 2], overrides=watching)
+
+    def settings(curves: str) -> list[dict]:
+        stages = plan(dataclasses.replace(study, curves=curves), Path("out"))
+        return [parse_overrides(stage.words(set())[2:]) for stage in stages if stage.name.startswith("train-sft")]
+
+    every = settings("all")
+    first, *others = settings("first")
+    assert first == every[0]
+    assert others == [one | {"eval_strategy": "no", "eval_on_start": "false"} for one in every[1:]]
 
 
 def test_what_a_recipe_takes_stands_in_its_head():

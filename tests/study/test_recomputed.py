@@ -19,6 +19,7 @@ from ascii_maze.study.plan import plan
 from ascii_maze.study.report import write_report
 from ascii_maze.study.results import gather
 from ascii_maze.study.runner import Progress
+from ascii_maze.study.schema import read_results
 
 from .answered import OWN_ANSWERS, SKILL, SPLITS, STUDY, answer_study, lost
 
@@ -441,3 +442,23 @@ def test_the_page_of_the_benchmark_has_these_figures_and_keeps_what_was_written_
     record = json.loads((tmp_path / "methods.json").read_text())
     assert record["models"] == results["models"]
     assert len(record["contrasts"]) == len(planned) < len(results["contrasts"])
+
+
+def test_seeds_that_were_stored_give_the_same_study(studied, tmp_path):
+    """`benchmarks/seeds.py`, which is run as a program."""
+    results, _, out = studied
+    stored, again = tmp_path / "stored", tmp_path / "again"
+    program = [sys.executable, str(Path(__file__).resolve().parents[2] / "benchmarks" / "seeds.py")]
+    where = ["--stored", str(stored), "--study", str(out / "study.yaml")]
+    for words in (["store", str(out)], ["read", str(again)], ["store", str(again)]):
+        bytes_of = {path.name: path.read_bytes() for path in stored.glob("*")}
+        subprocess.run([*program, *words, *where], check=True, timeout=120)
+    assert sorted(bytes_of) == ["seed-0.zip", "seed-1.zip"]
+    assert bytes_of == {path.name: path.read_bytes() for path in stored.glob("*")}
+    found = read_results(again)
+    for key in ("models", "contrasts", "findings", "paired", "training"):
+        assert found[key] == results[key], key
+    assert (again / "report.html").is_file()
+    refused = subprocess.run([*program, "read", str(again), *where], capture_output=True, text=True, timeout=120)
+    assert refused.returncode == 1
+    assert "exists; name a new folder" in refused.stderr
