@@ -29,6 +29,7 @@ from pathlib import Path
 from statistics import median
 
 from ascii_maze.launch import prepare_process
+from ascii_maze.recipe import load_recipe
 from ascii_maze.tiny import TINY
 
 RECIPE = "recipes/tiny/sft.yaml"
@@ -41,7 +42,7 @@ def overhead(dataset: Path, folder: Path, rounds: int, steps: int = 10) -> list[
 
     from ascii_maze.models.loading import load_model_to_train, load_tokenizer
     from ascii_maze.models.quantisation import restore_weights, trained_weights
-    from ascii_maze.recipe import load_recipe, parse_recipe
+    from ascii_maze.recipe import parse_recipe
     from ascii_maze.training.callbacks import JsonLog
     from ascii_maze.training.data import load_rows, measure_lengths
     from ascii_maze.training.trainer import make_trainer
@@ -82,6 +83,7 @@ def throughput(dataset: Path, folder: Path, steps: int, rounds: int) -> dict[str
     """Tokens per second of our recipe and of `trl sft`, for each round; both read the same number of rows."""
     shared = ["--dataset_name", dataset, "--eval_strategy", "no", "--report_to", "none", "--learning_rate", 1e-3]
     commands = Path(sys.executable).parent
+    batch = load_recipe(RECIPE).values["per_device_train_batch_size"]
     ours = [commands / "accelerate", "launch", RECIPE, "--budget", f"steps={steps}"]
     plain = [
         commands / "trl",
@@ -91,7 +93,7 @@ def throughput(dataset: Path, folder: Path, steps: int, rounds: int) -> dict[str
         "--dataset_config",
         "sft",
         "--max_steps",
-        8 * steps,
+        batch * steps // 8,  # its batches have 8 rows
     ]
     plain += ["--use_peft", "--lora_r", 32, "--lora_alpha", 64, "--lora_target_modules", "all-linear"]
     plain += ["--load_in_4bit", "--use_bnb_nested_quant", "--use_cpu"]
@@ -112,7 +114,7 @@ def trainers_of(method: str, options: argparse.Namespace, dataset: Path, folder:
     """Trainers of a method with the same settings and rows: `ours`, and `plain`, TRL's alone."""
     from ascii_maze.models.loading import load_model_to_train, load_tokenizer
     from ascii_maze.models.sources import settle_name
-    from ascii_maze.recipe import load_recipe, parse_recipe
+    from ascii_maze.recipe import parse_recipe
     from ascii_maze.recipe.methods import METHODS
     from ascii_maze.training.data import load_rows, measure_lengths
     from ascii_maze.training.rewards import Terms, reward_function
