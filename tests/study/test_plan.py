@@ -148,7 +148,7 @@ def test_with_curves_of_the_first_seed_the_others_are_not_evaluated_while_they_t
 
 
 def test_what_a_recipe_takes_stands_in_its_head():
-    assert expectation("recipes/tiny/sft.yaml").startswith("3 GB of memory")
+    assert expectation("recipes/tiny/sft.yaml").startswith("1.7 GB of memory")
 
 
 def keys(study: Study, out: Path, workers: int) -> dict[str, str]:
