@@ -72,7 +72,7 @@ def answers(adapter: str, dataset: str, limit: int, batch_size: int = 64, slow: 
     """An adapter's greedy answers to the first mazes of `test`.
 
     Args:
-        slow: dequantise the 4-bit weights again for every token.
+        slow: dequantise the 4-bit weights, and compute the adapter's own products, again for every token.
         attention: implementation; None for the default of an evaluation.
     """
     from ascii_maze.models.generation import GREEDY, answer_mazes
@@ -98,7 +98,7 @@ def compare_exact(dataset: Path, adapter: str, limit: int, folder: Path) -> None
         print(f"| {name} | {one:.6f}, {other:.6f} | {error:.1e} |", flush=True)
     whole = answers(adapter, str(dataset), limit)
     others = {
-        "4-bit weights dequantised once instead of for every token": {"slow": True},
+        "4-bit weights dequantised once, with the adapter folded in, instead of both for every token": {"slow": True},
         "batches of 64 of similar length, finished rows dropped, instead of one maze at a time": {"batch_size": 1},
         "evaluated with sdpa instead of eager, which the recipe trains with": {"attention": "eager"},
     }
