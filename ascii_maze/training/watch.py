@@ -99,10 +99,14 @@ class _Watched(_Trainer):
         super()._save_checkpoint(*args, **kwargs)
 
     def evaluation_loop(self, *args, **kwargs):
+        import torch
+
         began = time.monotonic()
-        output = super().evaluation_loop(*args, **kwargs)
-        if self.measure:
-            output.metrics.update({f"eval_{name}": value for name, value in self.measure(self).items()})
+        devices = [self.args.device] if self.args.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):  # GRPO samples, and would draw other rollouts in training for it
+            output = super().evaluation_loop(*args, **kwargs)
+            if self.measure:
+                output.metrics.update({f"eval_{name}": value for name, value in self.measure(self).items()})
         if self.began is not None:  # methods differ in what their evaluation computes, not in what is bought with it
             self.began += time.monotonic() - began
         return output
