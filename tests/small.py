@@ -1,4 +1,4 @@
-"""The config of the small random models that tests make."""
+"""What tests make small models and adapters of."""
 
 SIZES = {
     "hidden_size": 96,
@@ -16,3 +16,14 @@ def small_config(tokenizer, architecture: str = "llama", **sizes):
 
     tokens = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
     return AutoConfig.for_model(architecture, vocab_size=len(tokenizer), **tokens, **{**SIZES, **sizes})
+
+
+def save_own_tokenizer(folder):
+    """Save with an adapter of `tiny` a tokenizer whose template and end of turn are not its base's, and return it."""
+    from ascii_maze.models.loading import load_tokenizer
+
+    tokenizer = load_tokenizer("tiny")
+    tokenizer.chat_template = tokenizer.chat_template.replace("'<bos>'", "'<mark1>'").replace("<eos>", "<mark0>")
+    tokenizer.eos_token = "<mark0>"
+    tokenizer.save_pretrained(folder)
+    return tokenizer

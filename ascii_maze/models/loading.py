@@ -9,9 +9,10 @@ from .adapters import mismatch, put_adapter, read_weights, refuse_misfit
 from .chat import AS_IT_IS, Chat, how_read, note_reading
 from .devices import this_device
 from .folding import fold_for_generation
-from .quantisation import keep_trainable_on_cpu, not_finite
+from .quantisation import keep_trainable_on_cpu
 from .sources import Source, check_base_unchanged, find_model, find_named, is_same_model, loadable, settle_name
 from .templates import set_chat_template
+from .whole import check_numbers, check_whole
 
 # Recipe key -> key of LoRA's configuration, of what an adapter keeps when it is trained further.
 SHAPE = {"lora_r": "r", "lora_alpha": "lora_alpha", "use_dora": "use_dora", "use_rslora": "use_rslora"}
@@ -278,6 +279,8 @@ def load_base(model_args):
     except Exception as error:  # the libraries may raise anything on malformed files
         raise _cannot_load("model", model_args.model_name_or_path, error) from error
     check_whole(model, found, model_args.model_name_or_path, new_head=scores)
+    if getattr(model, "is_quantized", False):
+        check_numbers(place, model_args.model_revision, model_args.model_name_or_path)
     keep_trainable_on_cpu(model)
     generate_unmodified(model)
     if not scores and not torch.cuda.is_available():
@@ -294,25 +297,6 @@ def generate_unmodified(model) -> None:
     if (config := getattr(model, "generation_config", None)) is not None:
         names = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
         model.generation_config = GenerationConfig(**{name: getattr(config, name) for name in names})
-
-
-def check_whole(model, found: dict, name: str, new_head: bool = False) -> None:
-    """Check that every weight of a model was loaded, and is finite.
-
-    Args:
-        found: transformers' loading report.
-        new_head: whether a reward model's head is new and replaces the language model's.
-
-    Raises:
-        ModelError: a weight was not loaded, or is not finite.
-    """
-    for what, keys in (("has no", found["missing_keys"]), ("has no place for", found["unexpected_keys"])):
-        wrong = sorted(str(key) for key in keys if not (new_head and str(key).startswith(("score.", "lm_head."))))
-        if wrong:
-            more = f" and {len(wrong) - 1} more" * (len(wrong) > 1)
-            raise ModelError(f"cannot load the model of '{name}': its file {what} {wrong[0]}{more}")
-    if bad := not_finite(model):
-        raise ModelError(f"cannot load the model of '{name}': not all numbers of {bad} are finite")
 
 
 def _cannot_load(what: str, name: str, error: Exception) -> ModelError:

@@ -75,18 +75,3 @@ def restore_weights(model, weights: dict) -> None:
     parameters = dict(model.named_parameters())
     for name, weight in weights.items():
         parameters[name].data = weight.float().to(parameters[name].device)
-
-
-def not_finite(model) -> str | None:
-    """The name of the first weight that is not finite, if there is one."""
-    import torch
-
-    for name, weight in model.named_parameters():
-        state = getattr(weight, "quant_state", None)
-        if state is not None:
-            from bitsandbytes.functional import dequantize_4bit
-
-            weight = dequantize_4bit(weight.data, state)
-        if weight.is_floating_point() and not torch.isfinite(weight.detach().float()).all():
-            return name
-    return None

@@ -4,10 +4,7 @@ Greedy answers can differ from those of transformers in a few tokens, since its 
 therefore names the engine. vLLM quantises a 4-bit base by itself, to NF4 as bitsandbytes does.
 """
 
-from ..errors import AsciiMazeError, reason
-from ..files import read_json
 from ..metrics.path_validity.scoring import opened_thought
-from .adapter_config import ModelError, fetch
 
 
 def load_vllm(source) -> tuple:
@@ -24,13 +21,14 @@ def load_vllm(source) -> tuple:
     from .chat import read_answers, render_prompt, turn_ends
     from .loading import load_tokenizer_of
     from .sources import loadable
+    from .whole import check_numbers
 
     args, adapter, lora = source.model_args, source.adapter, None
     if adapter is not None:
         folder, _ = read_weights(source.name, source.revision)
         lora = LoRARequest("adapter", 1, str(folder))
     base = loadable(args.model_name_or_path)
-    check_numbers(base, args.model_revision)
+    check_numbers(base, args.model_revision, args.model_name_or_path)
     engine = LLM(
         model=base,
         revision=args.model_revision,
@@ -72,32 +70,3 @@ def load_vllm(source) -> tuple:
         ]
 
     return tokenizer, complete, context
-
-
-def check_numbers(name: str, revision: str | None) -> None:
-    """Check the weights of a model on disk, which vLLM loads without a look at their numbers.
-
-    Args:
-        name: folder or Hub id. Files that are not safetensors are left to vLLM.
-
-    Raises:
-        ModelError: a file cannot be read, or a number in it is not finite.
-    """
-    import torch
-    from safetensors import safe_open
-
-    files = ["model.safetensors"]
-    if index := fetch(name, revision, "model.safetensors.index.json"):
-        try:
-            files = sorted({str(file) for file in read_json(index)["weight_map"].values()})
-        except (AsciiMazeError, LookupError, AttributeError) as error:
-            raise ModelError(f"cannot load the model of '{name}': {index.name} has no map of weights") from error
-    for path in filter(None, (fetch(name, revision, file) for file in files)):
-        try:
-            with safe_open(path, "pt") as weights:
-                names = weights.keys()  # `safe_open` itself cannot be iterated over
-                bad = [key for key in names if not torch.isfinite(weights.get_tensor(key).float()).all()]
-        except Exception as error:  # safetensors' own error class derives from Exception
-            raise ModelError(f"cannot load the model of '{name}': {path.name}: {reason(error)}") from error
-        if bad:
-            raise ModelError(f"cannot load the model of '{name}': not all numbers of {bad[0]} are finite")

@@ -177,7 +177,8 @@ def load_unquantised(models: Models, source: Source) -> Models:
 
 def _read_alike(one, other) -> bool:
     """Whether two tokenizers make the same tokens of the same conversation."""
-    return one.chat_template == other.chat_template and one.get_vocab() == other.get_vocab()
+    mine, theirs = ((t.chat_template, t.bos_token, t.eos_token, t.get_vocab()) for t in (one, other))
+    return mine == theirs  # a template may write the two tokens by name
 
 
 def as_models(model, tokenizer, adapters: list[str]) -> Models:

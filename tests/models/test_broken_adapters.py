@@ -216,3 +216,13 @@ def test_a_broken_adapter_is_one_line_wherever_it_is_read(copied, case, reader):
 @pytest.mark.parametrize("reader", ["load_model", "mri", "train"])
 def test_a_sound_adapter_is_loaded_by_the_same(sound, reader):
     READERS[reader](str(sound))
+
+
+def test_an_adapter_that_names_no_task_writes_paths_and_is_no_reward_model(copied):
+    from ascii_maze import load_model
+
+    config(task_type=None)(copied)
+    for reader in ("load_model", "mri", "train"):
+        READERS[reader](str(copied))
+    with pytest.raises(AsciiMazeError, match="it writes paths, and is not a reward model"):
+        load_model(str(copied), task="SEQ_CLS")

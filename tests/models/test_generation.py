@@ -19,6 +19,7 @@ from ascii_maze.models.sources import find_model
 from ascii_maze.tiny import EMBEDDED
 from dataset_builder.load import load_mazes
 
+from ..small import save_own_tokenizer
 from ..training.families import save_model
 
 ADAPTER = "org/walker"
@@ -129,7 +130,7 @@ class Engine:
         self.llm_engine = SimpleNamespace(model_config=SimpleNamespace(max_model_len=2048))
 
     def generate(self, prompts, sampling, **how):
-        self.sampling, self.how = sampling, how
+        self.prompts, self.sampling, self.how = prompts, sampling, how
         lengths, samples = [len(prompt["prompt_token_ids"]) for prompt in prompts], sampling[0]["n"]
         return [
             SimpleNamespace(outputs=[SimpleNamespace(token_ids=[6 + length % 9, 6 + n, 2, 5]) for n in range(samples)])
@@ -199,6 +200,17 @@ def test_vllm_is_not_asked_for_an_adapter_that_it_would_read_otherwise(adapter, 
         monkeypatch.setattr(engines, "read_weights", lambda name, revision: (adapter, {weight: None}))
     config = SimpleNamespace(**{**vars(source.adapter), **changes})
     assert not engines.vllm_reads(source._replace(adapter=config))
+
+
+def test_vllm_is_asked_with_the_tokenizer_template_and_end_of_the_adapter(dataset, adapter, vllm, tmp_path):
+    shutil.copytree(adapter, tmp_path, dirs_exist_ok=True)
+    own = save_own_tokenizer(tmp_path)
+    engine = load_engine(str(tmp_path))
+    (row,) = load_mazes(str(dataset), "test", 1)
+    engine.complete([row["prompt"]], 8, GREEDY, lambda done: None)
+    text = "<mark1>" + row["prompt"][-1]["content"] + "<walk>"
+    assert Engine.last.prompts == [{"prompt_token_ids": own(text, add_special_tokens=False)["input_ids"]}]
+    assert Engine.last.sampling[0]["stop_token_ids"] == [own.convert_tokens_to_ids("<mark0>")]
 
 
 def test_vllm_of_a_whole_model_has_no_adapter(vllm):

@@ -8,8 +8,10 @@ import pytest
 from ascii_maze import Maze, lm_eval_path, score_path
 from ascii_maze.evaluation.options import Options
 from ascii_maze.evaluation.run import evaluate
+from ascii_maze.models.chat import Chat
 from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.models.portable import save_portable
+from ascii_maze.models.templates import set_chat_template
 from dataset_builder.build import build
 from dataset_builder.load import load_mazes
 
@@ -54,6 +56,24 @@ def _one_thread():
 def test_what_is_known_by_heart_is_right(family, mazes, learnt, tmp_path):
     results = evaluate({"sft": str(learnt(family))}, str(mazes), ["train"], tmp_path, Options(baselines=False))
     assert results["models"]["sft"]["train"]["valid"] >= 0.95
+
+
+def test_an_adapter_is_asked_as_it_was_trained_whatever_the_folder_of_its_base_says(
+    mazes, learnt, preferring, tmp_path
+):
+    """As after a run with `chat_template_path` or `eos_token`; asked as the base's folder says it is mostly wrong."""
+    base, asked_otherwise = shutil.copytree(learnt("qwen3"), tmp_path / "base"), tmp_path / "asked-otherwise"
+    shutil.copytree(preferring("qwen3"), asked_otherwise)
+    tokenizer = load_tokenizer(str(base))
+    tokenizer.eos_token = "<|im_start|>"
+    set_chat_template(tokenizer, Chat("plain"))
+    for folder in (base, asked_otherwise):
+        tokenizer.save_pretrained(folder)
+    models = {"as trained": str(preferring("qwen3")), "otherwise": str(asked_otherwise)}
+    results = evaluate(models, str(mazes), ["train"], tmp_path / "out", Options(baselines=False, base=str(base)))
+    valid = {name: results["models"][name]["train"]["valid"] for name in models}
+    assert valid["as trained"] >= 0.95
+    assert valid["otherwise"] < 0.5
 
 
 @pytest.mark.parametrize("family", FURTHER)

@@ -18,9 +18,10 @@ from ascii_maze.models.chat import Chat
 from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.models.templates import set_chat_template
 from ascii_maze.recipe import RunArguments
-from ascii_maze.training import grpo
+from ascii_maze.training import grpo, rlhf
 from ascii_maze.training.rewards import WEIGHTS, Terms, coin, judge, reward_function, thought_figures
 
+from ..small import save_own_tokenizer
 from .families import tokenizer_of
 
 MAZE = "#####\n#S  #\n### #\n#G  #\n#####"
@@ -58,11 +59,32 @@ def test_where_a_thought_is_asked_for_one_must_be_there_before_the_answer_in_its
     assert judge(MAZE, asked.replace("</think>", ""), style) == Terms()
 
 
-def test_length_and_truth_of_thoughts_are_logged_beside_the_reward_with_weight_0():
-    class Trainer:
-        def __init__(self, **arguments):
-            self.args, self.arguments = arguments["args"], arguments
+class Trainer:
+    """What remains of TRL's trainers where only what they are given is looked at."""
 
+    def __init__(self, **arguments):
+        self.args, self.arguments, self.reward_func_names = arguments["args"], arguments, [None]
+
+
+def test_the_reward_model_reads_with_the_tokenizer_template_and_end_of_its_own_folder(tmp_path):
+    """And not with the policy's, nor its base's."""
+    from peft import LoraConfig, get_peft_model
+    from trl import ModelConfig
+
+    from ascii_maze.models.loading import load_base
+
+    base = load_base(ModelConfig(model_name_or_path="tiny", dtype="float32", lora_task_type="SEQ_CLS"))
+    model = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj"], task_type="SEQ_CLS"))
+    model.peft_config["default"].base_model_name_or_path = "tiny"
+    model.save_pretrained(tmp_path, save_embedding_layers=False)
+    own, run = save_own_tokenizer(tmp_path), RunArguments(reward_model_name_or_path=str(tmp_path))
+    rows = Dataset.from_dict({"prompt": [prompt_messages(MAZE)]})
+    trainer = rlhf.make_trainer(Trainer, run, SimpleNamespace(), rows, load_tokenizer("tiny"))
+    reads = trainer.arguments["reward_processing_classes"][0]
+    assert (reads.chat_template, reads.eos_token) == (own.chat_template, "<mark0>")
+
+
+def test_length_and_truth_of_thoughts_are_logged_beside_the_reward_with_weight_0():
     asked, plain = (
         Dataset.from_dict({"prompt": [prompt_messages(MAZE), prompt_messages(MAZE, style)]})
         for style in (PromptStyle(reasoning="steps"), PLAIN)

@@ -95,32 +95,39 @@ def test_two_processes_train_one_model(dataset, sft_run, tmp_path):
     assert losses(tmp_path / "two") == pytest.approx(losses(sft_run[0]), rel=2e-3)
 
 
-def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(dataset, train, tmp_path, capsys):
-    """`kill -9` in mid-run, and a newest checkpoint cut short by it: the losses are, bit for bit, those of a run that
-    was never interrupted, and the log holds every step once.
+@pytest.fixture(scope="module")
+def uninterrupted(dataset, tmp_path_factory):
+    """A run of 12 steps."""
+    from ascii_maze.launch import train
+
+    return train(TINY, settings(dataset, tmp_path_factory.mktemp("uninterrupted") / "run", max_steps=12))
+
+
+@pytest.mark.parametrize("moment", ["checkpoint-4/trainer_state.json", "checkpoint-6"])
+def test_a_killed_run_goes_on_from_its_last_whole_checkpoint(dataset, uninterrupted, train, tmp_path, capsys, moment):
+    """`kill -9` after a checkpoint and within one, and a newest checkpoint cut short by it: adapter and losses are,
+    bit for bit, those of a run that was never interrupted, and the log holds every step once.
     """
-    words = settings(dataset, tmp_path / "killed", save_steps=2, save_total_limit=9, max_steps=24)
+    out = tmp_path / "killed"
+    words = settings(dataset, out, save_steps=2, save_total_limit=9, max_steps=12)
     command = [sys.executable, "-m", "ascii_maze", "train", TINY, *map(str, words)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        wait_for(tmp_path / "killed" / "checkpoint-4" / "trainer_state.json")
+        wait_for(out / moment)
         os.kill(process.pid, signal.SIGKILL)
-    newest = max(int(path.name.split("-")[1]) for path in (tmp_path / "killed").glob("checkpoint-*"))
-    assert newest < 24
-    assert not (tmp_path / "killed" / "metrics.json").exists()
-    weights = tmp_path / "killed" / f"checkpoint-{newest}" / "adapter_model.safetensors"
+    newest = max(int(path.name.split("-")[1]) for path in out.glob("checkpoint-*"))
+    assert newest < 12
+    assert not (out / "metrics.json").exists()
+    weights = out / f"checkpoint-{newest}" / "adapter_model.safetensors"
     if weights.exists():
         weights.write_bytes(weights.read_bytes()[:-100])
     train(TINY, words)
     printed = capsys.readouterr().out
     assert f"checkpoint-{newest} is skipped:" in printed
-    assert re.search(rf"resuming from .*checkpoint-[1-{newest}]", printed)
-    train(TINY, settings(dataset, tmp_path / "whole", max_steps=24))
-    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
-    tokens = [json.loads((tmp_path / name / "metrics.json").read_text())["tokens"] for name in ("killed", "whole")]
-    assert tokens[0] == tokens[1]
-    log = [json.loads(line) for line in (tmp_path / "killed" / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in log if "loss" in line] == list(range(1, 25))
-    assert not list((tmp_path / "killed").glob("checkpoint-*"))
+    assert 0 < int(re.search(r"resuming from .*checkpoint-(\d+)", printed)[1]) < newest
+    assert_same_run(out, uninterrupted)
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log if "loss" in line] == list(range(1, 13))
+    assert not list(out.glob("checkpoint-*"))
 
 
 @contextmanager
@@ -406,6 +413,8 @@ def test_a_model_of_too_few_positions_is_refused(dataset, train, tmp_path):
         # What PEFT, TRL and Transformers find only when the trainer is made.
         ({"lora_target_modules": "nope"}, 'the recipe.s adapter: target_modules "nope" fits no module of the base'),
         ({"eos_token": "nope"}, "sft.yaml cannot be trained: The specified `eos_token` .'nope'. is not found"),
+        ({"attn_implementation": "flash_attention_2"}, "cannot load the model of 'tiny': FlashAttention2 .*"),
+        ({"attn_implementation": "nope"}, "cannot load the model of 'tiny': .*nope"),
         ({"report_to": "nope"}, "sft.yaml cannot be trained: nope is not supported"),
     ],
 )

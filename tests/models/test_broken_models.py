@@ -1,0 +1,153 @@
+"""Models that are not whole: each is one line wherever a model is read, by itself or as the base of an adapter."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ascii_maze.errors import AsciiMazeError
+from ascii_maze.tiny import TINY
+
+from .test_sources import write_adapter
+
+FILE = "model.safetensors"
+UP = "model.layers.3.mlp.up_proj.weight"
+MISMATCH = "mismatch"
+
+
+def weights(edit):
+    """A change of the model's weights, a dict of tensors, in place."""
+
+    def change(folder):
+        from safetensors.torch import load_file, save_file
+
+        tensors = load_file(folder / FILE)
+        edit(tensors)
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / FILE, {"format": "pt"})
+
+    return change
+
+
+def without(part):
+    return weights(lambda tensors: [tensors.pop(key) for key in list(tensors) if part in key])
+
+
+def put(number, key=UP):
+    return weights(lambda tensors: tensors[key].view(-1)[:1].fill_(number))
+
+
+def rename(old, new):
+    def edit(tensors):
+        for key in list(tensors):
+            tensors[key.replace(old, new)] = tensors.pop(key)
+
+    return weights(edit)
+
+
+def torn(folder):
+    data = (folder / FILE).read_bytes()
+    (folder / FILE).write_bytes(data[: len(data) // 2])
+
+
+# What is wrong -> what breaks it, and what the line says.
+BROKEN = {
+    "a tensor missing": (without(UP), f"its file has no {UP}$"),
+    "a layer missing": (without("layers.7."), "its file has no model.layers.7.* and 8 more"),
+    "no tensors": (weights(lambda tensors: tensors.clear()), "its file has no "),
+    "keys of another model": (rename("layers.", "blocks."), "its file has no model.layers.0.* and 71 more"),
+    "a layer too many": (
+        weights(lambda tensors: tensors.update({UP.replace("3", "8"): tensors[UP].clone()})),
+        "its file has no place for model.layers.8.mlp.up_proj.weight",
+    ),
+    "NaN": (put(float("nan")), f"not all numbers of .*{UP} are finite"),
+    "infinity": (put(float("-inf")), f"not all numbers of .*{UP} are finite"),
+    "NaN in a norm": (put(float("nan"), "model.norm.weight"), "not all numbers of .*model.norm.weight are finite"),
+    "too few rows": (weights(lambda tensors: tensors.update({UP: tensors[UP][:5]})), MISMATCH),
+    "too many rows": (weights(lambda tensors: tensors.update({UP: tensors[UP].repeat(2, 1)})), MISMATCH),
+    "rows for columns": (weights(lambda tensors: tensors.update({UP: tensors[UP].T})), MISMATCH),
+    "torn": (torn, "cannot load the model"),
+    "git-lfs pointer": (
+        lambda folder: (folder / FILE).write_bytes(b"version https://git-lfs.github.com/spec/v1\n"),
+        "cannot load the model",
+    ),
+    "no weights": (lambda folder: (folder / FILE).unlink(), "cannot load the model"),
+}
+
+
+def load(model):
+    from ascii_maze import load_model
+
+    load_model(str(model))
+
+
+def start(model, **settings):
+    from trl import ModelConfig
+
+    from ascii_maze.models.loading import load_model_to_train
+
+    load_model_to_train(ModelConfig(model_name_or_path=str(model), dtype="float32", **settings), None, seed=0)
+
+
+def reward(model):
+    start(model, use_peft=True, lora_target_modules="all-linear", lora_task_type="SEQ_CLS", load_in_4bit=True)
+
+
+def start_in_8_bit(model):
+    start(model, use_peft=True, lora_target_modules="all-linear", load_in_8bit=True)
+
+
+def merge(model):
+    from ascii_maze.training import merge
+
+    adapter, held_out = write_adapter(model.parent / "adapter", base=str(model)), merge.HeldOut("dataset", "test", 1)
+    merge.merge_adapter(adapter, model.parent / "merged", held_out, 0.0, lambda *progress: None)
+
+
+def mri(model):
+    from ascii_maze.mri.models import find_adapters, load_models
+
+    adapter = write_adapter(model.parent / "adapter", base=str(model), recipe=None)
+    load_models(find_adapters(str(model), {"one": adapter}))
+
+
+READERS = {
+    "load_model": load,
+    "train": start,
+    "train on 8 bits": start_in_8_bit,
+    "train a reward model": reward,
+    "merge": merge,
+    "mri": mri,
+}
+
+
+@pytest.fixture(autouse=True)
+def no_mazes(monkeypatch):
+    monkeypatch.setattr("ascii_maze.training.merge.load_mazes", lambda *names: [])
+
+
+@pytest.fixture
+def copied(tmp_path):
+    code = shutil.ignore_patterns("*.py", "pretraining", "__pycache__")
+    return Path(shutil.copytree(TINY, tmp_path / "model", ignore=code))
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_model_is_one_line_wherever_it_is_read(copied, case, reader):
+    breaks, says = BROKEN[case]
+    breaks(copied)
+    with pytest.raises(AsciiMazeError, match=says) as refused:
+        READERS[reader](copied)
+    assert f"cannot load the model of '{copied}': " in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not (copied.parent / "merged").exists()
+
+
+def test_only_a_reward_model_does_without_the_head_that_writes(copied):
+    for reader in (load, start, start_in_8_bit, reward):
+        reader(copied)
+    without("lm_head.")(copied)
+    reward(copied)
+    for reader in (load, start):
+        with pytest.raises(AsciiMazeError, match=r"its file has no lm_head\.weight$"):
+            reader(copied)
