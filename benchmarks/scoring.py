@@ -8,14 +8,17 @@
 
 One process, 5x5 depth-first mazes as text, solutions and other answers as letters. `new mazes`: every answer is to a
 different maze, which has to be parsed and searched. `8 answers per maze`: as in sampling and in GRPO. Rounds
-alternate; medians. Then strict and lenient parsing of short answers, and one wrong answer to mazes of growing size, in
-CPU time, the minimum of all rounds.
+alternate; medians. Then, in CPU time, the minimum of all rounds: strict and lenient parsing of short answers, one
+wrong answer to mazes of growing size, and `ascii-maze show` of corridors of up to 300,000 characters.
 """
 
 import argparse
+import contextlib
+import io
 import platform
 import random
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -23,6 +26,7 @@ from types import SimpleNamespace
 import evaluate
 
 from ascii_maze import Maze, generate_mazes, metric_path, score_path
+from ascii_maze.evaluation.show import draw, find_drawings
 from ascii_maze.metrics.path_validity.bulk import score_paths
 from ascii_maze.metrics.path_validity.lenient import parse_lenient
 from ascii_maze.metrics.path_validity.scoring import parse_moves
@@ -141,8 +145,24 @@ def print_sizes(rounds: int) -> None:
         print(f"| {size}x{size} | {len(text):,} | {times['wrong'] / 1e3:.2f} | {times['wrong'] / len(text):.2f} |")
 
 
+def print_shown(rounds: int) -> None:
+    """Print the table of `ascii-maze show` of long corridors: read from a file, solved and drawn."""
+
+    def show(file: str) -> None:
+        for group in find_drawings(file, "train", 1):
+            draw(group)
+
+    print("\n| map | show, ms | us per character |\n|---|---|---|")
+    for length in (3_000, 30_000, 300_000):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file, contextlib.redirect_stdout(io.StringIO()):
+            file.write(f"S{' ' * (length - 2)}G")
+            file.flush()
+            micros = least({"show": lambda name=file.name: show(name)}, 1, rounds)["show"]
+        print(f"| 1x{length:,} | {micros / 1e3:.1f} | {micros / length:.1f} |")
+
+
 def main() -> None:
-    """Print three Markdown tables."""
+    """Print four Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=7)
@@ -178,6 +198,7 @@ def main() -> None:
                     print(f"| {kind}, {name} | {what} | {micros:.2f} | {1e6 / micros:,.0f} | {micros / first:.2f} |")
     print_readings(options.count, options.rounds)
     print_sizes(options.rounds)
+    print_shown(options.rounds)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
         UsageError: the name is neither a folder nor of the form of a Hub id, or the split repeats rows.
         AsciiMazeError: there is no such config or split, or it is empty or lacks a column.
     """
-    from datasets import load_dataset
     from datasets.exceptions import SplitsVerificationError
 
     what = f"cannot load split '{split}' of dataset '{dataset}'"
@@ -45,7 +44,7 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
         raise UsageError(f"{what}: that is not a folder; give one that `ascii-maze build` made")
     try:
         cache = cache_of(Path(place)) if reference.is_local else None
-        rows = load_dataset(place, config, split=split, revision=reference.revision, cache_dir=cache)
+        rows = load_parquet(place, config, split, reference.revision, cache)
     except SplitsVerificationError as error:
         instead = "build it again elsewhere" if reference.is_local else "name another revision of it"
         raise AsciiMazeError(f"{what}: config '{config}' is not as built: {changes(error)}; {instead}") from error
@@ -61,6 +60,28 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
         )
     check_apart({split: rows})
     return rows
+
+
+def load_parquet(place: str, config: str | None, split: str | None, revision: str | None, cache: str | None):
+    """`datasets.load_dataset` of Parquet files only: it would give any file to whichever of its parsers fits.
+
+    Args:
+        split: None for all splits, by name.
+        cache: folder; None for the library's own.
+
+    Raises:
+        ValueError: the files are of another format; they are not read.
+        Exception: as `load_dataset`.
+    """
+    from datasets import load_dataset_builder
+    from datasets.packaged_modules.cache.cache import Cache
+    from datasets.packaged_modules.parquet.parquet import Parquet
+
+    builder = load_dataset_builder(place, config, revision=revision, cache_dir=cache)
+    if not isinstance(builder, Parquet | Cache):  # `Cache` has a repository that was read before, without a network
+        raise ValueError("its files are not Parquet; no other format is read")
+    builder.download_and_prepare()
+    return builder.as_dataset(split=split)
 
 
 def changes(error: Exception) -> str:

@@ -195,7 +195,7 @@ def test_a_repository_and_its_revision_reach_the_hub_from_every_entrance(entranc
         asked.append((name, revision))
         raise OSError("not fetched")
 
-    monkeypatch.setattr("datasets.load_dataset", fetch)
+    monkeypatch.setattr("datasets.load_dataset_builder", fetch)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", fetch)
     monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fetch)
     with contextlib.suppress(AsciiMazeError):

@@ -11,7 +11,8 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow
@@ -84,6 +85,11 @@ def snapshot(folder: Path, but: Path) -> dict[str, str]:
     }
 
 
+def is_a_sentence(said: str) -> bool:
+    """Whether an error is one line, of more than the name of a type."""
+    return "\n" not in said and len(said.split()) > 1
+
+
 class Run:
     """Runs commands in this process, in a folder of which only `out` may change."""
 
@@ -94,10 +100,19 @@ class Run:
 
     def __call__(self, function, *arguments, **keywords) -> None:
         before = snapshot(self.root, self.out)
-        with contextlib.suppress(AsciiMazeError, MazeError):
-            function(*arguments, **keywords)
+        said = self.error_of(partial(function, *arguments, **keywords))
+        assert said is None or is_a_sentence(said)
         shutil.rmtree(self.out, ignore_errors=True)
         assert snapshot(self.root, self.out) == before
+
+    @staticmethod
+    def error_of(call: Callable[[], object]) -> str | None:
+        """What an error of this project says; None without one."""
+        try:
+            call()
+        except (AsciiMazeError, MazeError) as error:
+            return str(error)
+        return None
 
     def command(self, *words: str) -> None:
         """`ascii-maze WORDS`."""

@@ -16,6 +16,7 @@ from dataset_builder.config import load_config
 
 from ..configuration import parse_weights
 from ..errors import UsageError
+from ..models.packaged import HUB_ID, packaged_model
 from ..models.sources import find_named
 from ..recipe import Recipe, check_recipe, find_recipe, load_recipe, override_words
 from ..recipe.methods import METHODS
@@ -50,7 +51,7 @@ class Stage:
         modules: of this project that the command runs, for `source.source_digest`.
         keeps_names: whether the command refuses to resume under other names than it started with.
         minutes: its known duration.
-        note: the requirements that the recipe states.
+        note: the requirements that the recipe states for its own base.
     """
 
     name: str
@@ -282,7 +283,7 @@ def _train(
         follows=not launcher,
         keeps_names=True,  # they stand in the run's recipe.yaml
         minutes=study.minutes.get(name),
-        note=expectation(file),
+        note=expectation(file) if is_its_own(recipe, study.base) else "",
     )
 
 
@@ -339,6 +340,12 @@ def in_order(starts: dict[str, dict[str, str]]) -> list[str]:
         return list(TopologicalSorter({name: of.values() for name, of in starts.items()}).static_order())
     except CycleError as error:
         raise UsageError(f"the recipes start from each other: {' -> '.join(error.args[1])}") from error
+
+
+def is_its_own(recipe: Recipe, base: str) -> bool:
+    """Whether a base is the one that a recipe names, which the head of its file is about, or the file in its place."""
+    own = recipe.values.get("model_name_or_path")
+    return base == own or (own == HUB_ID and base == str(packaged_model()))
 
 
 def expectation(recipe: str) -> str:

@@ -1,7 +1,8 @@
 import datasets
 import pytest
 
-from ascii_maze.errors import UsageError
+from ascii_maze.errors import AsciiMazeError, UsageError
+from ascii_maze.evaluation.lm_eval_task.utils import load_mazes
 from dataset_builder.load import first_rows, limited_first, limited_places, load_split, load_splits
 
 
@@ -38,6 +39,37 @@ def test_without_strata_or_with_room_for_all_the_first_rows_are_taken():
     assert [list(limited_places(rows, limit)) for limit in (None, 6, 99)] == [list(range(6))] * 3
     bare = rows.remove_columns("solved_by")
     assert bare.select(limited_places(bare, 4)).to_list() == first_rows(bare, 4).to_list() == bare.to_list()[:4]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("test.jsonl", '{"maze": "S G"}\n'), ("test.csv", "maze\nS G\n"), ("test.txt", "S G\n"), ("test.xml", "<m/>")],
+)
+@pytest.mark.parametrize("head", ["", "---\nconfigs:\n- {config_name: prompts, data_files: 'prompts/*'}\n---\n"])
+def test_nothing_but_parquet_is_read(tmp_path, name, text, head):
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / name).write_text(text)
+    (tmp_path / "README.md").write_text(head)
+    with pytest.raises(AsciiMazeError, match="its files are not Parquet; no other format is read"):
+        load_split(str(tmp_path), "test", "prompts" if head else None)
+
+
+def test_a_script_beside_the_rows_is_not_run(tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "prompts").mkdir(parents=True)
+    datasets.Dataset.from_list([{"maze": "S G"}]).to_parquet(folder / "prompts" / "test.parquet")
+    assert load_split(str(folder), "test", None).to_list() == [{"maze": "S G"}]
+    (folder / "mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(AsciiMazeError, match=r"scripts are no longer supported, but found mine\.py"):
+        load_split(str(folder), "test", None)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_harness_reads_nothing_but_parquet_either(tmp_path):
+    (tmp_path / "test.jsonl").write_text('{"maze": "S G"}\n')
+    (tmp_path / "README.md").write_text("---\nconfigs:\n- {config_name: prompts, data_files: test.jsonl}\n---\n")
+    with pytest.raises(ValueError, match="its files are not Parquet"):
+        load_mazes(str(tmp_path))
 
 
 @pytest.mark.parametrize(

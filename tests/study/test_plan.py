@@ -1,12 +1,14 @@
 import dataclasses
 import itertools
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ascii_maze.errors import UsageError
+from ascii_maze.cli import main
+from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.models.packaged import HUB_ID, packaged_model
 from ascii_maze.packages import versions
 from ascii_maze.recipe import find_recipe, parse_overrides, shipped_recipes
@@ -149,6 +151,24 @@ def test_with_curves_of_the_first_seed_the_others_are_not_evaluated_while_they_t
 
 def test_what_a_recipe_takes_stands_in_its_head():
     assert expectation("recipes/tiny/sft.yaml").startswith("1.7 GB of memory")
+
+
+@pytest.mark.parametrize(
+    ("base", "recipe", "told"),
+    [
+        ("tiny", "recipes/tiny/sft.yaml", True),
+        (HUB_ID, "recipes/tiny/sft.yaml", False),
+        ("tiny", "recipes/sft.yaml", False),
+        (HUB_ID, "recipes/sft.yaml", True),
+        (str(packaged_model()), "recipes/sft.yaml", True),
+        (str(packaged_model()), "recipes/tiny/sft.yaml", False),
+    ],
+)
+def test_what_a_recipe_takes_is_told_of_its_own_base_alone(base, recipe, told, tmp_path):
+    study = Study("demo", base, {"sft": recipe}, ["test"])
+    (note,) = (stage.note for stage in plan(study, tmp_path) if stage.name == "train-sft")
+    assert note == (expectation(recipe) if told else "")
+    assert expectation(recipe)
 
 
 def keys(study: Study, out: Path, workers: int) -> dict[str, str]:
@@ -358,6 +378,33 @@ def test_any_launcher_runs_the_recipe_s_file_where_the_user_allows_it():
     words = plan(study, Path("out"), any_launcher=True)[1].words(set())
     assert words[:3] == ["my-cluster", "--queue", "long"]
     assert Path(words[3]).is_file()
+
+
+def test_the_commands_of_any_launcher_are_shown_whole_before_one_of_them_runs(tmp_path, monkeypatch, capsys):
+    launcher = "my-cluster --run 'rm -rf x'"
+    study = {"dataset": "demo", "base": "tiny", "recipes": {"sft": CHAIN["sft"], "dpo": CHAIN["dpo"]}}
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump({**study, "launcher": launcher, "splits": ["test"]}))
+    shown = []
+
+    def run_stages(stages, *others):
+        shown.extend([*capsys.readouterr(), *stages])
+        raise AsciiMazeError("nothing has run")
+
+    monkeypatch.setattr("ascii_maze.study.plan.check_recipes", lambda study: None)
+    monkeypatch.setattr("ascii_maze.study.runner.run_stages", run_stages)
+    out = tmp_path / "out\x1b[2J"
+    words = ["study", str(tmp_path / "my.yaml"), "--out", str(out), "--allow-launcher"]
+    monkeypatch.setattr("sys.argv", ["ascii-maze", *words])
+    with pytest.raises(SystemExit):
+        main()
+    printed, told, *stages = shown
+    trained = {stage.name: stage.words(set()) for stage in stages if stage.name.startswith("train-")}
+    assert printed == ""
+    assert told.splitlines() == [
+        f"{name} runs: {launcher} {shlex.join(words[3:])}".replace("\x1b", r"\x1b") for name, words in trained.items()
+    ]
+    for name in ("sft", "dpo"):
+        assert f"--output_dir '{out}/{name}'".replace("\x1b", r"\x1b") in told
 
 
 def test_the_config_that_accelerate_reads_unasked_is_among_what_a_training_reads(tmp_path, monkeypatch):

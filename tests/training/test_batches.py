@@ -1,5 +1,6 @@
 """The order of a run."""
 
+import dataclasses
 from functools import partial
 from types import SimpleNamespace
 
@@ -10,9 +11,11 @@ from scipy.stats import spearmanr
 from torch.utils.data import RandomSampler
 from transformers import TrainerControl
 from transformers.trainer_pt_utils import LengthGroupedSampler
+from trl import ModelConfig, ScriptArguments
 from trl.trainer.utils import RepeatSampler
 
-from ascii_maze.recipe import load_recipe
+from ascii_maze.recipe import LAUNCHER_KEY, RunArguments, load_recipe, shipped_recipes
+from ascii_maze.recipe.methods import METHODS
 from ascii_maze.training.batches import EpochSampler, SaveBetweenRollouts, StepSampler
 
 from .conftest import trainer_of
@@ -84,6 +87,52 @@ def test_a_run_does_not_walk_from_long_to_short(dataset, tmp_path, strategy, hol
     assert load_recipe("recipes/tiny/sft.yaml").values.get("train_sampling_strategy", "random") == "random"
     lengths = [float(batch["attention_mask"].sum()) for batch in trainer.get_train_dataloader()]
     assert holds(walk_of(lengths)) < 0.3
+
+
+# Settings that change an order, a schedule or a precision, and what a shipped recipe may have for them; None: nothing.
+# One that learns less for the sake of speed is added here without the value that does so.
+MAY = {
+    "train_sampling_strategy": {None, "random"},  # group_by_length reads from long to short
+    "dataloader_drop_last": {None},
+    "shuffle_dataset": {None},
+    "packing": {None},  # rows see each other
+    "padding_free": {None},
+    "max_length": {None, 1024},  # longer rows are cut off
+    "lr_scheduler_type": {"cosine", "constant_with_warmup"},
+    "max_steps": {None},
+    "num_iterations": {None},  # rollouts older than the model
+    "steps_per_generation": {None, 8},  # in recipes/smollm2/grpo.yaml, two steps; benchmarks/LLM.md
+    "generation_batch_size": {None},
+    "precompute_ref_log_probs": {None},
+    "optim": {None},
+    "dtype": {"auto", "float32"},  # float16 and bfloat16 only where autocast goes with them; see `precision_for`
+    "bf16": {None, False},
+    "fp16": {None},
+    "tf32": {None},
+    "bnb_4bit_quant_type": {"nf4"},
+    "attn_implementation": {None, "eager", "sdpa"},
+    "torch_compile": {None},
+    "use_liger_kernel": {None},
+    "use_vllm": {None},
+    "activation_checkpointing": {None, False},
+    "shared_prefix": {None, "auto"},  # only where it is exact
+}
+RECIPES = {
+    name: load_recipe(path) for name, path in shipped_recipes().items() if LAUNCHER_KEY in path.read_text("utf-8")
+}
+
+
+@pytest.mark.parametrize("key", MAY)
+def test_no_shipped_recipe_learns_less_for_the_sake_of_speed(key):
+    told = {name: recipe.values.get(key) for name, recipe in RECIPES.items()}
+    assert {name: value for name, value in told.items() if value not in MAY[key]} == {}
+
+
+def test_these_are_all_recipes_and_settings_of_theirs():
+    assert len(RECIPES) > 20
+    classes = [RunArguments, ScriptArguments, ModelConfig, *(method.config_class() for method in METHODS.values())]
+    known = {field.name for cls in classes for field in dataclasses.fields(cls)}
+    assert MAY.keys() <= known
 
 
 def walk_of(lengths):

@@ -6,7 +6,7 @@ from ascii_maze import score_path
 from ascii_maze.evaluation.schema import LENIENT_RATES, RATES
 from ascii_maze.metrics.path_validity.lenient import score_lenient
 from ascii_maze.models.chat import thought_of_prompts
-from dataset_builder.load import cache_of
+from dataset_builder.load import cache_of, load_parquet
 
 
 def load_mazes(dataset: str, pretrained: str | None = None, tokenizer: str | None = None, **_):
@@ -16,10 +16,8 @@ def load_mazes(dataset: str, pretrained: str | None = None, tokenizer: str | Non
         dataset: a folder that `ascii-maze build` made, or a Hub id.
         pretrained: and `tokenizer`, as the harness has them of `--model_args`.
     """
-    from datasets import load_dataset
-
     folder, opened = Path(dataset), opened_by(tokenizer or pretrained)
-    splits = load_dataset(dataset, "prompts", cache_dir=cache_of(folder) if folder.is_dir() else None)
+    splits = load_parquet(dataset, "prompts", None, None, cache_of(folder) if folder.is_dir() else None)
     for split, rows in splits.items():
         splits[split] = rows.add_column("opened", [opened] * len(rows))
     return splits
