@@ -1,7 +1,7 @@
 """METHODS.md and methods.json: every method and control on the embedded model, from the study for a paper.
 
     ascii-maze study recipes/tiny/paper.yaml --out outputs/paper --jobs 2     # hours; the same command resumes
-    python benchmarks/methods.py outputs/paper
+    python benchmarks/methods.py outputs/paper      # or of stored seeds, see benchmarks/seeds.py
 
 Also of a study that is not finished: the tables have what there is. methods.json is results.json without the
 exploratory contrasts.
@@ -35,7 +35,8 @@ def page(results: StudyResults) -> Iterator[str]:
     split = study["splits"][0]
     yield "# Every method on the embedded model"
     yield ""
-    yield "`ascii-maze study recipes/tiny/paper.yaml --out outputs/paper`, and `benchmarks/methods.py outputs/paper`:"
+    yield "`ascii-maze study recipes/tiny/paper.yaml --out outputs/paper`, and `benchmarks/methods.py outputs/paper`; the"
+    yield "answers and costs of its seeds are in `benchmarks/paper`, and `benchmarks/seeds.py` makes the same tables of them:"
     yield f"seeds {', '.join(map(str, study['seeds']))}; {machine}."
     stages = results["stages"]
     if unfinished := [stage for stage in stages if stage["state"] not in ("done", "kept")]:
