@@ -35,8 +35,8 @@ def page(results: StudyResults) -> Iterator[str]:
     split = study["splits"][0]
     yield "# Every method on the embedded model"
     yield ""
-    yield "`ascii-maze study recipes/tiny/paper.yaml --out outputs/paper`, and `benchmarks/methods.py outputs/paper`; the"
-    yield "answers and costs of its seeds are in `benchmarks/paper`, and `benchmarks/seeds.py` makes the same tables of them:"
+    yield "`ascii-maze study recipes/tiny/paper.yaml --out outputs/paper`, and `benchmarks/methods.py outputs/paper`."
+    yield "Its answers and costs are in `benchmarks/paper`; `benchmarks/seeds.py` makes the same tables of them:"
     yield f"seeds {', '.join(map(str, study['seeds']))}; {machine}."
     stages = results["stages"]
     if unfinished := [stage for stage in stages if stage["state"] not in ("done", "kept")]:
