@@ -4,6 +4,8 @@ transformers only warns of weights that are missing or left over, compares the s
 never looks at the numbers.
 """
 
+from typing import Any
+
 from ..errors import AsciiMazeError, reason
 from ..files import read_json
 from .adapter_config import ModelError, fetch
@@ -35,7 +37,7 @@ def check_whole(model, found: dict, name: str, new_head: bool = False) -> None:
 def misshapen(model) -> str | None:
     """The name of the first weight quantised by bitsandbytes that does not fit its layer, if there is one, and why."""
     for name, module in model.named_modules():
-        weight = getattr(module, "weight", None)
+        weight: Any = getattr(module, "weight", None)
         if not type(weight).__module__.startswith("bitsandbytes."):
             continue
         shape = tuple(weight.quant_state.shape if hasattr(weight, "quant_state") else weight.shape)
