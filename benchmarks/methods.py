@@ -19,6 +19,7 @@ from ascii_maze.evaluation.forgetting.tables import HEADER as LOST
 from ascii_maze.evaluation.forgetting.tables import WORDS as LOST_WORDS
 from ascii_maze.evaluation.forgetting.tables import cells as lost_cells
 from ascii_maze.files import write_text
+from ascii_maze.hub.local_paths import without_local_paths
 from ascii_maze.mazes.baselines import BASELINES
 from ascii_maze.study.report import CONTRASTS, HEADER, contrast_rows, per_cent, table_of
 from ascii_maze.study.schema import StudyResults, read_results
@@ -93,6 +94,7 @@ def main() -> None:
     write_page(arguments.page, "\n".join(page(results)))
     # The several hundred exploratory contrasts can be computed again from the study's answers.
     record = {**results, "contrasts": [one for one in results["contrasts"] if one["planned"]]}
+    record = without_local_paths(record, arguments.study)
     write_text(arguments.page.with_name("methods.json"), json.dumps(record, indent=1) + "\n")
     print(arguments.page)
 

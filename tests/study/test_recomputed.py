@@ -424,11 +424,13 @@ def test_the_page_in_portuguese_has_the_same_figures(studied):
 
 def test_the_page_of_the_benchmark_has_these_figures_and_keeps_what_was_written_by_hand(studied, tmp_path):
     """`benchmarks/methods.py`, which is run as a program."""
-    results, _, out = studied
-    page = tmp_path / "METHODS.md"
+    results, study, page = studied[0], tmp_path / "study", tmp_path / "METHODS.md"
+    stage = {"name": "build", "state": "kept", "command": f"ascii-maze build demo --out {study}/dataset"}
+    study.mkdir()
+    (study / "results.json").write_text(json.dumps({**results, "stages": [stage]}))
     page.write_text("# Of old\n\n## Interpretation\n\n- By hand.\n")
     program = Path(__file__).resolve().parents[2] / "benchmarks" / "methods.py"
-    subprocess.run([sys.executable, str(program), str(out), "--page", str(page)], check=True, timeout=120)
+    subprocess.run([sys.executable, str(program), str(study), "--page", str(page)], check=True, timeout=120)
     text = page.read_text()
     assert "Of old" not in text
     assert text.endswith("## Interpretation\n\n- By hand.\n")
@@ -440,6 +442,7 @@ def test_the_page_of_the_benchmark_has_these_figures_and_keeps_what_was_written_
     shown = re.findall(r"^\| (\w+ - \w+) \|", text, re.MULTILINE)
     assert shown == planned
     record = json.loads((tmp_path / "methods.json").read_text())
+    assert record["stages"][0]["command"] == "ascii-maze build demo --out study/dataset"
     assert record["models"] == results["models"]
     assert len(record["contrasts"]) == len(planned) < len(results["contrasts"])
 
