@@ -6,7 +6,7 @@ from typing import Any
 from ..environment.explorers import ALL_BASELINES
 from ..errors import printable
 from ..mazes.baselines import UPPER_BOUND
-from .schema import PairedTest, Results
+from .schema import OUTCOMES, PairedTest, Results
 
 LEVEL, POWER = 0.05, 0.8
 
@@ -23,14 +23,12 @@ def findings(results: Results) -> list[str]:
         shown = [_more(test, results) for test in tests if test["p_holm"] < LEVEL]
         others = [_not_shown(test, results) for test in tests if test["p_holm"] >= LEVEL]
         said.append(_rates(results, split))
+        compared = OUTCOMES[tests[0]["outcome"]] if tests else ""
         if shown:
-            verb = (
-                "reached the goal more often" if "stepwise" in results["settings"] else "walked more by a valid path"
-            )
-            said.append(f"{split}: {verb}, p < {LEVEL} after Holm's correction: {', '.join(shown)}.")
+            said.append(f"{split}: more {compared}, p < {LEVEL} after Holm's correction: {', '.join(shown)}.")
         if others:
             wanted = f"in brackets the difference that would have been shown {100 * POWER:.0f} % of the time"
-            said.append(f"{split}: no difference shown ({wanted}): {', '.join(others)}.")
+            said.append(f"{split}: no difference in {compared} shown ({wanted}): {', '.join(others)}.")
     return said
 
 
@@ -76,6 +74,11 @@ def _not_shown(test: PairedTest, results: Results) -> str:
 
 def _mazes(test: PairedTest, results: Results) -> int:
     return results["models"][test["a"]][test["split"]]["n"]
+
+
+def p_text(p: float | None) -> str:
+    """A p value in a sentence; nothing without one."""
+    return "" if p is None else "< 0.001" if p < 0.001 else f"= {p:.2g}"
 
 
 def smallest_difference(n: int, discordant: float, level: float) -> float | None:

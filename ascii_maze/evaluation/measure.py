@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .predictions import read_scores
-from .schema import Analysis, Rates, SizeRates, SplitRates
+from .schema import Analysis, Outcome, Rates, SizeRates, SplitRates
 from .statistics import (
     break_down,
     count_failures,
@@ -13,9 +13,9 @@ from .statistics import (
     paired_tests,
     summarise,
     summarise_thoughts,
-    verdicts,
+    voted,
 )
-from .step_statistics import arrivals, summarise_steps
+from .step_statistics import summarise_steps
 
 
 def measure(
@@ -28,13 +28,15 @@ def measure(
     """
     summaries: dict[str, dict[str, SplitRates]] = {name: {} for name in parts}
     analyses: dict[str, dict[str, Analysis]] = {name: {} for name in parts}
-    outcomes: dict[str, dict] = {name: {} for name in parts}
+    solved: dict[str, dict] = {name: {} for name in parts}
+    outcome: Outcome = "optimal"
     for name, of in parts.items():
         for split, files in of.items():
             rows = read_scores(files)
             summaries[name][split], analyses[name][split] = summarise_split(rows), analyse_split(rows)
-            outcomes[name][split] = arrivals(rows) if stepped(rows) else verdicts(rows)
-    return {"models": summaries, "analysis": analyses, "paired": paired_tests(models, splits, outcomes)}
+            outcome = "reaches_goal" if stepped(rows) else "optimal"  # an evaluation is of one kind
+            solved[name][split] = voted(rows, outcome)
+    return {"models": summaries, "analysis": analyses, "paired": paired_tests(models, splits, solved, outcome)}
 
 
 def summarise_split(rows) -> SplitRates:

@@ -13,6 +13,9 @@ from ..files import read_json, write_text
 # The share of answers for which each is true; see `PathScore`.
 Rate = Literal["valid", "optimal", "reaches_goal", "legal", "parsed"]
 RATES: tuple[Rate, ...] = get_args(Rate)
+# That by which models are compared: shortest paths, or arrivals of walks step by step.
+Outcome = Literal["optimal", "reaches_goal", "valid"]
+OUTCOMES: dict[Outcome, str] = {"optimal": "shortest paths", "reaches_goal": "arrivals", "valid": "valid paths"}
 # Two of these under the lenient reading, which also finds paths in longer texts; see the scorer's `lenient.py`.
 LenientRate = Literal["parsed_lenient", "valid_lenient"]
 LENIENT_RATES: tuple[LenientRate, ...] = get_args(LenientRate)
@@ -168,7 +171,7 @@ class Analysis(TypedDict):
 
 
 class Ratio(TypedDict):
-    """Validity of a model over that of another, with its 95 % interval; see `statistics.ratio` for when it is None."""
+    """A rate of a model over that of another, with its 95 % interval; see `statistics.ratio` for when it is None."""
 
     ratio: float | None
     ratio_ci: list[float] | None
@@ -177,14 +180,15 @@ class Ratio(TypedDict):
 class PairedTest(Ratio):
     """Exact McNemar test of two models on the same mazes of one split.
 
-    A maze is solved by a valid path; in walks step by step by arriving, moves against walls allowed.
-
     Attributes:
+        outcome: what solves a maze: a shortest path; or, in walks step by step, arriving, moves against walls allowed;
+            or, in results of an earlier version, a valid path.
         only_a: mazes that `a` solves and `b` does not.
         p_holm: corrected for all tests of the evaluation.
-        ratio: validity of `b` over that of `a`.
+        ratio: share of mazes that `b` solves over that of `a`.
     """
 
+    outcome: Outcome
     split: str
     a: str
     b: str
@@ -328,6 +332,9 @@ def read_results(path: Path) -> Results:
     """
     results = read_json(path)
     kinds = {"models": dict, "analysis": dict, "paired": list, "settings": dict}
-    if not all(isinstance(results.get(key), kind) for key, kind in kinds.items()):
+    known = all(isinstance(results.get(key), kind) for key, kind in kinds.items())
+    if not known or not all(isinstance(test, dict) for test in results["paired"]):
         raise UsageError(f"{path} is not from `ascii-maze evaluate`: expected {', '.join(kinds)} in it")
+    for test in results["paired"]:
+        test.setdefault("outcome", "reaches_goal" if "stepwise" in results["settings"] else "valid")
     return results  # type: ignore[return-value]

@@ -19,7 +19,9 @@ from .schema import (
     DecisionRate,
     DecisionRates,
     LengthCurve,
+    Outcome,
     PairedTest,
+    Rate,
     Rates,
     Ratio,
     ThoughtRates,
@@ -41,7 +43,7 @@ def summarise(rows) -> Rates:
     if rows["exact"].notna().any():
         summary["exact"] = float(rows["exact"].mean())
     if samples > 1:
-        majority = verdicts(rows).mean()
+        majority = voted(rows, "valid").mean()
         summary["samples"] = samples
         summary["pass_at"] = pass_at(rows["valid"].to_numpy(dtype=bool).reshape(-1, samples))
         summary["majority"], summary["majority_ci"] = float(majority), wilson(majority, count)
@@ -83,9 +85,9 @@ def pass_at(valid: np.ndarray) -> dict[str, float]:
     return {str(k): float(hypergeom.sf(0, samples, right, k).mean()) for k in sorted({*powers, samples})}
 
 
-def verdicts(rows) -> np.ndarray:
-    """Whether each maze is solved, bool (n,): by the answer, or by the majority vote of several."""
-    return rows.loc[rows["vote"], "valid"].to_numpy(dtype=bool)
+def voted(rows, rate: Rate) -> np.ndarray:
+    """Of each maze, bool (n,), whether this is true of the answer, or of the majority vote of several."""
+    return rows.loc[rows["vote"], rate].to_numpy(dtype=bool)
 
 
 def break_down(rows) -> Breakdown:
@@ -145,13 +147,15 @@ def count_failures(rows) -> dict[str, int]:
     return {kind: int(counts[kind]) for kind in FAILURES if counts.get(kind, 0)}
 
 
-def paired_tests(models: Sequence[str], splits: Sequence[str], outcomes: dict[str, dict]) -> list[PairedTest]:
-    """Exact McNemar tests between every two models on the same mazes, Holm-corrected over the table; see `verdicts`.
+def paired_tests(
+    models: Sequence[str], splits: Sequence[str], solved: dict[str, dict], outcome: Outcome
+) -> list[PairedTest]:
+    """Exact McNemar tests between every two models on the same mazes, Holm-corrected over the table.
 
     Each also has the ratio of the rates of `b` and `a`, with a 95 % interval; see `ratio`.
 
     Args:
-        outcomes: model -> split -> bool (n,), whether it solves each maze; same mazes and order for all models.
+        solved: model -> split -> bool (n,), the outcome on each maze; same mazes and order for all models.
     """
     from statsmodels.stats.contingency_tables import mcnemar
     from statsmodels.stats.multitest import multipletests
@@ -159,11 +163,12 @@ def paired_tests(models: Sequence[str], splits: Sequence[str], outcomes: dict[st
     tests: list[PairedTest] = []
     for split in splits:
         for one, two in itertools.combinations(models, 2):
-            first, second = outcomes[one][split], outcomes[two][split]
+            first, second = solved[one][split], solved[two][split]
             only_one, only_two = int(np.sum(first & ~second)), int(np.sum(second & ~first))
             p = float(mcnemar([[0, only_one], [only_two, 0]], exact=True).pvalue) if only_one + only_two else 1.0
             tests.append(
                 PairedTest(
+                    outcome=outcome,
                     split=split,
                     a=one,
                     b=two,

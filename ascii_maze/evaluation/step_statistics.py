@@ -29,8 +29,3 @@ def summarise_steps(rows) -> StepRates:
         "reward": float(rows["reward"].mean()),
         "ended": {end: float(ended[end]) for end in ENDS if ended.get(end, 0)},
     }
-
-
-def arrivals(rows) -> np.ndarray:
-    """Whether each maze is solved, bool (n,), moves against walls allowed: by the walk that has the vote."""
-    return rows.loc[rows["vote"], "reaches_goal"].to_numpy(dtype=bool)

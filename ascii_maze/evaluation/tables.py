@@ -3,8 +3,8 @@
 from ..mazes.failures import FAILURES
 from ..models.sources import loaded_in_words
 from ..templating import plain
-from .findings import findings
-from .schema import LengthCurve, PairedTest, Rate, Results
+from .findings import findings, p_text
+from .schema import OUTCOMES, LengthCurve, PairedTest, Rate, Results
 
 # The rates of `TABLE_HEADER`; the interval of the first comes second.
 SHOWN: tuple[Rate, ...] = ("valid", "optimal", "legal", "reaches_goal")
@@ -205,9 +205,9 @@ def render_markdown(results: Results) -> str:
         lines.append(f"- {plain(split)}: equal to the reference solution, move for move: {said}")
     for test in results["paired"]:
         lines.append(
-            f"- {plain(test['split'])}: {plain(test['a'])} alone solves {test['only_a']}, {plain(test['b'])} alone "
-            f"{test['only_b']} "
-            f"(exact McNemar, Holm-corrected p = {test['p_holm']:.2g}{_ratio_text(test)})"
+            f"- {plain(test['split'])}, {OUTCOMES[test['outcome']]}: {plain(test['a'])} alone {test['only_a']}, "
+            f"{plain(test['b'])} alone {test['only_b']} "
+            f"(exact McNemar, Holm-corrected p {p_text(test['p_holm'])}{_ratio_text(test)})"
         )
     if planning := planning_rows(results):
         lines += ["", "## Planning", "", *_markdown(PLANNING_HEADER, planning), "", PLANNING_EXPLAINED]

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from ..evaluation.findings import p_text
+from ..evaluation.schema import OUTCOMES
 from ..recipe.methods import METHODS
 from ..recipe.run_metrics import RunMetrics
 from ..references import find_reference, is_on_hub
@@ -77,6 +79,8 @@ def render_card(
         "table_header": TABLE_HEADER,
         "readings_header": READINGS_HEADER,
         "evidence": evidence,
+        "outcomes": OUTCOMES,
+        "p_text": p_text,
         "base_on_hub": is_on_hub(values["model_name_or_path"]),
         "rules": evidence.system_prompt or PLAIN.system_prompt,
         "dataset_on_hub": is_on_hub(values.get("dataset_name") or ""),

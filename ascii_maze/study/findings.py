@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..evaluation.crossed import POWER
+from ..evaluation.findings import p_text
 from ..templating.language import Say, english
 from .contrasts import is_within_margin
 from .pairs import CONTROL
@@ -191,8 +192,3 @@ def mean_tokens(costs: Sequence[Cost]) -> float:
 def points(rate: float, say: Say = english) -> str:
     """A difference of rates in words."""
     return say("{points:.1f} points").format(points=100 * rate)
-
-
-def p_text(p: float | None) -> str:
-    """A p value in a sentence."""
-    return "" if p is None else "< 0.001" if p < 0.001 else f"= {p:.2g}"

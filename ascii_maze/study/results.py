@@ -26,7 +26,7 @@ from .findings import findings, more_training, unequal_terms
 from .pairs import chain_of, planned_pairs, start_of
 from .plan import starts_of
 from .runner import Progress
-from .schema import Cost, Forgotten, MeanRates, RuleRate, SeedTest, SizeRate, StudyResults
+from .schema import Cost, Forgotten, MeanRates, RuleRate, SizeRate, StudyResults
 from .settings import Study
 from .tuning import Tuning, tuning_of
 
@@ -54,7 +54,6 @@ def gather(study: Study, progress: list[Progress], out: Path) -> StudyResults:
         "planned": len(pairs),
         "findings": findings(contrasts, len(pairs), study.margin, unequal),
         "unequal": unequal,
-        "paired": {name: paired_against(name, start_of(starts[name]), evaluations) for name in study.recipes},
         "training": training,
         "forgetting": forgotten(study, out, outdated),
         "mri": dict(read_mri(mri)) if (mri := out / "mri" / "mri.json").is_file() and mri not in outdated else {},
@@ -200,24 +199,6 @@ def interval(answers: list[np.ndarray]) -> list[float]:
         return wilson(float(values[0].mean()), values.shape[1])
     low, high = estimates([values], [("rate", "0")])[0].own.interval()
     return [max(0.0, low), min(1.0, high)]
-
-
-def paired_against(
-    name: str, start: str, evaluations: list[tuple[int, Results]]
-) -> dict[str, dict[str, list[SeedTest]]]:
-    """The paired tests of one model against the base and against the model it started from, by split and seed."""
-    found: dict[str, dict[str, list[SeedTest]]] = {}
-    for seed, results in evaluations:
-        for test in results["paired"]:
-            for other in dict.fromkeys(("base", start)):
-                if {test["a"], test["b"]} != {name, other} or name == other:
-                    continue
-                won, lost = test["only_a"], test["only_b"]
-                if test["b"] == name:
-                    won, lost = lost, won
-                row = SeedTest(seed=seed, won=won, lost=lost, p=test["p"], p_holm=test["p_holm"])
-                found.setdefault(other, {}).setdefault(test["split"], []).append(row)
-    return found
 
 
 def costs_of(

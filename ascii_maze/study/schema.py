@@ -110,16 +110,6 @@ class MeanRates(TypedDict):
     decisions: DecisionRates
 
 
-class SeedTest(TypedDict):
-    """Exact McNemar test of one seed: mazes that the model walks and the other does not, the other way round, p."""
-
-    seed: int
-    won: int
-    lost: int
-    p: float
-    p_holm: float
-
-
 class Cost(TypedDict):
     """The cost of a run; None where its metrics.json lacks a figure.
 
@@ -190,8 +180,8 @@ class StudyResults(TypedDict):
 
     `models` is by name and split; `contrasts` are the planned ones, then the exploratory; `planned` is the number of
     planned ones, computed or not; `findings` are their results in words, `unequal` those that compare runs trained on
-    unequal terms; `paired` is by name, the other model and split, a test for each seed; `training` by name;
-    `forgetting` by name, empty if it was not measured; `mri` is mri.json, empty without one.
+    unequal terms; `training` is by name; `forgetting` by name, empty if it was not measured; `mri` is mri.json, empty
+    without one.
     """
 
     models: dict[str, dict[str, MeanRates]]
@@ -199,7 +189,6 @@ class StudyResults(TypedDict):
     planned: int
     findings: list[str]
     unequal: list[str]
-    paired: dict[str, dict[str, dict[str, list[SeedTest]]]]
     training: dict[str, list[Cost]]
     forgetting: dict[str, Forgotten]
     mri: dict[str, Any]

@@ -12,7 +12,8 @@ def results_of(outcomes, rules=(), **settings):
         for name, solved in outcomes.items()
     }
     models = [name for name in outcomes if name not in rules]
-    tests = paired_tests(models, ["test"], {name: {"test": outcomes[name]} for name in models})
+    outcome = "reaches_goal" if "stepwise" in settings else "optimal"
+    tests = paired_tests(models, ["test"], {name: {"test": outcomes[name]} for name in models}, outcome)
     return {"models": cells, "paired": tests, "settings": settings}
 
 
@@ -33,6 +34,7 @@ def test_differences_are_claimed_where_their_test_shows_them_and_nowhere_else(ou
     assert p["base", "sft"] < 0.05 > p["base", "dpo"]
     assert p["sft", "dpo"] >= 0.05
     points = 100 * (outcomes["sft"].mean() - outcomes["base"].mean())
+    assert shown.startswith("test: more shortest paths, p < 0.05 after Holm's correction: ")
     assert f"sft than base by {points:.1f} points" in shown
     assert "dpo than base" in shown
     assert shown.count(" than ") == 2  # the third pair is not claimed
@@ -46,7 +48,7 @@ def test_a_single_model_has_rates_and_no_claim(outcomes):
 
 def test_steps_arrive_and_do_not_solve(outcomes):
     sentences = findings(results_of({name: outcomes[name] for name in ("base", "sft")}, stepwise={}))
-    assert any("reached the goal more often" in sentence for sentence in sentences)
+    assert any(sentence.startswith("test: more arrivals, p < 0.05 after Holm's") for sentence in sentences)
 
 
 def test_an_explorer_is_a_rule(outcomes):

@@ -220,12 +220,30 @@ def test_a_dataset_that_was_built_anew_is_read_anew(dataset, tmp_path):
     assert load_mazes(str(folder), "test", 1) == table.slice(len(table) - 1).to_pylist() != before
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"models": {}, "paired": {}, "settings": {}}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"models": {}, "paired": {}, "settings": {}}',
+        '{"models": {}, "analysis": {}, "paired": [1], "settings": {}}',
+    ],
+)
 def test_results_of_something_else_are_one_line(tmp_path, text):
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(UsageError, match=r"results.json") as caught:
         read_results(tmp_path / "results.json")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("settings", "outcome"), [({}, "valid"), ({"stepwise": {}}, "reaches_goal")])
+def test_tests_of_an_earlier_version_say_what_they_compared(tmp_path, settings, outcome):
+    test = {"split": "test", "a": "base", "b": "sft", "only_a": 0, "only_b": 9, "p": 0.004, "p_holm": 0.004}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"models": {}, "analysis": {}, "paired": [test], "settings": settings}))
+    assert read_results(path)["paired"] == [{**test, "outcome": outcome}]
 
 
 def test_readings_stand_by_split(dataset, tmp_path):

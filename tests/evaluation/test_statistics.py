@@ -14,7 +14,7 @@ from ascii_maze.evaluation.statistics import (
     pass_at,
     ratio,
     summarise,
-    verdicts,
+    voted,
 )
 
 
@@ -55,7 +55,7 @@ def test_wilson_interval_is_the_textbook_one():
 def test_paired_test_counts_only_mazes_where_the_models_differ():
     """Exact McNemar of 1 against 9: 2 * (C(10,0) + C(10,1)) / 2^10 = 0.0215."""
     outcomes = [(True, True)] * 5 + [(True, False)] + [(False, True)] * 9 + [(False, False)] * 3
-    (test,) = paired_tests(["a", "b"], ["test"], paired(outcomes, "ab"))
+    (test,) = paired_tests(["a", "b"], ["test"], paired(outcomes, "ab"), "optimal")
     assert (test["only_a"], test["only_b"]) == (1, 9)
     assert test["p"] == pytest.approx(22 / 1024)
     assert test["p_holm"] == test["p"]
@@ -63,7 +63,7 @@ def test_paired_test_counts_only_mazes_where_the_models_differ():
 
 def test_of_many_tests_the_least_p_is_multiplied_by_their_number():
     outcomes = [(True, False, False)] * 8 + [(True, True, False)] * 2
-    tests = paired_tests(["a", "b", "c"], ["test"], paired(outcomes, "abc"))
+    tests = paired_tests(["a", "b", "c"], ["test"], paired(outcomes, "abc"), "optimal")
     least = min(tests, key=lambda test: test["p"])
     assert (least["a"], least["b"]) == ("a", "c")
     assert least["p"] == pytest.approx(2 / 1024)
@@ -171,6 +171,6 @@ def test_several_samples_are_one_maze():
     assert (summary["n"], summary["samples"], summary["valid"], summary["majority"]) == (2, 4, 0.5, 0.5)
     assert summary["pass_at"] == pytest.approx({"1": 0.5, "2": (0.5 + 1) / 2, "4": 1.0})
     assert summary["valid_ci"] == summarise(table([row(True), row(False)]))["valid_ci"]
-    assert verdicts(rows).tolist() == [False, True]
+    assert voted(rows, "valid").tolist() == [False, True]
     single = summarise(table([row(True), row(False)]))
     assert not {"samples", "pass_at", "majority"} & single.keys()

@@ -13,9 +13,8 @@ from ascii_maze.models.packaged import HUB_ID, packaged_model
 from ascii_maze.packages import versions
 from ascii_maze.recipe import find_recipe, parse_overrides, shipped_recipes
 from ascii_maze.study.launchers import launch_words, usual_config
-from ascii_maze.study.pairs import start_of
 from ascii_maze.study.plan import Stage, expectation, plan
-from ascii_maze.study.results import gather, paired_against
+from ascii_maze.study.results import gather
 from ascii_maze.study.runner import key_of
 from ascii_maze.study.settings import Study, load_study, to_yaml
 
@@ -333,8 +332,6 @@ def test_a_study_may_say_where_a_run_starts_from(tmp_path):
         words = dpo.words(set())
         assert words[words.index("--adapter_name_or_path") + 1] == f"out/{start}"
         assert gather(study, [], tmp_path)["settings"]["study"]["starts_from"] == study.starts_from
-    tests = [{"split": "test", "a": "sft-hot", "b": "dpo", "only_a": 3, "only_b": 5, "p": 0.7, "p_holm": 1.0}]
-    assert "sft-hot" in paired_against("dpo", start_of({"adapter_name_or_path": "sft-hot"}), [(0, {"paired": tests})])
 
 
 def test_a_config_of_accelerate_is_found_wherever_the_package_is_and_its_content_counts(tmp_path, monkeypatch):

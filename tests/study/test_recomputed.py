@@ -277,31 +277,23 @@ def sign_test(won: int, lost: int) -> float:
     return min(1.0, 2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n)
 
 
-def corrected_of(rows, seed) -> dict:
-    """Holm's p values of all pairs of models on all splits, of one seed."""
-    found = {}
-    for split in SPLITS:
-        for one, two in itertools.combinations(("base", "sft", "dpo", "grpo"), 2):
-            d = column(rows, one, split, seed, "valid") - column(rows, two, split, seed, "valid")
-            found[split, frozenset((one, two))] = sign_test(int(np.sum(d > 0)), int(np.sum(d < 0)))
-    least, corrected = 0.0, {}
-    for place, key in enumerate(sorted(found, key=lambda key: found[key])):
-        corrected[key] = least = max(least, min(1.0, found[key] * (len(found) - place)))
-    return corrected
-
-
 def test_tests_of_each_seed(studied):
-    results, rows, _ = studied
-    corrected = {seed: corrected_of(rows, seed) for seed in STUDY.seeds}
-    for name in ("sft", "dpo", "grpo"):
-        for other, by_split in results["paired"][name].items():
-            for split, tests in by_split.items():
-                for test in tests:
-                    mine, theirs = (column(rows, model, split, test["seed"], "valid") for model in (name, other))
-                    won, lost = int(np.sum(mine > theirs)), int(np.sum(theirs > mine))
-                    assert (test["won"], test["lost"]) == (won, lost)
-                    assert test["p"] == pytest.approx(sign_test(won, lost))
-                    assert test["p_holm"] == pytest.approx(corrected[test["seed"]][split, frozenset((name, other))])
+    """McNemar's exact tests in the evaluations of the study, of all pairs of models, with Holm's correction."""
+    _, rows, out = studied
+    for seed in STUDY.seeds:
+        tests = json.loads((out / f"seed-{seed}" / "evaluation" / "results.json").read_text())["paired"]
+        pairs = [
+            (split, *pair) for split in SPLITS for pair in itertools.combinations(("base", "sft", "dpo", "grpo"), 2)
+        ]
+        assert [(test["split"], test["a"], test["b"]) for test in tests] == pairs
+        least = 0.0
+        for place, test in enumerate(sorted(tests, key=lambda test: test["p"])):
+            a, b = (column(rows, test[key], test["split"], seed, "optimal") for key in "ab")
+            only_a, only_b = int(np.sum(a > b)), int(np.sum(b > a))
+            assert (test["outcome"], test["only_a"], test["only_b"]) == ("optimal", only_a, only_b)
+            assert test["p"] == pytest.approx(sign_test(only_a, only_b))
+            least = max(least, min(1.0, test["p"] * (len(tests) - place)))
+            assert test["p_holm"] == pytest.approx(least)
 
 
 def test_costs_along_the_chain(studied):
@@ -459,7 +451,7 @@ def test_seeds_that_were_stored_give_the_same_study(studied, tmp_path):
     assert sorted(bytes_of) == ["seed-0.zip", "seed-1.zip"]
     assert bytes_of == {path.name: path.read_bytes() for path in stored.glob("*")}
     found = read_results(again)
-    for key in ("models", "contrasts", "findings", "paired", "training"):
+    for key in ("models", "contrasts", "findings", "training"):
         assert found[key] == results[key], key
     assert (again / "report.html").is_file()
     refused = subprocess.run([*program, "read", str(again), *where], capture_output=True, text=True, timeout=120)

@@ -14,7 +14,7 @@ from ascii_maze.recipe.methods import METHODS
 from ascii_maze.study.findings import ALIKE
 from ascii_maze.study.pairs import chain_of, default_pairs, planned_pairs, start_of
 from ascii_maze.study.plan import Stage, plan, starts_of
-from ascii_maze.study.results import interval, mazes_seen, paired_against
+from ascii_maze.study.results import interval, mazes_seen
 from ascii_maze.study.runner import Progress
 from ascii_maze.study.settings import load_study
 from ascii_maze.study.tuning import tuning_of
@@ -44,14 +44,6 @@ def test_mazes_that_a_run_has_seen():
     assert mazes_seen({**metrics, "method": "grpo"}, 9) == 100
     assert mazes_seen({**metrics, "samples": 5000}, 8) == 2000
     assert mazes_seen({"method": "sft", "samples": 900}, 8) is None
-
-
-def test_tests_are_turned_so_that_the_method_wins():
-    test = {"split": "test", "a": "sft", "b": "dpo", "only_a": 3, "only_b": 5, "p": 0.7, "p_holm": 1.0}
-    turned = {"split": "test", "a": "dpo", "b": "base", "only_a": 9, "only_b": 1, "p": 0.02, "p_holm": 0.04}
-    found = paired_against("dpo", "sft", [(0, {"paired": [test, turned]})])
-    assert [(row["won"], row["lost"]) for row in found["sft"]["test"]] == [(5, 3)]
-    assert [(row["won"], row["lost"]) for row in found["base"]["test"]] == [(9, 1)]
 
 
 def test_what_a_method_starts_from():

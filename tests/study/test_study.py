@@ -22,7 +22,6 @@ def test_what_can_be_had_is_had_and_what_failed_is_said(study_run):
     assert "there is no folder 'nowhere'" in next(s["note"] for s in results["stages"] if s["name"] == "train-dpo")
     assert list(results["models"])[:2] == ["base", "sft"]
     assert results["models"]["sft"]["test"]["n"] == 4
-    assert results["paired"]["sft"]["base"]["test"][0]["seed"] == 0
     assert [(one["a"], one["b"]) for one in results["contrasts"] if one["planned"]] == [("sft", "base")]
     assert results["training"]["sft"][0]["chain_tokens"] == results["training"]["sft"][0]["tokens"]
     assert results["training"]["sft"][0]["steps"] == 2
