@@ -2,12 +2,16 @@
 
 import json
 import shutil
+from functools import partial
 
 import pytest
 
 from ascii_maze.errors import AsciiMazeError, one_line
 
+from . import damage
+
 FILE, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+weights, without, rename = (partial(how, FILE) for how in (damage.edited, damage.without, damage.renamed))
 SLOW = r"(\w|\w\w|\w\w\w|\.)+" * 5 + "[0-9]{2}"  # matches no name, and takes hours to see it
 
 
@@ -30,38 +34,12 @@ def text(content, file=CONFIG):
     return change
 
 
-def weights(edit):
-    """A change of the adapter's weights, a dict of tensors, in place."""
-
-    def change(folder):
-        from safetensors.torch import load_file, save_file
-
-        tensors = load_file(folder / FILE)
-        edit(tensors)
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / FILE)
-
-    return change
-
-
 def first(tensors, part="lora_A"):
     return next(key for key in tensors if part in key)
 
 
 def put(number, part="lora_B"):
     return weights(lambda tensors: tensors[first(tensors, part)].view(-1)[:1].fill_(number))
-
-
-def rename(old, new):
-    def edit(tensors):
-        for key in list(tensors):
-            tensors[key.replace(old, new)] = tensors.pop(key)
-
-    return weights(edit)
-
-
-def torn(folder):
-    data = (folder / FILE).read_bytes()
-    (folder / FILE).write_bytes(data[: len(data) // 2])
 
 
 def own_vocabulary(folder):
@@ -79,7 +57,7 @@ BROKEN = {
     "keys of a deeper model": (rename("layers.5.", "layers.9."), "no place in the model for .*layers.9"),
     "a tensor missing": (weights(lambda t: t.pop(first(t))), "has no .*lora_A"),
     "a layer missing": (
-        weights(lambda t: [t.pop(key) for key in list(t) if "layers.5.mlp.up_proj" in key]),
+        without("layers.5.mlp.up_proj"),
         "has no .*layers.5.mlp.up_proj.* and 1 more",
     ),
     "no tensors": (weights(lambda t: t.clear()), "its weights are of rank 0"),
@@ -90,7 +68,7 @@ BROKEN = {
     "NaN": (put(float("nan")), "not all numbers of .*lora_B.* are finite"),
     "infinity": (put(float("inf"), "lora_A"), "not all numbers of .*lora_A.* are finite"),
     "another shape": (weights(lambda t: t.update({first(t): t[first(t)][:, :5]})), "size mismatch for "),
-    "torn": (torn, "cannot be read"),
+    "torn": (damage.torn(FILE), "cannot be read"),
     "empty file": (text(b"", FILE), "cannot be read"),
     "git-lfs pointer": (text(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", FILE), "lfs pull"),
     "no weights": (lambda folder: (folder / FILE).unlink(), "has no adapter_model.safetensors"),

@@ -1,6 +1,7 @@
 """Models that are not whole: each is one line wherever a model is read, by itself or as the base of an adapter."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,45 +9,17 @@ import pytest
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.tiny import TINY
 
+from . import damage
 from .test_sources import write_adapter
 
 FILE = "model.safetensors"
 UP = "model.layers.3.mlp.up_proj.weight"
 MISMATCH = "mismatch"
-
-
-def weights(edit):
-    """A change of the model's weights, a dict of tensors, in place."""
-
-    def change(folder):
-        from safetensors.torch import load_file, save_file
-
-        tensors = load_file(folder / FILE)
-        edit(tensors)
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / FILE, {"format": "pt"})
-
-    return change
-
-
-def without(part):
-    return weights(lambda tensors: [tensors.pop(key) for key in list(tensors) if part in key])
+weights, without, rename = (partial(how, FILE) for how in (damage.edited, damage.without, damage.renamed))
 
 
 def put(number, key=UP):
     return weights(lambda tensors: tensors[key].view(-1)[:1].fill_(number))
-
-
-def rename(old, new):
-    def edit(tensors):
-        for key in list(tensors):
-            tensors[key.replace(old, new)] = tensors.pop(key)
-
-    return weights(edit)
-
-
-def torn(folder):
-    data = (folder / FILE).read_bytes()
-    (folder / FILE).write_bytes(data[: len(data) // 2])
 
 
 # What is wrong -> what breaks it, and what the line says.
@@ -65,7 +38,7 @@ BROKEN = {
     "too few rows": (weights(lambda tensors: tensors.update({UP: tensors[UP][:5]})), MISMATCH),
     "too many rows": (weights(lambda tensors: tensors.update({UP: tensors[UP].repeat(2, 1)})), MISMATCH),
     "rows for columns": (weights(lambda tensors: tensors.update({UP: tensors[UP].T})), MISMATCH),
-    "torn": (torn, "cannot load the model"),
+    "torn": (damage.torn(FILE), "cannot load the model"),
     "git-lfs pointer": (
         lambda folder: (folder / FILE).write_bytes(b"version https://git-lfs.github.com/spec/v1\n"),
         "cannot load the model",
