@@ -82,10 +82,11 @@ class Stage:
 
     def words(self, finished: set[str]) -> list[str]:
         """The whole command line, without the `ascii-maze` before it where there is no launcher."""
-        words = self.planned(finished)
-        for placeholder, here in self.names.items():
-            words = [word.replace(placeholder, here) for word in words]
-        return words
+        # All at once, since the name of a folder may itself look like a placeholder.
+        return [
+            re.sub(r"\{\w+\}", lambda found: self.names.get(found[0], found[0]), word)
+            for word in self.planned(finished)
+        ]
 
     def shell(self, finished: set[str]) -> str:
         """The command as typed in a shell."""
