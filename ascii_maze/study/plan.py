@@ -102,11 +102,19 @@ def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False, 
         language: of the MRI's page, one of `LANGUAGES`.
 
     Raises:
-        UsageError: a recipe cannot be read, the start of a run is ambiguous, recipes need each other in
-            a circle, a contrast names a model that is not in the study, or the launcher is not one of
-            `launchers.LAUNCHERS`.
+        UsageError: a recipe cannot be read or trains on a split that is evaluated, the start of a run is ambiguous,
+            recipes need each other in a circle, a contrast names a model that is not in the study, or the launcher is
+            not one of `launchers.LAUNCHERS`.
     """
     recipes = {name: load_recipe(path) for name, path in study.recipes.items()}
+    for name, recipe in recipes.items() if "dataset_name" not in study.overrides else ():
+        trained_on = str({**recipe.values, **study.overrides}.get("dataset_train_split", "train"))
+        for split in study.splits:
+            if split in re.findall(r"\w+", trained_on):
+                raise UsageError(
+                    f"'{name}' is trained on split '{split}', which the study evaluates on; its figures would be "
+                    "meaningless: change 'splits', or the recipe's dataset_train_split"
+                )
     starts = starts_of(study, recipes)
     planned_pairs(study, recipes, starts)
     order = in_order(starts)

@@ -117,6 +117,9 @@ MAPPING = "expected a mapping"
         ({"recipes": {"seed-1": SFT}}, "a name 'seed-1', which the study uses"),
         ({"recipes": {"wall_follower": SFT}}, "a name 'wall_follower', which the study uses"),
         ({"recipes": {"sft": SFT, "SFT": SFT}}, "the names SFT and sft, which some disks take for one"),
+        # Recipes that learn the mazes that they are asked.
+        ({"overrides": {"dataset_train_split": "test"}}, "'sft' is trained on split 'test', which the study"),
+        ({"overrides": {"dataset_train_split": "train+test[:50%]"}}, "'sft' is trained on split 'test'"),
         # Recipes of which it is not clear what they start from.
         ({"recipes": {"sft": SFT, "hot": SFT, "dpo": DPO}},
          r"'dpo' starts from outputs/tiny/sft \(adapter_name_or_path\), which the recipes of hot and sft write to; "
