@@ -76,6 +76,7 @@ MAPPING = "expected a mapping"
         ({"overrides": {"a": [[1]]}}, "'overrides' is"),
         ({"minutes": {"build": "soon"}}, "'minutes' is {'build': 'soon'}; expected a mapping of stages to numbers"),
         ({"minutes": {"build": float("inf")}}, "'minutes' is"),
+        ({"minutes": {"build": 1e308, "sft": 1e308}}, "'minutes' is"),
         ({"minutes": 3}, "'minutes' is 3"),
         ({"launcher": 5}, "'launcher' is 5; expected a command"),
         ({"launcher": ""}, "'launcher' is ''"),
@@ -100,7 +101,8 @@ MAPPING = "expected a mapping"
         ({"overrides": {"budget": "soon"}}, "sft.yaml: budget is 'soon'; expected tokens=N"),
         ({"overrides": {"push_to_hub_token": "x"}}, "a token does not belong in a recipe"),
         # Names that become folders, and columns of tables.
-        ({"recipes": {"..": SFT}}, r"a name '\.\.'; expected letters, digits, - and _"),
+        ({"recipes": {"..": SFT}}, r"a name '\.\.'; expected letters, digits, - and _, at most"),
+        ({"recipes": {"s" * 300: SFT}}, "a name 'sss"),
         ({"recipes": {".": SFT}}, r"a name '\.'; expected"),
         ({"recipes": {"../up": SFT}}, "a name '../up'"),
         ({"recipes": {"a/b": SFT}}, "a name 'a/b'"),
