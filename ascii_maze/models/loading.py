@@ -1,6 +1,7 @@
 """Loads a model and its tokenizer, to generate or train: the base, quantised as in its recipe, and an adapter."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, reason
@@ -249,7 +250,7 @@ def load_base(model_args):
         model_args: TRL's ModelConfig; `lora_task_type` SEQ_CLS gives a model with a scalar head, the reward.
 
     Raises:
-        UsageError: the recipe names no model.
+        UsageError: the recipe names no model, or an adapter.
         ModelError: it cannot be loaded.
     """
     import torch
@@ -264,6 +265,11 @@ def load_base(model_args):
     scores = model_args.lora_task_type == "SEQ_CLS"
     model_class = AutoModelForSequenceClassification if scores else AutoModelForCausalLM
     place = loadable(model_args.model_name_or_path)
+    if Path(place, CONFIG).is_file():
+        raise UsageError(
+            f"cannot load the model of '{model_args.model_name_or_path}': it is an adapter; name the model that it "
+            "was trained on, or merge both (`ascii-maze merge`)"
+        )
     try:
         model, found = model_class.from_pretrained(
             place,

@@ -144,6 +144,13 @@ def test_a_broken_model_is_one_line_wherever_it_is_read(copied, case, reader):
     assert not (copied.parent / "merged").exists()
 
 
+@pytest.mark.parametrize("reader", [name for name in READERS if name != "load_model"])
+def test_an_adapter_is_no_base(tmp_path, reader):
+    adapter = Path(write_adapter(tmp_path / "model"))
+    with pytest.raises(AsciiMazeError, match=r"cannot load the model of .*: it is an adapter; name the model that"):
+        READERS[reader](adapter)
+
+
 @pytest.mark.parametrize("reader", [name for name in READERS if name != "train a reward model"])
 @pytest.mark.parametrize("end", ["</s>", "2", [[1, 2]], {}])
 def test_an_end_that_is_no_token_is_one_line(copied, end, reader):
