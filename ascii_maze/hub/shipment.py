@@ -126,6 +126,7 @@ def plan_push(
         raise UsageError(f"{next(option for option, value in said.items() if value)} is for adapters only")
     check_folder(kind, folder, repo)
     contents, left_out = choose_files(spec, folder)
+    check_weights(kind, folder, contents)
     wishes = Wishes(repo, base_model, dataset, license, tuple(results))
     try:
         contents = {**contents, **spec.prepare(folder, contents, wishes)}
@@ -210,6 +211,25 @@ def choose_files(spec: Kind, folder: Path) -> tuple[dict[str, Content], list[str
     tops = {name.split("/")[0] for name in left_out if "/" in name} - kept
     alone = {name for name in left_out if name.split("/")[0] not in tops}
     return chosen, sorted({f"{top}/" for top in tops} | alone)
+
+
+def check_weights(kind: str, folder: Path, contents: dict[str, Content]) -> None:
+    """Check that every safetensors file is whole, by its head alone, and that a model has one.
+
+    Raises:
+        UsageError: a file is torn, empty or of another format, or there is none.
+    """
+    from safetensors import safe_open
+
+    names = [name for name in contents if name.endswith(".safetensors")]
+    if kind == "model" and not names:
+        raise UsageError(f"{folder} is not a finished model, it lacks model.safetensors")
+    for name in names:
+        try:
+            with safe_open(folder / name, "np"):
+                pass
+        except Exception as error:  # safetensors' own error class derives from Exception
+            raise UsageError(f"{folder / name} is not whole: {reason(error)}; make or download it again") from error
 
 
 def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[str, Any]:

@@ -154,6 +154,21 @@ def test_what_is_not_finished_or_not_right_is_refused_in_one_line(built, spoil, 
     assert LONG not in str(caught.value)
 
 
+@pytest.mark.parametrize("data", [b"", b"half", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", None])
+def test_weights_that_are_not_whole_are_refused_in_one_line(adapter, data):
+    path = adapter / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] if data is None else data)
+    with pytest.raises(UsageError, match=r"adapter_model.safetensors is not whole: .*; make or download it again"):
+        plan_push("adapter", adapter, REPO, base_model="ORG/base")
+
+
+def test_a_model_without_weights_is_refused(tmp_path):
+    for name in ("config.json", "tokenizer_config.json", "README.md"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(UsageError, match=r"is not a finished model, it lacks model.safetensors"):
+        plan_push("model", tmp_path, REPO)
+
+
 @pytest.mark.parametrize(
     ("kind", "repo", "options", "message"),
     [
