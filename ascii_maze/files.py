@@ -178,8 +178,10 @@ def read_text(path: Path | None) -> str:
     Raises:
         OSError: it cannot be read.
         UnicodeError: it is not text.
-        UsageError: it has more than `MOST_TEXT` bytes, or is endless.
+        UsageError: it has more than `MOST_TEXT` bytes, or is endless; or stdin is closed.
     """
+    if path is None and sys.stdin is None:
+        raise UsageError("stdin is closed; name a file")
     with path.open("rb") if path else nullcontext(sys.stdin.buffer) as file:
         data = file.read(MOST_TEXT + 1)
     if len(data) > MOST_TEXT:

@@ -180,6 +180,22 @@ def test_show_draws_a_maze_from_stdin_with_its_solution():
     assert "optimal        True" in done.stdout
 
 
+@pytest.mark.parametrize("words", [["show", "-"], ["convert", "-", "--to", "blocks"]])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_output_that_the_terminal_cannot_show_is_one_line(words, encoding):
+    done = run(*words, stdin="#####\n#S G#\n#####\n", PYTHONIOENCODING=encoding)
+    assert done.returncode == 1
+    assert done.stderr.startswith(r"ascii-maze: the output has '\u2588', which is not in ")
+    assert done.stderr.endswith("set PYTHONIOENCODING=utf-8\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_stdin_is_one_line():
+    closed = f'exec "{sys.executable}" -m ascii_maze show - <&-'
+    done = subprocess.run(["sh", "-c", closed], capture_output=True, text=True, timeout=600)
+    assert (done.returncode, done.stderr) == (2, "ascii-maze: stdin is closed; name a file\n")
+
+
 def test_show_refuses_a_bad_maze_with_its_place():
     done = run("show", "-", stdin="S?G")
     assert done.returncode == 2
