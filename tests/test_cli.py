@@ -82,6 +82,9 @@ def test_nothing_imports_torch_before_a_model_is_needed(module):
         (["study", "nothing.yaml"], "no such study file"),
         (["show", "nothing.txt"], "cannot read nothing.txt"),
         (["show", "nothing.parquet"], "cannot read nothing.parquet"),
+        (["show", "ORG/mazes", "--answer", "R R"], "--answer is for a text with one maze, and ORG/mazes is not"),
+        (["show", "made.parquet", "--marks", "E=G"], "--marks is for a text with one maze"),
+        (["show", "--style", "dots"], "--style is for a text with one maze, and ascii-maze is not"),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(words, message, tmp_path):
