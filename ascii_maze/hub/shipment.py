@@ -248,13 +248,28 @@ def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[s
     for path in [path for path in contents if path.startswith(".eval_results/")]:
         for broken in broken_results(yaml.safe_load(read(contents[path]))):
             raise UsageError(f"{folder / path}: {broken}")
-    for config in card.get("configs", []):
-        for part in config.get("data_files", []):
-            patterns = [part["path"]] if isinstance(part["path"], str) else part["path"]
-            for pattern in patterns:
-                if not fnmatch.filter(contents, pattern):
-                    raise UsageError(f"{where}: config '{config['config_name']}' names {pattern}, which is not there")
+    try:
+        named = [
+            (config["config_name"], pattern)
+            for config in card.get("configs", [])
+            for pattern in _patterns(config.get("data_files", []))
+        ]
+    except (AttributeError, TypeError, LookupError) as error:
+        raise UsageError(
+            f"{where}: 'configs' in its metadata is not a list of config_name with data_files; see those of a dataset "
+            "that `ascii-maze build` made"
+        ) from error
+    for name, pattern in named:
+        if not fnmatch.filter(contents, pattern):
+            raise UsageError(f"{where}: config '{name}' names {pattern}, which is not there")
     return card
+
+
+def _patterns(files: Any) -> list[str]:
+    """The patterns of `data_files` in any form that the Hub takes: one, a list of them, or of splits with theirs."""
+    if isinstance(files, list):
+        return [pattern for part in files for pattern in _patterns(part)]
+    return [str(files)] if isinstance(files, str) else _patterns(files["path"])
 
 
 def refuse_secrets(folder: Path, contents: dict[str, Content]) -> None:
