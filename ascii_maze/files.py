@@ -93,12 +93,15 @@ def new_folder(out: Path) -> Iterator[Path]:
     The temporary folder of a killed process is removed by the next one for the same `out`.
 
     Raises:
+        UsageError: there is something of that name.
         AsciiMazeError: it cannot be made or written, or another process is making it.
     """
     stage = out.parent / f".{out.name}{UNFINISHED}"
     with output_folder(stage):
         try:
             _empty(stage)
+            if os.path.lexists(out):  # also a link to nothing
+                raise UsageError(f"{out} already exists; give another name")
             folder = stage / out.name
             folder.mkdir()
             yield folder
@@ -175,8 +178,10 @@ def read_text(path: Path | None) -> str:
     Raises:
         OSError: it cannot be read.
         UnicodeError: it is not text.
-        UsageError: it has more than `MOST_TEXT` bytes, or is endless.
+        UsageError: it has more than `MOST_TEXT` bytes, or is endless; or stdin is closed.
     """
+    if path is None and sys.stdin is None:
+        raise UsageError("stdin is closed; name a file")
     with path.open("rb") if path else nullcontext(sys.stdin.buffer) as file:
         data = file.read(MOST_TEXT + 1)
     if len(data) > MOST_TEXT:
@@ -242,7 +247,7 @@ def output_folder(folder: Path, wait: bool = False, shared: bool = False, kind: 
         # Links are not followed: they could lead to a file outside.
         descriptor = os.open(mark, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     except (FileExistsError, NotADirectoryError) as error:
-        raise UsageError(f"{folder} cannot be a folder: there is a file in its place") from error
+        raise UsageError(f"{folder} cannot be a folder: a file, or a link to nothing, is in its place") from error
     except OSError as error:
         raise AsciiMazeError(f"cannot write {mark}: {error.strerror}") from error
     with FileIO(descriptor, "r+b") as handle:

@@ -151,7 +151,7 @@ def _check_strata(values: dict[str, Any], where: str) -> None:
             raise UsageError(f"{where}: unknown stratum '{name}'; expected one of {', '.join(STRATIFIED)}")
         if not _is_whole(bins) or not 2 <= bins <= MOST_BINS:
             raise UsageError(f"{where}: 'strata' must be numbers of bins, 2 to {MOST_BINS}, not {bins}")
-    if "path_length" in given and "path_lengths" in values:
+    if "path_length" in given and set(values.get("path_lengths", ())) - {ANY_LENGTH}:
         raise UsageError(f"{where}: 'strata' and 'path_lengths' both select path lengths; leave one out")
 
 

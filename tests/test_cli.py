@@ -82,6 +82,9 @@ def test_nothing_imports_torch_before_a_model_is_needed(module):
         (["study", "nothing.yaml"], "no such study file"),
         (["show", "nothing.txt"], "cannot read nothing.txt"),
         (["show", "nothing.parquet"], "cannot read nothing.parquet"),
+        (["show", "ORG/mazes", "--answer", "R R"], "--answer is for a text with one maze, and ORG/mazes is not"),
+        (["show", "made.parquet", "--marks", "E=G"], "--marks is for a text with one maze"),
+        (["show", "--style", "dots"], "--style is for a text with one maze, and ascii-maze is not"),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(words, message, tmp_path):
@@ -178,6 +181,22 @@ def test_show_draws_a_maze_from_stdin_with_its_solution():
     assert done.returncode == 0
     assert "SS••GG" in done.stdout
     assert "optimal        True" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["show", "-"], ["convert", "-", "--to", "blocks"]])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_output_that_the_terminal_cannot_show_is_one_line(words, encoding):
+    done = run(*words, stdin="#####\n#S G#\n#####\n", PYTHONIOENCODING=encoding)
+    assert done.returncode == 1
+    assert done.stderr.startswith(r"ascii-maze: the output has '\u2588', which is not in ")
+    assert done.stderr.endswith("set PYTHONIOENCODING=utf-8\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_stdin_is_one_line():
+    closed = f'exec "{sys.executable}" -m ascii_maze show - <&-'
+    done = subprocess.run(["sh", "-c", closed], capture_output=True, text=True, timeout=600)
+    assert (done.returncode, done.stderr) == (2, "ascii-maze: stdin is closed; name a file\n")
 
 
 def test_show_refuses_a_bad_maze_with_its_place():

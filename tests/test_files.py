@@ -121,7 +121,7 @@ def test_a_new_file_replaces_none_of_other_content(tmp_path):
 def test_a_file_in_the_place_of_a_folder_is_one_line(tmp_path):
     (tmp_path / "out").write_text("")
     for path in (tmp_path / "out", tmp_path / "out" / "inner"):
-        with pytest.raises(UsageError, match="there is a file in its place"), output_folder(path):
+        with pytest.raises(UsageError, match="a file, or a link to nothing, is in its place"), output_folder(path):
             pass
 
 

@@ -13,6 +13,7 @@ from ascii_maze import Maze, PathScore, score_path
 from ascii_maze.errors import UsageError
 from ascii_maze.metrics.path_validity.maze import MazeError
 from ascii_maze.recipe import Recipe, load_recipe, load_resolved, shipped_recipes
+from dataset_builder.card import render_config
 from dataset_builder.config import CONFIGS, BuildConfig, load_config, quotas
 
 MAZE = "#####\n#S  #\n### #\n#G  #\n#####"
@@ -111,3 +112,5 @@ def test_any_text_is_a_dataset_config_or_is_refused_in_one_line(file, text):
     config = value_or_error(load_config, str(file))
     if not isinstance(config, UsageError):
         assert sum(quota.count for quota in quotas(config)) == sum(config.splits.values())
+        file.write_text(render_config(config), encoding="utf-8")
+        assert load_config(str(file)) == config

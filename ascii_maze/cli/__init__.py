@@ -80,8 +80,13 @@ def main() -> None:
         if end.code == Interrupted.exit_code:  # Typer exits without a message
             print("ascii-maze: interrupted", file=sys.stderr)
         raise
-    except (AsciiMazeError, MazeError, OSError) as error:
+    except (AsciiMazeError, MazeError, OSError, UnicodeEncodeError) as error:
         if debug:
             raise
+        if isinstance(error, UnicodeEncodeError):
+            sign = error.object[error.start]
+            error = AsciiMazeError(
+                f"the output has {sign!r}, which is not in {error.encoding}: set PYTHONIOENCODING=utf-8"
+            )
         complain("ascii-maze", error)
         sys.exit(2 if isinstance(error, MazeError) else getattr(error, "exit_code", 1))

@@ -22,6 +22,7 @@ from ..models.gguf import find_gguf
 SUFFIXES = (".jsonl", ".json", ".parquet")
 KEYS = ("id", "maze")
 NAMED = 3  # wrong ids in an error
+MOST_BLANK = 1_000  # characters before the list of a file of JSON
 HINT = 'a line like {"id": "...", "completion": "R R D D"} for each answer'
 
 
@@ -141,6 +142,7 @@ def _answered(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterato
         raise UsageError(f"{where}: expected 'id' or 'maze', and 'completion'; found {found}")
 
     def answered() -> Iterator[tuple[str, str, str | None]]:
+        has_text, unknown = False, ""
         for place, row in chain([(where, first)], rows):
             if not isinstance(row, Mapping):
                 raise UsageError(f"{place}: expected an object with '{key}' and 'completion'")
@@ -148,12 +150,27 @@ def _answered(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterato
                 raise UsageError(f"{place}: no '{missing[0]}'")
             if not isinstance(row[key], str):
                 raise UsageError(f"{place}: expected an object with a text as '{key}', found {str(row[key])[:40]}")
+            said = completion_text(row["completion"])
+            has_text |= said is not None
+            unknown = unknown or (f"{place}: found {str(row['completion'])[:40]}" if _is_unknown(row) else "")
             # A value that is not text is not a path; lone surrogates cannot be written to a file.
-            text = _with_thought(row.get("prompt"), completion_text(row["completion"]) or "")
+            text = _with_thought(row.get("prompt"), said or "")
             maze = row.get("maze")
             yield row[key], text.encode(errors="replace").decode(), maze if isinstance(maze, str) else None
+        if unknown and not has_text:
+            raise UsageError(f"{unknown}, and no text in any row; expected a text or messages as 'completion'")
 
     return key, answered()
+
+
+def _is_unknown(row: Mapping) -> bool:
+    """Whether a completion is of no known form: not null, NaN, a text, or messages, be they without a text."""
+    completion = row["completion"]
+    last = completion[-1] if isinstance(completion, list) and completion else completion
+    nothing = last is None or last == [] or last != last
+    return (
+        completion_text(completion) is None and not nothing and not (isinstance(last, Mapping) and "content" in last)
+    )
 
 
 def _with_thought(prompt: Any, completion: str) -> str:
@@ -164,10 +181,11 @@ def _with_thought(prompt: Any, completion: str) -> str:
 
 def _read(path: Path) -> Iterator[tuple[str, Any]]:
     """Each row of a file, and its position there."""
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return _read_parquet(path)
-    rows = _read_json(path) if suffix == ".json" else _read_lines(path)
+    with path.open(encoding=encoding_of(path)) as file:
+        is_list = file.read(MOST_BLANK).lstrip().startswith("[")
+    rows = _read_json(path) if is_list or path.suffix.lower() == ".json" else _read_lines(path)
     return ((where, with_completion(row)) for where, row in rows)
 
 

@@ -46,15 +46,20 @@ def find_drawings(
         style: of a text; see `from_text`.
 
     Raises:
+        UsageError: what is for a text alone is given for another source.
         AsciiMazeError: it cannot be read; a MazeError where a text is not a maze.
     """
     check_style(style, "--style", ["auto", *STYLES, *FOREIGN_STYLES])
     path, reference = Path(source), find_reference(source)
     is_dataset = reference is not None and (not reference.is_local or path.is_dir())
-    if source.lower().endswith(".parquet") and not (is_dataset and path.is_dir()):
-        return from_predictions(path, count)
-    if source == "-" or (not is_dataset and (reference is not None or path.suffix)):
+    is_parquet = source.lower().endswith(".parquet") and not (is_dataset and path.is_dir())
+    if not is_parquet and (source == "-" or (not is_dataset and (reference is not None or path.suffix))):
         return [from_text(source, answer, parse_marks(marks), style)]
+    given = {"--answer": answer is not None, "--marks": bool(marks), "--style": style != "auto"}
+    for option in (option for option, is_given in given.items() if is_given):
+        raise UsageError(f"{option} is for a text with one maze, and {source} is not; leave it out")
+    if is_parquet:
+        return from_predictions(path, count)
     return [from_dataset(source, split, count)]
 
 

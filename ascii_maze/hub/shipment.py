@@ -126,6 +126,7 @@ def plan_push(
         raise UsageError(f"{next(option for option, value in said.items() if value)} is for adapters only")
     check_folder(kind, folder, repo)
     contents, left_out = choose_files(spec, folder)
+    check_weights(kind, folder, contents)
     wishes = Wishes(repo, base_model, dataset, license, tuple(results))
     try:
         contents = {**contents, **spec.prepare(folder, contents, wishes)}
@@ -212,6 +213,25 @@ def choose_files(spec: Kind, folder: Path) -> tuple[dict[str, Content], list[str
     return chosen, sorted({f"{top}/" for top in tops} | alone)
 
 
+def check_weights(kind: str, folder: Path, contents: dict[str, Content]) -> None:
+    """Check that every safetensors file is whole, by its head alone, and that a model has one.
+
+    Raises:
+        UsageError: a file is torn, empty or of another format, or there is none.
+    """
+    from safetensors import safe_open
+
+    names = [name for name in contents if name.endswith(".safetensors")]
+    if kind == "model" and not names:
+        raise UsageError(f"{folder} is not a finished model, it lacks model.safetensors")
+    for name in names:
+        try:
+            with safe_open(folder / name, "np"):
+                pass
+        except Exception as error:  # safetensors' own error class derives from Exception
+            raise UsageError(f"{folder / name} is not whole: {reason(error)}; make or download it again") from error
+
+
 def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[str, Any]:
     """The metadata of README.md, parsed as the Hub does, checked against its rules together with `.eval_results`.
 
@@ -228,13 +248,28 @@ def check_card(spec: Kind, folder: Path, contents: dict[str, Content]) -> dict[s
     for path in [path for path in contents if path.startswith(".eval_results/")]:
         for broken in broken_results(yaml.safe_load(read(contents[path]))):
             raise UsageError(f"{folder / path}: {broken}")
-    for config in card.get("configs", []):
-        for part in config.get("data_files", []):
-            patterns = [part["path"]] if isinstance(part["path"], str) else part["path"]
-            for pattern in patterns:
-                if not fnmatch.filter(contents, pattern):
-                    raise UsageError(f"{where}: config '{config['config_name']}' names {pattern}, which is not there")
+    try:
+        named = [
+            (config["config_name"], pattern)
+            for config in card.get("configs", [])
+            for pattern in _patterns(config.get("data_files", []))
+        ]
+    except (AttributeError, TypeError, LookupError) as error:
+        raise UsageError(
+            f"{where}: 'configs' in its metadata is not a list of config_name with data_files; see those of a dataset "
+            "that `ascii-maze build` made"
+        ) from error
+    for name, pattern in named:
+        if not fnmatch.filter(contents, pattern):
+            raise UsageError(f"{where}: config '{name}' names {pattern}, which is not there")
     return card
+
+
+def _patterns(files: Any) -> list[str]:
+    """The patterns of `data_files` in any form that the Hub takes: one, a list of them, or of splits with theirs."""
+    if isinstance(files, list):
+        return [pattern for part in files for pattern in _patterns(part)]
+    return [str(files)] if isinstance(files, str) else _patterns(files["path"])
 
 
 def refuse_secrets(folder: Path, contents: dict[str, Content]) -> None:

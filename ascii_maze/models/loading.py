@@ -1,5 +1,7 @@
 """Loads a model and its tokenizer, to generate or train: the base, quantised as in its recipe, and an adapter."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, reason
@@ -248,7 +250,7 @@ def load_base(model_args):
         model_args: TRL's ModelConfig; `lora_task_type` SEQ_CLS gives a model with a scalar head, the reward.
 
     Raises:
-        UsageError: the recipe names no model.
+        UsageError: the recipe names no model, or an adapter.
         ModelError: it cannot be loaded.
     """
     import torch
@@ -263,6 +265,11 @@ def load_base(model_args):
     scores = model_args.lora_task_type == "SEQ_CLS"
     model_class = AutoModelForSequenceClassification if scores else AutoModelForCausalLM
     place = loadable(model_args.model_name_or_path)
+    if Path(place, CONFIG).is_file():
+        raise UsageError(
+            f"cannot load the model of '{model_args.model_name_or_path}': it is an adapter; name the model that it "
+            "was trained on, or merge both (`ascii-maze merge`)"
+        )
     try:
         model, found = model_class.from_pretrained(
             place,
@@ -291,12 +298,22 @@ def load_base(model_args):
 def generate_unmodified(model) -> None:
     """Let a model generate from its own distribution: of the generation settings that came with it, which may penalise
     repetitions (a path is nothing else) or turn the cache off, only the special tokens remain.
+
+    Raises:
+        ModelError: one of them is not the number of a token, nor a list of such.
     """
     from transformers import GenerationConfig
 
     if (config := getattr(model, "generation_config", None)) is not None:
         names = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
-        model.generation_config = GenerationConfig(**{name: getattr(config, name) for name in names})
+        special = {name: value for name in names if (value := getattr(config, name)) is not None}
+        for name, value in special.items():
+            if not all(isinstance(token, int) for token in (value if isinstance(value, list) else [value])):
+                raise ModelError(
+                    f"cannot load the model of '{model.config.name_or_path}': {name} of its generation_config.json is "
+                    f"{json.dumps(value)[:60]}; expected the number of a token"
+                )
+        model.generation_config = GenerationConfig(**special)
 
 
 def _cannot_load(what: str, name: str, error: Exception) -> ModelError:

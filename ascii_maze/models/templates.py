@@ -87,16 +87,18 @@ def set_chat_template(tokenizer, chat: Chat = AS_IT_IS) -> None:
         chat: the choice; None fields keep what is stored in the tokenizer.
 
     Raises:
-        UsageError: the tokenizer has no template and none is given, or the template cannot be used.
+        UsageError: the tokenizer has no template, or several without a default, and none is given; or the template
+            cannot be used.
     """
     noted = how_read(tokenizer)
     if chat.template is not None:
         tokenizer.chat_template = PLAIN_TEMPLATE if chat.template == "plain" else chat.template
         noted = Reading(template="plain" if chat.template == "plain" else "given")
-    if tokenizer.chat_template is None:
+    own = tokenizer.chat_template
+    if not isinstance(own.get("default") if isinstance(own, dict) else own, str):
         raise UsageError(
-            f"the tokenizer of '{tokenizer.name_or_path}' has no chat template; give --chat-template plain, or the "
-            "path of a Jinja file, or use an instruct model"
+            f"the tokenizer of '{tokenizer.name_or_path}' has no {'default ' * bool(own)}chat template; give "
+            "--chat-template plain, or the path of a Jinja file, or use an instruct model"
         )
     thinking = noted.thinking if chat.thinking is None else chat.thinking
     room = (chat.thinking_tokens or noted.thinking_tokens or THINKING_TOKENS) if thinking else 0

@@ -82,10 +82,11 @@ class Stage:
 
     def words(self, finished: set[str]) -> list[str]:
         """The whole command line, without the `ascii-maze` before it where there is no launcher."""
-        words = self.planned(finished)
-        for placeholder, here in self.names.items():
-            words = [word.replace(placeholder, here) for word in words]
-        return words
+        # All at once, since the name of a folder may itself look like a placeholder.
+        return [
+            re.sub(r"\{\w+\}", lambda found: self.names.get(found[0], found[0]), word)
+            for word in self.planned(finished)
+        ]
 
     def shell(self, finished: set[str]) -> str:
         """The command as typed in a shell."""
@@ -101,11 +102,19 @@ def plan(study: Study, out: Path, workers: int = 1, any_launcher: bool = False, 
         language: of the MRI's page, one of `LANGUAGES`.
 
     Raises:
-        UsageError: a recipe cannot be read, the start of a run is ambiguous, recipes need each other in
-            a circle, a contrast names a model that is not in the study, or the launcher is not one of
-            `launchers.LAUNCHERS`.
+        UsageError: a recipe cannot be read or trains on a split that is evaluated, the start of a run is ambiguous,
+            recipes need each other in a circle, a contrast names a model that is not in the study, or the launcher is
+            not one of `launchers.LAUNCHERS`.
     """
     recipes = {name: load_recipe(path) for name, path in study.recipes.items()}
+    for name, recipe in recipes.items() if "dataset_name" not in study.overrides else ():
+        trained_on = str({**recipe.values, **study.overrides}.get("dataset_train_split", "train"))
+        for split in study.splits:
+            if split in re.findall(r"\w+", trained_on):
+                raise UsageError(
+                    f"'{name}' is trained on split '{split}', which the study evaluates on; its figures would be "
+                    "meaningless: change 'splits', or the recipe's dataset_train_split"
+                )
     starts = starts_of(study, recipes)
     planned_pairs(study, recipes, starts)
     order = in_order(starts)

@@ -33,10 +33,11 @@ OF_THE_STUDY = {
     "model_name_or_path": "name 'base'",
     "push_to_hub": "a study publishes nothing; choose what `ascii-maze push` is to send",
 }
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 KEY = re.compile(r"[A-Za-z]\w*")
 LARGEST_SEED = 2**32 - 1  # NumPy's
 MOST_TRAININGS = 1_000  # each takes at least some minutes
+MOST_MINUTES = 10**9  # of a stage: 1,900 years
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def name_problems(names: list[str]):
     """Names of recipes become folders and columns of tables: plain, distinct, and not otherwise used."""
     for name in names:
         if not NAME.fullmatch(name):
-            yield f"'recipes' has a name {name!r}; expected letters, digits, - and _, a letter or digit first"
+            yield f"'recipes' has a name {shortened(name)}; expected letters, digits, - and _, at most 80"
         if name.casefold() in RESERVED or re.fullmatch(r"seed-\d+", name, flags=re.IGNORECASE):
             yield f"'recipes' has a name '{name}', which the study uses for something else; choose another"
         same = [other for other in names if other.casefold() == name.casefold()]
@@ -191,7 +192,7 @@ def _is_whole(least: int, most: float = math.inf) -> Callable[[Any], bool]:
 
 
 def _is_minutes(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_MINUTES
 
 
 def _is_setting(value: Any) -> bool:

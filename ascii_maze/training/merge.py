@@ -6,6 +6,7 @@ sum, is measured on mazes rather than assumed to be small.
 """
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -61,31 +62,32 @@ def merge_adapter(
         UsageError: the folder already exists, or the name is not an adapter's.
         AsciiMazeError: something cannot be loaded, or the merged model lost more than the margin; nothing is saved.
     """
-    if out.exists():
+    if os.path.lexists(out):  # also a link to nothing
         raise UsageError(f"{out} already exists; give another --out")
     rows = load_mazes(*held_out)
     source = find_model(adapter, base=base, chat=chat)
     model, tokenizer = load_source(source)
     if not hasattr(model, "peft_config"):
         raise UsageError(f"'{adapter}' is a full model; there is nothing to merge")
-    before = share_valid(model, tokenizer, rows, lambda done: on_progress("before", done, len(rows)))
-    merged = merge_weights(model)
-    merged.generation_config.eos_token_id = turn_ends(tokenizer, merged)
-    after = share_valid(merged, tokenizer, rows, lambda done: on_progress("after", done, len(rows)))
-    figures = {
-        "adapter": adapter,
-        "base": describe(source),
-        "before": before,
-        "after": after,
-        "mazes": len(rows),
-        "margin": margin,
-    }
-    if before - after > margin:
-        raise AsciiMazeError(
-            f"not saved: {100 * before:.1f} % of {len(rows)} mazes were walked before merging and {100 * after:.1f} % "
-            f"after, more than the margin of {100 * margin:.1f} points less; use the adapter as it is"
-        )
-    with new_folder(out) as folder:
+    with new_folder(out) as folder:  # before the work, which takes long
+        before = share_valid(model, tokenizer, rows, lambda done: on_progress("before", done, len(rows)))
+        merged = merge_weights(model)
+        merged.generation_config.eos_token_id = turn_ends(tokenizer, merged)
+        after = share_valid(merged, tokenizer, rows, lambda done: on_progress("after", done, len(rows)))
+        figures = {
+            "adapter": adapter,
+            "base": describe(source),
+            "before": before,
+            "after": after,
+            "mazes": len(rows),
+            "margin": margin,
+        }
+        if before - after > margin:
+            raise AsciiMazeError(
+                f"not saved: {100 * before:.1f} % of {len(rows)} mazes were walked before merging and "
+                f"{100 * after:.1f} % after, more than the margin of {100 * margin:.1f} points less; "
+                "use the adapter as it is"
+            )
         merged.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         write_text(folder / "merge.json", json.dumps(figures, indent=2))

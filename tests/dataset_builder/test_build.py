@@ -490,7 +490,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="there is a file in its place"):
+    with pytest.raises(UsageError, match="a file, or a link to nothing, is in its place"):
         build(CONFIG, tmp_path / "file" / "data")
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from ascii_maze.errors import UsageError
+from dataset_builder.card import render_config
 from dataset_builder.config import CONFIGS, Kind, load_config, quotas
 
 
@@ -78,6 +79,12 @@ def test_shipped_configs(name):
     for quota in quotas(config):
         by_split[quota.split] = by_split.get(quota.split, 0) + quota.count
     assert by_split == config.splits
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+def test_the_config_in_a_dataset_s_folder_is_the_config(tmp_path, name):
+    (tmp_path / "config.yaml").write_text(render_config(load_config(name)))
+    assert load_config(str(tmp_path / "config.yaml")) == load_config(name)
 
 
 def test_limit_caps_every_split():

@@ -185,6 +185,8 @@ FILES = {
     "a capital suffix": ("x.JSONL", LINES.encode()),
     "a list": ("x.json", json.dumps(ANSWERS, indent=2).encode()),
     "a list with a mark": ("x.JSON", b"\xef\xbb\xbf" + json.dumps(ANSWERS).encode()),
+    "a list in .jsonl": ("x.jsonl", json.dumps(ANSWERS).encode()),
+    "a long list in .jsonl": ("x.jsonl", ("\n" + json.dumps(ANSWERS, indent=2)).encode()),
     "lines in .json": ("x.json", LINES.encode()),
     "messages": (
         "x.jsonl",
@@ -232,7 +234,19 @@ UNREADABLE = {
     "an empty list": ("x.json", b"[]", "no predictions in it"),
     "a text": ("x.json", b'"R R"', "entry 0 .*expected 'id' or 'maze', and 'completion'; found nothing"),
     "no id in one": ("x.jsonl", b'{"id": "a", "completion": "R"}\n{"id": null, "completion": "R"}', "line 2: .*None"),
-    "deep": ("x.jsonl", b"[" * 100_000, "x.jsonl, line 1: not JSON"),
+    "deep": ("x.jsonl", b"[" * 100_000, "cannot read .*x.jsonl: "),
+    "half a list": ("x.jsonl", b'[{"id": "a", "completion": "R R"},', "x.jsonl, line 1: not JSON"),
+    "a completion of another kind": (
+        "x.jsonl",
+        b'{"id": "a", "completion": {"text": "R R"}}',
+        "line 1: found {'text': 'R R'}, and no text in any row; expected a text or messages as 'completion'",
+    ),
+    "a completion that is a number": (
+        "x.jsonl",
+        b'{"id": "a", "completion": 7}',
+        "line 1: found 7, and no text in any",
+    ),
+    "completions of one maze": ("x.jsonl", b'{"id": "a", "completion": ["R R", "R"]}', "line 1: found .* and no text"),
     "a number without end": ("x.jsonl", b'{"id": ' + b"7" * 5000 + b"}", "line 1: not JSON"),
 }
 
@@ -243,6 +257,14 @@ def test_answers_that_are_not_certain_are_one_line_with_a_hint(two, tmp_path, na
     with pytest.raises(UsageError, match=message) as caught:
         valid(tmp_path / name, two, tmp_path / "out")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "silence", ["null", "NaN", "[]", '{"role": "assistant", "content": null}', '[{"content": 0}]']
+)
+def test_no_answer_is_a_wrong_one(two, tmp_path, silence):
+    (tmp_path / "x.jsonl").write_text("".join(f'{{"id": "{key}", "completion": {silence}}}\n' for key in "ab"))
+    assert valid(tmp_path / "x.jsonl", two, tmp_path / "out") == 0
 
 
 @pytest.mark.parametrize("key", [None, 7, b"a"])

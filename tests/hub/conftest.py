@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+import safetensors.numpy
 
 from .real import NAMESPACE, RealHub, repositories
 from .server import HubServer
@@ -151,7 +153,7 @@ def adapter(tmp_path):
     folder = tmp_path / "sft"
     (folder / "checkpoint-4").mkdir(parents=True)
     (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "tiny", "r": 8}))
-    (folder / "adapter_model.safetensors").write_bytes(bytes(range(256)) * 8)
+    (folder / "adapter_model.safetensors").write_bytes(safetensors.numpy.save({"lora_A": np.arange(512.0)}))
     (folder / "metrics.json").write_text(json.dumps(METRICS))
     (folder / "recipe.yaml").write_text("method: sft\nmodel_name_or_path: tiny\n")
     (folder / "README.md").write_text(

@@ -143,6 +143,19 @@ def append(pattern, text):
         (spoil_card("license: apache-2.0\n", ""), "README.md: no license in its metadata"),
         (spoil_card("license:", "license: ["), "README.md: its metadata is not valid"),
         (spoil_card("mazes/train-", "maze/train-"), r"config 'mazes' names maze/train-\*.parquet, which is not there"),
+        (
+            spoil_card("configs:", "configs: 5\nothers:"),
+            "README.md: 'configs' in its metadata is not a list of config_name",
+        ),
+        (spoil_card("configs:", "configs: [mazes]\nothers:"), "'configs' in its metadata is not a list of"),
+        (
+            spoil_card("configs:", "configs: [{config_name: x, data_files: 5}]\nothers:"),
+            "'configs' in its metadata is",
+        ),
+        (
+            spoil_card("configs:", "configs: [{config_name: x, data_files: [{split: test, path: [a, b]}]}]\nothers:"),
+            "config 'x' names a, which is not there",
+        ),
         (append("README.md", f"\ntoken {SECRETS['API key']}"), r"README.md, line \d+: .* a credential .API key."),
     ],
 )
@@ -152,6 +165,27 @@ def test_what_is_not_finished_or_not_right_is_refused_in_one_line(built, spoil, 
         plan_push("dataset", built, REPO)
     assert "\n" not in str(caught.value)
     assert LONG not in str(caught.value)
+
+
+@pytest.mark.parametrize("files", ["mazes/*.parquet", "[mazes/*.parquet, sft/test-*.parquet]"])
+def test_a_card_may_name_its_files_as_the_hub_lets_it(built, files):
+    spoil_card("configs:", f"configs: [{{config_name: x, data_files: {files}}}]\nothers:")(built)
+    assert plan_push("dataset", built, REPO).card["configs"]
+
+
+@pytest.mark.parametrize("data", [b"", b"half", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", None])
+def test_weights_that_are_not_whole_are_refused_in_one_line(adapter, data):
+    path = adapter / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] if data is None else data)
+    with pytest.raises(UsageError, match=r"adapter_model.safetensors is not whole: .*; make or download it again"):
+        plan_push("adapter", adapter, REPO, base_model="ORG/base")
+
+
+def test_a_model_without_weights_is_refused(tmp_path):
+    for name in ("config.json", "tokenizer_config.json", "README.md"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(UsageError, match=r"is not a finished model, it lacks model.safetensors"):
+        plan_push("model", tmp_path, REPO)
 
 
 @pytest.mark.parametrize(

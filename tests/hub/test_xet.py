@@ -4,6 +4,9 @@ import hashlib
 import json
 import random
 
+import numpy as np
+import safetensors.numpy
+
 from .conftest import REPO
 
 FETCH = """
@@ -21,7 +24,8 @@ def test_what_goes_by_xet_comes_back(hub, run, tmp_path):
     (folder / "README.md").write_text("---\nlibrary_name: transformers\nlicense: mit\n---\n")
     (folder / "config.json").write_text("{}")
     (folder / "tokenizer_config.json").write_text("{}")
-    weights = random.Random(0).randbytes(300_000) + b"the same again and again" * 20_000
+    numbers = random.Random(0).randbytes(300_000) + b"the same again and again" * 20_000
+    weights = safetensors.numpy.save({"x": np.frombuffer(numbers, np.uint8)})
     (folder / "model.safetensors").write_bytes(weights)
     words = ("-m", "ascii_maze", "push", "model", folder, "--repo", REPO)
     done = run(*words, **XET)

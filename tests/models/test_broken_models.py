@@ -1,5 +1,6 @@
 """Models that are not whole: each is one line wherever a model is read, by itself or as the base of an adapter."""
 
+import json
 import shutil
 from functools import partial
 from pathlib import Path
@@ -114,6 +115,21 @@ def test_a_broken_model_is_one_line_wherever_it_is_read(copied, case, reader):
     assert f"cannot load the model of '{copied}': " in str(refused.value)
     assert "\n" not in str(refused.value)
     assert not (copied.parent / "merged").exists()
+
+
+@pytest.mark.parametrize("reader", [name for name in READERS if name != "load_model"])
+def test_an_adapter_is_no_base(tmp_path, reader):
+    adapter = Path(write_adapter(tmp_path / "model"))
+    with pytest.raises(AsciiMazeError, match=r"cannot load the model of .*: it is an adapter; name the model that"):
+        READERS[reader](adapter)
+
+
+@pytest.mark.parametrize("reader", [name for name in READERS if name != "train a reward model"])
+@pytest.mark.parametrize("end", ["</s>", "2", [[1, 2]], {}])
+def test_an_end_that_is_no_token_is_one_line(copied, end, reader):
+    (copied / "generation_config.json").write_text(json.dumps({"eos_token_id": end}))
+    with pytest.raises(AsciiMazeError, match=r"eos_token_id of its generation_config.json is .*; expected the number"):
+        READERS[reader](copied)
 
 
 def test_only_a_reward_model_does_without_the_head_that_writes(copied):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from ascii_maze.errors import AsciiMazeError
-from ascii_maze.models.chat import render_prompt, turn_ends
+from ascii_maze.models.chat import Chat, render_prompt, turn_ends
 from ascii_maze.models.loading import load_tokenizer
 from ascii_maze.tiny import TINY
 
@@ -46,6 +46,15 @@ def test_a_template_that_always_fails_is_one_line(tmp_path, template):
     with pytest.raises(AsciiMazeError, match="chat template") as caught:
         load_tokenizer(model_of(tmp_path / "model", template))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("templates", [[{"name": "tool_use", "template": GOOD}], 5, [], ""])
+def test_templates_of_which_none_is_the_default_are_one_line(tmp_path, templates):
+    model = model_of(tmp_path / "model", chat_template=templates)
+    (tmp_path / "model" / "chat_template.jinja").unlink()
+    with pytest.raises(AsciiMazeError, match=r"chat template.*; give --chat-template plain"):
+        load_tokenizer(model)
+    assert load_tokenizer(model, chat=Chat("plain")).chat_template
 
 
 @pytest.mark.parametrize("failing", [template for template in FAILING if template not in ("{% for %}",)])

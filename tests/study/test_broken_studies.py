@@ -76,6 +76,7 @@ MAPPING = "expected a mapping"
         ({"overrides": {"a": [[1]]}}, "'overrides' is"),
         ({"minutes": {"build": "soon"}}, "'minutes' is {'build': 'soon'}; expected a mapping of stages to numbers"),
         ({"minutes": {"build": float("inf")}}, "'minutes' is"),
+        ({"minutes": {"build": 1e308, "sft": 1e308}}, "'minutes' is"),
         ({"minutes": 3}, "'minutes' is 3"),
         ({"launcher": 5}, "'launcher' is 5; expected a command"),
         ({"launcher": ""}, "'launcher' is ''"),
@@ -100,7 +101,8 @@ MAPPING = "expected a mapping"
         ({"overrides": {"budget": "soon"}}, "sft.yaml: budget is 'soon'; expected tokens=N"),
         ({"overrides": {"push_to_hub_token": "x"}}, "a token does not belong in a recipe"),
         # Names that become folders, and columns of tables.
-        ({"recipes": {"..": SFT}}, r"a name '\.\.'; expected letters, digits, - and _"),
+        ({"recipes": {"..": SFT}}, r"a name '\.\.'; expected letters, digits, - and _, at most"),
+        ({"recipes": {"s" * 300: SFT}}, "a name 'sss"),
         ({"recipes": {".": SFT}}, r"a name '\.'; expected"),
         ({"recipes": {"../up": SFT}}, "a name '../up'"),
         ({"recipes": {"a/b": SFT}}, "a name 'a/b'"),
@@ -117,6 +119,9 @@ MAPPING = "expected a mapping"
         ({"recipes": {"seed-1": SFT}}, "a name 'seed-1', which the study uses"),
         ({"recipes": {"wall_follower": SFT}}, "a name 'wall_follower', which the study uses"),
         ({"recipes": {"sft": SFT, "SFT": SFT}}, "the names SFT and sft, which some disks take for one"),
+        # Recipes that learn the mazes that they are asked.
+        ({"overrides": {"dataset_train_split": "test"}}, "'sft' is trained on split 'test', which the study"),
+        ({"overrides": {"dataset_train_split": "train+test[:50%]"}}, "'sft' is trained on split 'test'"),
         # Recipes of which it is not clear what they start from.
         ({"recipes": {"sft": SFT, "hot": SFT, "dpo": DPO}},
          r"'dpo' starts from outputs/tiny/sft \(adapter_name_or_path\), which the recipes of hot and sft write to; "

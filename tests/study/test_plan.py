@@ -54,6 +54,14 @@ def test_the_mri_speaks_the_language_of_the_report_and_nothing_else_changes():
     assert other[-1].command == (*english[-1].command, "--language", "pt")
 
 
+@pytest.mark.parametrize("folder", ["{base}", "{out}", "a{recipe}b", "{config}{workers}", "{"])
+def test_a_folder_named_like_a_placeholder_is_that_folder(folder):
+    for stage in plan(Study("demo", "tiny", CHAIN, ["test"]), Path(folder)):
+        option = "--output_dir" if stage.name.startswith("train-") else "--out"
+        words = stage.words(set())
+        assert Path(words[words.index(option) + 1]).parent == Path(folder)
+
+
 def test_only_walkers_that_are_there_are_evaluated():
     study = Study("demo", "tiny", CHAIN, ["test", "test_larger"], limit=7)
     evaluate = next(stage for stage in plan(study, Path("out")) if stage.name == "evaluate")

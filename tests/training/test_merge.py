@@ -33,6 +33,15 @@ def test_a_merged_model_is_a_model_of_its_own_and_walks_as_before(sft_run, datas
         )
 
 
+@pytest.mark.parametrize("out", ["dangling", "dangling/merged", "file/merged", "new/.."])
+def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(sft_run, dataset, tmp_path, monkeypatch, out):
+    (tmp_path / "dangling").symlink_to("nothing")
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("ascii_maze.training.merge.share_valid", lambda *arguments: pytest.fail("measured"))
+    with pytest.raises(UsageError, match=r"already exists|cannot be a folder"):
+        merge_adapter(str(sft_run[0]), tmp_path / out, HeldOut(str(dataset), "validation", 8), 0.02, quiet)
+
+
 def test_merging_into_the_dequantised_base_leaves_the_answers_as_they_are(sft_run):
     """Where merging into the original weights would not: there the adapter meets a base it was not trained on."""
     model, _ = load_model(str(sft_run[0]))
