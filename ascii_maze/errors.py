@@ -30,9 +30,9 @@ ALONE = 30.0  # seconds after which a process that the launcher has not ended ha
 
 
 def reason(error: BaseException) -> str:
-    """The first line of a library's error message, or the error's type if it has none."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    return next(filter(None, lines), type(error).__name__)
+    """The first line of a library's error message, and the next if it announces one; without any, the error's type."""
+    first, *others = list(filter(None, (line.strip() for line in str(error).splitlines()))) or [type(error).__name__]
+    return f"{first} {others[0]}" if first.endswith(":") and others else first
 
 
 def one_line(error: BaseException) -> str:

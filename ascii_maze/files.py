@@ -62,6 +62,8 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)
+        with temporary.open("r+b") as file:  # else a power cut may leave an empty file under the final name
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise AsciiMazeError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,5 +1,6 @@
 """The values of a build's config file, checked one by one and against each other."""
 
+import math
 import re
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -124,6 +125,10 @@ def _check_together(values: dict[str, Any], where: str) -> None:
     seen = set(values["generators"]) & set(values.get("unseen_generators", {}))
     for name in trained | seen:
         raise UsageError(f"{where}: '{name}' is trained on, so it cannot be held out as larger or unseen")
+    most = max(math.prod(parse_size(size)) for size in values["sizes"])
+    for size in values.get("larger_sizes", ()):
+        if math.prod(parse_size(size)) <= most:
+            raise UsageError(f"{where}: 'larger_sizes' has {size}, which is no larger than all of 'sizes'")
 
 
 def _check_train_only(values: dict[str, Any], where: str) -> None:

@@ -28,7 +28,7 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
         UsageError: the name is neither a folder nor of the form of a Hub id, or the split repeats rows.
         AsciiMazeError: there is no such config or split, or it is empty or lacks a column.
     """
-    from datasets.exceptions import SplitsVerificationError
+    from datasets.exceptions import DatasetGenerationError, SplitsVerificationError
 
     what = f"cannot load split '{split}' of dataset '{dataset}'"
     out = f"--out {dataset or 'FOLDER'}`"
@@ -49,7 +49,8 @@ def load_split(dataset: str, split: str, config: str | None = "prompts", columns
         instead = "build it again elsewhere" if reference.is_local else "name another revision of it"
         raise AsciiMazeError(f"{what}: config '{config}' is not as built: {changes(error)}; {instead}") from error
     except Exception as error:  # on untrusted files the parsers may raise anything
-        raise AsciiMazeError(f"{what} ({reason(error)})" + f"; {build}" * reference.is_local) from error
+        cause = error.__cause__ if isinstance(error, DatasetGenerationError) else None
+        raise AsciiMazeError(f"{what} ({reason(cause or error)})" + f"; {build}" * reference.is_local) from error
     if not len(rows):
         raise AsciiMazeError(f"split '{split}' of dataset '{dataset}' is empty")
     missing = [column for column in columns if column not in rows.column_names]

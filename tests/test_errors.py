@@ -33,7 +33,13 @@ def test_what_the_system_refuses_is_the_file_and_the_reason(error, shown):
 
 @pytest.mark.parametrize(
     ("error", "said"),
-    [(ValueError("first\nsecond"), "first"), (ValueError("\n  \n late"), "late"), (KeyError(), "KeyError")],
+    [
+        (ValueError("first\nsecond"), "first"),
+        (ValueError("\n  \n late"), "late"),
+        (ValueError("one of:\n\n (1) a file,\n (2) a list"), "one of: (1) a file,"),
+        (ValueError("nothing:"), "nothing:"),
+        (KeyError(), "KeyError"),
+    ],
 )
 def test_a_library_s_reason_is_its_first_line_or_its_type(error, said):
     assert reason(error) == said

@@ -22,6 +22,7 @@ from ascii_maze.files import (
     set_aside,
     staged,
     write_new,
+    write_text,
 )
 
 HOLD = """
@@ -116,6 +117,20 @@ def test_a_new_file_replaces_none_of_other_content(tmp_path):
     with pytest.raises(UsageError, match="file already exists and holds something else"):
         write_new(tmp_path / "file", "prompts")
     assert (tmp_path / "file").read_text() == "answers"
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """A power cut may otherwise leave an empty file under it, which no resumed command can read."""
+    synced = []
+
+    def fsync(descriptor):
+        assert not (tmp_path / "out").exists()
+        synced.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(tmp_path / "out", "whole")
+    assert synced == [5]
+    assert (tmp_path / "out").read_text() == "whole"
 
 
 def test_a_file_in_the_place_of_a_folder_is_one_line(tmp_path):

@@ -52,7 +52,8 @@ LEAST = MappingProxyType(
     | dict.fromkeys(
         (
             *("seed", "learning_rate", "num_train_epochs", "logging_steps", "save_steps", "eval_steps"),
-            *("dataloader_num_workers", "neftune_noise_alpha"),
+            *("dataloader_num_workers", "neftune_noise_alpha", "weight_decay", "temperature"),
+            *("beta", "desirable_weight", "undesirable_weight"),  # below 0 a method would teach what it is to unteach
         ),
         0,
     )

@@ -47,6 +47,8 @@ def write_config(folder: Path, **changes) -> Path:
         ({"splits": {"train": 1, "test_larger": 1}}, "'test_larger' needs 'larger_sizes'"),
         ({"splits": {"train": 1, "test_unseen": 1}}, "'test_unseen' needs 'unseen_generators'"),
         ({"larger_sizes": ["4x4"]}, "'4x4' is trained on"),
+        ({"larger_sizes": ["5x5", "3x3"]}, "'larger_sizes' has 3x3, which is no larger than all of 'sizes'"),
+        ({"larger_sizes": ["2x8"]}, "'larger_sizes' has 2x8, which is no larger"),
         ({"unseen_generators": ["depth_first"]}, "'depth_first' is trained on"),
         ({"braid": [2]}, "braid '2' must be a share of dead ends, 0-1"),
         ({"braid": ["some"]}, "braid 'some' must be a share"),

@@ -134,6 +134,17 @@ def test_files_that_are_not_what_the_card_says_are_one_line(tmp_path, split, mes
     assert "SplitInfo" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("keep", "says"), [(slice(-50), "[Pp]arquet magic bytes"), (slice(0), "file size is 0 bytes|magic|[Ee]mpty")]
+)
+def test_a_torn_file_is_one_line_that_says_what_is_wrong_with_it(tmp_path, keep, says):
+    dataset = dataset_of(tmp_path / "data", [ROW])
+    (path,) = (tmp_path / "data").rglob("*.parquet")
+    path.write_bytes(path.read_bytes()[keep])
+    with pytest.raises(AsciiMazeError, match=rf"cannot load split 'test' .*\(.*({says})"):
+        evaluate({}, dataset, ["test"], tmp_path / "out")
+
+
 def check(folder, capsys, rows, message, shows):
     """`evaluate` with a file of answers, and `show`, of a dataset of these rows."""
     dataset, out = dataset_of(folder / "data", rows), folder / "out"
