@@ -37,8 +37,8 @@ def page(results: StudyResults) -> Iterator[str]:
     yield "# Every method on the embedded model"
     yield ""
     yield "`ascii-maze study recipes/tiny/paper.yaml --out outputs/paper`, and `benchmarks/methods.py outputs/paper`."
-    yield "Its report is [docs/paper.html](../docs/paper.html), to be opened in a browser. Its answers and costs are in"
-    yield "`benchmarks/paper`; `benchmarks/seeds.py` makes the same tables of them:"
+    yield "Its report is [docs/paper.html](../docs/paper.html), to be opened in a browser."
+    yield "Its answers and costs are in `benchmarks/paper`; `benchmarks/seeds.py` makes the same tables of them:"
     yield f"seeds {', '.join(map(str, study['seeds']))}; {machine}."
     stages = results["stages"]
     if unfinished := [stage for stage in stages if stage["state"] not in ("done", "kept")]:
