@@ -14,6 +14,7 @@ same command resumes an interrupted build and redoes only what is missing.
 
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import combinations
@@ -54,6 +55,7 @@ from .survey import check_crowded, survey
 from .workers import process_map
 
 LARGEST_CHUNK = 2**20
+WORKERS_PER_CORE = 16  # more only take memory, and minutes to start
 ROW_GROUP = 10_000
 # Columns with few values; a dictionary of any other would be larger than the column.
 DICTIONARY = (
@@ -69,7 +71,7 @@ def build(config: BuildConfig, out: Path, workers: int = 1, on_progress: OnProgr
     An existing dataset of the same config is kept if its files are unchanged; missing files are built again.
 
     Args:
-        workers: processes.
+        workers: processes, at most `WORKERS_PER_CORE` for each core.
         on_progress: called with the stage, the steps done and the total number of steps.
 
     Raises:
@@ -77,8 +79,9 @@ def build(config: BuildConfig, out: Path, workers: int = 1, on_progress: OnProgr
         AsciiMazeError: a kind has too few distinct mazes, another process writes to the folder, or it cannot be
             written.
     """
-    if workers < 1:
-        raise UsageError(f"--workers must be at least 1, not {workers}")
+    most = WORKERS_PER_CORE * (os.cpu_count() or 1)
+    if not 1 <= workers <= most:
+        raise UsageError(f"--workers must be 1 to {most}, {WORKERS_PER_CORE} for each core, not {workers}")
     record = complete_record(config, out)
     if record:
         return record

@@ -67,7 +67,8 @@ def test_nothing_imports_torch_before_a_model_is_needed(module):
     ("words", "message"),
     [
         (["build", "dmo"], "no dataset config 'dmo'"),
-        (["build", "demo", "--workers", "0"], "--workers must be at least 1"),
+        (["build", "demo", "--workers", "0"], "--workers must be 1 to "),
+        (["build", "demo", "--workers", "100000"], "for each core, not 100000"),
         (["build", "demo", "--limit", "0"], "--limit must be at least 1"),
         (["build", "demo", "--public"], "--public is for --push ORG/NAME"),
         (["build", "demo", "--samples", "4"], "--samples is for --preferences-from MODEL"),
