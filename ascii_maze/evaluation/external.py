@@ -152,7 +152,8 @@ def _answered(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterato
                 raise UsageError(f"{place}: expected an object with a text as '{key}', found {str(row[key])[:40]}")
             said = completion_text(row["completion"])
             has_text |= said is not None
-            unknown = unknown or (f"{place}: found {str(row['completion'])[:40]}" if _is_unknown(row) else "")
+            if said is None and not unknown and _is_unknown(row["completion"]):
+                unknown = f"{place}: found {str(row['completion'])[:40]}"
             # A value that is not text is not a path; lone surrogates cannot be written to a file.
             text = _with_thought(row.get("prompt"), said or "")
             maze = row.get("maze")
@@ -163,14 +164,11 @@ def _answered(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterato
     return key, answered()
 
 
-def _is_unknown(row: Mapping) -> bool:
-    """Whether a completion is of no known form: not null, NaN, a text, or messages, be they without a text."""
-    completion = row["completion"]
+def _is_unknown(completion: Any) -> bool:
+    """Whether a completion without a text is of no known form: not null, NaN, or messages."""
     last = completion[-1] if isinstance(completion, list) and completion else completion
     nothing = last is None or last == [] or last != last
-    return (
-        completion_text(completion) is None and not nothing and not (isinstance(last, Mapping) and "content" in last)
-    )
+    return not nothing and not (isinstance(last, Mapping) and "content" in last)
 
 
 def _with_thought(prompt: Any, completion: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from ..environment.explorers import ALL_BASELINES
 from ..errors import printable
 from ..mazes.baselines import UPPER_BOUND
-from .schema import OUTCOMES, PairedTest, Results
+from .schema import COMPARED, PairedTest, Results
 
 LEVEL, POWER = 0.05, 0.8
 
@@ -23,7 +23,7 @@ def findings(results: Results) -> list[str]:
         shown = [_more(test, results) for test in tests if test["p_holm"] < LEVEL]
         others = [_not_shown(test, results) for test in tests if test["p_holm"] >= LEVEL]
         said.append(_rates(results, split))
-        compared = OUTCOMES[tests[0]["outcome"]] if tests else ""
+        compared = COMPARED[tests[0]["outcome"]] if tests else ""
         if shown:
             said.append(f"{split}: more {compared}, p < {LEVEL} after Holm's correction: {', '.join(shown)}.")
         if others:

@@ -13,9 +13,9 @@ from ..files import read_json, write_text
 # The share of answers for which each is true; see `PathScore`.
 Rate = Literal["valid", "optimal", "reaches_goal", "legal", "parsed"]
 RATES: tuple[Rate, ...] = get_args(Rate)
-# That by which models are compared: shortest paths, or arrivals of walks step by step.
+# What paired tests compare: shortest paths, or arrivals of walks step by step; earlier versions compared valid paths.
 Outcome = Literal["optimal", "reaches_goal", "valid"]
-OUTCOMES: dict[Outcome, str] = {"optimal": "shortest paths", "reaches_goal": "arrivals", "valid": "valid paths"}
+COMPARED: dict[Outcome, str] = {"optimal": "shortest paths", "reaches_goal": "arrivals", "valid": "valid paths"}
 # Two of these under the lenient reading, which also finds paths in longer texts; see the scorer's `lenient.py`.
 LenientRate = Literal["parsed_lenient", "valid_lenient"]
 LENIENT_RATES: tuple[LenientRate, ...] = get_args(LenientRate)

@@ -4,7 +4,7 @@ from ..mazes.failures import FAILURES
 from ..models.sources import loaded_in_words
 from ..templating import plain
 from .findings import findings, p_text
-from .schema import OUTCOMES, LengthCurve, PairedTest, Rate, Results
+from .schema import COMPARED, LengthCurve, PairedTest, Rate, Results
 
 # The rates of `TABLE_HEADER`; the interval of the first comes second.
 SHOWN: tuple[Rate, ...] = ("valid", "optimal", "legal", "reaches_goal")
@@ -205,7 +205,7 @@ def render_markdown(results: Results) -> str:
         lines.append(f"- {plain(split)}: equal to the reference solution, move for move: {said}")
     for test in results["paired"]:
         lines.append(
-            f"- {plain(test['split'])}, {OUTCOMES[test['outcome']]}: {plain(test['a'])} alone {test['only_a']}, "
+            f"- {plain(test['split'])}, {COMPARED[test['outcome']]}: {plain(test['a'])} alone {test['only_a']}, "
             f"{plain(test['b'])} alone {test['only_b']} "
             f"(exact McNemar, Holm-corrected p {p_text(test['p_holm'])}{_ratio_text(test)})"
         )

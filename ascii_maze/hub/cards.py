@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ..evaluation.findings import p_text
-from ..evaluation.schema import OUTCOMES
+from ..evaluation.schema import COMPARED
 from ..recipe.methods import METHODS
 from ..recipe.run_metrics import RunMetrics
 from ..references import find_reference, is_on_hub
@@ -79,7 +79,7 @@ def render_card(
         "table_header": TABLE_HEADER,
         "readings_header": READINGS_HEADER,
         "evidence": evidence,
-        "outcomes": OUTCOMES,
+        "compared": COMPARED,
         "p_text": p_text,
         "base_on_hub": is_on_hub(values["model_name_or_path"]),
         "rules": evidence.system_prompt or PLAIN.system_prompt,

@@ -1,3 +1,4 @@
+import html
 import io
 import json
 from dataclasses import replace
@@ -19,6 +20,8 @@ from ascii_maze.study.runner import Progress
 from ascii_maze.study.settings import load_study
 from ascii_maze.study.tuning import tuning_of
 from ascii_maze.study.view import around, clock, line_of, plan_lines, table_of, time_left
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_an_interval_of_a_rate_is_of_seeds_and_mazes():
@@ -171,7 +174,7 @@ def test_every_method_of_a_study_that_ships_has_the_same_tokens_trials_and_selec
 
 
 def test_no_method_of_the_published_study_had_more_tokens_trials_or_choice_than_another():
-    record = json.loads((Path(__file__).parents[2] / "benchmarks" / "methods.json").read_text(encoding="utf-8"))
+    record = json.loads((ROOT / "benchmarks" / "methods.json").read_text(encoding="utf-8"))
     tokens: dict[int, dict[str, int]] = {}
     for name, runs in record["training"].items():
         for run in runs:
@@ -188,3 +191,11 @@ def test_no_method_of_the_published_study_had_more_tokens_trials_or_choice_than_
         assert all(60_000 <= of < ALIKE * 60_000 for of in first), first
         assert all(180_000 <= of < ALIKE * 180_000 for of in read.values()), read
     assert not [sentence for sentence in record["findings"] if "differ in" in sentence]
+
+
+@pytest.mark.parametrize("page", ["benchmarks/METHODS.md", "docs/paper.html"])
+def test_the_pages_of_the_published_study_have_its_findings(page):
+    record = json.loads((ROOT / "benchmarks" / "methods.json").read_text(encoding="utf-8"))
+    text = html.unescape((ROOT / page).read_text(encoding="utf-8"))
+    assert len(record["findings"]) > record["planned"]
+    assert [finding for finding in record["findings"] if finding not in text] == []
