@@ -30,6 +30,7 @@ import yaml
 from pages import write_page
 from small_llama import MARKS, Texts, answer, train
 
+from ascii_maze.files import replacing
 from ascii_maze.mazes.reasoning import REASONING
 from ascii_maze.metrics.path_validity.styles import STYLES
 
@@ -38,6 +39,7 @@ PAGE, RECORDS = ROOT / "benchmarks" / "REPRESENTATION.md", ROOT / "benchmarks" /
 TOKENIZERS = ("characters", "bpe")
 SEEDS = 3
 OUT = "datasets and tokenizers, the latter trained on what is asked for first; use another folder for other styles"
+FIRST = "hash"  # the style of the datasets whose completions are read
 TEST = 300  # mazes
 VOCABULARY = 512  # of the BPE
 MERGED_FROM = 500  # rows of each dataset, from which the BPE is trained
@@ -87,8 +89,22 @@ def read(folder: Path, split: str) -> list[dict[str, Any]]:
     ]
 
 
-def train_tokenizers(folders: Sequence[Path], out: Path) -> None:
-    """Both tokenizers, from the texts of all datasets: OUT/characters.json and OUT/bpe.json.
+def rows_of(style: str, reasoning: str, split: str, rows: int, out: Path) -> list[dict[str, Any]]:
+    """Rows of a style and a way of reasoning: the prompts of the first, the completions of the second.
+
+    A prompt does not depend on the reasoning, a completion not on the style, so that few datasets make all pairs.
+    """
+    prompts, completions = (
+        read(build(style, "none", rows, out), split),
+        read(build(FIRST, reasoning, rows, out), split),
+    )
+    if [row["id"] for row in prompts] != [row["id"] for row in completions]:
+        raise ValueError(f"{style}-none and {FIRST}-{reasoning} are of different mazes; use a new --out")
+    return [{**row, "completion": other["completion"]} for row, other in zip(prompts, completions)]
+
+
+def train_tokenizers(pairs: Sequence[tuple[str, str]], rows: int, out: Path) -> None:
+    """Both tokenizers, from the texts of all pairs of style and reasoning: OUT/characters.json and OUT/bpe.json.
 
     The BPE works on bytes and splits digits, as SmolLM2's does.
     """
@@ -96,10 +112,10 @@ def train_tokenizers(folders: Sequence[Path], out: Path) -> None:
 
     if all((out / f"{name}.json").exists() for name in TOKENIZERS):
         return
-    rows = [row for folder in folders for row in read(folder, "train")[:MERGED_FROM]]
-    texts = [row[key] for row in rows for key in ("prompt", "completion")]
+    of_pairs = [row for pair in pairs for row in rows_of(*pair, "train", rows, out)[:MERGED_FROM]]
+    merged = [row[key] for row in of_pairs for key in ("prompt", "completion")]
     characters = Tokenizer(
-        models.WordLevel({mark: place for place, mark in enumerate([*MARKS, *sorted(set("".join(texts)))])})
+        models.WordLevel({mark: place for place, mark in enumerate([*MARKS, *sorted(set("".join(merged)))])})
     )
     characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     characters.decoder = decoders.Fuse()
@@ -112,24 +128,32 @@ def train_tokenizers(folders: Sequence[Path], out: Path) -> None:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bpe.train_from_iterator(texts, trainer)
+    bpe.train_from_iterator(merged, trainer)
     for name, tokenizer in zip(TOKENIZERS, (characters, bpe)):
-        changed = [text for text in texts if tokenizer.decode(tokenizer.encode(text).ids) != text]
+        changed = [text for text in merged if tokenizer.decode(tokenizer.encode(text).ids) != text]
         if changed:
             raise ValueError(f"the {name} tokenizer does not give back {len(changed)} texts, first {changed[0]!r}")
         tokenizer.save(str(out / f"{name}.json"))
 
 
-def tokenise(tokenizer, rows: Sequence[dict[str, Any]]) -> Texts:
-    """Rows as token ids."""
-    prompts, completions = (
-        [
-            np.array(one.ids, np.int64)
-            for one in tokenizer.encode_batch([row[key] for row in rows], add_special_tokens=False)
-        ]
-        for key in ("prompt", "completion")
-    )
-    return Texts(prompts, completions)
+def tokens_of(tokenizer: str, style: str, reasoning: str, key: str, rows: int, out: Path) -> list[np.ndarray]:
+    """The training `prompt`s or `completion`s as token ids, stored for the next model that is trained on them."""
+    from tokenizers import Tokenizer
+
+    path = out / "tokens" / f"{tokenizer}-{style}-{reasoning}-{key}-{rows}.npz"
+    if not path.exists():
+        texts = [row[key] for row in read(build(style, reasoning, rows, out), "train")]
+        ids = encode(Tokenizer.from_file(str(out / f"{tokenizer}.json")), texts)
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, ids=np.concatenate(ids).astype(np.uint16), ends=np.cumsum([len(one) for one in ids]))
+    with np.load(path) as stored:
+        return np.split(stored["ids"].astype(np.int64), stored["ends"][:-1])
+
+
+def encode(tokenizer, texts: Sequence[str]) -> list[np.ndarray]:
+    """Texts as token ids, int64 (tokens,) each."""
+    return [np.array(one.ids, np.int64) for one in tokenizer.encode_batch(texts, add_special_tokens=False)]
 
 
 def rates(rows: Sequence[dict[str, Any]], completions: Sequence[str]) -> dict[str, float]:
@@ -156,29 +180,32 @@ def make(run: Run, rows: int, epochs: int, out: Path) -> dict[str, Any]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     began = time.monotonic()
     tokenizer = Tokenizer.from_file(str(out / f"{run.tokenizer}.json"))
-    folder = build(run.style, run.reasoning, rows, out)
-    texts = tokenise(tokenizer, read(folder, "train"))
-    model, loss, tokens = train(texts, epochs, tokenizer.get_vocab_size(), run.seed, device)
-    most = max(map(len, texts.completions)) + 1
-    test = read(folder, "test")
-    asked = tokenise(tokenizer, test).prompts
+    known = Texts(
+        tokens_of(run.tokenizer, run.style, "none", "prompt", rows, out),
+        tokens_of(run.tokenizer, FIRST, run.reasoning, "completion", rows, out),
+    )
+    model, loss, tokens = train(known, epochs, tokenizer.get_vocab_size(), run.seed, device)
+    most = max(map(len, known.completions)) + 1
+
+    def asked(style: str) -> dict[str, Any]:
+        test = rows_of(style, run.reasoning, "test", rows, out)
+        prompts = encode(tokenizer, [row["prompt"] for row in test])
+        found = rates(test, answer(model, tokenizer, prompts, most, device))
+        return {"prompt_tokens": round(mean(map(len, prompts)), 1), **found}
+
+    own = asked(run.style)
     record = {
         "rows": rows,
         "epochs": epochs,
         "tokens": tokens,
         "tokens_per_maze": round(tokens / (rows * epochs), 1),
-        "prompt_tokens": round(mean(map(len, asked)), 1),
+        "prompt_tokens": own.pop("prompt_tokens"),
         "loss": round(loss, 4),
-        **rates(test, answer(model, tokenizer, asked, most, device)),
+        **own,
     }
     if run.reasoning == "none":
-        record["elsewhere"] = {
-            style: rates(test, answer(model, tokenizer, tokenise(tokenizer, other).prompts, most, device))["right"]
-            for style in STYLES
-            if style != run.style
-            and (folder := out / f"{style}-none-{rows}").exists()
-            and (other := read(folder, "test"))
-        }
+        others = [style for style in STYLES if style != run.style and (out / f"{style}-none-{rows}").exists()]
+        record["elsewhere"] = {style: asked(style)["right"] for style in others}
     device_name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     return {**record, "seconds": round(time.monotonic() - began, 1), "device": device_name}
 
@@ -281,8 +308,9 @@ def main() -> None:
     runs = [Run(t, s, r, seed) for seed in range(options.seeds) for s, r in pairs for t in options.tokenizers]
     missing = [run for run in runs if run.key not in records]
     with ProcessPoolExecutor(options.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        folders = list(pool.map(build, *zip(*((s, r, options.rows, out) for s, r in pairs))))
-        train_tokenizers(folders, out)
+        needed = dict.fromkeys([(s, "none") for s in options.styles] + [(FIRST, r) for r in options.reasoning])
+        list(pool.map(build, *zip(*((s, r, options.rows, out) for s, r in needed))))
+        train_tokenizers(pairs, options.rows, out)
         waiting = {pool.submit(make, run, options.rows, options.epochs, out): run for run in missing}
         for done in as_completed(waiting):
             if done.cancelled():
