@@ -191,16 +191,25 @@ def read_text(path: Path | None) -> str:
     return io.TextIOWrapper(io.BytesIO(data), _encoding_by(data)).read()
 
 
+def read_value(path: Path) -> Any:
+    """What is in a JSON file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"cannot read {path}: {reason(error)}") from error
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
         UsageError: it cannot be read, or holds something else.
     """
-    try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"cannot read {path}: {reason(error)}") from error
+    values = read_value(path)
     if not isinstance(values, dict):
         raise UsageError(f"{path} does not hold a JSON object")
     return values

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.files import output_folder, replacing, sha256_of, write_text
+from ascii_maze.files import output_folder, read_value, replacing, sha256_of, write_text
 from ascii_maze.mazes.splits import layout_fingerprints
 from ascii_maze.metrics.path_validity.maze import Facts
 from ascii_maze.packages import versions
@@ -123,7 +123,7 @@ def plan(config: BuildConfig, out: Path, on_progress: OnProgress | None = None) 
     kinds = by_kind(config)
     path = staging_folder(config, out) / "plan.json"
     if path.is_file():
-        return dict(zip(kinds, json.loads(path.read_text())))
+        return dict(zip(kinds, read_value(path)))
     surveyed = []
     for asked in kinds.values():
         surveyed.append(survey(config, asked))
@@ -220,7 +220,7 @@ def finish(config: BuildConfig, out: Path) -> BuildRecord:
         path = _record_path(config, out, part)
         if not path.is_file():
             raise AsciiMazeError(f"{part.source}, part {part.number + 1} of {part.of}, has not been written: {path}")
-        records.append((part, json.loads(path.read_text())))
+        records.append((part, read_value(path)))
     staging = staging_folder(config, out)
     shared = shared_between_splits(config, staged_dataset(staging), records, _ids)
     if any(shared.values()):

@@ -144,7 +144,7 @@ def load_config(name: str, seed: int | None = None, limit: int | None = None) ->
     Raises:
         UsageError: no such file, an unknown key, split, generator or size, or a value of the wrong type.
     """
-    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else CONFIGS / f"{name}.yaml"
+    path = Path(name) if Path(name).suffix.lower() in (".yaml", ".yml") else CONFIGS / f"{name}.yaml"
     if not path.is_file():
         shipped = sorted(file.stem for file in CONFIGS.glob("*.yaml"))
         hint = did_you_mean(name, shipped)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ascii_maze.errors import AsciiMazeError, UsageError
-from ascii_maze.files import UNFINISHED, is_ours, output_folder, write_text
+from ascii_maze.files import UNFINISHED, is_ours, output_folder, read_value, write_text
 from ascii_maze.mazes.failures import failure_of
 from ascii_maze.metrics.path_validity.maze import Maze
 from ascii_maze.metrics.path_validity.scoring import PathScore, score_path
@@ -123,7 +123,7 @@ def _pairs(
             rows, chunk = source.slice(start, CHUNK).to_pylist(), decoding.for_part(f"{split}/{start}")
             found = _ask(rows, walker, chunk, functools.partial(asked, start))
             write_text(kept, json.dumps(found))
-        pairs += [Pair(start + place, *pair) for place, *pair in json.loads(kept.read_text(encoding="utf-8"))]
+        pairs += [Pair(start + place, *pair) for place, *pair in read_value(kept)]
     facts = source.take(pyarrow.array([pair.place for pair in pairs], pyarrow.int64()))
     messages = source.schema.field("prompt").type
     columns = {"prompt": facts["prompt"]}

@@ -221,18 +221,33 @@ def _read_lines(path: Path) -> Iterator[tuple[str, Any]]:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 try:
-                    yield f"{path}, line {number}", json.loads(line)
+                    yield f"{path}, line {number}", json.loads(line, object_pairs_hook=once_each)
                 except (ValueError, RecursionError) as error:
                     raise UsageError(f"{path}, line {number}: not JSON: {reason(error)}") from error
+
+
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of JSON that has these keys and values.
+
+    Raises:
+        ValueError: a key stands twice, of which the last would win in silence.
+    """
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return values
 
 
 def _read_json(path: Path) -> Iterator[tuple[str, Any]]:
     """A list of objects, or one object per line; the suffix of the file does not matter."""
     try:
-        rows = json.loads(path.read_text(encoding=encoding_of(path)))
+        rows = json.loads(path.read_text(encoding=encoding_of(path)), object_pairs_hook=once_each)
     except json.JSONDecodeError:
         yield from _read_lines(path)
         return
+    except ValueError as error:
+        raise UsageError(f"{path}: not JSON: {reason(error)}") from error
     if not isinstance(rows, list):
         rows = [rows]
     for number, row in enumerate(rows):

@@ -180,7 +180,8 @@ def check_folder(kind: str, folder: Path, repo: str) -> None:
     missing = _missing(spec, folder, repo)
     if missing:
         others = [name for name, other in KINDS.items() if other.needs and not _missing(other, folder, repo)]
-        hint = f"it looks like a {others[0]}: push {others[0]}" if others else f"`{spec.made_by}` makes one"
+        article = "an" if others and others[0][0] in "aeiou" else "a"
+        hint = f"it looks like {article} {others[0]}: push {others[0]}" if others else f"`{spec.made_by}` makes one"
         raise UsageError(f"{folder} is not a finished {kind}, it lacks {', '.join(missing)}; {hint}")
 
 

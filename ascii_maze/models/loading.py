@@ -1,7 +1,6 @@
 """Loads a model and its tokenizer, to generate or train: the base, quantised as in its recipe, and an adapter."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, reason
@@ -14,7 +13,7 @@ from .folding import fold_for_generation
 from .quantisation import keep_trainable_on_cpu
 from .sources import Source, check_base_unchanged, find_model, find_named, is_same_model, loadable, settle_name
 from .templates import set_chat_template
-from .whole import check_numbers, check_whole
+from .whole import check_numbers, check_stored, check_whole
 
 # Recipe key -> key of LoRA's configuration, of what an adapter keeps when it is trained further.
 SHAPE = {"lora_r": "r", "lora_alpha": "lora_alpha", "use_dora": "use_dora", "use_rslora": "use_rslora"}
@@ -265,11 +264,12 @@ def load_base(model_args):
     scores = model_args.lora_task_type == "SEQ_CLS"
     model_class = AutoModelForSequenceClassification if scores else AutoModelForCausalLM
     place = loadable(model_args.model_name_or_path)
-    if Path(place, CONFIG).is_file():
+    if fetch(place, model_args.model_revision, CONFIG):  # transformers would load the adapter and its base
         raise UsageError(
             f"cannot load the model of '{model_args.model_name_or_path}': it is an adapter; name the model that it "
             "was trained on, or merge both (`ascii-maze merge`)"
         )
+    check_stored(place, model_args.model_revision, model_args.model_name_or_path)
     try:
         model, found = model_class.from_pretrained(
             place,

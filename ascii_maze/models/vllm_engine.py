@@ -21,13 +21,14 @@ def load_vllm(source) -> tuple:
     from .chat import read_answers, render_prompt, turn_ends
     from .loading import load_tokenizer_of
     from .sources import loadable
-    from .whole import check_numbers
+    from .whole import check_numbers, check_stored
 
     args, adapter, lora = source.model_args, source.adapter, None
     if adapter is not None:
         folder, _ = read_weights(source.name, source.revision)
         lora = LoRARequest("adapter", 1, str(folder))
     base = loadable(args.model_name_or_path)
+    check_stored(base, args.model_revision, args.model_name_or_path)
     check_numbers(base, args.model_revision, args.model_name_or_path)
     engine = LLM(
         model=base,

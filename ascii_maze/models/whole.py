@@ -1,9 +1,12 @@
 """Checks that the weights of a model were all loaded, fit it and are finite.
 
-transformers only warns of weights that are missing or left over, compares the shapes of all but quantised ones, and
-never looks at the numbers.
+transformers only warns of weights that are missing or left over, compares the shapes of all but quantised ones, never
+looks at the numbers, converts whole numbers as if they were weights, and follows an index out of the model's folder.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ..errors import AsciiMazeError, reason
@@ -56,31 +59,75 @@ def not_finite(model) -> str | None:
     return None
 
 
-def check_numbers(place: str, revision: str | None, name: str) -> None:
-    """Check the numbers of a model's files: for vLLM, and where quantisation turns NaN into a number like others.
+def check_stored(place: str, revision: str | None, name: str) -> None:
+    """Check where a model's files are, and that its weights are stored as floating-point numbers, unless quantised.
 
     Args:
         place: folder or Hub id. Files that are not safetensors are not looked at.
         name: of the model, for errors.
 
     Raises:
+        ModelError: a file cannot be read, is named outside of the model's folder, or holds other numbers.
+    """
+    config = fetch(place, revision, "config.json")
+    quantised = config is not None and b'"quantization_config"' in config.read_bytes()
+    for path in _files(place, revision, name):
+        with _opened(path, name) as weights:
+            names = weights.keys()  # `safe_open` itself cannot be iterated over
+            kinds = {key: weights.get_slice(key).get_dtype() for key in names if key.endswith(".weight")}
+        # Masks and positions, which some files hold too, are whole numbers by right.
+        if not quantised and (wrong := [key for key, kind in kinds.items() if "F" not in kind]):
+            raise ModelError(
+                f"cannot load the model of '{name}': {wrong[0]} is stored as {kinds[wrong[0]]}; expected "
+                "floating-point numbers"
+            )
+
+
+def check_numbers(place: str, revision: str | None, name: str) -> None:
+    """Check the numbers of a model's files: for vLLM, and where quantisation turns NaN into a number like others.
+
+    Args:
+        place, name: see `check_stored`.
+
+    Raises:
         ModelError: a file cannot be read, or a number in it is not finite.
     """
     import torch
-    from safetensors import safe_open
 
+    for path in _files(place, revision, name):
+        with _opened(path, name) as weights:
+            names = weights.keys()
+            bad = [key for key in names if not torch.isfinite(weights.get_tensor(key).float()).all()]
+        if bad:
+            raise ModelError(f"cannot load the model of '{name}': not all numbers of {bad[0]} are finite")
+
+
+def _files(place: str, revision: str | None, name: str) -> Iterator[Path]:
+    """The files of a model's weights."""
     files = ["model.safetensors"]
     if index := fetch(place, revision, "model.safetensors.index.json"):
         try:
             files = sorted({str(file) for file in read_json(index)["weight_map"].values()})
         except (AsciiMazeError, LookupError, AttributeError) as error:
             raise ModelError(f"cannot load the model of '{name}': {index.name} has no map of weights") from error
-    for path in filter(None, (fetch(place, revision, file) for file in files)):
-        try:
-            with safe_open(path, "pt") as weights:
-                names = weights.keys()  # `safe_open` itself cannot be iterated over
-                bad = [key for key in names if not torch.isfinite(weights.get_tensor(key).float()).all()]
-        except Exception as error:  # safetensors' own error class derives from Exception
-            raise ModelError(f"cannot load the model of '{name}': {path.name}: {reason(error)}") from error
-        if bad:
-            raise ModelError(f"cannot load the model of '{name}': not all numbers of {bad[0]} are finite")
+        if outside := [file for file in files if Path(file).is_absolute() or ".." in Path(file).parts]:
+            raise ModelError(
+                f"cannot load the model of '{name}': {index.name} names {outside[0]}, outside of the model's folder"
+            )
+    yield from filter(None, (fetch(place, revision, file) for file in files))
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[Any]:
+    """A file of weights.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, "pt") as weights:
+            yield weights
+    except Exception as error:  # safetensors' own error class derives from Exception
+        raise ModelError(f"cannot load the model of '{name}': {path.name}: {reason(error)}") from error

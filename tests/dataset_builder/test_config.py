@@ -85,8 +85,9 @@ def test_shipped_configs(name):
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
 def test_the_config_in_a_dataset_s_folder_is_the_config(tmp_path, name):
-    (tmp_path / "config.yaml").write_text(render_config(load_config(name)))
-    assert load_config(str(tmp_path / "config.yaml")) == load_config(name)
+    for file in ("config.yaml", "CONFIG.YML"):
+        (tmp_path / file).write_text(render_config(load_config(name)))
+        assert load_config(str(tmp_path / file)) == load_config(name)
 
 
 def test_limit_caps_every_split():

@@ -199,3 +199,23 @@ def test_a_dataset_that_was_renamed_is_ours_still(tmp_path, monkeypatch):
 def test_a_folder_that_another_process_writes_to_is_refused(tmp_path):
     with output_folder(tmp_path), pytest.raises(AsciiMazeError, match="another ascii-maze process"):
         build(CONFIG, tmp_path)
+
+
+@pytest.mark.parametrize("broken", [b"", b"[1, 2", b"\xff"])
+@pytest.mark.parametrize("part", ["plan.json", "parts/train-00000.json"])
+def test_an_unfinished_build_that_someone_damaged_is_one_line(tmp_path, monkeypatch, part, broken):
+    with monkeypatch.context() as patch:
+        patch.setattr("dataset_builder.build.finish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build(CONFIG, tmp_path / "out")
+    (damaged,) = (tmp_path / "out").rglob(part)
+    damaged.write_bytes(broken)
+    with pytest.raises(UsageError, match=f"cannot read {damaged}: ") as caught:
+        build(CONFIG, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    shutil.rmtree(tmp_path / "out" / UNFINISHED)
+    build(CONFIG, tmp_path / "out")
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt

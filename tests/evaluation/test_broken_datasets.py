@@ -258,6 +258,12 @@ UNREADABLE = {
         "line 1: found 7, and no text in any",
     ),
     "completions of one maze": ("x.jsonl", b'{"id": "a", "completion": ["R R", "R"]}', "line 1: found .* and no text"),
+    "a key twice": (
+        "x.jsonl",
+        b'{"id": "a", "completion": "R R", "completion": "L"}',
+        "line 1: not JSON: 'completion' stands twice in one object",
+    ),
+    "a key twice in a list": ("x.json", b'[{"id": "a", "id": "b", "completion": "R"}]', "'id' stands twice in one"),
     "a number without end": ("x.jsonl", b'{"id": ' + b"7" * 5000 + b"}", "line 1: not JSON"),
 }
 

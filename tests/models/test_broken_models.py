@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 
 from ascii_maze.errors import AsciiMazeError
 from ascii_maze.tiny import TINY
@@ -21,6 +22,24 @@ weights, without, rename = (partial(how, FILE) for how in (damage.edited, damage
 
 def put(number, key=UP):
     return weights(lambda tensors: tensors[key].view(-1)[:1].fill_(number))
+
+
+def stored_as(kind):
+    import torch
+
+    return weights(lambda tensors: tensors.update({UP: tensors[UP].to(getattr(torch, kind))}))
+
+
+def index(named):
+    """An index that names this file, beside the model's folder if it leads out of it."""
+
+    def change(folder):
+        place = Path(named) if Path(named).is_absolute() else folder / named
+        shutil.move(folder / FILE, place)
+        tensors = dict.fromkeys(safe_open(place, "pt").keys(), named)
+        (folder / f"{FILE}.index.json").write_text(json.dumps({"metadata": {}, "weight_map": tensors}))
+
+    return change
 
 
 # What is wrong -> what breaks it, and what the line says.
@@ -39,6 +58,12 @@ BROKEN = {
     "too few rows": (weights(lambda tensors: tensors.update({UP: tensors[UP][:5]})), MISMATCH),
     "too many rows": (weights(lambda tensors: tensors.update({UP: tensors[UP].repeat(2, 1)})), MISMATCH),
     "rows for columns": (weights(lambda tensors: tensors.update({UP: tensors[UP].T})), MISMATCH),
+    "whole numbers": (stored_as("int64"), f"{UP} is stored as I64; expected floating-point numbers"),
+    "truth values": (stored_as("bool"), f"{UP} is stored as BOOL; expected floating-point numbers"),
+    "an index that leads out": (
+        index("../elsewhere.safetensors"),
+        "index.json names ../elsewhere.safetensors, outside",
+    ),
     "torn": (damage.torn(FILE), "cannot load the model"),
     "git-lfs pointer": (
         lambda folder: (folder / FILE).write_bytes(b"version https://git-lfs.github.com/spec/v1\n"),
@@ -122,6 +147,27 @@ def test_an_adapter_is_no_base(tmp_path, reader):
     adapter = Path(write_adapter(tmp_path / "model"))
     with pytest.raises(AsciiMazeError, match=r"cannot load the model of .*: it is an adapter; name the model that"):
         READERS[reader](adapter)
+
+
+@pytest.mark.parametrize("reader", [start, reward])
+def test_an_adapter_on_the_hub_is_no_base(tmp_path, monkeypatch, reader):
+    """With PEFT installed, transformers would load the adapter on its own base, in silence."""
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    repository = tmp_path / "models--someone--adapter"
+    write_adapter(repository / "snapshots" / ("0" * 40))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    with pytest.raises(
+        AsciiMazeError, match=r"cannot load the model of 'someone/adapter': it is an adapter; name the"
+    ):
+        reader("someone/adapter")
+
+
+def test_an_index_of_files_inside_is_read(copied):
+    index("part.safetensors")(copied)
+    load(copied)
 
 
 @pytest.mark.parametrize("reader", [name for name in READERS if name != "train a reward model"])
