@@ -55,3 +55,20 @@ def test_the_small_llama_learns_and_answers(monkeypatch):
     assert answer(model, tokenizer, [up, right], 4, "cpu") == ["RR", "UU"]
     with pytest.raises(ValueError, match="less than a batch"):
         train(Texts([up], [right]), 2, 8, 0, "cpu")
+
+
+@pytest.mark.slow
+def test_prompts_of_a_style_and_answers_of_a_reasoning_make_the_rows_of_both(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from representation import TOKENIZERS, build, read, rows_of, tokens_of, train_tokenizers
+    from tokenizers import Tokenizer
+
+    rows = rows_of("cells", "steps", "train", 20, tmp_path)
+    assert rows == read(build("cells", "steps", 20, tmp_path), "train")
+    train_tokenizers([("cells", "steps")], 20, tmp_path)
+    for name in TOKENIZERS:
+        tokenizer = Tokenizer.from_file(str(tmp_path / f"{name}.json"))
+        for key, style, reasoning in (("prompt", "cells", "none"), ("completion", "hash", "steps")):
+            for _ in ("encoded", "stored"):
+                ids = tokens_of(name, style, reasoning, key, 20, tmp_path)
+                assert [tokenizer.decode(one) for one in ids] == [row[key] for row in rows]
