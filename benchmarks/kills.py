@@ -384,7 +384,8 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=Path(__file__).parent / "KILLS.md")
     options = parser.parse_args()
     command, folder = COMMANDS[options.command], (options.out / options.command).resolve()
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        sys.exit(f"kills.py: {folder} exists; remove it, or give another --out")
     folder.mkdir(parents=True)
     import_all()
     (folder / "dataset.yaml").write_text(yaml.safe_dump(DATASET))
