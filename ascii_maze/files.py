@@ -38,7 +38,13 @@ OURS, FOUND = "made by ascii-maze, inode {}\n", "found by ascii-maze, made by so
 NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # errors of file systems without locks
 
 # Byte order marks; UTF-16 without one cannot be detected reliably.
-ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+ENCODINGS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # which begins with that of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 MOST_TEXT = 2**27  # most bytes of a text that is read at once
 
 # In the name of a folder that is being written, so that it is not mistaken for a finished one.

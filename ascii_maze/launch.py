@@ -30,10 +30,11 @@ def main(recipe: str | Path, words: list[str] | None = None) -> None:
         complain("ascii-maze train", error)
         sys.exit(getattr(error, "exit_code", 1))
     except KeyboardInterrupt:
-        print(
-            "ascii-maze train: interrupted; run the same command again to resume from the last checkpoint",
-            file=sys.stderr,
-        )
+        if is_first_here():
+            print(
+                "ascii-maze train: interrupted; run the same command again to resume from the last checkpoint",
+                file=sys.stderr,
+            )
         sys.exit(130)
 
 

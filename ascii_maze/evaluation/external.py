@@ -19,7 +19,7 @@ from ..metrics.path_validity.maze import Maze, MazeError
 from ..metrics.path_validity.scoring import completion_text, opened_thought
 from ..models.gguf import find_gguf
 
-SUFFIXES = (".jsonl", ".json", ".parquet")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
 KEYS = ("id", "maze")
 NAMED = 3  # wrong ids in an error
 MOST_BLANK = 1_000  # characters before the list of a file of JSON

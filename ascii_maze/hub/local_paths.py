@@ -15,6 +15,7 @@ _SIGN = r"[^\s/'\"`<>|,;()\[\]{}]"
 _LOCAL_PATH = re.compile(
     rf"(?<=')(?:~|\.{{1,2}})?/[^'\n]+(?=')"
     rf'|(?<=")(?:~|\.{{1,2}})?/[^"\n]+(?=")'
+    r"|\\\\[^\s\\'\"`<>|,;()]+(?:\\[^\s\\'\"`<>|,;()]+)+"
     r"|\b[A-Za-z]:\\(?:[^\s\\'\"`<>|,;()]+\\)*[^\s\\'\"`<>|,;()]+"
     rf"|(?<![\w./<~-])(?:file://)?(?:(?:~|\.{{1,2}})(?:/{_SIGN}+)+|(?:/{_SIGN}+){{2,}})/?"
 )
@@ -26,23 +27,37 @@ def paths_in(text: str) -> list[str]:
 
 
 def without_local_paths(values: Any, folder: Path | None = None) -> Any:
-    """JSON values without local paths in their strings, at any depth.
+    """JSON values without local paths in their strings and keys, at any depth.
 
     Args:
         folder: the published folder; paths inside it become relative to it.
     """
     if isinstance(values, dict):
-        return {key: without_local_paths(value, folder) for key, value in values.items()}
+        return {
+            key: without_local_paths(value, folder)
+            for key, value in zip(distinct(cut(key, folder) for key in values), values.values())
+        }
     if isinstance(values, list | tuple):
         return [without_local_paths(value, folder) for value in values]
     return cut(values, folder) if isinstance(values, str) else values
+
+
+def distinct(keys: Iterable[str]) -> list[str]:
+    """The same keys, numbered where several have become one."""
+    found: list[str] = []
+    for key in keys:
+        same, number = key, 2
+        while same in found:
+            same, number = f"{key} ({number})", number + 1
+        found.append(same)
+    return found
 
 
 def cut(text: str, folder: Path | None = None) -> str:
     """A text without local paths. If the whole text is one path, possibly with spaces, its last part is left."""
     for root in roots(folder):
         text = text.replace(root, root.rpartition("/")[2])
-    if "\n" not in text and " -" not in text and text.startswith(("/", "~", "./", "../", "file:")):
+    if not re.search("\n| -|=|,", text) and text.startswith(("/", "~", "./", "../", "file:")):
         return last_part(text)
     return _LOCAL_PATH.sub(lambda found: last_part(found[0]), text)
 
@@ -74,8 +89,8 @@ def roots(folder: Path | None) -> list[str]:
 
 
 def texts_of(values: Any) -> list[str]:
-    """All strings in JSON values."""
+    """All strings in JSON values, and their keys."""
     if isinstance(values, str):
         return [values]
-    inner = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
+    inner = [*values, *values.values()] if isinstance(values, dict) else values if isinstance(values, list) else ()
     return [text for value in inner for text in texts_of(value)]

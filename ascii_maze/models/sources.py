@@ -16,8 +16,14 @@ from .gguf import check_unpackable, find_gguf, identify_gguf, in_words, unpack
 from .packaged import say_once, stand_in
 from .pins import weights_of
 
+# Not every command has the option; a merged model needs no base.
+MOVED = "name where it is with the --base of `evaluate`, `mri` or `merge`, whose result any command takes"
 # The fields of TRL's ModelConfig by which two bases of one name differ.
 HOW_LOADED = ("load_in_4bit", "load_in_8bit", "bnb_4bit_quant_type", "use_bnb_nested_quant", "dtype")
+
+
+class BaseMoved(ModelError):
+    """The base that an adapter names is not where it was."""
 
 
 class Source(NamedTuple):
@@ -111,8 +117,8 @@ def check_base_unchanged(adapter: Source) -> None:
             before = read_json(path).get("base_weights")
     if before and now and before != now:
         raise ModelError(
-            f"the weights of '{base}' are not those on which '{adapter.name}' was trained: put them back, name where "
-            "they are with --base, or train again"
+            f"the weights of '{base}' are not those on which '{adapter.name}' was trained: put them back or train "
+            f"again; or {MOVED}"
         )
 
 
@@ -160,11 +166,10 @@ def _model_args(name: str, revision: str | None, adapter, base: str | None):
     elif not args.model_revision:
         args.model_name_or_path = settle_name(args.model_name_or_path or "")
     if not args.model_name_or_path:
-        raise ModelError(f"{CONFIG} of '{name}' names no base model; name it with --base")
+        raise BaseMoved(f"{CONFIG} of '{name}' names no base model; {MOVED}")
     if args.model_name_or_path not in EMBEDDED and find_reference(args.model_name_or_path) is None:
-        raise ModelError(
-            f"the base of '{name}', '{args.model_name_or_path}', is not here, and not of the form {HUB_FORM}; "
-            "name where it is now with --base"
+        raise BaseMoved(
+            f"the base of '{name}', '{args.model_name_or_path}', is not here, and not of the form {HUB_FORM}; {MOVED}"
         )
     return args
 

@@ -98,7 +98,7 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
             adapter as two seeds.
         AsciiMazeError: a location cannot be read, or holds a reward model.
     """
-    from ..models.sources import find_model, find_named
+    from ..models.sources import BaseMoved, find_model, find_named
 
     if not adapters:
         raise UsageError("no adapter to compare with the base; give --adapter NAME=FOLDER, once or more")
@@ -111,7 +111,12 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
             )
         known.add(name.casefold())  # names become file names, and some file systems ignore case
     wanted, chat = find_named(base), chat._replace(thinking=False)
-    sources = {name: find_model(location, chat=chat) for name, location in adapters.items()}
+    sources = {}
+    for name, location in adapters.items():
+        try:
+            sources[name] = find_model(location, chat=chat)
+        except BaseMoved:
+            sources[name] = find_model(location, chat=chat, base=base)
     for name, source in sources.items():
         _check_adapter(name, source, wanted)
         _check_same_base(name, source, *next(iter(sources.items())))

@@ -16,6 +16,7 @@ from dataset_builder.load import load_split
 
 from ..errors import UsageError, reason
 from ..evaluation.schema import read_results
+from ..hub.local_paths import cut, distinct
 from ..mazes.baselines import BASELINES
 from ..mazes.prompts import PLAIN, Message, format_answer, prompt_messages, style_of
 from ..metrics.path_validity.maze import GOAL, MOVES, OPEN, START, Maze
@@ -90,6 +91,8 @@ def read_pairs(dataset: str, split: str) -> Iterator[Task]:
 def read_predictions(path: Path, split: str) -> Iterator[Task]:
     """The answers of an evaluation's models, without baselines, as one task per maze.
 
+    A model that was named by its path is named by the path's last part, since a collection may be published.
+
     Raises:
         UsageError: the file is not a predictions.parquet, or has step-by-step walks.
     """
@@ -111,9 +114,11 @@ def read_predictions(path: Path, split: str) -> Iterator[Task]:
     if rows and split not in splits:
         raise UsageError(f"{path} has no split '{split}'; it has {', '.join(splits)}")
     by_maze: dict[str, list[Answer]] = {}
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    called = dict(zip(models, distinct(map(cut, models))))
     for row in rows:
         if row["split"] == split and row["model"] not in BASELINES:
-            by_maze.setdefault(row["maze"], []).append(Answer(row["model"], row["completion"]))
+            by_maze.setdefault(row["maze"], []).append(Answer(called[row["model"]], row["completion"]))
     for text, answers in list(by_maze.items())[:SCANNED]:
         maze = read_maze(text)
         yield Task(maze, _prompt(path, maze), answers)

@@ -15,6 +15,8 @@ from .methods import METHODS
 from .reading import Recipe
 from .rules import LARGEST, LEAST
 
+TEXTS = ("<class 'str'>", "str | None", "typing.Optional[str]")  # types of fields
+
 
 def parse_recipe(recipe: Recipe) -> Arguments:
     """Check every key and value against the dataclasses of the method; imports TRL.
@@ -76,6 +78,8 @@ def _check_values(recipe: Recipe, cls: type, values: dict[str, Any]) -> None:
 
 def _check_value(recipe: Recipe, key: str, kind: str, value: Any) -> None:
     where, given = f"{recipe.path.name}: {key}", recipe.values[key]
+    if kind in TEXTS and not isinstance(given, str | None):  # `1.10` was read as 1.1, `no` as false
+        raise RecipeError(f"{where} is {shown(given)}, which YAML reads as no text; put it in quotes")
     if "dict" in kind and not isinstance(given, dict | str | None):
         raise RecipeError(f"{where} is {shown(given)}; expected a mapping")
     for number in value if isinstance(value, list) else [value]:

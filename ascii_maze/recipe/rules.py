@@ -45,7 +45,7 @@ LEAST = MappingProxyType(
             *("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "lora_r"),
             *("lora_alpha", "train_limit", "eval_limit", "early_stopping_patience", "max_length", "num_generations"),
             *("max_completion_length", "save_total_limit", "cpu_batch_size", "thinking_tokens", "own_answers"),
-            "max_moves",
+            *("max_moves", "num_iterations", "steps_per_generation"),
         ),
         1,
     )
@@ -53,9 +53,13 @@ LEAST = MappingProxyType(
         (
             *("seed", "learning_rate", "num_train_epochs", "logging_steps", "save_steps", "eval_steps"),
             *("dataloader_num_workers", "neftune_noise_alpha", "weight_decay", "temperature"),
+            *("top_p", "min_p", "top_k", "repetition_penalty", "epsilon", "epsilon_high", "lora_dropout"),
+            *("label_smoothing", "ld_alpha", "center_rewards_coefficient"),
             *("beta", "desirable_weight", "undesirable_weight"),  # below 0 a method would teach what it is to unteach
         ),
         0,
     )
 )
-LARGEST = MappingProxyType({"seed": 2**32 - 1})
+LARGEST = MappingProxyType(
+    {"seed": 2**32 - 1, **dict.fromkeys(("top_p", "min_p", "lora_dropout", "ld_alpha", "label_smoothing"), 1)}
+)

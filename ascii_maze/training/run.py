@@ -117,7 +117,8 @@ def run(recipe: Recipe, arguments: Arguments, dry_run: bool = False, overwrite: 
                 raise AsciiMazeError(f"another process has finished this run in {out} meanwhile")
             check_start(out, start._replace(reads={**what_is_read(arguments, tokenizer), **answered}))
         trainer.accelerator.wait_for_everyone()
-        train(trainer, recipe, out, train_rows)
+        with refusals(recipe):  # sampling, say, reads some of its settings at the first rollout
+            train(trainer, recipe, out, train_rows)
         finish(trainer, recipe, out, tokenizer, start, own)
         trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()

@@ -205,6 +205,8 @@ FILES = {
             json.dumps({"id": key, "completion": [{"role": "assistant", "content": "R R"}]}) + "\n" for key in "ab"
         ).encode(),
     ),
+    "NDJSON": ("x.ndjson", LINES.encode()),
+    "UTF-32": ("x.jsonl", LINES.encode("utf-32")),
     "lists": ("x.jsonl", "".join(json.dumps({"id": key, "completion": ["R R"]}) + "\n" for key in "ab").encode()),
 }
 
@@ -240,7 +242,7 @@ UNREADABLE = {
     "UTF-16 without a mark": ("x.jsonl", LINES.encode("utf-16-le"), "x.jsonl, line 1: not JSON|cannot read .*UTF-8"),
     "Latin-1": ("x.jsonl", '{"id": "a", "completion": "não"}'.encode("latin-1"), "cannot read .*; save it as UTF-8"),
     "columns": ("x.json", b'{"id": ["a", "b"], "completion": ["R R", "R R"]}', "a text as 'id'"),
-    "a table": ("x.csv", b"id,completion\na,R R\n", r"x.csv: a file of answers is .jsonl, .json, .parquet"),
+    "a table": ("x.csv", b"id,completion\na,R R\n", r"x.csv: a file of answers is .jsonl, .ndjson, .json, .parquet"),
     "empty": ("x.jsonl", b"\n", "no predictions in it; expected a line like"),
     "an empty list": ("x.json", b"[]", "no predictions in it"),
     "a text": ("x.json", b'"R R"', "entry 0 .*expected 'id' or 'maze', and 'completion'; found nothing"),

@@ -217,11 +217,16 @@ def test_paths_of_this_machine_stay_here(built, tmp_path):
     (report / "evaluation").mkdir(parents=True)
     (report / "report.html").write_text("<html></html>")
     models = {"base": "tiny", "hub": "org/x", "mine": str(tmp_path / "sft")}
-    (report / "evaluation" / "results.json").write_text(json.dumps({"settings": {"models": models}}))
+    rates = {str(tmp_path / "sft"): 1, str(tmp_path / "other" / "sft"): 2}
+    results = {"settings": {"models": models}, "rates": rates}
+    (report / "evaluation" / "results.json").write_text(json.dumps(results))
+    (report / "evaluation" / "gallery.html").write_text(f"<p>{tmp_path}/sft, {tmp_path}/other/sft</p>")
     (report / "evaluation" / "list.json").write_text('["~/x", "#\\n/", 7]')
     contents = plan_push("report", report, "org/report").contents
-    settings = json.loads(contents["evaluation/results.json"])["settings"]
-    assert settings == {"models": {"base": "tiny", "hub": "org/x", "mine": "sft"}}
+    sent = json.loads(contents["evaluation/results.json"])
+    assert sent["settings"] == {"models": {"base": "tiny", "hub": "org/x", "mine": "sft"}}
+    assert sent["rates"] == {"sft": 1, "sft (2)": 2}
+    assert contents["evaluation/gallery.html"] == b"<p>sft, sft</p>"
     assert json.loads(contents["evaluation/list.json"]) == ["x", "#\n/", 7]
 
 
@@ -244,6 +249,8 @@ LOCAL = "/home/ann/my mazes"
         ("base:/data/models/base at 10:30", "base:base at 10:30"),
         (r"ascii-maze train C:\Users\ann\sft.yaml --seed 1", "ascii-maze train sft.yaml --seed 1"),
         ("file:///home/ann/x", "x"),
+        ("/home/ann/ds=0.8,/home/ann/b=0.2", "ds=0.8,b=0.2"),
+        (r"ascii-maze train \\server\runs\sft.yaml --seed 1", "ascii-maze train sft.yaml --seed 1"),
         ("ascii-maze train recipes/tiny/sft.yaml --beta 0.5", "ascii-maze train recipes/tiny/sft.yaml --beta 0.5"),
         ("https://huggingface.co/org/x and/or ORG/NAME@v1, 3/5 </think></answer>", None),
         ("#####\n#S G#\n#####", None),

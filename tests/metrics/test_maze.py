@@ -45,6 +45,8 @@ BLANK = "S  \n   \n  G"
         ("\n\n" + SMALL + "\n\n\n", SMALL),
         (SMALL.replace("#S  #\n", "#S  #  \n"), SMALL),
         (SMALL + "   ", SMALL),
+        ("  \n" + SMALL + "\n \n", SMALL),
+        ("\ufeff" + SMALL.replace("\n", "\r\n") + "\r\n ", SMALL),
         ("\n" + Maze.from_ascii(SMALL).to_ascii("dots").replace("\n", " \n"), SMALL),
         (Maze.from_ascii(SMALL).to_ascii("blocks") + " \n", SMALL),
         ("\n" + BLANK + "\n", BLANK),

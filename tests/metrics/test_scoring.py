@@ -14,6 +14,7 @@ from ascii_maze.mazes.prompts import ANSWER_STYLES, LANGUAGES, PromptStyle, form
 from ascii_maze.metrics.path_validity.bulk import score_paths
 from ascii_maze.metrics.path_validity.maze import STYLES
 from ascii_maze.metrics.path_validity.scoring import (
+    THOUGHTS,
     UNPARSED,
     completion_text,
     extract_answer,
@@ -303,6 +304,8 @@ def test_what_the_assistant_did_not_say_is_no_completion(completion):
         ("<think>R R</think>", None),
         ("<think>R R</think> the way is D", None),
         ("<thinking><answer>U</answer></thinking>R R", "RR"),
+        *((f"{opened}<answer>U</answer>{closed}R R", "RR") for opened, closed in THOUGHTS),
+        *((f"{opened}<answer>U</answer>", None) for opened, _ in THOUGHTS),
         ("<thinking><answer>U</answer>", None),
         ("<|channel|>analysis<|message|>U<|end|><|start|>assistant<|channel|>final<|message|>R R", "RR"),
         ("<|channel|>final<|message|>R R", "RR"),

@@ -57,6 +57,8 @@ def test_a_base_that_moved_is_named(tmp_path):
     assert find_model(moved, base="ORG/NAME@v1").model_args.model_revision == "v1"
     with pytest.raises(UsageError, match="no model 'a b/c'"):
         find_model(moved, base="a b/c")
+    with pytest.raises(AsciiMazeError, match=r"'/once/here', is not here.*name where it is with the --base of `evalu"):
+        find_model(moved)
 
 
 @pytest.fixture

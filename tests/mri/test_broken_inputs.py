@@ -39,6 +39,13 @@ def test_a_maze_that_is_not_read_is_refused_before_a_model_is_loaded(adapters, d
     assert not (tmp_path / "mri").exists()
 
 
+def test_a_base_that_moved_is_the_one_that_is_named(other_base):
+    config = json.loads((other_base / "adapter_config.json").read_text())
+    moved = json.dumps({**config, "base_model_name_or_path": "/once/here"})
+    (other_base / "adapter_config.json").write_text(moved)
+    assert find_adapters("tiny", {"x": str(other_base)})["x"].model_args.model_name_or_path == "tiny"
+
+
 def test_a_base_on_the_hub_is_the_revision_that_is_named(other_base):
     config = json.loads((other_base / "adapter_config.json").read_text())
     (other_base / "adapter_config.json").write_text(json.dumps({**config, "revision": "v1"}))

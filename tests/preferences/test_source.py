@@ -72,6 +72,13 @@ def test_samples_of_one_model_are_compared_and_walks_that_differ_come_first(tmp_
     assert pairs[2] == {"R R", "RR"}  # the same walk, otherwise written
 
 
+def test_a_model_that_was_named_by_its_path_is_named_by_its_last_part(tmp_path, mazes):
+    named = {"/home/ann/sft": "R R", "/home/bob/sft": "D D", "base": "U"}
+    rows = [("i", name, "test", mazes[0], said, 0) for name, said in named.items()]
+    asked = find_questions(predictions(tmp_path / "predictions.parquet", rows), "test", 10).questions
+    assert {answer.model for question in asked for answer in question.answers} == {"sft", "sft (2)", "base"}
+
+
 def test_models_are_compared_with_each_other_and_baselines_with_nobody(tmp_path, mazes):
     rows = [("i", model, "test", maze, said, 0) for maze in mazes for model, said in
             (("one", "R R"), ("two", "D D"), ("wall_follower", "L L"))]  # fmt: skip

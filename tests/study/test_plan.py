@@ -178,6 +178,25 @@ def test_what_a_recipe_takes_is_told_of_its_own_base_alone(base, recipe, told, t
     assert expectation(recipe)
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"overrides": {"eval_limit": 4, "save_steps": 2}}, True),
+        ({"overrides": {"per_device_train_batch_size": 1024}}, False),
+        ({"overrides": {"max_length": 1024}}, False),
+        ({"dataset": "my.yaml"}, False),
+    ],
+)
+def test_what_a_recipe_takes_is_told_where_it_trains_as_it_says(changed, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = {"name": "my", "sizes": ["20x20"], "generators": ["prim"], "splits": {"train": 8}}
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump(config))
+    usual = {"dataset": "demo", "base": "tiny", "recipes": {"sft": "recipes/tiny/sft.yaml"}, "splits": ["test"]}
+    study = Study(**{**usual, **changed})
+    (note,) = (stage.note for stage in plan(study, tmp_path) if stage.name == "train-sft")
+    assert bool(note) == told
+
+
 def keys(study: Study, out: Path, workers: int) -> dict[str, str]:
     stages, found = plan(study, out, workers), {}
     for stage in stages:

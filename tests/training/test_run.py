@@ -425,6 +425,14 @@ def test_what_cannot_be_trained_is_one_line_before_anything_is_written(dataset, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("changes", [{"repetition_penalty": 0}])
+def test_what_fails_only_while_it_trains_is_one_line(dataset, sft_run, train, tmp_path, changes):
+    words = settings(dataset, tmp_path / "run", adapter_name_or_path=sft_run[0], dataset_config="prompts", **changes)
+    with pytest.raises(AsciiMazeError, match=r"grpo\.yaml cannot be trained: ") as caught:
+        train("recipes/tiny/grpo.yaml", words)
+    assert "\n" not in str(caught.value)
+
+
 def test_an_adapter_that_has_not_been_trained_comes_with_the_command_that_trains_it(
     dataset, train, tmp_path, tmp_path_factory, monkeypatch
 ):

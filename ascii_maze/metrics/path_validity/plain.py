@@ -6,10 +6,13 @@ from .styles import GOAL, START
 
 
 def without_padding(text: str) -> str:
-    """The text without byte order mark and empty lines at either end. Trailing spaces of ragged rows are removed if
+    """The text without byte order mark and blank lines at either end. Trailing spaces of ragged rows are removed if
     the rows are then equally long and all end in a wall.
     """
     lines = text.removeprefix("\ufeff").strip("\n").split("\n")
+    if any("#" in line or "█" in line for line in lines):  # else a row of spaces may be open ground
+        filled = [place for place, line in enumerate(lines) if line.strip(" ")]
+        lines = lines[filled[0] : filled[-1] + 1]
     stripped = [line.rstrip(" ") for line in lines]
     ragged = len(set(map(len, lines))) > 1
     if ragged and len(set(map(len, stripped))) == 1 and all(line.endswith(("#", "█")) for line in stripped):
@@ -25,6 +28,8 @@ def _hint(symbol: str, lines: list[str]) -> str:
     """A hint for a character that is invalid in mazes, if the intention is clear."""
     if symbol == "\t":
         return " (tabs are not spaces)"
+    if symbol == "\0":
+        return " (save the file as UTF-8)"
     text = "\n".join(lines)
     missing = [end for end in (START, GOAL) if end not in text]
     if text.count(symbol) != 1 or not missing:

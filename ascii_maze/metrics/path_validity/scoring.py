@@ -17,6 +17,11 @@ from .maze import GOAL, LARGE, MOVES, START, WALL, Maze, MazeError
 THOUGHTS = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<seed:think>", "</seed:think>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<unused94>thought", "<unused95>"),
+    ("◁think▷", "◁/think▷"),
     ("[THINK]", "[/THINK]"),
     ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
     ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
@@ -117,7 +122,7 @@ def after_thought(completion: str) -> str | None:
     If the prompt opens the thought, as some chat templates do, the caller prepends its tag to the completion; see
     `opened_thought`.
     """
-    if "<" not in completion and "[" not in completion:
+    if "<" not in completion and "[" not in completion and "◁" not in completion:
         return completion
     for _, closed in THOUGHTS:
         completion = completion.rpartition(closed)[2]
