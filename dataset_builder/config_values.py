@@ -183,7 +183,10 @@ def _row_counts(counts: Any, where: str) -> dict[str, int]:
 def _weights(entries: Any, where: str) -> dict[str, float]:
     """A list of names, or a mapping of names to positive numbers, as a mapping with string keys."""
     if isinstance(entries, list):
-        entries = dict.fromkeys(map(str, entries), 1)
+        names = list(map(str, entries))
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise UsageError(f"{where} holds {twice[0]} twice; give weights instead, such as {{{twice[0]}: 2}}")
+        entries = dict.fromkeys(names, 1)
     if not isinstance(entries, dict) or not entries or not all(map(_is_weight, entries.values())):
         raise UsageError(
             f"{where} must be a list of names, or names with positive numbers from {LEAST_WEIGHT} to {MOST_WEIGHT:,}"

@@ -157,7 +157,8 @@ def _answered(rows: Iterator[tuple[str, Any]], path: Path) -> tuple[str, Iterato
             # A value that is not text is not a path; lone surrogates cannot be written to a file.
             text = _with_thought(row.get("prompt"), said or "")
             maze = row.get("maze")
-            yield row[key], text.encode(errors="replace").decode(), maze if isinstance(maze, str) else None
+            name = row[key] if key == "id" else row[key].replace("\r\n", "\n").strip("\n")
+            yield name, text.encode(errors="replace").decode(), maze if isinstance(maze, str) else None
         if unknown and not has_text:
             raise UsageError(f"{unknown}, and no text in any row; expected a text or messages as 'completion'")
 
@@ -184,23 +185,41 @@ def _read(path: Path) -> Iterator[tuple[str, Any]]:
     with path.open(encoding=encoding_of(path)) as file:
         is_list = file.read(MOST_BLANK).lstrip().startswith("[")
     rows = _read_json(path) if is_list or path.suffix.lower() == ".json" else _read_lines(path)
-    return ((where, with_completion(row)) for where, row in rows)
+    return ((where, one) for where, row in rows for one in with_completions(where, row))
 
 
-def with_completion(row: Any) -> Any:
-    """A row of JSON with `id` and `completion`, converted from other known forms; unchanged in an unknown one."""
-    if not isinstance(row, Mapping) or "completion" in row:
-        return row
+def with_completions(where: str, row: Any) -> list[Any]:
+    """A row of JSON with `id` and `completion`, converted from other known forms; unchanged in an unknown one. A row
+    with several answers to one prompt becomes several.
+
+    Args:
+        where: the row's position, for errors.
+
+    Raises:
+        UsageError: it holds the error of a request, and no answer.
+    """
+    if not isinstance(row, Mapping) or row.get("completion") is not None:
+        return [row]
     if "messages" in row and completion_text(row["messages"]) is not None:
-        return {**row, "completion": row["messages"]}
+        return [{**row, "completion": row["messages"]}]
     response = row.get("response")
     body = response.get("body") if isinstance(response, Mapping) else None
-    if "custom_id" not in row or not isinstance(body, Mapping):
-        return row
-    said = body.get("choices", body.get("output"))  # chat completions, or responses
-    last = said[-1] if isinstance(said, list) and said else None
-    message = last.get("message", last) if isinstance(last, Mapping) else None
-    return {"id": row["custom_id"], "completion": message}
+    if "completion" in row or "custom_id" not in row:
+        return [row]
+    if error := row.get("error") or (isinstance(body, Mapping) and body.get("error")):
+        said = error.get("message") if isinstance(error, Mapping) else error
+        raise UsageError(f"{where}: the request of {row['custom_id']!r} failed ({str(said)[:100]}); ask it again")
+    if not isinstance(body, Mapping):
+        return [row]
+    if isinstance(choices := body.get("choices"), list) and choices:  # chat completions
+        messages = [choice.get("message") if isinstance(choice, Mapping) else None for choice in choices]
+    else:  # responses, where thoughts and calls of tools stand beside the message
+        output = body.get("output")
+        said = [item for item in output if isinstance(item, Mapping)] if isinstance(output, list) else []
+        messages = [
+            next((item for item in reversed(said) if item.get("type") == "message"), said[-1] if said else None)
+        ]
+    return [{"id": row["custom_id"], "completion": message} for message in messages]
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[str, Any]]:

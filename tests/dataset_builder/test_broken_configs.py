@@ -49,6 +49,8 @@ CASES = (
     ("sizes", "[٣x٣]"),
     ("sizes", "[" + ", ".join(f"4x{k}" for k in range(1, 20_000)) + "]"),
     ("generators", f"[{ESCAPE}]"),
+    ("generators", "[wilson, wilson, prim]"),
+    ("braid", "[0.1, 0.1]"),
     ("splits", "[train]"),
     ("splits", "{train: true}"),
     ("splits", "{train: 1:59}"),

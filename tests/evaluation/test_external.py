@@ -92,6 +92,62 @@ def test_a_failed_request_of_a_batch_is_a_wrong_answer_or_one_line(dataset, rows
             evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=4))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"response": {"status_code": 500, "body": {"error": {"message": "server error"}}}},
+        {"response": None, "error": {"code": "batch_expired", "message": "server error"}},
+        {"response": None, "error": "server error"},
+    ],
+)
+def test_a_request_that_failed_is_no_wrong_answer(dataset, rows, tmp_path, changes):
+    given = [as_batch(row["id"], row["solution"]) for row in rows]
+    given[1].update(changes)
+    file, said = (
+        write(tmp_path / "made.jsonl", given),
+        rf"line 2: the request of '{rows[1]['id']}' failed \(server error\)",
+    )
+    with pytest.raises(UsageError, match=said):
+        evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=4))
+
+
+def test_the_choices_of_a_request_are_samples(dataset, rows, tmp_path):
+    given = [as_batch(row["id"], row["solution"]) for row in rows]
+    for line in given:
+        line["response"]["body"]["choices"].append({"message": {"role": "assistant", "content": "no idea"}})
+    file = write(tmp_path / "made.jsonl", given)
+    with pytest.raises(UsageError, match=r"expected 1 of each maze .*another number of completions: .* \(2\)"):
+        evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=4))
+    options = Options(limit=4, samples=2)
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "two", options)
+    assert results["models"]["made"]["test"]["valid"] == 0.5
+
+
+def test_of_an_output_the_message_is_the_answer_wherever_it_stands(dataset, rows, tmp_path):
+    given = [as_batch_of_responses(row["id"], row["solution"]) for row in rows]
+    for line in given:
+        line["response"]["body"]["output"].reverse()
+    file = write(tmp_path / "made.jsonl", given)
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=4))
+    assert results["models"]["made"]["test"]["optimal"] == 1
+
+
+def test_no_completion_beside_messages_is_no_answer_without_one(dataset, rows, tmp_path):
+    given = [{**as_conversation(row["id"], row["solution"]), "completion": None} for row in rows]
+    file = write(tmp_path / "made.jsonl", given)
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=4))
+    assert results["models"]["made"]["test"]["optimal"] == 1
+
+
+@pytest.mark.parametrize("written", ["{}\n", "\n{}"])
+def test_mazes_as_keys_may_have_other_line_breaks(dataset, rows, tmp_path, written):
+    mazes = [written.format(row["maze"]).replace("\n", "\r\n") for row in rows]
+    given = [{"maze": maze, "completion": row["solution"]} for maze, row in zip(mazes, rows)]
+    file = write(tmp_path / "made.jsonl", given)
+    results = evaluate({"made": file}, str(dataset), ["test"], tmp_path / "out", Options(limit=4))
+    assert results["models"]["made"]["test"]["optimal"] == 1
+
+
 def test_a_path_in_a_sentence_counts_in_the_lenient_reading_alone(dataset, rows, tmp_path, capsys):
     given = [{"id": row["id"], "completion": f"The path is **{row['solution']}**."} for row in rows]
     file = write(tmp_path / "made.jsonl", given)

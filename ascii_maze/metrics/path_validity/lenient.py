@@ -48,18 +48,21 @@ from .wording import (
     LONG_ARROW,
     MARKS,
     MARKS_AS_BLANKS,
+    MOVES_IN_LETTERS,
     NEEDED,
     NEXT_TURN,
     NO_ANSWER,
     NO_PATH,
     NO_WAY,
     NUMPY,
+    OTHER_ARROWS,
     OTHER_MOVE,
     PAIRS,
     RETRACTED,
     SENTENCE_END,
     SHORT_LABEL,
     SPECIAL,
+    STRUCK,
     TAKEN_BACK,
     TRIMMED,
 )
@@ -123,9 +126,13 @@ def _marked(text: str, start: tuple[int, int] | None) -> str | None:
 def _plain(text: str) -> str:
     """The text with arrows normalised, and without LaTeX, special tokens and later turns."""
     text = text.replace("\r", "") if text.isascii() else text.translate(ARROWS)
+    if "⟶" in text and OTHER_ARROWS.search(text) and not MOVES_IN_LETTERS.search(text):
+        text = text.replace("⟶", "→")
+    if "~~" in text or "</" in text:
+        text = STRUCK.sub("\n\n", text)
     text = text.rpartition("assistantfinal")[2]  # the rest of gpt-oss's channels once special tokens are removed
     if "<" in text or "[" in text or "\n" in text:
-        turn = NEXT_TURN.search(text, 1)
+        turn = NEXT_TURN.search(text, len(text) - len(text.lstrip()) + 1)
         text = SPECIAL.sub("\n", text[: turn.start()] if turn else text)
     if "\\" in text:
         text = LATEX.sub(lambda found: LATEX_ARROWS.get(found[1], "⟶" if found[2] else " "), text)
@@ -177,7 +184,7 @@ def _last_path(text: str, start: tuple[int, int] | None) -> str | None:
         moves = _moves_of_list(block) if len(block) > 1 and block[0].number else None
         if moves:
             last = moves, block[-1].at + len(block[-1].text)
-        else:
+        elif not _is_in_pieces(block):
             together = not block[0].number or all(len(line.runs) == 1 and line.runs[0].places for line in block)
             for line in [merged(block, text)] if together else block:
                 for place, run in enumerate(line.runs):
@@ -190,6 +197,13 @@ def _last_path(text: str, start: tuple[int, int] | None) -> str | None:
         return None
     tail = text[last[1] :].lstrip(TRIMMED + "\n")
     return None if TAKEN_BACK.match(text, last[1]) or RETRACTED.match(tail[:NEAR]) or NO_WAY.search(tail) else last[0]
+
+
+def _is_in_pieces(block: list[Line]) -> bool:
+    """Whether a numbered list has moves in each item, several in some: a path in pieces, or several to choose from."""
+    counted = len(block) > 1 and [line.number for line in block] == list(range(1, len(block) + 1))
+    walks = [[run for run in line.runs if not run.places] for line in block]
+    return counted and all(len(runs) == 1 for runs in walks) and any(runs[0].atoms > 1 for runs in walks)
 
 
 def _is_fragment(run: Run, other: Run, text: str) -> bool:

@@ -37,12 +37,18 @@ LATEX = re.compile(
     r"\\(?:(right|left|up|down)arrow|(to)\b|(?:text(?:bf|tt|it|rm)?|mathrm|mathbf|quad)\b|[,;! ()\[\]])"
 )
 LATEX_ARROWS = {"right": "→", "left": "←", "up": "↑", "down": "↓"}
+# `⇒` is a move where the other three arrows are, and else stands between moves.
+OTHER_ARROWS = re.compile(r"[↑↓←]")
+MOVES_IN_LETTERS = re.compile(
+    rf"(?<!\w)(?:[UDLR]|(?i:{'|'.join(word for word in DIRECTIONS if len(word) > 1)}))(?!\w)"
+)
+STRUCK = re.compile(r"~~[^~\n]+~~|<(del|strike|s)>[^<\n]*</\1>", re.IGNORECASE)
 LONG_ARROW = re.compile(r"[-=–—]+>")
 NUMPY = re.compile(r"np\.u?int\d*\((\d+)\)")
 # Text that a chat template or a base model writes after its answer, and the start of another speaker's turn.
 SPECIAL = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?s>|<(?:end_of_turn|eos|pad)>|\[/?INST\]")
 NEXT_TURN = re.compile(
-    r"<\|im_start\|>user|<\|start_header_id\|>user|<start_of_turn>user|\[INST\]"
+    r"<\|im_start\|>(?:user|assistant)|<\|start_header_id\|>(?:user|assistant)|<start_of_turn>(?:user|model)|\[INST\]"
     r"|\n\W{0,3}(?:user|human|question|q|problem|maze|usuário|pergunta|labirinto)(?: \d+)?\W{0,3}:",
     re.IGNORECASE,
 )
@@ -111,8 +117,8 @@ LABEL = re.compile(
     r"[\s*_`\"'“«$\[({]*\Z"
 )
 NO_ANSWER = re.compile(  # before a labelled run
-    r"(?i:\b(?:not?|never|example|e\.g|such as|for instance|format|sample|template|looks? like|otherwise|bad"
-    r"|allowed|available|invalid|illegal|wrong"
+    r"(?i:\b(?:not?|isn't|cannot be|can't be|doubt|never|example|e\.g|such as|for instance|format|sample|template"
+    r"|looks? like|otherwise|bad|allowed|available|invalid|illegal|wrong"
     r"|(?:possible|valid|legal|four|these) (?:moves|directions)|options|incorrect|instead of|rather than"
     r"|try|tried|trying|attempt\w*|if|could|starts?|begins?|beginning|first|next|last|remaining|partial\w*"
     r"|so far|letters|symbols|using only|exemplo|formato|não|tent\w+|permitid\w+|poss[ií]veis|se|primeir\w+|opposite"
@@ -125,9 +131,9 @@ NO_PATH = re.compile(  # in addition, before a run in the middle of a sentence
 )
 NEEDED = re.compile(r"(?i:\b(?:need|have to|has to|must|should|total|net|overall)\b)")  # the distance, not a path
 TAKEN_BACK = re.compile(  # after a run, in the same sentence
-    r"(?i:[\s*_`\"')]*(?:\?|~~|❌|✗|✘|\(?(?:invalid|wrong|incorrect)\b)"
+    r"(?i:[\s*_`\"'):(⟶→-]*(?:\?|~~|❌|✗|✘|(?:invalid|wrong|incorrect|blocked|hits? (?:a |the )?wall|wall)\b)"
     r"|[^.!?\n]{0,60}?(?:(?<!never )(?<!not )\b(?:hits?|bumps?|runs?|crash\w*) (?:in)?to\b"
-    r"|(?<!never )\bhits? (?:a|the) wall|\b(?:is|are|was|were)"
+    r"|(?<!never )\b(?:hits?|goes through|crosses) (?:a|the) wall|\b(?:is|are|was|were)"
     r" (?:blocked|wrong|invalid|incorrect|impossible|not|too)\b"
     r"|\b(?:isn't|aren't|wasn't|doesn't|won't|fails?)\b|\bdoes not (?:work|reach|lead|arrive|get)"
     r"|\bleads? (?:in)?to a (?:wall|dead)|\bdead end|\bnão (?:funciona|chega|é)"
