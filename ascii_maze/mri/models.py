@@ -12,6 +12,7 @@ from ..models.folding import forget_folded
 from ..models.loading import context_of
 from ..models.sources import Source, how_loaded
 from ..references import Reference
+from ..tiny import EMBEDDED
 from .seeds import methods_of
 
 BASE = "base"
@@ -116,6 +117,8 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
         try:
             sources[name] = find_model(location, chat=chat)
         except BaseMoved:
+            if base in EMBEDDED:  # which cannot have moved, and one is the default
+                raise
             sources[name] = find_model(location, chat=chat, base=base)
     for name, source in sources.items():
         _check_adapter(name, source, wanted)

@@ -39,11 +39,14 @@ def test_a_maze_that_is_not_read_is_refused_before_a_model_is_loaded(adapters, d
     assert not (tmp_path / "mri").exists()
 
 
-def test_a_base_that_moved_is_the_one_that_is_named(other_base):
+def test_a_base_that_moved_is_the_one_that_is_named(other_base, tmp_path):
     config = json.loads((other_base / "adapter_config.json").read_text())
     moved = json.dumps({**config, "base_model_name_or_path": "/once/here"})
     (other_base / "adapter_config.json").write_text(moved)
-    assert find_adapters("tiny", {"x": str(other_base)})["x"].model_args.model_name_or_path == "tiny"
+    with pytest.raises(AsciiMazeError, match=r"'/once/here', is not here.*name where it is with the --base of"):
+        find_adapters("tiny", {"x": str(other_base)})
+    (now := tmp_path / "now").mkdir()
+    assert find_adapters(str(now), {"x": str(other_base)})["x"].model_args.model_name_or_path == str(now)
 
 
 def test_a_base_on_the_hub_is_the_revision_that_is_named(other_base):
