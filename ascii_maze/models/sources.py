@@ -1,6 +1,6 @@
 """A name -> what to load: an embedded model, a folder or a Hub id, of a whole model or of an adapter with its base."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,6 +102,24 @@ def find_model(name: str, task: str = "CAUSAL_LM", base: str | None = None, chat
     if adapter is not None and base is None:
         check_base_unchanged(source)
     return source
+
+
+def find_on(base: str, find: Callable[..., Source]) -> Source:
+    """An adapter that is compared with a base: read on that one if its own is not where it was.
+
+    Args:
+        base: the name of that base; an embedded one cannot have moved.
+        find: called with `base`, where that of the adapter is now, or without for where the adapter says.
+
+    Raises:
+        AsciiMazeError: as `find_model`.
+    """
+    try:
+        return find()
+    except BaseMoved:
+        if base in EMBEDDED:
+            raise
+        return find(base=base)
 
 
 def check_base_unchanged(adapter: Source) -> None:

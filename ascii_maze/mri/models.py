@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..errors import AsciiMazeError, UsageError
@@ -12,7 +13,6 @@ from ..models.folding import forget_folded
 from ..models.loading import context_of
 from ..models.sources import Source, how_loaded
 from ..references import Reference
-from ..tiny import EMBEDDED
 from .seeds import methods_of
 
 BASE = "base"
@@ -99,7 +99,7 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
             adapter as two seeds.
         AsciiMazeError: a location cannot be read, or holds a reward model.
     """
-    from ..models.sources import BaseMoved, find_model, find_named
+    from ..models.sources import find_model, find_named, find_on
 
     if not adapters:
         raise UsageError("no adapter to compare with the base; give --adapter NAME=FOLDER, once or more")
@@ -112,14 +112,7 @@ def find_adapters(base: str, adapters: dict[str, str], chat: Chat = AS_IT_IS) ->
             )
         known.add(name.casefold())  # names become file names, and some file systems ignore case
     wanted, chat = find_named(base), chat._replace(thinking=False)
-    sources = {}
-    for name, location in adapters.items():
-        try:
-            sources[name] = find_model(location, chat=chat)
-        except BaseMoved:
-            if base in EMBEDDED:  # which cannot have moved, and one is the default
-                raise
-            sources[name] = find_model(location, chat=chat, base=base)
+    sources = {name: find_on(base, partial(find_model, at, chat=chat)) for name, at in adapters.items()}
     for name, source in sources.items():
         _check_adapter(name, source, wanted)
         _check_same_base(name, source, *next(iter(sources.items())))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import partial
 
 import pytest
 from trl import ModelConfig
@@ -9,7 +10,7 @@ from trl import ModelConfig
 from ascii_maze.errors import AsciiMazeError, UsageError
 from ascii_maze.models.loading import find_start
 from ascii_maze.models.pins import weights_of
-from ascii_maze.models.sources import describe, find_model, match_bases
+from ascii_maze.models.sources import describe, find_model, find_on, match_bases
 
 
 def write_adapter(folder, base="tiny", recipe="load_in_4bit: true\nuse_bnb_nested_quant: true\ndtype: float32\n"):
@@ -59,6 +60,10 @@ def test_a_base_that_moved_is_named(tmp_path):
         find_model(moved, base="a b/c")
     with pytest.raises(AsciiMazeError, match=r"'/once/here', is not here.*name where it is with the --base of `evalu"):
         find_model(moved)
+    (now := tmp_path / "now").mkdir()
+    assert find_on(str(now), partial(find_model, moved)).model_args.model_name_or_path == str(now)
+    with pytest.raises(AsciiMazeError, match=r"'/once/here', is not here"):
+        find_on("tiny", partial(find_model, moved))  # which has not moved
 
 
 @pytest.fixture

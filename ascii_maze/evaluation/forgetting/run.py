@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +20,7 @@ from ...files import UNFINISHED, is_ours, output_folder, read_json, replacing, w
 from ...metrics.path_validity.scoring import score_path
 from ...models.loading import load_source
 from ...models.pins import find_pinned, fingerprint, pin
-from ...models.sources import Source, is_base_of, match_bases
+from ...models.sources import Source, find_on, is_base_of, match_bases
 from ...packages import versions
 from ...terminal import OnProgress
 from ..output import remove_work, work_folder
@@ -91,7 +92,8 @@ def measure_forgetting(
     with output_folder(out, kind="measurement of forgetting"):
         check_ours(out)
         questions = find_questions(pin(dataset, "dataset"), splits, options.limit)
-        sources = cast(dict[str, Source], match_bases({name: find_pinned(at) for name, at in models.items()}, False))
+        found = {name: find_on(models[base], partial(find_pinned, at)) for name, at in models.items()}
+        sources = cast(dict[str, Source], match_bases(found, False))
         check_order(whole, sources)
         settings: Settings = {
             "models": dict(models),
