@@ -135,7 +135,7 @@ def _plain(text: str) -> str:
         turn = NEXT_TURN.search(text, len(text) - len(text.lstrip()) + 1)
         text = SPECIAL.sub("\n", text[: turn.start()] if turn else text)
     if "\\" in text:
-        text = LATEX.sub(lambda found: LATEX_ARROWS.get(found[1], "⟶" if found[2] else " "), text)
+        text = LATEX.sub(lambda found: LATEX_ARROWS.get((found[1] or "").lower(), "⟶" if found[2] else " "), text)
     if ">" in text:
         text = LONG_ARROW.sub("⟶", text)
     if "(" in text:

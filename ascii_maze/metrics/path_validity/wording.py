@@ -34,7 +34,7 @@ ARROWS = str.maketrans(
     }
 )
 LATEX = re.compile(
-    r"\\(?:(right|left|up|down)arrow|(to)\b|(?:text(?:bf|tt|it|rm)?|mathrm|mathbf|quad)\b|[,;! ()\[\]])"
+    r"\\(?:([Rr]ight|[Ll]eft|[Uu]p|[Dd]own)arrow|(to)\b|(?:text(?:bf|tt|it|rm)?|mathrm|mathbf|quad)\b|[,;! ()\[\]])"
 )
 LATEX_ARROWS = {"right": "→", "left": "←", "up": "↑", "down": "↓"}
 # `⇒` is a move where the other three arrows are, and else stands between moves.
