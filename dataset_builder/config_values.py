@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -184,8 +185,9 @@ def _weights(entries: Any, where: str) -> dict[str, float]:
     """A list of names, or a mapping of names to positive numbers, as a mapping with string keys."""
     if isinstance(entries, list):
         names = list(map(str, entries))
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise UsageError(f"{where} holds {twice[0]} twice; give weights instead, such as {{{twice[0]}: 2}}")
+        name, times = Counter(names).most_common(1)[0] if names else ("", 0)
+        if times > 1:
+            raise UsageError(f"{where} holds {name} {times} times; give weights instead, such as {{{name}: {times}}}")
         entries = dict.fromkeys(names, 1)
     if not isinstance(entries, dict) or not entries or not all(map(_is_weight, entries.values())):
         raise UsageError(

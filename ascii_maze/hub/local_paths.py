@@ -6,6 +6,7 @@ replaced.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -44,13 +45,15 @@ def without_local_paths(values: Any, folder: Path | None = None) -> Any:
 
 def distinct(keys: Iterable[str]) -> list[str]:
     """The same keys, numbered where several have become one."""
-    found: list[str] = []
+    found: dict[str, None] = {}
+    seen = Counter[str]()
     for key in keys:
-        same, number = key, 2
+        same = key
         while same in found:
-            same, number = f"{key} ({number})", number + 1
-        found.append(same)
-    return found
+            seen[key] += 1
+            same = f"{key} ({seen[key] + 1})"
+        found[same] = None
+    return list(found)
 
 
 def cut(text: str, folder: Path | None = None) -> str:

@@ -111,7 +111,25 @@ LONG = [
     "The path is R R D D. ",
     "-=",
 ]
-LONG += ["'", "two steps to the ", "np.int64(", "\nuser", "→ ", "e ", "# ", "\n", " ", "R or ", "**R** ", "right 2, "]
+LONG += [
+    "'",
+    "two steps to the ",
+    "np.int64(",
+    "\nuser",
+    "→ ",
+    "e ",
+    "# ",
+    "\n",
+    " ",
+    "R or ",
+    "**R** ",
+    "right 2, ",
+    "~~",
+    "~~a",
+    "<s>",
+    "⇒ ",
+    "1. R R\n",
+]
 
 
 @pytest.mark.parametrize("text", LONG)
