@@ -98,12 +98,13 @@ class Run:
         (root / "mine").mkdir()
         (root / "mine" / "notes.txt").write_text("someone's work")
 
-    def __call__(self, function, *arguments, **keywords) -> None:
+    def __call__(self, function, *arguments, **keywords) -> str | None:
         before = snapshot(self.root, self.out)
         said = self.error_of(partial(function, *arguments, **keywords))
         assert said is None or is_a_sentence(said)
         shutil.rmtree(self.out, ignore_errors=True)
         assert snapshot(self.root, self.out) == before
+        return said
 
     @staticmethod
     def error_of(call: Callable[[], object]) -> str | None:
@@ -357,3 +358,41 @@ def test_an_adapter(run, adapter, data):
     config = data.draw(damaged(json.loads((adapter / "adapter_config.json").read_text())))
     (folder / "adapter_config.json").write_text(json.dumps(config))
     run(ascii_maze.load_model, str(folder))
+
+
+# What turns a tensor into one that the model cannot use.
+HARM: dict[str, Callable] = {
+    "not finite": lambda tensor: tensor.fill_(float("nan")),
+    "whole numbers": lambda tensor: tensor.int(),
+    "one row less": lambda tensor: tensor[1:],
+    "one column more": lambda tensor: tensor.new_zeros(len(tensor), tensor.shape[1] + 1),
+    "flat": lambda tensor: tensor.flatten(),
+    "empty": lambda tensor: tensor[:0],
+    "gone": lambda tensor: None,
+}
+
+
+@given(data=st.data())
+@settings(max_examples=PROFILE // 4)
+def test_the_weights_of_an_adapter(run, adapter, data):
+    from safetensors.torch import load, save
+
+    import ascii_maze
+
+    folder = run.root / "files" / "adapter"
+    shutil.copytree(adapter, folder, dirs_exist_ok=True)
+    written = (adapter / "adapter_model.safetensors").read_bytes()
+    if data.draw(st.booleans(), "bytes"):
+        at, length = data.draw(st.integers(0, len(written))), data.draw(st.integers(0, 40))
+        (folder / "adapter_model.safetensors").write_bytes(
+            written[:at] + data.draw(st.binary(max_size=40)) + written[at + length :]
+        )
+        run(ascii_maze.load_model, str(folder))
+        return
+    tensors = load(written)
+    key = data.draw(st.sampled_from(sorted(tensors)), "tensor")
+    harmed = HARM[data.draw(st.sampled_from(sorted(HARM)))](tensors.pop(key))
+    if harmed is not None:
+        tensors[data.draw(st.sampled_from([key, "", key.replace("0", "9"), f"{key}.x", "b" * 300]))] = harmed
+    (folder / "adapter_model.safetensors").write_bytes(save(tensors, {"format": "pt"}))
+    assert run(ascii_maze.load_model, str(folder)), "harmed weights were loaded"

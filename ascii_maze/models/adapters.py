@@ -2,7 +2,7 @@
 
 PEFT only warns about an adapter that does not fit, and the model then answers as its base does. Here
 weights of the file that the model does not have, weights of the model that the file does not have, and weights that
-are not finite are errors.
+are not finite floating-point numbers are errors.
 """
 
 import re
@@ -20,7 +20,7 @@ def read_weights(name: str, revision: str | None = None) -> tuple[Path, dict]:
     """An adapter's folder and its weights by name, on the CPU. Pickles, to which PEFT falls back, are never read.
 
     Raises:
-        ModelError: there are none in that format, the file is broken, or a number in it is not finite.
+        ModelError: there are none in that format, the file is broken, or holds other than finite floating-point numbers.
     """
     import torch
     from safetensors.torch import load_file
@@ -33,6 +33,10 @@ def read_weights(name: str, revision: str | None = None) -> tuple[Path, dict]:
     except Exception as error:  # safetensors' own error class derives from Exception
         raise ModelError(f"{WEIGHTS} of '{name}' cannot be read{of_pointer(path)}: {reason(error)}") from error
     for key, weight in weights.items():
+        # The indices that VB-LoRA and UniLoRA store are whole numbers by right.
+        if not weight.is_floating_point() and "indices" not in key:
+            kind = str(weight.dtype).removeprefix("torch.")
+            raise ModelError(f"{WEIGHTS} of '{name}': {key} is stored as {kind}; expected floating-point numbers")
         if not torch.isfinite(weight.float()).all():
             raise ModelError(f"{WEIGHTS} of '{name}': not all numbers of {key} are finite")
     return path.parent, weights

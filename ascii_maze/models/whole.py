@@ -69,8 +69,7 @@ def check_stored(place: str, revision: str | None, name: str) -> None:
     Raises:
         ModelError: a file cannot be read, is named outside of the model's folder, or holds other numbers.
     """
-    config = fetch(place, revision, "config.json")
-    quantised = config is not None and b'"quantization_config"' in config.read_bytes()
+    quantised = _is_quantised(place, revision)
     for path in _files(place, revision, name):
         with _opened(path, name) as weights:
             names = weights.keys()  # `safe_open` itself cannot be iterated over
@@ -81,6 +80,11 @@ def check_stored(place: str, revision: str | None, name: str) -> None:
                 f"cannot load the model of '{name}': {wrong[0]} is stored as {kinds[wrong[0]]}; expected "
                 "floating-point numbers"
             )
+
+
+def _is_quantised(place: str, revision: str | None) -> bool:
+    path = fetch(place, revision, "config.json")
+    return bool(path and read_json(path).get("quantization_config"))
 
 
 def check_numbers(place: str, revision: str | None, name: str) -> None:

@@ -82,6 +82,8 @@ def _check_value(recipe: Recipe, key: str, kind: str, value: Any) -> None:
         raise RecipeError(f"{where} is {shown(given)}, which YAML reads as no text; put it in quotes")
     if "dict" in kind and not isinstance(given, dict | str | None):
         raise RecipeError(f"{where} is {shown(given)}; expected a mapping")
+    if key == "generation_kwargs" and isinstance(value, dict) and recipe.values.get("use_vllm") in (None, False):
+        _check_sampling(where, value)
     for number in value if isinstance(value, list) else [value]:
         if isinstance(number, int | float):
             least, largest = LEAST.get(key, -math.inf), LARGEST.get(key, math.inf)
@@ -89,6 +91,16 @@ def _check_value(recipe: Recipe, key: str, kind: str, value: Any) -> None:
             if not (finite and least <= number <= largest):
                 bounds = f" of at least {least}" * (key in LEAST) + f" and at most {largest}" * (key in LARGEST)
                 raise RecipeError(f"{where} is {shown(given)}; expected a finite number{bounds}")
+
+
+def _check_sampling(where: str, given: dict[str, Any]) -> None:
+    """Refuse a name that transformers would keep in its generation config and never read."""
+    from transformers import GenerationConfig
+
+    known = vars(GenerationConfig())
+    for key in given:
+        if key not in known:
+            raise RecipeError(f"{where}: unknown key '{shown(key)}'{did_you_mean(key, known)}")
 
 
 def parse_model(recipe: Recipe):

@@ -129,6 +129,11 @@ LONG += [
     "<s>",
     "⇒ ",
     "1. R R\n",
+    "right → ",
+    "ends not ",
+    "Path: start ",
+    "<Think>",
+    "</THINK>",
 ]
 
 

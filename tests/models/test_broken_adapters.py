@@ -67,6 +67,10 @@ BROKEN = {
     ),
     "NaN": (put(float("nan")), "not all numbers of .*lora_B.* are finite"),
     "infinity": (put(float("inf"), "lora_A"), "not all numbers of .*lora_A.* are finite"),
+    "whole numbers": (
+        weights(lambda t: t.update({first(t): t[first(t)].int()})),
+        "lora_A.* is stored as int32; expected floating-point numbers",
+    ),
     "another shape": (weights(lambda t: t.update({first(t): t[first(t)][:, :5]})), "size mismatch for "),
     "torn": (damage.torn(FILE), "cannot be read"),
     "empty file": (text(b"", FILE), "cannot be read"),

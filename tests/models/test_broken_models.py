@@ -30,6 +30,17 @@ def stored_as(kind):
     return weights(lambda tensors: tensors.update({UP: tensors[UP].to(getattr(torch, kind))}))
 
 
+def not_quantised_but(kind):
+    """Weights of a kind that only a quantised model has, and a config that says that this is none."""
+
+    def change(folder):
+        stored_as(kind)(folder)
+        path = folder / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "quantization_config": None}))
+
+    return change
+
+
 def index(named):
     """An index that names this file, beside the model's folder if it leads out of it."""
 
@@ -60,6 +71,7 @@ BROKEN = {
     "rows for columns": (weights(lambda tensors: tensors.update({UP: tensors[UP].T})), MISMATCH),
     "whole numbers": (stored_as("int64"), f"{UP} is stored as I64; expected floating-point numbers"),
     "truth values": (stored_as("bool"), f"{UP} is stored as BOOL; expected floating-point numbers"),
+    "whole numbers, not quantised": (not_quantised_but("int8"), f"{UP} is stored as I8; expected floating-point"),
     "an index that leads out": (
         index("../elsewhere.safetensors"),
         "index.json names ../elsewhere.safetensors, outside",

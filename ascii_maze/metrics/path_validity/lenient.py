@@ -39,6 +39,7 @@ from .wording import (
     DIRECTIONS,
     ECHO,
     ENDPOINT,
+    FROM_START,
     GOING,
     HINDERED,
     LABEL,
@@ -60,6 +61,7 @@ from .wording import (
     PAIRS,
     RETRACTED,
     SENTENCE_END,
+    SEPARATED,
     SHORT_LABEL,
     SPECIAL,
     STRUCK,
@@ -128,6 +130,8 @@ def _plain(text: str) -> str:
     text = text.replace("\r", "") if text.isascii() else text.translate(ARROWS)
     if "⟶" in text and OTHER_ARROWS.search(text) and not MOVES_IN_LETTERS.search(text):
         text = text.replace("⟶", "→")
+    if "→" in text:
+        text = SEPARATED.sub(lambda line: line[0].replace("→", "⟶"), text)
     if "~~" in text or "</" in text:
         text = STRUCK.sub("\n\n", text)
     text = text.rpartition("assistantfinal")[2]  # the rest of gpt-oss's channels once special tokens are removed
@@ -259,7 +263,7 @@ def _moves_of_run(run: Run, line: Line, start: tuple[int, int] | None, alone: bo
     begins, ends, said = not words_around(before), not words_around(after), before
     if begins:  # then the line above may be the label
         said = line.above if not line.gap or line.above.rstrip(MARKS).endswith(":") else ""
-    clause = CLAUSE.split(said)[-1]
+    clause = FROM_START.sub(" ", CLAUSE.split(said)[-1])
     if NO_ANSWER.search(clause):
         return None
     # A run in one word may be an ordinary word, so it counts for half of its moves.

@@ -13,7 +13,8 @@ from itertools import accumulate, pairwise
 from .maze import GOAL, LARGE, MOVES, START, WALL, Maze, MazeError
 
 # The tags that models put around a thought; the last are channels of GPT-OSS, Gemma 4 and Muse, which write more than
-# the end of the thought before the answer. Of two pairs with the same opening tag the longer one comes first.
+# the end of the thought before the answer. Of two pairs with the same opening tag the longer one comes first. A model
+# may write them in another case.
 THOUGHTS = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -32,6 +33,9 @@ THOUGHTS = (
     ("<|channel>thought", "<channel|>"),
     (" to=self<|message|>", "<|eom|><|start|>assistant to=user<|message|>"),
     (" to=self<|message|>", " to=user<|message|>"),
+)
+_THOUGHT_OPENS, _THOUGHT_CLOSES = (
+    re.compile("|".join(re.escape(pair[side]) for pair in THOUGHTS), re.IGNORECASE) for side in (0, 1)
 )
 ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
 # Letters or arrows may be adjacent or separated by whitespace and commas; anything else is not an answer.
@@ -128,9 +132,11 @@ def after_thought(completion: str) -> str | None:
     """
     if "<" not in completion and "[" not in completion and "◁" not in completion:
         return completion
-    for _, closed in THOUGHTS:
-        completion = completion.rpartition(closed)[2]
-    return None if any(opened in completion for opened, _ in THOUGHTS) else completion
+    last = 0
+    for closed in _THOUGHT_CLOSES.finditer(completion):
+        last = closed.end()
+    completion = completion[last:]
+    return None if _THOUGHT_OPENS.search(completion) else completion
 
 
 def opened_thought(prompt: str) -> str:

@@ -42,6 +42,10 @@ OTHER_ARROWS = re.compile(r"[↑↓←]")
 MOVES_IN_LETTERS = re.compile(
     rf"(?<!\w)(?:[UDLR]|(?i:{'|'.join(word for word in DIRECTIONS if len(word) > 1)}))(?!\w)"
 )
+# A line on which `→` follows a move in words or letters, and hence stands between moves.
+SEPARATED = re.compile(
+    rf"(?m)^(?!.*[↑↓←]).*?(?<!\w)(?:[UDLR]|(?i:{'|'.join(word for word in DIRECTIONS if len(word) > 1)}))[ \t*_`]*→.*$"
+)
 STRUCK = re.compile(r"~~[^~\n]+~~|<(del|strike|s)>[^<\n]*</\1>", re.IGNORECASE)
 LONG_ARROW = re.compile(r"[-=–—]+>")
 NUMPY = re.compile(r"np\.u?int\d*\((\d+)\)")
@@ -116,6 +120,7 @@ LABEL = re.compile(
     r"[^:=.!?\n]{0,50}?(?:[:=]|\b(?:is|are|é|são|seria|be|as)|⟶|[*_`\"'])|final|take|follow|path|caminho)"
     r"[\s*_`\"'“«$\[({]*\Z"
 )
+FROM_START = re.compile(r"(?i:(?<=[:=])[\s*_`]*(?:start|início)\b[\s*_`,⟶-]*\Z)")  # between a label and a run
 NO_ANSWER = re.compile(  # before a labelled run
     r"(?i:\b(?:not?|isn't|cannot be|can't be|doubt|never|example|e\.g|such as|for instance|format|sample|template"
     r"|looks? like|otherwise|bad|allowed|available|invalid|illegal|wrong"
@@ -148,7 +153,9 @@ RETRACTED = re.compile(  # at the beginning of the text after a run
 NO_WAY = re.compile(
     r"(?i:\bno (?:valid |possible |legal )?(?:path|way|route) (?:exists|from|to|between)"
     r"|\bthere is no (?:valid |possible )?(?:path|way|route|solution)\b|\bunreachable|\bcannot be reached"
-    r"|\bnão (?:há|existe) caminho)"
+    r"|\b(?:ends?|stops?|finish(?:es)?|leads?|arrives?|brings|takes|gets) [^.!?\n]{0,40}"
+    r"\b(?:not|short of) (?:at |on |to |in )?(?:the )?(?:goal|exit|target|destination|G)\b"
+    r"|\bnão (?:há|existe) caminho|\b(?:termina|acaba|para|chega) [^.!?\n]{0,40}\bnão (?:em|no|ao) (?:G|objetivo)\b)"
 )
 HINDERED = re.compile(r"(?i:\b(?:walls?|blocked|dead end|cannot|can't|invalid|not|turn|não|paredes?)\b)")
 GOING = re.compile(
