@@ -20,7 +20,7 @@ def read_weights(name: str, revision: str | None = None) -> tuple[Path, dict]:
     """An adapter's folder and its weights by name, on the CPU. Pickles, to which PEFT falls back, are never read.
 
     Raises:
-        ModelError: there are none in that format, the file is broken, or holds other than finite floating-point numbers.
+        ModelError: there are none in that format, the file is broken, or has other than finite floating-point numbers.
     """
     import torch
     from safetensors.torch import load_file

@@ -196,6 +196,17 @@ def test_walks_through_one_maze_are_read_as_if_each_stood_alone(config):
             torch.testing.assert_close(together[:, kept], alone, atol=1e-5, rtol=1e-4)
 
 
+def test_without_bfloat16_all_is_float32(config):
+    model = running.build_model(config)
+    batch = batch_of_step(config, 0, habits=False)
+    labels = torch.from_numpy(batch.labels)
+    logits = model.lm_head(hidden_states(model, batch, "cpu"))
+    plain = torch.nn.functional.cross_entropy(logits[labels != IGNORED], labels[labels != IGNORED])
+    torch.testing.assert_close(running.loss_of(model, batch, "cpu", bfloat16=False), plain)
+    torch.testing.assert_close(running.logits_of(model, batch, "cpu", bfloat16=False), logits)
+    assert not torch.equal(running.logits_of(model, batch, "cpu"), logits)
+
+
 def weights(run: Run) -> bytes:
     return b"".join(parameter.detach().numpy().tobytes() for parameter in run.model.parameters())
 

@@ -1,4 +1,4 @@
-"""Pre-train the embedded model: next-move prediction, float32 weights under bfloat16 autocast, Muon.
+"""Pre-train the embedded model: next-move prediction, float32 weights, under bfloat16 autocast or not, Muon.
 
 The learning rate warms up, holds, and decays on request (warmup-stable-decay: Hu et al., "MiniCPM", 2024), so a run
 can be ended at any step, and several models can be made from one run:
@@ -43,6 +43,7 @@ class PretrainConfig:
     generators: dict[str, float]
     sizes: dict[int, float]
     batch_tokens: int
+    bfloat16: bool
     walks: dict[int, float]
     learning_rate: float
     warmup_steps: int
@@ -154,13 +155,13 @@ def hidden_states(model, batch: Batch, device: str) -> torch.Tensor:
     ).last_hidden_state
 
 
-def logits_of(model, batch: Batch, device: str) -> torch.Tensor:
+def logits_of(model, batch: Batch, device: str, bfloat16: bool = True) -> torch.Tensor:
     """float32 logits (n, length, vocabulary)."""
-    with torch.autocast(device, torch.bfloat16):
+    with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
         return model.lm_head(hidden_states(model, batch, device)).float()
 
 
-def loss_of(model, batch: Batch, device: str) -> torch.Tensor:
+def loss_of(model, batch: Batch, device: str, bfloat16: bool = True) -> torch.Tensor:
     """The loss of this process's share of a batch, whose mean over processes is that of the batch.
 
     The head is applied to labelled positions only.
@@ -168,7 +169,7 @@ def loss_of(model, batch: Batch, device: str) -> torch.Tensor:
     mine = share_of(batch)
     labels = torch.from_numpy(mine.labels).to(device)
     labelled = labels != IGNORED
-    with torch.autocast(device, torch.bfloat16):
+    with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
         logits = model.lm_head(hidden_states(model, mine, device)[labelled]).float()
     losses = cross_entropy(logits, labels[labelled], reduction="sum")
     return losses * processes() / int((batch.labels != IGNORED).sum())
@@ -234,7 +235,7 @@ class Run:
     def take_step(self, batch: Batch) -> tuple[torch.Tensor, int]:
         """Take one step; returns the loss, on the device, and the number of tokens."""
         factor = learning_rate_factor(self.config, self.step, self.decay)
-        loss = loss_of(self.model, batch, self.device)
+        loss = loss_of(self.model, batch, self.device, self.config.bfloat16)
         loss.backward()
         average_gradients(self.model.parameters())
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -250,7 +251,7 @@ class Run:
         """`validation.held_out_rates` of every generator and size of the recipe."""
         kinds = [(generator, size) for generator in self.config.generators for size in self.config.sizes]
         return held_out_rates(
-            lambda batch: logits_of(self.model, batch, self.device),
+            lambda batch: logits_of(self.model, batch, self.device, self.config.bfloat16),
             kinds,
             self.config.seed,
             self.config.validate_mazes,
