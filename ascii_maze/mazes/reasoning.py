@@ -13,7 +13,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..metrics.path_validity.maze import MOVES, Maze
-from ..metrics.path_validity.scoring import ANSWER_CLOSE, ANSWER_OPEN, THOUGHTS, completion_text
+from ..metrics.path_validity.scoring import (
+    ANSWER_CLOSE,
+    ANSWER_OPEN,
+    THOUGHT_CLOSES,
+    THOUGHT_OPENS,
+    THOUGHTS,
+    completion_text,
+)
 
 REASONING = MappingProxyType(
     {
@@ -71,13 +78,12 @@ def thought_of(completion: object) -> str | None:
         completion: in any form that the scorer takes.
     """
     text = completion_text(completion) or ""
-    for opened, closed in THOUGHTS:
-        whole, found, _ = text.rpartition(closed)
-        if found:
-            # The opening tag may be in the prompt.
-            return (whole.partition(opened)[2] if opened in whole else whole).strip() or None
-    left_open = (text.partition(opened)[2] for opened, _ in THOUGHTS if opened in text)
-    return next(left_open, "").strip() or None
+    closed = [tag.start() for tag in THOUGHT_CLOSES.finditer(text)]
+    text = text[: closed[-1]] if closed else text
+    opened = THOUGHT_OPENS.search(text)
+    # The opening tag may be in the prompt.
+    thought = text[opened.end() :] if opened else text if closed else ""
+    return thought.strip() or None
 
 
 def think(maze: Maze, reasoning: str, stops: bool = True) -> str:

@@ -132,6 +132,8 @@ def test_what_a_thought_says_is_checked_line_by_line(thought, statements, true):
         ("<think>a</think>b</think>R", "a</think>b"),
         ("<think>a", "a"),
         ("[THINK]a[/THINK]R", "a"),
+        ("<Think>a</THINK>R", "a"),
+        ("R <THOUGHT>a", "a"),
         ([{"role": "assistant", "content": "<think>a</think>R"}], "a"),
         (None, None),
     ],

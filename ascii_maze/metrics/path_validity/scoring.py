@@ -34,7 +34,7 @@ THOUGHTS = (
     (" to=self<|message|>", "<|eom|><|start|>assistant to=user<|message|>"),
     (" to=self<|message|>", " to=user<|message|>"),
 )
-_THOUGHT_OPENS, _THOUGHT_CLOSES = (
+THOUGHT_OPENS, THOUGHT_CLOSES = (
     re.compile("|".join(re.escape(pair[side]) for pair in THOUGHTS), re.IGNORECASE) for side in (0, 1)
 )
 ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
@@ -133,10 +133,10 @@ def after_thought(completion: str) -> str | None:
     if "<" not in completion and "[" not in completion and "◁" not in completion:
         return completion
     last = 0
-    for closed in _THOUGHT_CLOSES.finditer(completion):
+    for closed in THOUGHT_CLOSES.finditer(completion):
         last = closed.end()
     completion = completion[last:]
-    return None if _THOUGHT_OPENS.search(completion) else completion
+    return None if THOUGHT_OPENS.search(completion) else completion
 
 
 def opened_thought(prompt: str) -> str:
