@@ -33,8 +33,8 @@ def read_weights(name: str, revision: str | None = None) -> tuple[Path, dict]:
     except Exception as error:  # safetensors' own error class derives from Exception
         raise ModelError(f"{WEIGHTS} of '{name}' cannot be read{of_pointer(path)}: {reason(error)}") from error
     for key, weight in weights.items():
-        # The indices that VB-LoRA and UniLoRA store are whole numbers by right.
-        if not weight.is_floating_point() and "indices" not in key:
+        # Indices and sizes, which VB-LoRA, UniLoRA and FRoD store, are whole numbers by right.
+        if not weight.is_floating_point() and "lora_" in key and "indices" not in key:
             kind = str(weight.dtype).removeprefix("torch.")
             raise ModelError(f"{WEIGHTS} of '{name}': {key} is stored as {kind}; expected floating-point numbers")
         if not torch.isfinite(weight.float()).all():

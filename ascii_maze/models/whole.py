@@ -69,7 +69,7 @@ def check_stored(place: str, revision: str | None, name: str) -> None:
     Raises:
         ModelError: a file cannot be read, is named outside of the model's folder, or holds other numbers.
     """
-    quantised = _is_quantised(place, revision)
+    quantised = _is_quantised(place, revision, name)
     for path in _files(place, revision, name):
         with _opened(path, name) as weights:
             names = weights.keys()  # `safe_open` itself cannot be iterated over
@@ -82,9 +82,15 @@ def check_stored(place: str, revision: str | None, name: str) -> None:
             )
 
 
-def _is_quantised(place: str, revision: str | None) -> bool:
+def _is_quantised(place: str, revision: str | None, name: str) -> bool:
+    """Whether a model's config, or that of a part such as its language model, says how it is quantised."""
     path = fetch(place, revision, "config.json")
-    return bool(path and read_json(path).get("quantization_config"))
+    try:
+        config = read_json(path) if path else {}
+    except AsciiMazeError as error:
+        raise ModelError(f"cannot load the model of '{name}': {error}") from error
+    parts = [config, *(part for part in config.values() if isinstance(part, dict))]
+    return any(part.get("quantization_config") for part in parts)
 
 
 def check_numbers(place: str, revision: str | None, name: str) -> None:

@@ -74,6 +74,8 @@ def _check_values(recipe: Recipe, cls: type, values: dict[str, Any]) -> None:
     kinds = typing.get_type_hints(cls)  # the parser has changed the types in the fields
     for key in kinds.keys() & recipe.values.keys():
         _check_value(recipe, key, str(kinds[key]), values[key])
+    if isinstance(values.get("generation_kwargs"), dict) and not values.get("use_vllm"):
+        _check_sampling(f"{recipe.path.name}: generation_kwargs", values["generation_kwargs"])
 
 
 def _check_value(recipe: Recipe, key: str, kind: str, value: Any) -> None:
@@ -82,8 +84,6 @@ def _check_value(recipe: Recipe, key: str, kind: str, value: Any) -> None:
         raise RecipeError(f"{where} is {shown(given)}, which YAML reads as no text; put it in quotes")
     if "dict" in kind and not isinstance(given, dict | str | None):
         raise RecipeError(f"{where} is {shown(given)}; expected a mapping")
-    if key == "generation_kwargs" and isinstance(value, dict) and recipe.values.get("use_vllm") in (None, False):
-        _check_sampling(where, value)
     for number in value if isinstance(value, list) else [value]:
         if isinstance(number, int | float):
             least, largest = LEAST.get(key, -math.inf), LARGEST.get(key, math.inf)

@@ -130,14 +130,23 @@ LONG += [
     "⇒ ",
     "1. R R\n",
     "right → ",
-    "ends not ",
-    "Path: start ",
-    "<Think>",
-    "</THINK>",
+]
+
+
+# What is looked at only after a path, or before one.
+LONG += [
+    ("R R D D. ", "it ends ", ""),
+    ("R R D D. It ends", " at (3,2)", ", not"),
+    ("R R D D", "\n ", "."),
+    ("Path:", " start", " R R D D"),
+    ("Path: start", " → a", " R R D D"),
+    ("", "<Think>", ""),
+    ("<Think>", "</THINK>", "<"),
 ]
 
 
 @pytest.mark.parametrize("text", LONG)
 def test_a_long_odd_text_takes_no_more_than_it_should(text):
     """It ends; a search that grew with the square of the text would take minutes."""
-    parse_lenient(text * (30_000 // len(text)) + "x", START)
+    before, again, after = ("", text, "x") if isinstance(text, str) else text
+    parse_lenient(before + again * (30_000 // len(again)) + after, START)

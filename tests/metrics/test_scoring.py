@@ -316,6 +316,10 @@ def test_what_the_assistant_did_not_say_is_no_completion(completion):
         (" to=self<|message|>R R", None),
         ("[THINK]<answer>U</answer>[/THINK]R R", "RR"),
         ("[THINK]<answer>U</answer>", None),
+        ("<Think><answer>U</answer>", None),
+        ("<THINK>U</Think>R R", "RR"),
+        ("<answer>U</answer> <Thought>: up is open", "U"),
+        ("[Think] <answer>U</answer>", "U"),
         ("</think>R R", "RR"),
     ],
 )
@@ -331,6 +335,7 @@ def test_a_thought_does_not_count_and_one_that_is_open_leaves_nothing(completion
         ("<|im_start|>assistant\n<think>\n\n</think>\n\n", ""),
         ("Put your thought into <think> and </think>.\nAssistant:", ""),
         ("[THINK]", "[THINK]"),
+        ("<|im_start|>assistant\n<Think>\n", "<think>"),
     ],
 )
 def test_a_thought_that_the_prompt_has_opened_is_read_as_one(prompt, mark):

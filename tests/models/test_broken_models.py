@@ -9,6 +9,7 @@ import pytest
 from safetensors import safe_open
 
 from ascii_maze.errors import AsciiMazeError
+from ascii_maze.models.whole import check_stored
 from ascii_maze.tiny import TINY
 
 from . import damage
@@ -129,6 +130,19 @@ READERS = {
     "merge": merge,
     "mri": mri,
 }
+
+
+def test_weights_of_a_quantised_part_of_a_model_may_be_whole_numbers(copied):
+    stored_as("int8")(copied)
+    with pytest.raises(AsciiMazeError, match="stored as I8"):
+        check_stored(str(copied), None, "copied")
+    config = json.loads((copied / "config.json").read_text())
+    config["text_config"] = {"quantization_config": {"quant_method": "bitsandbytes"}}
+    (copied / "config.json").write_text(json.dumps(config))
+    check_stored(str(copied), None, "copied")
+    (copied / "config.json").write_text("[]")
+    with pytest.raises(AsciiMazeError, match=r"cannot load the model of 'copied': .*config\.json does not hold"):
+        check_stored(str(copied), None, "copied")
 
 
 @pytest.fixture(autouse=True)

@@ -169,8 +169,9 @@ def test_a_name_that_looks_like_a_number_stays_as_it_is(write, text):
         ("model_revision: no", "model_revision is False, which YAML reads as no text"),
         (
             "method: grpo\ngeneration_kwargs: {repetition_penaltie: 2}",
-            "generation_kwargs: unknown key 'repetition_penaltie'; did you mean 'repetition_penalty'?",
+            r"generation_kwargs: unknown key 'repetition_penaltie'; did you mean 'repetition_penalty'\?",
         ),
+        ("method: grpo\nuse_vllm: 'false'\ngeneration_kwargs: {stop: x}", "generation_kwargs: unknown key 'stop'"),
         ("method: grpo\ntop_p: -1", "top_p is -1; expected a finite number of at least 0 and at most 1"),
         ("method: grpo\nnum_iterations: 0", "num_iterations is 0; expected a finite number of at least 1"),
         ("method: grpo\nepsilon: -3", "epsilon is -3; expected a finite number of at least 0"),

@@ -32,12 +32,14 @@ from .scoring import (
 from .wording import (
     ANSWER_TAG,
     ARROWS,
+    BEFORE_ARROW,
     CLAUSE,
     COMPASS,
     COMPASS_LETTERS,
     COMPASS_MOVES,
     DIRECTIONS,
     ECHO,
+    ELSEWHERE,
     ENDPOINT,
     FROM_START,
     GOING,
@@ -61,12 +63,12 @@ from .wording import (
     PAIRS,
     RETRACTED,
     SENTENCE_END,
-    SEPARATED,
     SHORT_LABEL,
     SPECIAL,
     STRUCK,
     TAKEN_BACK,
     TRIMMED,
+    WORD,
 )
 
 NEAR = 300  # characters of context around a run
@@ -130,8 +132,8 @@ def _plain(text: str) -> str:
     text = text.replace("\r", "") if text.isascii() else text.translate(ARROWS)
     if "⟶" in text and OTHER_ARROWS.search(text) and not MOVES_IN_LETTERS.search(text):
         text = text.replace("⟶", "→")
-    if "→" in text:
-        text = SEPARATED.sub(lambda line: line[0].replace("→", "⟶"), text)
+    if "→" in text and not OTHER_ARROWS.search(text) and _stands_between(text):
+        text = text.replace("→", "⟶")
     if "~~" in text or "</" in text:
         text = STRUCK.sub("\n\n", text)
     text = text.rpartition("assistantfinal")[2]  # the rest of gpt-oss's channels once special tokens are removed
@@ -149,6 +151,13 @@ def _plain(text: str) -> str:
     if "N" in text or "n" in text:
         text = COMPASS_LETTERS.sub(_as_moves, text) if COMPASS.search(text) else text
     return text
+
+
+def _stands_between(text: str) -> bool:
+    """Whether every `→` stands between moves in words or letters, all on one line."""
+    lines = [line for line in text.split("\n") if "→" in line]
+    first, *others = lines[0].split("→")
+    return len(lines) == 1 and BEFORE_ARROW.search(first[-20:]) is not None and all(map(WORD.search, others))
 
 
 def _said_once(found: re.Match) -> str:
@@ -200,7 +209,8 @@ def _last_path(text: str, start: tuple[int, int] | None) -> str | None:
     if last is None or len(last[0]) > MOST:
         return None
     tail = text[last[1] :].lstrip(TRIMMED + "\n")
-    return None if TAKEN_BACK.match(text, last[1]) or RETRACTED.match(tail[:NEAR]) or NO_WAY.search(tail) else last[0]
+    denied = RETRACTED.match(tail[:NEAR]) or ELSEWHERE.match(tail[:NEAR]) or NO_WAY.search(tail)
+    return None if denied or TAKEN_BACK.match(text, last[1]) else last[0]
 
 
 def _is_in_pieces(block: list[Line]) -> bool:

@@ -13,8 +13,8 @@ from itertools import accumulate, pairwise
 from .maze import GOAL, LARGE, MOVES, START, WALL, Maze, MazeError
 
 # The tags that models put around a thought; the last are channels of GPT-OSS, Gemma 4 and Muse, which write more than
-# the end of the thought before the answer. Of two pairs with the same opening tag the longer one comes first. A model
-# may write them in another case.
+# the end of the thought before the answer. Of two pairs with the same opening tag the longer one comes first. Words
+# may be in another case, then opening only at the beginning: in `R R <Thought>: ...` it is a label.
 THOUGHTS = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -34,9 +34,9 @@ THOUGHTS = (
     (" to=self<|message|>", "<|eom|><|start|>assistant to=user<|message|>"),
     (" to=self<|message|>", " to=user<|message|>"),
 )
-THOUGHT_OPENS, THOUGHT_CLOSES = (
-    re.compile("|".join(re.escape(pair[side]) for pair in THOUGHTS), re.IGNORECASE) for side in (0, 1)
-)
+_OPENS, _CLOSES = (rf"(?i:<{slash}(?:think|thinking|reasoning|thoughts?)>)" for slash in ("", "/"))
+THOUGHT_OPENS = re.compile("|".join([*(re.escape(opened) for opened, _ in THOUGHTS), rf"\A\s*{_OPENS}"]))
+THOUGHT_CLOSES = re.compile("|".join([*(re.escape(closed) for _, closed in THOUGHTS), _CLOSES]))
 ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
 # Letters or arrows may be adjacent or separated by whitespace and commas; anything else is not an answer.
 _SEPARATORS = " \n\r\t,"
@@ -141,7 +141,9 @@ def after_thought(completion: str) -> str | None:
 
 def opened_thought(prompt: str) -> str:
     """The opening tag of a thought with which a rendered prompt ends, which the completion then continues; or ""."""
-    return next((opened for opened, _ in THOUGHTS if prompt.rstrip().endswith(opened)), "")
+    text = prompt.rstrip()
+    found = re.search(rf"{_OPENS}\Z", text[-12:])
+    return found[0].lower() if found else next((opened for opened, _ in THOUGHTS if text.endswith(opened)), "")
 
 
 def extract_answer(completion: str) -> str:

@@ -42,9 +42,10 @@ OTHER_ARROWS = re.compile(r"[↑↓←]")
 MOVES_IN_LETTERS = re.compile(
     rf"(?<!\w)(?:[UDLR]|(?i:{'|'.join(word for word in DIRECTIONS if len(word) > 1)}))(?!\w)"
 )
-# A line on which `→` follows a move in words or letters, and hence stands between moves.
-SEPARATED = re.compile(
-    rf"(?m)^(?!.*[↑↓←]).*?(?<!\w)(?:[UDLR]|(?i:{'|'.join(word for word in DIRECTIONS if len(word) > 1)}))[ \t*_`]*→.*$"
+WORD = re.compile(r"\w")
+# What `→` follows where it stands between moves.
+BEFORE_ARROW = re.compile(
+    rf"(?<!\w)(?:[UDLRS]|(?i:start|início|{'|'.join(word for word in DIRECTIONS if len(word) > 1)}))[ \t*_`]*\Z"
 )
 STRUCK = re.compile(r"~~[^~\n]+~~|<(del|strike|s)>[^<\n]*</\1>", re.IGNORECASE)
 LONG_ARROW = re.compile(r"[-=–—]+>")
@@ -153,9 +154,13 @@ RETRACTED = re.compile(  # at the beginning of the text after a run
 NO_WAY = re.compile(
     r"(?i:\bno (?:valid |possible |legal )?(?:path|way|route) (?:exists|from|to|between)"
     r"|\bthere is no (?:valid |possible )?(?:path|way|route|solution)\b|\bunreachable|\bcannot be reached"
-    r"|\b(?:ends?|stops?|finish(?:es)?|leads?|arrives?|brings|takes|gets) [^.!?\n]{0,40}"
-    r"\b(?:not|short of) (?:at |on |to |in )?(?:the )?(?:goal|exit|target|destination|G)\b"
-    r"|\bnão (?:há|existe) caminho|\b(?:termina|acaba|para|chega) [^.!?\n]{0,40}\bnão (?:em|no|ao) (?:G|objetivo)\b)"
+    r"|\bnão (?:há|existe) caminho)"
+)
+ELSEWHERE = re.compile(  # at the beginning of the text after a run
+    r"(?i:\W*(?:(?:it|this|that|which|ele|isso|que) )?(?:(?:ends?|stops?) short of (?:the )?(?:goal|exit|target|G)\b"
+    r"|(?:ends?|stops?|finishes|leads|arrives|(?:brings|takes) (?:us|you)|gets us|termina|acaba)\b"
+    r"(?:(?!\b(?:goal|exit|target|G|objetivo)\b)[^.!?\n]){0,40}"
+    r", (?:but )?(?:not|não) (?:at |to |em |no )?(?:the )?(?:goal|exit|target|G|objetivo)\b(?!['’])))"
 )
 HINDERED = re.compile(r"(?i:\b(?:walls?|blocked|dead end|cannot|can't|invalid|not|turn|não|paredes?)\b)")
 GOING = re.compile(
