@@ -34,7 +34,8 @@ def read_weights(name: str, revision: str | None = None) -> tuple[Path, dict]:
         raise ModelError(f"{WEIGHTS} of '{name}' cannot be read{of_pointer(path)}: {reason(error)}") from error
     for key, weight in weights.items():
         # Indices and sizes, which VB-LoRA, UniLoRA and FRoD store, are whole numbers by right.
-        if not weight.is_floating_point() and "lora_" in key and "indices" not in key:
+        of_layer = key.endswith(".weight") or "lora_" in key
+        if not weight.is_floating_point() and of_layer and "indices" not in key:
             kind = str(weight.dtype).removeprefix("torch.")
             raise ModelError(f"{WEIGHTS} of '{name}': {key} is stored as {kind}; expected floating-point numbers")
         if not torch.isfinite(weight.float()).all():

@@ -71,6 +71,10 @@ BROKEN = {
         weights(lambda t: t.update({first(t): t[first(t)].int()})),
         "lora_A.* is stored as int32; expected floating-point numbers",
     ),
+    "whole numbers in a layer kept whole": (
+        weights(lambda t: t.update({"base_model.model.lm_head.weight": t[first(t)].new_ones(2, 2).int()})),
+        "lm_head.weight is stored as int32; expected floating-point numbers",
+    ),
     "another shape": (weights(lambda t: t.update({first(t): t[first(t)][:, :5]})), "size mismatch for "),
     "torn": (damage.torn(FILE), "cannot be read"),
     "empty file": (text(b"", FILE), "cannot be read"),
