@@ -157,10 +157,12 @@ NO_WAY = re.compile(
     r"|\bnão (?:há|existe) caminho)"
 )
 ELSEWHERE = re.compile(  # at the beginning of the text after a run
-    r"(?i:\W*(?:(?:it|this|that|which|ele|isso|que) )?(?:(?:ends?|stops?) short of (?:the )?(?:goal|exit|target|G)\b"
-    r"|(?:ends?|stops?|finishes|leads|arrives|(?:brings|takes) (?:us|you)|gets us|termina|acaba)\b"
-    r"(?:(?!\b(?:goal|exit|target|G|objetivo)\b)[^.!?\n]){0,40}"
-    r", (?:but )?(?:not|não) (?:at |to |em |no )?(?:the )?(?:goal|exit|target|G|objetivo)\b(?!['’])))"
+    r"(?i:\W*(?:(?:it|this|that|which|ele|isso|que) )?"
+    r"(?:(?:end(?:s|ed)?|stop(?:s|ped)?) short of (?:the )?(?:goal|exit|target|G)\b"
+    r"|(?:end(?:s|ed)?|stop(?:s|ped)?|finish(?:es|ed)|leads|led|arrive[sd]|(?:brings|takes) (?:us|you)|gets us"
+    r"|termina|acaba)\b(?:(?!\b(?:goal|exit|target|G|objetivo)\b)[^.!?\n]){0,40}"
+    r"(?:, (?:but )?(?:not|não)|,? (?:rather than|instead of|em vez de)) (?:at |to |em |no )?(?:the )?[*_`]*"
+    r"(?:goal|exit|target|G|objetivo)\b(?!['’])))"
 )
 HINDERED = re.compile(r"(?i:\b(?:walls?|blocked|dead end|cannot|can't|invalid|not|turn|não|paredes?)\b)")
 GOING = re.compile(
