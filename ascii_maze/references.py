@@ -1,6 +1,6 @@
 """Resolves the name of a model or dataset, on the command line or in a recipe.
 
-tiny                     the embedded model, if a model is expected
+tiny, tiny-plain         the embedded models, if a model is expected
 outputs/tiny/sft         a file or folder, if there is one of that name
 ORG/NAME, ORG/NAME@v1    a repository of the Hub, at its newest commit or at a branch, a tag or a commit
 """

@@ -63,7 +63,8 @@ def page(results: StudyResults) -> Iterator[str]:
     if lost := results["forgetting"]:
         yield from ("", "## What was lost", "")
         yield from markdown(LOST, (lost_cells(name, found["mean"]) for name, found in lost.items()))
-        yield from ("", "Means over the seeds. " + LOST_WORDS)
+        seeds = sorted({seed for found in lost.values() for seed in found["seeds"]}, key=int)
+        yield from ("", f"Means over the seeds numbered {', '.join(seeds)}. {LOST_WORDS}")
     yield from ("", "## Settings", "")
     tuned = {name: costs[0]["tuning"] for name, costs in results["training"].items() if costs}
     yield from markdown(SETTINGS, (settings_of(name, tuning) for name, tuning in tuned.items()))

@@ -82,6 +82,7 @@ def write_report(results: StudyResults, study: Study, out: Path, language: str =
         "inside": inside_rows(results),
         "lost_header": LOST,
         "lost": [lost_cells(name, found["mean"]) for name, found in results["forgetting"].items()],
+        "lost_seeds": sorted({seed for found in results["forgetting"].values() for seed in found["seeds"]}, key=int),
         "lost_words": LOST_WORDS,
         "splits": ", ".join(said for split, said in SPLITS.items() if split in study.splits),
         "commands": [stage["command"] for stage in results["stages"]],

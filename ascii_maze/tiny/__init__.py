@@ -1,6 +1,7 @@
-"""The embedded model, which is part of the package: its folder has weights, tokenizer and card."""
+"""The embedded models, which are part of the package: a folder has weights, tokenizer and card."""
 
 from pathlib import Path
 
 TINY = Path(__file__).resolve().parent
-EMBEDDED = {"tiny": TINY}  # name -> folder
+PLAIN = TINY / "plain"
+EMBEDDED = {"tiny": TINY, "tiny-plain": PLAIN}  # name -> folder

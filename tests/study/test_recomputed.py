@@ -351,6 +351,9 @@ def test_what_was_lost_is_the_mean_of_the_seeds(studied):
     page = (out / "report.html").read_text()
     assert 'id="lost"' in page
     assert "".join(f"<td>{cell}</td>" for cell in row.split(" | ")) in page
+    measured = f"Means over the seeds numbered {', '.join(map(str, STUDY.seeds))}. pass@k"
+    assert measured in page
+    assert measured in (out / "report.md").read_text()
 
 
 def test_the_report_says_what_the_results_say(studied):

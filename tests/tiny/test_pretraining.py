@@ -256,8 +256,9 @@ def test_rates_count_mazes_that_are_walked_to_the_end_without_a_fault():
     assert spoilt == {"wilson 5x5": {"easy": 0.0, "hard": 0.0}}
 
 
-def test_the_recipe_s_model_is_small_and_its_batches_are_what_it_asks_for():
-    config = read_recipe(RECIPE)
+@pytest.mark.parametrize("recipe", [RECIPE, RECIPE.with_name("plain.yaml")], ids=["tiny", "plain"])
+def test_the_recipe_s_model_is_small_and_its_batches_are_what_it_asks_for(recipe):
+    config = read_recipe(recipe)
     with torch.device("meta"):
         parameters = sum(parameter.numel() for parameter in running.build_model(config).parameters())
     assert parameters <= 3_000_000

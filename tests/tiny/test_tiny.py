@@ -1,11 +1,13 @@
+import dataclasses
 import json
 
-import yaml
+import pytest
 
 from ascii_maze.mazes.prompts import prompt_messages
 from ascii_maze.models.loading import load_tokenizer
-from ascii_maze.tiny import TINY
+from ascii_maze.tiny import EMBEDDED
 from ascii_maze.tiny.pretraining.__main__ import RECIPE
+from ascii_maze.tiny.pretraining.run import read_recipe
 from ascii_maze.tiny.pretraining.vocabulary import BOS, CHAT_TEMPLATE, VOCABULARY
 
 
@@ -21,11 +23,13 @@ def test_every_character_is_a_token_and_so_is_a_move_with_its_blank():
     assert tokens[tokenizer("É")["input_ids"][0]] == "<unk>"
 
 
-def test_weights_are_small_and_safe_and_the_files_are_those_of_the_recipe():
-    assert (TINY / "model.safetensors").stat().st_size < 6e6
-    assert not [path for path in TINY.iterdir() if path.suffix in {".bin", ".pt", ".pkl"}]
-    config, recipe = json.loads((TINY / "config.json").read_text()), yaml.safe_load(RECIPE.read_text())
-    assert {key: config[key] for key in recipe["model"]} == recipe["model"]
-    assert load_tokenizer("tiny").get_vocab() == VOCABULARY
-    assert (TINY / "chat_template.jinja").read_text() == CHAT_TEMPLATE
+@pytest.mark.parametrize(("name", "recipe"), [("tiny", RECIPE), ("tiny-plain", RECIPE.with_name("plain.yaml"))])
+def test_weights_are_small_and_safe_and_the_files_are_those_of_the_recipe(name, recipe):
+    folder, made_by = EMBEDDED[name], dataclasses.asdict(read_recipe(recipe))
+    assert (folder / "model.safetensors").stat().st_size < 6e6
+    assert not [path for path in folder.iterdir() if path.suffix in {".bin", ".pt", ".pkl"}]
+    config = json.loads((folder / "config.json").read_text())
+    assert {key: config[key] for key in made_by["model"]} == made_by["model"]
+    assert load_tokenizer(name).get_vocab() == VOCABULARY
+    assert (folder / "chat_template.jinja").read_text() == CHAT_TEMPLATE
     assert config["bos_token_id"] == BOS

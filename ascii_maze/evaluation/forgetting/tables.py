@@ -9,8 +9,8 @@ WORDS = (
     "al., 2021). Shortest walks found: different ones among the samples to a maze that has several, and per cent of "
     "those that could be found. KL: nats an answer, between a model and what it started from, on the start's answers "
     "and on its own. Before: what the base could do before; of a base that reads text its perplexity on a page that "
-    "has nothing to do with mazes; of the embedded one the per cent of its old habit's choices that it finds the most "
-    "likely still. No test is made of these figures."
+    "has nothing to do with mazes; of an embedded one the per cent of the choices of tiny's habit that it finds "
+    "the most likely. No test is made of these figures."
 )
 
 

@@ -29,6 +29,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from ...configuration import check_keys, read_yaml_mapping
 from ...files import replacing
 from .corpus import IGNORED, Batch, Shape, choose, habit_batch, longest_walk, mazes_of_step, skill_batch
+from .muon import Float32Muon
 from .together import average_gradients, processes, rank, share_of
 from .validation import held_out_rates
 from .vocabulary import BOS, EOS, PAD, VOCABULARY, build_tokenizer
@@ -131,13 +132,14 @@ def build_model(config: PretrainConfig) -> LlamaForCausalLM:
     )
 
 
-def optimizers(model: torch.nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the layers, AdamW for embeddings, head and norms."""
+def optimizers(model: torch.nn.Module, learning_rate: float, bfloat16: bool = True) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the layers, through bfloat16 or not, and AdamW for embeddings, head and norms."""
     named = list(model.named_parameters())
     matrices = [p for name, p in named if p.ndim == 2 and ".layers." in name]
     others = [p for name, p in named if not (p.ndim == 2 and ".layers." in name)]
+    muon = torch.optim.Muon if bfloat16 else Float32Muon
     return [
-        torch.optim.Muon(matrices, lr=learning_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        muon(matrices, lr=learning_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
@@ -187,7 +189,7 @@ class Run:
         self.config, self.work = config, work
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = build_model(config).to(self.device)
-        self.optimizers = optimizers(self.model, config.learning_rate)
+        self.optimizers = optimizers(self.model, config.learning_rate, config.bfloat16)
         self.step, self.decay = 0, None
         name = "" if decay is None else f"-{decay[0]}{'-plain' * decay[1]}"
         self.checkpoint, self.log = work / f"checkpoint{name}.pt", work / f"log{name}.jsonl"
