@@ -21,7 +21,7 @@ from ascii_maze.evaluation.forgetting.tables import cells as lost_cells
 from ascii_maze.files import write_text
 from ascii_maze.hub.local_paths import without_local_paths
 from ascii_maze.mazes.baselines import BASELINES
-from ascii_maze.study.report import CONTRASTS, HEADER, contrast_rows, per_cent, table_of
+from ascii_maze.study.report import CONTRASTS, HEADER, contrast_rows, lost_seeds, per_cent, table_of
 from ascii_maze.study.schema import StudyResults, read_results
 from ascii_maze.study.tuning import Tuning
 
@@ -63,8 +63,7 @@ def page(results: StudyResults) -> Iterator[str]:
     if lost := results["forgetting"]:
         yield from ("", "## What was lost", "")
         yield from markdown(LOST, (lost_cells(name, found["mean"]) for name, found in lost.items()))
-        seeds = sorted({seed for found in lost.values() for seed in found["seeds"]}, key=int)
-        yield from ("", f"Means over the seeds numbered {', '.join(seeds)}. {LOST_WORDS}")
+        yield from ("", f"Means over the seeds numbered {', '.join(lost_seeds(results))}. {LOST_WORDS}")
     yield from ("", "## Settings", "")
     tuned = {name: costs[0]["tuning"] for name, costs in results["training"].items() if costs}
     yield from markdown(SETTINGS, (settings_of(name, tuning) for name, tuning in tuned.items()))

@@ -60,6 +60,11 @@ CONTRASTS = (
 )
 
 
+def lost_seeds(results: StudyResults) -> list[str]:
+    """The seeds of which it was measured what was lost, in order."""
+    return sorted({seed for found in results["forgetting"].values() for seed in found["seeds"]}, key=int)
+
+
 def write_report(results: StudyResults, study: Study, out: Path, language: str = "en") -> None:
     """Write results.json, report.md and report.html into the study's folder.
 
@@ -82,7 +87,7 @@ def write_report(results: StudyResults, study: Study, out: Path, language: str =
         "inside": inside_rows(results),
         "lost_header": LOST,
         "lost": [lost_cells(name, found["mean"]) for name, found in results["forgetting"].items()],
-        "lost_seeds": sorted({seed for found in results["forgetting"].values() for seed in found["seeds"]}, key=int),
+        "lost_seeds": lost_seeds(results),
         "lost_words": LOST_WORDS,
         "splits": ", ".join(said for split, said in SPLITS.items() if split in study.splits),
         "commands": [stage["command"] for stage in results["stages"]],

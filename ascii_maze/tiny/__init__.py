@@ -3,5 +3,4 @@
 from pathlib import Path
 
 TINY = Path(__file__).resolve().parent
-PLAIN = TINY / "plain"
-EMBEDDED = {"tiny": TINY, "tiny-plain": PLAIN}  # name -> folder
+EMBEDDED = {"tiny": TINY, "tiny-plain": TINY / "plain"}  # name -> folder
